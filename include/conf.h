@@ -1,0 +1,36 @@
+/* conf.h - tideover.conf: what concerns this PC only. What decides the upload is in policy.h.
+ *
+ * INI, UTF-8, read by proto/ini_int.h (libinih); an unknown or repeated key is an error that names
+ * the line. Every key has a default except [node] name, which init and join write. */
+#ifndef TIDEOVER_CONF_H
+#define TIDEOVER_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "record.h"
+
+#define CONF_PEERS_MAX 64
+#define CONF_ADDR_MAX  64
+
+struct conf {
+    char name[DESK_NAME_MAX + 1];    /* [node] name; for people, the identity is the key */
+    char listen[CONF_ADDR_MAX];      /* [peers] listen, default 0.0.0.0:7411 (tcp:// accepted) */
+    char web[CONF_ADDR_MAX];         /* [web] listen, default 127.0.0.1:7412, loopback only */
+    unsigned n_known;
+    char known[CONF_PEERS_MAX][CONF_ADDR_MAX]; /* [peers] known = A:P, B:P */
+    uint32_t away_after_ms;          /* [peers] away_after, default 30s */
+    uint64_t map_bytes, map_max_bytes; /* [node] map_size 64MiB, max_map_size 4GiB */
+    int log_level;                   /* [log] level = error | warn | info (default) | debug */
+};
+
+/* DIR/tideover.conf. ERR_NOFILE: no state there; ERR_CONFIG names the line. */
+enum err conf_read(const char *state_dir, struct conf *out, struct errmsg *msg);
+/* Text that init and join write. */
+struct buf;
+void conf_default_text(const char *name, const char *listen, const char *web, struct buf *out);
+/* Splits "10.0.0.5:7411" or "[::1]:7411". Numeric addresses only (names stall ZeroMQ's I/O). */
+bool addr_split(const char *s, char host[CONF_ADDR_MAX], uint16_t *port);
+
+#endif

@@ -1,0 +1,142 @@
+/* core.h - everything a desk decides: events in, effects out.
+ *
+ * The core is the whole protocol behind one handle: roster, feeds, sync, start marks, ledger. It
+ * reads and writes through a lent disk, and appends what it wants done to a list of effects. The
+ * caller handles a batch of events, commits the disk, and only then carries out the effects. If the
+ * commit fails, it throws both away and opens a new core over what the disk still holds.
+ *
+ * node/loop.c drives one over LMDB and ZeroMQ; tests/sim drives hundreds over memory. */
+#ifndef TIDEOVER_CORE_H
+#define TIDEOVER_CORE_H
+
+#include "disk.h"
+#include "effect.h"
+#include "feeds.h"
+#include "ident.h"
+#include "ledger.h"
+#include "merge.h"
+#include "roster.h"
+
+#define ADDR_TEXT_MAX 64  /* "255.255.255.255:65535", "[v6]:port" */
+#define MARK_BYTES    16
+#define SOFTWARE_MAX  24
+
+#define BEAT_MS          1000 /* while the server is down or a slot is open */
+#define BEAT_PEACE_MS    2000
+#define BEAT_SLOWEST_MS  30000 /* what a peer may announce at most */
+#define PEER_QUIET_MS    3000
+#define PEER_AWAY_MS     10000
+#define PEER_LATE_MS     500   /* a beat so late: its connection is made anew */
+
+struct core;
+
+struct moment {
+    uint64_t boot_ms;    /* CLOCK_BOOTTIME */
+    int64_t wall_ms;     /* CLOCK_REALTIME */
+    int utc_off_min;     /* of this PC, for display in records */
+};
+
+struct core_config {
+    const struct ident *me;    /* borrowed for the core's life */
+    const struct disk *disk;   /* borrowed */
+    void (*dice)(void *ctx, void *out, size_t n); /* cryptographic random bytes */
+    void *dice_ctx;
+    char address[ADDR_TEXT_MAX]; /* where peers reach us: "10.0.0.5:7411" or ":7411" */
+    char software[SOFTWARE_MAX]; /* "1.0.0" */
+};
+
+/* Loads all; draws and puts the start mark (commit before connecting). The roster must be there
+ * (setup.h put it). ERR_MISSING: this disk belongs to no branch yet. */
+enum err core_open(const struct core_config *c, const struct moment *now, struct core **out,
+                   struct errmsg *msg);
+void core_close(struct core *c);
+
+struct effects *core_effects(struct core *c); /* what is to be done; clear after doing it */
+
+/* ---- events ---- */
+void core_tick(struct core *c, const struct moment *now); /* every 100 ms or so, and when idle */
+/* ip: numeric address the message came from, "" if unknown. */
+void core_message(struct core *c, const struct moment *now, const struct desk_id *from,
+                  const char *ip, const uint8_t *p, size_t n);
+void core_peer_up(struct core *c, const struct moment *now, const struct desk_id *peer);
+void core_peer_down(struct core *c, const struct desk_id *peer);
+void core_server(struct core *c, bool known, bool up); /* the server watch's verdict */
+/* A hint where a desk may be found (configuration, beacon); it never replaces a proven address. */
+void core_hint(struct core *c, const struct desk_id *peer, const char *address);
+
+/* Records one thing. The record is checked (desk.h), dated, chained and waits for core_seal().
+ * r->key repeats: the first record's place comes back, *again is set and nothing is written. */
+enum err core_record(struct core *c, const struct moment *now, struct record *r,
+                     struct record_ref *out, bool *again, struct errmsg *msg);
+/* Signs what waits, puts it on the disk and pushes it to the peers. Call once before the commit. */
+enum err core_seal(struct core *c, struct errmsg *msg);
+
+enum err core_roster_add(struct core *c, const struct moment *now, const uint8_t *op, size_t n,
+                         struct errmsg *msg);
+enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
+                      struct errmsg *msg);
+void core_built(struct core *c, const struct moment *now, uint64_t number,
+                const struct slot_part *parts, unsigned n_parts, const char *failure);
+void core_delivered(struct core *c, const struct moment *now, uint64_t number, enum delivery how,
+                    const char *words);
+
+/* ---- questions ---- */
+const struct roster *core_roster(const struct core *c);
+const struct feeds *core_feeds(const struct core *c);
+const struct ledger *core_ledger(const struct core *c);
+const struct ident *core_me(const struct core *c);
+void core_ledger_view(const struct core *c, const struct moment *now, struct ledger_view *out);
+
+/* 200 known, 300 unknown (may come back once the roster says so), 400 revoked: RFC 27. */
+int core_admits(const struct core *c, const uint8_t curve_pk[KEY_BYTES], struct desk_id *who);
+
+enum peer_state { PEER_ONLINE, PEER_QUIET, PEER_UNREACHABLE, PEER_REVOKED };
+const char *peer_state_name(enum peer_state s);
+struct peer_view {
+    struct desk_id id;
+    enum peer_state state;
+    bool ever_heard, inbound_only, memory_lost, has_clock;
+    uint64_t silent_ms;          /* since it was last heard */
+    uint64_t behind, missing;    /* records it lacks of ours; we lack of what it has */
+    int64_t clock_ms;            /* its clock minus ours */
+    char address[ADDR_TEXT_MAX], software[SOFTWARE_MAX];
+    uint64_t refused;            /* messages of it that broke the protocol */
+};
+unsigned core_peers(const struct core *c);
+void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
+                    struct peer_view *out);
+
+struct core_view {
+    uint64_t start;              /* number of this start */
+    uint64_t local, held, known; /* own records; records here; union known to this screen */
+    uint64_t replicated;         /* own records that are also on another desk */
+    uint64_t pending;            /* held and in no decided slot */
+    bool memory_lost;            /* peers remember more of us than we do */
+    bool revoked;
+    bool contested;              /* two leads worked apart */
+    bool mark_confirmed;
+    bool server_known, server_up;
+    uint64_t server_since_ms;    /* boot time of the last change */
+    uint64_t refused;            /* messages refused, all peers and strangers */
+};
+void core_view(const struct core *c, const struct moment *now, struct core_view *out);
+
+unsigned core_copies(const struct core *c, const struct record_ref *ref); /* desks that hold it */
+void core_id_text(const struct core *c, const struct record_ref *ref, char out[RECORD_ID_TEXT]);
+enum err core_id_parse(const struct core *c, const char *text, struct record_ref *out,
+                       struct errmsg *msg);
+
+/* The job of a merge over a draft or decided intent, or (in == NULL) over all that is pending; a
+ * copy that another thread may use with its own view of the disk. merge_job_free(). */
+enum err core_merge_job(const struct core *c, const struct intent *in, struct merge_job *out,
+                        struct errmsg *msg);
+
+/* The trigger for the next upload slot, to be signed by a lead. */
+void core_draft_trigger(const struct core *c, const struct moment *now, struct trigger *out);
+/* How far a desk's feeds are held here: what a revocation trusts. v is freed by the caller. */
+enum err core_trusted_now(const struct core *c, const struct desk_id *desk, struct trusted **v,
+                          unsigned *n, uint64_t *records);
+/* Addresses of all desks, for a desk that joins: array of [id, address]. */
+void core_addresses(const struct core *c, struct buf *out);
+
+#endif

@@ -1,0 +1,20 @@
+/* desk.h - what may be recorded: checked in the second of the scan, the same for every way in.
+ *
+ * D1 kinds      each kind has its fields, and no others
+ * D2 patterns   user and item numbers match the policy's patterns
+ * D3 digit      and carry a right check digit, if the policy says so
+ * D4 slot       a user card where an item belongs, or the reverse, is named as such
+ * D5 due        a day that exists, today or later by the branch's calendar; never for a discharge
+ * D6 paper      a typed time lies in the past by this desk's clock, and not before 2000
+ * D7 text       well-formed, bounded, nothing that an ILS cannot carry */
+#ifndef TIDEOVER_DESK_H
+#define TIDEOVER_DESK_H
+
+#include "policy.h"
+#include "record.h"
+
+/* now_ms by this desk's feed clock. ERR_INVALID or ERR_REFUSED with code and field. */
+enum err desk_check(const struct policy *p, const struct record *r, int64_t now_ms,
+                    struct errmsg *msg);
+
+#endif

@@ -1,0 +1,40 @@
+/* effect.h - what the rules want done, in order; the shell does it after the commit.
+ *
+ * The rules never send or write a file themselves: they append effects. The shell (node/) and the
+ * simulator (tests/sim) carry them out once everything the same step put on disk is durable. */
+#ifndef TIDEOVER_EFFECT_H
+#define TIDEOVER_EFFECT_H
+
+#include "buf.h"
+#include "record.h"
+
+enum effect_type {
+    EFFECT_SEND,       /* bytes to desk `to` (to oneself too: it comes back as a message) */
+    EFFECT_CONNECT,    /* make the connection to `to` anew, at the address in bytes */
+    EFFECT_DISCONNECT, /* `to` is revoked: close */
+    EFFECT_BUILD,      /* compute the payload of the draft intent in bytes; answer with `number` */
+    EFFECT_DELIVER,    /* hand the payload of the intent in bytes to its sink; answer with `number` */
+    EFFECT_EVENT,      /* one line for the event log, in bytes; never personal data */
+};
+
+struct effect {
+    enum effect_type type;
+    struct desk_id to;
+    uint64_t number;
+    struct buf bytes; /* owned by the list */
+};
+
+struct effects {
+    struct effect *v;
+    unsigned n, room;
+};
+
+/* bytes is moved (and emptied); NULL: none. Out of memory drops the effect: every one of them is
+ * repeated by its machine's timer, as a lost message is. */
+void effects_add(struct effects *fx, enum effect_type type, const struct desk_id *to,
+                 uint64_t number, struct buf *bytes);
+void effects_event(struct effects *fx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void effects_clear(struct effects *fx); /* after carrying them out */
+void effects_free(struct effects *fx);
+
+#endif

@@ -1,0 +1,52 @@
+/* export.h - a batch as files: ticks, parts, digests, validation, manifest.
+ *
+ * The payload of a slot is a pure function of its job (ranges, corrections, policy) and the records:
+ * the same bytes on every desk, so that a successor can finish what another began. Rules E1 to E10:
+ * proto/PROTOCOL.md, "Payload". */
+#ifndef TIDEOVER_EXPORT_H
+#define TIDEOVER_EXPORT_H
+
+#include "format.h"
+#include "merge.h"
+#include "slot.h"
+
+enum outcome { /* of one record in a batch */
+    OUTCOME_SENT,
+    OUTCOME_NOT_SENT,   /* its verdict says why */
+    OUTCOME_UNCARRIED,  /* the format has no way to say it (in-house use in a Symphony log) */
+    OUTCOME_UNWRITABLE, /* a value the format cannot hold: an exception (E5) */
+    OUTCOME_BEHIND,     /* waits behind an unwritable record of its item (E5) */
+};
+const char *outcome_name(enum outcome o);
+
+struct export_out {
+    void *ctx;
+    /* The next bytes of a part; NULL: digests only. */
+    enum err (*bytes)(void *ctx, unsigned part, const uint8_t *p, size_t n, struct errmsg *msg);
+    /* Every record in merged order. line: its number in its part, from 1, 0 if not sent. why: of an
+     * unwritable one. NULL: not wanted. */
+    void (*record)(void *ctx, const struct merged *m, enum outcome o, unsigned part, uint64_t line,
+                   const uint8_t *bytes, size_t n, const char *why);
+};
+
+struct export_result {
+    uint64_t records;                         /* all under the cut */
+    uint64_t verdicts[VERDICT_COUNT];
+    uint64_t outcomes[OUTCOME_BEHIND + 1];
+    uint64_t sent[RECORD_KIND_LAST + 1];      /* by kind */
+    int64_t first_ms, last_ms;                /* of all records, corrected */
+    uint64_t moved;                           /* lines whose tick was shifted (E2) */
+    unsigned n_parts;                         /* those with at least one line */
+    struct slot_part parts[SLOT_PARTS_MAX];
+};
+
+/* Parts in the order in which the server must read them: users before the log. */
+enum err export_run(const struct merge_job *job, const struct disk *disk,
+                    const struct format *format, merge_yield yield, void *yield_ctx,
+                    const struct export_out *to, struct export_result *out, struct errmsg *msg);
+
+/* "MAIN-20261123-e0-s000001-1a2b3c4d.log": library, day of the last record, epoch, slot, digest. */
+void export_file_name(const struct merge_job *job, const struct export_result *r, unsigned part,
+                      char out[96]);
+
+#endif

@@ -1,0 +1,95 @@
+/* feeds.h - every feed this desk knows: how far it holds it, and the blocks behind it.
+ *
+ * A feed gets a small local number, its alias, that only keys on this desk's own disk use. Blocks
+ * lie under (alias, last sequence), so that the block that holds sequence n is the first one at or
+ * after n. No I/O of its own: everything goes through the lent disk. */
+#ifndef TIDEOVER_FEEDS_H
+#define TIDEOVER_FEEDS_H
+
+#include "disk.h"
+#include "feed.h"
+#include "roster.h"
+#include "slot.h"
+
+#define FEEDS_MAX 65536
+
+struct feed {
+    struct opening opening;
+    uint32_t alias;
+    uint64_t seq;             /* held up to here, durable after the batch */
+    uint8_t hash[HASH_BYTES]; /* h(seq) */
+    uint64_t unknown_from;    /* first record of a kind this version does not know; 0 = none */
+    char suffix;              /* 'b', 'c' .. if an older feed of the desk has the same number */
+    /* sync's notes */
+    int want_peer;            /* whom we asked for more; -1 nobody */
+    uint64_t want_to, want_since_ms;
+    bool moved;               /* new records in this batch: acknowledge */
+};
+
+struct feeds {
+    const struct disk *disk;
+    const uint8_t *branch;
+    struct feed *v; /* by alias: v[i].alias == i + 1 */
+    unsigned n, room;
+    uint32_t *by_id; /* indexes of v, sorted by feed id */
+    struct feed_cut {
+        struct feed_id id;
+        uint64_t to;
+    } *cuts; /* how far slots went, also of feeds that are not here yet; sorted by id */
+    unsigned n_cuts, cuts_room;
+    uint64_t records;         /* held, all feeds */
+    bool hash_is_stale;
+    uint8_t hash[16];         /* of the whole vector */
+};
+
+enum err feeds_load(struct feeds *fs, const struct disk *disk,
+                    const uint8_t branch[BRANCH_ID_BYTES], struct errmsg *msg);
+void feeds_free(struct feeds *fs);
+
+struct feed *feeds_find(const struct feeds *fs, const struct feed_id *id); /* NULL: unknown */
+int feeds_index(const struct feeds *fs, const struct feed_id *id);         /* -1: unknown */
+
+/* A feed's opening arrives with its first block. ERR_FULL; ERR_OK if known already. */
+enum err feeds_open(struct feeds *fs, const struct opening *o, struct feed **out,
+                    struct errmsg *msg);
+
+/* Appends a block that continues the feed: its records from known_bytes on (see block_check), h is
+ * the hash at its end. Also keeps the indexes of typed times, registrations and voids. */
+enum err feeds_append(struct feeds *fs, struct feed *f, const struct block *b, size_t known_bytes,
+                      const uint8_t h[HASH_BYTES], struct errmsg *msg);
+
+/* Reads the stored block that holds `seq`; b borrows *raw. */
+enum err feeds_block(const struct disk *disk, uint32_t alias, uint64_t seq, struct buf *raw,
+                     struct block *b, struct errmsg *msg);
+/* Gathers stored blocks from `from` on into one that ends at a signed head, within the block
+ * limits; out_records backs b. ERR_MISSING: nothing there. */
+enum err feeds_range(const struct disk *disk, uint32_t alias, uint64_t from, uint64_t to,
+                     struct buf *scratch, struct buf *out_records, struct block *b,
+                     struct errmsg *msg);
+/* One record by its place. ERR_MISSING. */
+enum err feeds_record(const struct disk *disk, uint32_t alias, uint64_t seq, struct buf *scratch,
+                      struct record *out, struct errmsg *msg);
+
+uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id); /* 0: nothing was sent */
+void feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to);
+const uint8_t *feeds_hash(struct feeds *fs); /* 16 bytes; equal hash: equal sets of records */
+
+/* "KIDS-1/3/0042"; and back. Name by the roster; ERR_MISSING if no such record is held here. */
+void feeds_id_text(const struct feed *f, const struct roster *r, uint64_t seq,
+                   char out[RECORD_ID_TEXT]);
+enum err feeds_id_parse(const struct feeds *fs, const struct roster *r, const char *text,
+                        struct record_ref *out, struct errmsg *msg);
+
+/* Keys, for whoever walks the tables. */
+#define PAPER_KEY (8 + sizeof(struct feed_id) + 8)
+#define REF_KEY   (sizeof(struct feed_id) + 8)
+void ref_key(const struct record_ref *ref, uint8_t out[REF_KEY]);
+void ref_of_key(const uint8_t key[REF_KEY], struct record_ref *out);
+void paper_key(int64_t time_ms, const struct record_ref *ref, uint8_t out[PAPER_KEY]);
+int64_t paper_key_time(const uint8_t key[PAPER_KEY]);
+#define VOID_KEY  (2 * REF_KEY)
+/* Who voided this record: the first by key order, whatever the order of arrival. ERR_MISSING. */
+enum err feeds_void_of(const struct disk *disk, const struct record_ref *target,
+                       struct record_ref *voider);
+
+#endif

@@ -1,0 +1,35 @@
+/* keys.h - the key files of a state directory, all 0600.
+ *
+ *   desk.key         this desk's identity; whoever can read it can act as this desk
+ *   lead.key         the lead key, sealed by the lead passphrase; only on desks with role lead, admin
+ *   root-key-backup  the branch root key in plain; to be moved off this PC, it outranks every lead
+ *
+ * Byte forms: store/FORMAT.md, "Key files". */
+#ifndef TIDEOVER_KEYS_H
+#define TIDEOVER_KEYS_H
+
+#include "buf.h"
+#include "err.h"
+#include "ident.h"
+
+enum err keys_write_desk(const char *dir, const uint8_t seed[3 * SEED_BYTES], struct errmsg *msg);
+/* ERR_NOFILE: no desk lives there; ERR_DENIED: not ours to read; ERR_MALFORMED. */
+enum err keys_read_desk(const char *dir, struct ident *out, struct errmsg *msg);
+
+enum err keys_write_lead(const char *dir, const uint8_t *box, size_t n, struct errmsg *msg);
+/* The sealed bytes, to hand to a new lead desk. ERR_NOFILE: not on this desk. */
+enum err keys_read_lead_box(const char *dir, struct buf *out, struct errmsg *msg);
+/* Takes about a second. Wipe sk after use. ERR_DENIED: wrong passphrase. */
+enum err keys_unlock_lead(const char *dir, const char *passphrase, uint8_t sk[SIGN_SK_BYTES],
+                          struct errmsg *msg);
+
+enum err keys_write_root(const char *dir, const uint8_t seed[SEED_BYTES], struct errmsg *msg);
+bool keys_root_is_here(const char *dir);
+
+/* Whole small files: written aside, flushed, renamed; the directory is flushed too. */
+enum err file_write(const char *dir, const char *name, const void *p, size_t n, unsigned mode,
+                    struct errmsg *msg);
+enum err file_read(const char *dir, const char *name, size_t max, struct buf *out,
+                   struct errmsg *msg);
+
+#endif

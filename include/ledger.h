@@ -1,0 +1,133 @@
+/* ledger.h - who uploads, and what: a one-slot consensus register with a lease. No I/O.
+ *
+ *                      trigger, open slot or seats to change
+ *      IDLE ────────────────────────────────────────────────▶ PREVOTE
+ *       ▲  lease over, higher term, nothing left                 │ majority would vote
+ *       │                                                        ▼
+ *       ├──────────────────────────────────────────────────  CANDIDATE
+ *       │                                                        │ majority voted (term on disk)
+ *       │      adopted an accepted intent ┌──────────────────────┤
+ *       │                                 │                      ▼
+ *       │                                 │   GATHER ─▶ BUILD (payload's digest)
+ *       │                                 ▼                │
+ *       ├────────────────────────────── ACCEPT ◀───────────┘
+ *       │                                 │ majority of seats holds every record and stored it
+ *       │                        adopted: │ QUIET (what the dead uploader sent must have landed)
+ *       │                                 ▼
+ *       └─ receipt ◀──────────────────── SEND
+ *
+ * L1 A seat votes once per term, and it is on disk before the answer leaves.
+ * L2 A seat under promise refuses without touching its term. Promise > lease by twice the drift.
+ * L3 A seat accepts an intent only if it durably holds every record under the cut, knows its kinds,
+ *    rules and policy, and the ranges continue the last slot.
+ * L4 Nothing is sent before a majority of seats accepted it in the sender's term.
+ * L5 A new uploader adopts, unchanged, the accepted intent of the highest term for the open slot.
+ * L6 Slot n+1 is proposed and accepted only after the receipt of slot n.
+ * L7 After a restart a seat is silent for one promise, and until a majority of seats remembers its
+ *    start mark.
+ * L8 A receipt carries the ACCEPTED of a majority and the uploader's signature; else it is refused.
+ * L9 A change of seats is itself a slot, decided by the old seats. */
+#ifndef TIDEOVER_LEDGER_H
+#define TIDEOVER_LEDGER_H
+
+#include "disk.h"
+#include "effect.h"
+#include "roster.h"
+#include "slot.h"
+
+#define LEASE_MS          5000 /* long against a LAN round trip, short against a person's patience */
+#define LEASE_DRIFT_PCT   2    /* clocks may run apart by so much */
+#define LEASE_OWN_MS      (LEASE_MS - LEASE_MS * 2 * LEASE_DRIFT_PCT / 100)
+#define LEASE_PROMISE_MS  (LEASE_MS + LEASE_MS * 2 * LEASE_DRIFT_PCT / 100)
+#define LEASE_LEFT_MS     2000 /* a request goes out only with so much left */
+#define LEASE_RENEW_MS    1000
+#define GATHER_MAX_MS     60000 /* then without the desks that are still behind: they go late */
+#define LEDGER_RETRY_MS   500  /* unanswered questions are asked again */
+
+enum ledger_state {
+    LEDGER_IDLE,
+    LEDGER_PREVOTE,
+    LEDGER_CANDIDATE,
+    LEDGER_GATHER,
+    LEDGER_BUILD,
+    LEDGER_ACCEPT,
+    LEDGER_QUIET,
+    LEDGER_SEND,
+};
+const char *ledger_state_name(enum ledger_state s); /* the lead's words: "gathering", "sending" */
+
+/* What the ledger asks of the rest of the core; all answer at once. */
+struct ledger_ask {
+    void *ctx;
+    /* Does this desk durably hold these records, of known kinds, continuing the last slot? A fresh
+     * intent must also keep to what revoked desks are trusted for; an adopted one may have been
+     * sent before the revocation, so it is finished as it is. */
+    enum err (*holds)(void *ctx, const struct intent *in, bool adopted, struct errmsg *msg);
+    /* Fills ranges, records, policy, rules, sink of an intent over all that may go now. */
+    enum err (*cut)(void *ctx, struct intent *in, struct errmsg *msg);
+    /* Is every desk that can be heard caught up with here, and the reverse? */
+    bool (*gathered)(void *ctx);
+    /* A slot was decided: its ranges are final. */
+    void (*decided)(void *ctx, const struct intent *in);
+    void (*dice)(void *ctx, void *out, size_t n);
+};
+
+struct ledger;
+
+struct ledger_moment {
+    uint64_t boot_ms; /* CLOCK_BOOTTIME: counts through suspend */
+    int64_t wall_ms;
+};
+
+/* Reads terms, votes, the open slot and the chain of receipts from disk. Everything is borrowed. */
+enum err ledger_open(const struct ident *me, const struct roster *roster, const struct disk *disk,
+                     struct effects *fx, const struct ledger_ask *ask,
+                     const struct ledger_moment *now, struct ledger **out, struct errmsg *msg);
+void ledger_close(struct ledger *l);
+
+void ledger_tick(struct ledger *l, const struct ledger_moment *now);
+/* A message whose wire type is the ledger's; m stands behind the type. from is authenticated. */
+void ledger_message(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
+                    unsigned type, struct mp *m);
+/* L7's second half, told by whoever compares start marks. */
+void ledger_may_vote(struct ledger *l, bool yes);
+
+/* A lead pressed. ERR_DENIED, ERR_MALFORMED, ERR_EXISTS (that slot is decided). */
+enum err ledger_trigger(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
+                        size_t n, struct errmsg *msg);
+/* Answers to EFFECT_BUILD and EFFECT_DELIVER. */
+void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t number,
+                  const struct slot_part *parts, unsigned n_parts, const char *failure);
+enum delivery {
+    DELIVERY_DONE,  /* handed over, or found there already with equal content */
+    DELIVERY_RETRY, /* not handed over, try again */
+    DELIVERY_STOP   /* a person must look; the message says at what */
+};
+void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_t number,
+                      enum delivery how, const char *words);
+
+struct ledger_view {
+    enum ledger_state state;
+    uint64_t slot;  /* the next to be decided */
+    uint64_t term;
+    bool open;      /* an intent of that slot is accepted here */
+    bool triggered; /* a lead asked for an upload that is not decided */
+    bool is_uploader;
+    bool may_vote;
+    bool stopped;   /* needs a person: problem says why */
+    bool has_uploader;
+    struct desk_id uploader; /* as far as this desk knows */
+    unsigned n_seats;
+    struct desk_id seats[SEATS_MAX];
+    struct epoch epoch;
+    char problem[256]; /* why it waits or failed; empty if it does not */
+};
+void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out);
+uint64_t ledger_decided(const struct ledger *l); /* last decided slot, 0 = none */
+bool ledger_is_seat(const struct ledger *l, const struct desk_id *id);
+/* An intent of the open slot is accepted here and covers this record: too late for a void. */
+bool ledger_covers(const struct ledger *l, const struct feed_id *feed, uint64_t seq);
+/* The receipt of a slot as stored; ERR_MISSING. */
+enum err ledger_receipt(const struct ledger *l, uint64_t slot, struct buf *out);
+
+#endif

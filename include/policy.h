@@ -1,0 +1,84 @@
+/* policy.h - everything that decides what is sent: the same on every desk of the branch.
+ *
+ * INI text, published by a lead as a signed operation of the roster (`tideover policy publish`),
+ * read with libinih. The text itself is what is signed and hashed; this struct is its meaning.
+ * Unknown sections and keys are errors, so that a desk never follows half a policy. */
+#ifndef TIDEOVER_POLICY_H
+#define TIDEOVER_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "day.h"
+#include "err.h"
+#include "record.h"
+
+#define POLICY_RULES      1     /* number of the merge rules this version knows */
+#define POLICY_TEXT_MAX   16384 /* two pages of INI; also the reader's limit */
+#define POLICY_STATIONS   256
+#define POLICY_TEXT_VALUE 256
+
+enum discharges { DISCHARGES_HOLD, DISCHARGES_EXPORT };
+enum registration_form { REGISTRATION_FLAT, REGISTRATION_JY, REGISTRATION_NONE };
+
+/* formats.md-style site profile of SirsiDynix Symphony; every unverified guess is a key here. */
+struct symphony_profile {
+    char library[16];     /* FE, and name of the file */
+    char user_access[32]; /* FF, default OFFLINE */
+    char staff_login[32]; /* FW, default <library>CIRC */
+    char clearance[16];   /* Fc, default NONE */
+    char client[4];       /* dC, default 3 */
+    bool header, trailer, crlf; /* defaults yes, yes, no */
+    char due_code[3];     /* CF (default) or WH */
+    char due_time[6];     /* "23:59"; empty: a date without time */
+    enum registration_form registration; /* default flat */
+    char user_profile[32];   /* UM's companion PE, default ADULT; a registration's type overrides */
+    char user_language[16];  /* Ib, default ENGLISH */
+    char user_environment[16];   /* UV and UX, default PUBLIC */
+    char user_hist_rule[16]; /* P7, default CIRCRULE */
+    unsigned user_years;     /* privilege expires after so many years, default 2; 0 = NEVER */
+    bool write_pin;          /* default no */
+    unsigned default_station; /* for a desk without one; 0 = refuse to export its records */
+    unsigned n_stations;
+    struct {
+        char desk[DESK_NAME_MAX + 1];
+        unsigned number; /* 1-9999 */
+    } station[POLICY_STATIONS];
+};
+
+struct policy {
+    unsigned rules;                /* [policy] rules, default POLICY_RULES */
+    char code[16];                 /* [branch] code */
+    char zone_name[48];            /* [branch] zone, for people */
+    struct zone zone;              /* [branch] zone_rule, written by `policy publish` */
+    char user_pattern[64], item_pattern[64]; /* [scan]; literals, [..] classes, {n}, {m,n} */
+    bool check_digit;              /* [scan] check_digit = mod10 | none */
+    uint32_t double_scan_ms;       /* [merge] double_scan = 5s */
+    uint32_t same_event_ms;        /* [merge] same_event = 60s */
+    enum discharges discharges;    /* [merge] discharges = hold | export */
+    char probe[POLICY_TEXT_VALUE]; /* [server] probe = tcp:HOST:PORT | http(s)://... | none */
+    char probe_backup[POLICY_TEXT_VALUE];
+    unsigned offline_after, back_after; /* [server], defaults 3 and 5 checks */
+    char sink[POLICY_TEXT_VALUE];  /* [upload] sink = file:DIR */
+    char format[16];               /* [upload] format = symphony */
+    uint32_t quiet_ms;             /* [upload] quiet = 30s: a successor's wait before its first look */
+    struct symphony_profile symphony; /* [symphony] and [stations] */
+};
+
+/* Text as published. On failure *out is untouched and the message names the line. */
+enum err policy_parse(const char *text, size_t n, struct policy *out, struct errmsg *msg);
+
+/* What a branch starts with when `init` is given no file; NUL-terminated, at most POLICY_TEXT_MAX. */
+void policy_default_text(const char *code, const char *zone_name, const char *zone_rule,
+                         struct buf *out);
+
+/* Station number of a desk by its name, or the default; 0 = none. */
+unsigned policy_station(const struct policy *p, const char *desk);
+
+/* Whole-string match of the small pattern language; an ill-formed pattern never matches. */
+bool pattern_matches(const char *pattern, const char *s);
+bool pattern_is_valid(const char *pattern);
+bool mod10_is_valid(const char *digits); /* Luhn, as on 14-digit Codabar library barcodes */
+
+#endif

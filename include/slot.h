@@ -1,0 +1,113 @@
+/* slot.h - the n-th decision of the branch: its intent, who accepted it, its receipt.
+ *
+ * A slot is either an upload or a change of seats. Its intent fixes the content before a byte
+ * leaves; its receipt, with the ACCEPTED signatures of a majority of seats, fixes the outcome and
+ * lets slot n+1 begin. Byte forms: proto/PROTOCOL.md, "Ledger". */
+#ifndef TIDEOVER_SLOT_H
+#define TIDEOVER_SLOT_H
+
+#include "ident.h"
+#include "policy.h"
+#include "record.h"
+#include "roster.h"
+
+#define SLOT_PARTS_MAX  4     /* users, log; room for a format in several files */
+#define SLOT_RANGES_MAX 16384 /* feeds of five years of twenty desks that restart daily, in one slot */
+#define SINK_TEXT_MAX   POLICY_TEXT_VALUE
+
+enum slot_type { SLOT_UPLOAD = 1, SLOT_SEATS = 2 };
+enum clock_class { CLOCK_OK, CLOCK_CORRECTED, CLOCK_SUSPECT, CLOCK_IMPOSSIBLE };
+
+struct epoch { /* an override begins the next; of two with one number the smaller hash goes on */
+    uint32_t number;
+    uint8_t hash[HASH_BYTES];
+};
+
+struct slot_range { /* records from..to of one feed, both included, and the feed's one correction */
+    struct feed_id feed;
+    uint64_t from, to;
+    int64_t correction_ms;
+    enum clock_class clock;
+};
+
+struct slot_part { /* one file of the payload */
+    char suffix[8];
+    uint64_t bytes, lines;
+    uint8_t sha256[32];
+};
+
+/* A lead's word that slot `slot` (or the first upload after it) may be sent. */
+struct trigger {
+    struct epoch epoch;
+    uint64_t slot;
+    int64_t made_ms;
+    struct desk_id desk; /* where the lead pressed */
+    uint8_t lead_pk[KEY_BYTES];
+};
+
+struct intent {
+    uint8_t branch[BRANCH_ID_BYTES];
+    struct epoch epoch;
+    uint64_t slot, term;
+    uint8_t prev[HASH_BYTES]; /* intent_hash of the slot before; zeros for slot 1 */
+    struct desk_id desk;      /* who proposed it */
+    enum slot_type type;
+    unsigned n_seats;         /* SLOT_SEATS: the seats from the next slot on */
+    struct desk_id seats[SEATS_MAX];
+    uint8_t policy[HASH_BYTES];
+    unsigned rules;
+    char sink[SINK_TEXT_MAX];
+    unsigned n_ranges;
+    struct slot_range *ranges; /* owned: intent_free */
+    uint64_t records;          /* under the cut */
+    unsigned n_parts;
+    struct slot_part parts[SLOT_PARTS_MAX];
+    struct buf trigger;        /* owned; signed bytes of SLOT_UPLOAD's trigger */
+    /* decisions and released records: arrays on the wire, empty in this version; a slot that
+     * carries any is one this version does not know, and refuses. */
+};
+
+void intent_encode(const struct intent *in, struct buf *out);
+enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct errmsg *msg);
+void intent_free(struct intent *in);
+void intent_hash(const uint8_t *p, size_t n, uint8_t out[HASH_BYTES]);
+
+void trigger_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct trigger *t,
+                  const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out);
+/* Checks form, branch and signature; whether the key is a lead's is the roster's to say. */
+enum err trigger_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_ID_BYTES],
+                      struct trigger *out, struct errmsg *msg);
+
+void accepted_sign(const uint8_t branch[BRANCH_ID_BYTES], uint64_t slot, uint64_t term,
+                   const uint8_t hash[HASH_BYTES], const uint8_t sk[SIGN_SK_BYTES],
+                   uint8_t sig[SIG_BYTES]);
+bool accepted_ok(const uint8_t branch[BRANCH_ID_BYTES], uint64_t slot, uint64_t term,
+                 const uint8_t hash[HASH_BYTES], const uint8_t pk[KEY_BYTES],
+                 const uint8_t sig[SIG_BYTES]);
+
+struct accepted {
+    struct desk_id desk;
+    uint8_t sig[SIG_BYTES];
+};
+
+struct receipt {
+    const uint8_t *intent; /* borrowed */
+    size_t intent_len;
+    uint64_t term;         /* in which it was accepted and sent; may be later than the intent's */
+    struct desk_id desk;   /* the uploader */
+    int64_t at_ms;         /* the uploader's clock */
+    unsigned n_accepted;
+    struct accepted accepted[SEATS_MAX];
+    char evidence[256];    /* the sink's words: file name, answer; never personal data */
+};
+
+void receipt_encode(const struct receipt *r, const uint8_t sk[SIGN_SK_BYTES], struct buf *out);
+/* Form, uploader's signature, and ACCEPTED of a majority of the given seats. ERR_DENIED says which
+ * of them is missing. out borrows p. */
+enum err receipt_open(const uint8_t *p, size_t n, const struct roster *roster,
+                      const struct desk_id *seats, unsigned n_seats, struct receipt *out,
+                      struct errmsg *msg);
+/* Form only: for one that was checked when it was stored. */
+enum err receipt_decode(const uint8_t *p, size_t n, struct receipt *out, struct errmsg *msg);
+
+#endif

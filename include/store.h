@@ -1,0 +1,61 @@
+/* store.h - what this desk still knows after the power comes back.
+ *
+ * One LMDB environment, one process, one writer, full sync always. Every value is sealed with
+ * XChaCha20-Poly1305 under the current period key, table and key as associated data, so that a
+ * flipped bit or a moved value is an error and never data. Period keys lie beside LMDB in
+ * `periods`, wrapped by the desk key. Byte form: store/FORMAT.md. */
+#ifndef TIDEOVER_STORE_H
+#define TIDEOVER_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "disk.h"
+#include "err.h"
+
+#define STORE_KEY_BYTES 32
+#define STORE_MAP_BYTES (64u << 20) /* first map size; doubles at 80 % use */
+
+struct store;
+
+/* dir must exist; `dir/store/` and `dir/periods` are made when absent (and their directories
+ * flushed). desk_key is copied; wipe yours. ERR_DISK, ERR_DENIED (a store of another desk key, or
+ * damaged: the message says which), ERR_MALFORMED (a newer store). On failure *out is untouched. */
+enum err store_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], struct store **out,
+                    struct errmsg *msg);
+void store_close(struct store *s); /* aborts an open batch; NULL is fine */
+
+/* The writer's view. puts and dels open a batch by themselves; reads see the batch. One thread. */
+const struct disk *store_disk(struct store *s);
+
+/* Durable once it returns ERR_OK; no open batch is ERR_OK too. After any failure the batch is
+ * gone and every later call fails with the same code until store_reopen() succeeds: pages are
+ * marked clean after a failed fsync, so nothing may be believed (Rebello et al., ATC 2020). */
+enum err store_commit(struct store *s, struct errmsg *msg);
+void store_abort(struct store *s); /* forget the open batch */
+bool store_batch_is_open(const struct store *s);
+enum err store_reopen(struct store *s, struct errmsg *msg);
+
+/* A snapshot for another thread: a read-only disk (put and del fail with ERR_BUG). It must be
+ * renewed at least every 200 ms of work, or free pages pile up and the map cannot grow.
+ * After a renewal it sees newer data. */
+struct store_reader;
+enum err store_reader_open(struct store *s, struct store_reader **out, struct errmsg *msg);
+void store_reader_close(struct store_reader *r);
+const struct disk *store_reader_disk(struct store_reader *r);
+enum err store_reader_renew(struct store_reader *r);
+
+/* A new period begins: later values are sealed under a fresh key. Durable on return. */
+enum err store_period_begin(struct store *s, struct errmsg *msg);
+uint32_t store_period(const struct store *s);
+
+/* Reads every value of every table and checks its seal. ERR_DENIED names the first bad one;
+ * *checked counts values (also on failure). For a reader thread. */
+enum err store_verify(struct store_reader *r, uint64_t *checked, struct errmsg *msg);
+
+struct store_stats {
+    uint64_t map_bytes, used_bytes, disk_free_bytes, commits, commit_failures;
+};
+void store_stats(struct store *s, struct store_stats *out);
+
+#endif

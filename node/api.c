@@ -1,0 +1,534 @@
+/* api.c - the local API: requests in, JSON out. Documented in README, "Local API". */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "day.h"
+#include "keys.h"
+#include "node_int.h"
+#include "record_json.h"
+
+/* ---- answering ---- */
+
+static unsigned http_status(enum err e)
+{
+    switch (e) {
+    case ERR_OK:
+        return 200;
+    case ERR_MALFORMED:
+    case ERR_INVALID:
+    case ERR_USAGE:
+        return 400;
+    case ERR_DENIED:
+        return 403;
+    case ERR_MISSING:
+    case ERR_NOFILE:
+        return 404;
+    case ERR_REFUSED:
+    case ERR_EXISTS:
+    case ERR_CONFIG:
+        return 409;
+    case ERR_BUSY:
+    case ERR_DISK:
+    case ERR_FULL:
+    case ERR_OFFLINE:
+        return 503;
+    case ERR_BUG:
+    case ERR_NOMEM:
+    case ERR_PEER:
+        return 500;
+    }
+    return 500;
+}
+
+static json_t *error_json(enum err e, const struct errmsg *msg, bool with_exit)
+{
+    json_t *o = json_pack("{s:s, s:s}", "code", msg->why[0] ? msg->why : err_word(e), "message",
+                          msg->text[0] ? msg->text : err_text(e));
+
+    if (msg->field[0])
+        json_object_set_new(o, "field", json_string(msg->field));
+    if (with_exit)
+        json_object_set_new(o, "exit", json_integer(err_exit(e)));
+    return o;
+}
+
+static void json_bytes(json_t *j, struct buf *out)
+{
+    char *text = json_dumps(j, JSON_COMPACT);
+
+    if (text)
+        buf_text(out, text);
+    buf_text(out, "\n");
+    free(text);
+    json_decref(j);
+}
+
+void api_json(struct http_request *rq, unsigned status, json_t *j)
+{
+    struct buf b = { 0 };
+
+    json_bytes(j, &b);
+    http_answer(rq, status, "application/json", &b);
+}
+
+void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg)
+{
+    (void)n;
+    api_json(rq, http_status(e),
+             json_pack("{s:i, s:o}", "schema", 1, "error", error_json(e, msg, true)));
+}
+
+static json_t *time_json(int64_t ms)
+{
+    char text[36];
+
+    rfc3339_format(ms, 0, text);
+    return json_string(text);
+}
+
+static const char *desk_name(const struct node *n, const struct desk_id *id)
+{
+    const struct desk *d = roster_find(core_roster(n->core), id);
+
+    return d ? d->name : "?";
+}
+
+/* ---- recording ---- */
+
+static json_t *record_one(struct node *n, const char *p, size_t len)
+{
+    struct errmsg msg = { .text = "" };
+    struct record *r = malloc(sizeof *r);
+    json_t *o = r ? json_object_of(p, len, &msg) : NULL;
+    struct moment now = node_now();
+    struct record_ref ref;
+    char id[RECORD_ID_TEXT];
+    bool again;
+    enum err e = !r ? ERR_NOMEM : !o ? ERR_INVALID : record_of_json(n->core, o, r, &msg);
+
+    json_decref(o);
+    if (e == ERR_OK)
+        e = core_record(n->core, &now, r, &ref, &again, &msg);
+    free(r);
+    if (e != ERR_OK)
+        return json_pack("{s:b, s:o}", "ok", 0, "error", error_json(e, &msg, true));
+    core_id_text(n->core, &ref, id);
+    return json_pack("{s:b, s:s, s:i}", "ok", 1, "id", id, "copies",
+                     again ? (int)core_copies(n->core, &ref) : 1);
+}
+
+static void answer_record(struct node *n, struct http_request *rq, json_t *answer)
+{
+    json_t *error = json_object_get(answer, "error");
+    struct buf b = { 0 };
+    unsigned status = 200;
+
+    json_object_set_new(answer, "schema", json_integer(1));
+    if (error)
+        status = json_integer_value(json_object_get(error, "exit")) >= 70 ? 503 : 400;
+    json_bytes(answer, &b);
+    node_reply_later(n, rq, status, "application/json", &b);
+}
+
+static void record_single(struct node *n, struct http_request *rq)
+{
+    answer_record(n, rq, record_one(n, (const char *)rq->body, rq->body_len));
+}
+
+static void record_batch(struct node *n, struct http_request *rq)
+{
+    const char *p = (const char *)rq->body, *end = p + rq->body_len;
+    struct buf b = { 0 };
+
+    while (p && p < end) {
+        const char *nl = memchr(p, '\n', (size_t)(end - p));
+        size_t len = (size_t)((nl ? nl : end) - p);
+        json_t *answer = record_one(n, p, len);
+        json_t *error = json_object_get(answer, "error");
+        if (error)
+            json_object_del(error, "exit");
+        json_bytes(answer, &b);
+        p += len + 1;
+    }
+    node_reply_later(n, rq, 200, "application/x-ndjson", &b);
+}
+
+static void record_void(struct node *n, struct http_request *rq)
+{
+    struct errmsg msg = { .text = "" };
+    json_t *o = json_object_of((const char *)rq->body, rq->body_len, &msg);
+    char *text;
+
+    if (!o) {
+        api_error(n, rq, ERR_INVALID, &msg);
+        return;
+    }
+    json_object_set_new(o, "op", json_string("void"));
+    text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    answer_record(n, rq, record_one(n, text ? text : "", text ? strlen(text) : 0));
+    free(text);
+}
+
+/* ---- looking ---- */
+
+static void add_problem(json_t *all, const char *code, const char *desk, const char *text)
+{
+    json_t *p = json_pack("{s:s, s:s}", "code", code, "message", text);
+
+    if (desk)
+        json_object_set_new(p, "desk", json_string(desk));
+    json_array_append_new(all, p);
+}
+
+static void peer_problems(const struct node *n, const struct moment *now, json_t *all)
+{
+    char text[256];
+
+    for (unsigned i = 0; i < core_peers(n->core); i++) {
+        struct peer_view v;
+        const char *name;
+        core_peer_view(n->core, now, i, &v);
+        name = desk_name(n, &v.id);
+        if (v.state == PEER_UNREACHABLE && v.ever_heard) {
+            snprintf(text, sizeof text, "%s has not been seen for %llu s; it may hold more", name,
+                     (unsigned long long)v.silent_ms / 1000);
+            add_problem(all, "peer_away", name, text);
+        }
+        if (v.memory_lost)
+            add_problem(all, "peer_memory_lost", name,
+                        "this desk started with an older disk than the branch remembers: its "
+                        "copies and its vote do not count");
+        if (v.inbound_only && now->boot_ms - n->started_ms > PEER_AWAY_MS)
+            add_problem(all, "peer_inbound_blocked", name,
+                        "it reaches us, we do not reach it: look at its firewall and address");
+    }
+}
+
+static json_t *problems(const struct node *n, const struct moment *now)
+{
+    json_t *all = json_array();
+    struct core_view v;
+    struct ledger_view l;
+
+    core_view(n->core, now, &v);
+    core_ledger_view(n->core, now, &l);
+    if (n->stopped)
+        add_problem(all, "not_saving", NULL, n->stop_reason);
+    if (v.revoked)
+        add_problem(all, "revoked", NULL, "this desk was taken out of the branch");
+    if (v.memory_lost)
+        add_problem(all, "memory_lost", NULL,
+                    "other desks remember a later start of this desk: its disk was restored or "
+                    "cloned. It records, but has no vote; let it join anew");
+    if (v.contested)
+        add_problem(all, "contested", NULL,
+                    "two leads changed names or the policy apart from each other: look at "
+                    "\"tideover policy show\" and publish it again");
+    if (keys_root_is_here(n->dir))
+        add_problem(all, "root_key_here", NULL,
+                    "the branch root key still lies on this PC: move root-key-backup off it");
+    if (l.problem[0])
+        add_problem(all, l.stopped ? "upload_stopped" : "upload_waits", NULL, l.problem);
+    peer_problems(n, now, all);
+    return all;
+}
+
+static json_t *server_json(const struct node *n, const struct moment *now)
+{
+    struct core_view v;
+    json_t *o;
+
+    core_view(n->core, now, &v);
+    o = json_pack("{s:s}", "state",
+                  !v.server_known ? "unknown" : v.server_up ? "up" : "unreachable");
+    if (v.server_known)
+        json_object_set_new(o, "since",
+                            time_json(now->wall_ms - (int64_t)(now->boot_ms - v.server_since_ms)));
+    return o;
+}
+
+static json_t *ledger_json(const struct node *n, const struct ledger_view *l)
+{
+    json_t *seats = json_array();
+
+    for (unsigned i = 0; i < l->n_seats; i++)
+        json_array_append_new(seats, json_string(desk_name(n, &l->seats[i])));
+    return json_pack("{s:I, s:o, s:b, s:b, s:b}", "slot", (json_int_t)l->slot, "seats", seats,
+                     "open", l->open, "may_vote", l->may_vote, "triggered", l->triggered);
+}
+
+static void get_status(struct node *n, struct http_request *rq)
+{
+    struct moment now = node_now();
+    struct core_view v;
+    struct ledger_view l;
+    struct store_stats st;
+    unsigned online = 0;
+    json_t *o;
+
+    core_view(n->core, &now, &v);
+    core_ledger_view(n->core, &now, &l);
+    store_stats(n->store, &st);
+    for (unsigned i = 0; i < core_peers(n->core); i++) {
+        struct peer_view p;
+        core_peer_view(n->core, &now, i, &p);
+        online += p.state == PEER_ONLINE;
+    }
+    o = json_pack("{s:i, s:s, s:s, s:s, s:o}", "schema", 1, "branch",
+                  roster_code(core_roster(n->core)), "desk", desk_name(n, &n->me.id), "version",
+                  TIDEOVER_VERSION, "server", server_json(n, &now));
+    json_object_set_new(o, "records",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "local", (json_int_t)v.local, "held",
+                                  (json_int_t)v.held, "union", (json_int_t)v.known, "replicated",
+                                  (json_int_t)v.replicated, "pending", (json_int_t)v.pending));
+    json_object_set_new(o, "peers", json_pack("{s:i, s:i}", "online", online, "total",
+                                              core_peers(n->core)));
+    json_object_set_new(o, "uploader",
+                        l.has_uploader ? json_pack("{s:s, s:I}", "desk", desk_name(n, &l.uploader),
+                                                   "term", (json_int_t)l.term)
+                                       : json_null());
+    json_object_set_new(o, "ledger", ledger_json(n, &l));
+    json_object_set_new(o, "store",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "used_bytes",
+                                  (json_int_t)st.used_bytes, "map_bytes", (json_int_t)st.map_bytes,
+                                  "disk_free_bytes", (json_int_t)st.disk_free_bytes, "commits",
+                                  (json_int_t)st.commits, "commit_failures",
+                                  (json_int_t)st.commit_failures));
+    json_object_set_new(o, "refused",
+                        json_pack("{s:I, s:I, s:I}", "messages", (json_int_t)v.refused,
+                                  "handshakes", (json_int_t)net_refused(n->net), "requests",
+                                  (json_int_t)http_refused(n->http)));
+    json_object_set_new(o, "start", json_integer((json_int_t)v.start));
+    json_object_set_new(o, "problems", problems(n, &now));
+    api_json(rq, 200, o);
+}
+
+static json_t *roles_json(unsigned roles)
+{
+    json_t *a = json_array();
+
+    if (roles & ROLE_DESK)
+        json_array_append_new(a, json_string("desk"));
+    if (roles & ROLE_LEAD)
+        json_array_append_new(a, json_string("lead"));
+    if (roles & ROLE_ADMIN)
+        json_array_append_new(a, json_string("admin"));
+    return a;
+}
+
+static json_t *desk_json(const struct node *n, const struct desk_id *id)
+{
+    const struct desk *d = roster_find(core_roster(n->core), id);
+    char brief[8];
+
+    desk_id_short(id, brief);
+    return json_pack("{s:s, s:s, s:o, s:b}", "name", d ? d->name : "?", "id", brief, "roles",
+                     roles_json(d ? d->roles : 0), "seat", ledger_is_seat(core_ledger(n->core), id));
+}
+
+static void get_peers(struct node *n, struct http_request *rq)
+{
+    struct moment now = node_now();
+    json_t *all = json_array(), *me = desk_json(n, &n->me.id);
+
+    json_object_update_new(me, json_pack("{s:s, s:b, s:i, s:i, s:i, s:i, s:s, s:s}", "state", "online",
+                                         "this", 1, "last_seen_s", 0, "behind", 0, "missing", 0,
+                                         "clock_ms", 0, "version", TIDEOVER_VERSION, "address",
+                                         n->conf.listen));
+    json_array_append_new(all, me);
+    for (unsigned i = 0; i < core_peers(n->core); i++) {
+        struct peer_view v;
+        json_t *o;
+        core_peer_view(n->core, &now, i, &v);
+        o = desk_json(n, &v.id);
+        json_object_update_new(o, json_pack("{s:s, s:b, s:I, s:I, s:s, s:s, s:I}", "state",
+                                            peer_state_name(v.state), "this", 0, "behind",
+                                            (json_int_t)v.behind, "missing", (json_int_t)v.missing,
+                                            "version", v.software, "address", v.address, "refused",
+                                            (json_int_t)v.refused));
+        json_object_set_new(o, "last_seen_s",
+                            v.ever_heard ? json_integer((json_int_t)v.silent_ms / 1000)
+                                         : json_null());
+        json_object_set_new(o, "clock_ms",
+                            v.has_clock ? json_integer((json_int_t)v.clock_ms) : json_null());
+        json_array_append_new(all, o);
+    }
+    api_json(rq, 200, json_pack("{s:i, s:o}", "schema", 1, "peers", all));
+}
+
+static void get_policy(struct node *n, struct http_request *rq)
+{
+    size_t len;
+    const char *text = roster_policy_text(core_roster(n->core), &len);
+    char hex[2 * HASH_BYTES + 1];
+
+    hex_encode(roster_policy_hash(core_roster(n->core)), HASH_BYTES, hex);
+    api_json(rq, 200, json_pack("{s:i, s:s, s:s%}", "schema", 1, "hash", hex, "text", text, len));
+}
+
+/* The newest upload among the decided slots, or null. */
+static json_t *last_upload(const struct node *n)
+{
+    struct buf b = { 0 };
+    json_t *o = NULL;
+
+    for (uint64_t s = ledger_decided(core_ledger(n->core)); s > 0 && !o; s--) {
+        struct receipt r;
+        struct intent in;
+        if (ledger_receipt(core_ledger(n->core), s, &b) != ERR_OK ||
+            receipt_decode(b.p, b.len, &r, NULL) != ERR_OK ||
+            intent_decode(r.intent, r.intent_len, &in, NULL) != ERR_OK)
+            break;
+        if (in.type == SLOT_UPLOAD) {
+            char sha[65] = "";
+            if (in.n_parts > 0)
+                hex_encode(in.parts[in.n_parts - 1].sha256, 32, sha);
+            o = json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:o}", "slot", (json_int_t)in.slot,
+                          "sha256", sha, "file", r.evidence, "desk", desk_name(n, &r.desk),
+                          "records", (json_int_t)in.records, "lines",
+                          (json_int_t)(in.n_parts ? in.parts[in.n_parts - 1].lines : 0), "at",
+                          time_json(r.at_ms));
+        }
+        intent_free(&in);
+    }
+    buf_free(&b);
+    return o ? o : json_null();
+}
+
+static void get_upload_status(struct node *n, struct http_request *rq)
+{
+    struct moment now = node_now();
+    struct ledger_view l;
+    struct core_view v;
+    const char *state;
+    json_t *o, *last = last_upload(n);
+
+    core_ledger_view(n->core, &now, &l);
+    core_view(n->core, &now, &v);
+    if (l.state != LEDGER_IDLE)
+        state = ledger_state_name(l.state);
+    else if (l.stopped)
+        state = "failed";
+    else if (l.triggered || l.open)
+        state = "gathering";
+    else
+        state = json_is_null(last) || v.pending > 0 ? "idle" : "delivered";
+    if (strcmp(state, "electing") == 0)
+        state = "gathering";
+    o = json_pack("{s:i, s:s, s:I, s:I, s:I, s:o}", "schema", 1, "state", state, "slot",
+                  (json_int_t)l.slot, "pending", (json_int_t)v.pending, "term", (json_int_t)l.term,
+                  "last", last);
+    json_object_set_new(o, "uploader",
+                        l.has_uploader ? json_string(desk_name(n, &l.uploader)) : json_null());
+    json_object_set_new(o, "message", l.problem[0] ? json_string(l.problem) : json_null());
+    json_object_set_new(o, "done", json_integer(n->upload_job ? (json_int_t)n->upload_job->progress
+                                                              : 0));
+    json_object_set_new(o, "total", json_integer(n->upload_job ? (json_int_t)n->upload_job->total
+                                                               : 0));
+    api_json(rq, 200, o);
+}
+
+/* ---- routes ---- */
+
+static uint64_t query_number(const char *query, const char *name, uint64_t otherwise)
+{
+    size_t n = strlen(name);
+
+    for (const char *p = query; p && *p; p = strchr(p, '&') ? strchr(p, '&') + 1 : NULL)
+        if (strncmp(p, name, n) == 0 && p[n] == '=')
+            return strtoull(p + n + 1, NULL, 10);
+    return otherwise;
+}
+
+static void query_text(const char *query, const char *name, char *out, size_t room)
+{
+    size_t n = strlen(name), k = 0;
+
+    out[0] = '\0';
+    for (const char *p = query; p && *p; p = strchr(p, '&') ? strchr(p, '&') + 1 : NULL)
+        if (strncmp(p, name, n) == 0 && p[n] == '=') {
+            for (p += n + 1; *p && *p != '&' && k + 1 < room; p++)
+                out[k++] = *p;
+            out[k] = '\0';
+            return;
+        }
+}
+
+static void get_list(struct node *n, struct http_request *rq)
+{
+    upload_list(n, rq, query_number(rq->query, "after", 0));
+}
+
+static void get_report(struct node *n, struct http_request *rq)
+{
+    upload_report(n, rq, query_number(rq->query, "slot", 0));
+}
+
+static void get_export(struct node *n, struct http_request *rq)
+{
+    char format[32];
+
+    query_text(rq->query, "format", format, sizeof format);
+    upload_export(n, rq, format);
+}
+
+static const struct route {
+    const char *method, *path;
+    enum http_right right;
+    void (*handle)(struct node *n, struct http_request *rq);
+    void (*handle_json)(struct node *n, struct http_request *rq, json_t *body); /* takes body */
+} routes[] = {
+    { "POST", "/api/v1/records", HTTP_DESK, record_single, NULL },
+    { "POST", "/api/v1/records/batch", HTTP_DESK, record_batch, NULL },
+    { "POST", "/api/v1/records/void", HTTP_DESK, record_void, NULL },
+    { "GET", "/api/v1/status", HTTP_DESK, get_status, NULL },
+    { "GET", "/api/v1/peers", HTTP_DESK, get_peers, NULL },
+    { "GET", "/api/v1/records", HTTP_CTL, get_list, NULL },
+    { "GET", "/api/v1/policy", HTTP_DESK, get_policy, NULL },
+    { "GET", "/api/v1/upload/status", HTTP_DESK, get_upload_status, NULL },
+    { "GET", "/api/v1/upload/plan", HTTP_CTL, upload_plan, NULL },
+    { "GET", "/api/v1/upload/report", HTTP_CTL, get_report, NULL },
+    { "GET", "/api/v1/export", HTTP_CTL, get_export, NULL },
+    { "POST", "/api/v1/log/verify", HTTP_CTL, verify_start, NULL },
+    { "POST", "/api/v1/invites", HTTP_CTL, NULL, lead_invite },
+    { "POST", "/api/v1/revoke", HTTP_CTL, NULL, lead_revoke },
+    { "POST", "/api/v1/policy", HTTP_CTL, NULL, lead_policy },
+    { "POST", "/api/v1/upload/run", HTTP_CTL, NULL, lead_upload },
+};
+
+static void call(struct node *n, struct http_request *rq, const struct route *r)
+{
+    struct errmsg msg = { .text = "" };
+    json_t *body;
+
+    if (rq->right < r->right) {
+        err_why(&msg, ERR_DENIED, "not_allowed", "", "this needs the rights of the ctl token");
+        api_error(n, rq, ERR_DENIED, &msg);
+    } else if (n->stopped && strcmp(rq->method, "POST") == 0) {
+        err_why(&msg, ERR_DISK, "not_saving", "",
+                "STOP: this PC cannot save (%.120s). Write on paper until it can", n->stop_reason);
+        api_error(n, rq, ERR_DISK, &msg);
+    } else if (r->handle) {
+        r->handle(n, rq);
+    } else if ((body = json_object_of((const char *)rq->body, rq->body_len, &msg)) == NULL) {
+        api_error(n, rq, ERR_INVALID, &msg);
+    } else {
+        r->handle_json(n, rq, body);
+    }
+}
+
+void api_handle(struct node *n, struct http_request *rq)
+{
+    struct errmsg msg = { .text = "" };
+
+    for (unsigned i = 0; i < sizeof routes / sizeof routes[0]; i++)
+        if (strcmp(routes[i].method, rq->method) == 0 && strcmp(routes[i].path, rq->path) == 0) {
+            call(n, rq, &routes[i]);
+            return;
+        }
+    err_why(&msg, ERR_MISSING, "no_such_page", "", "there is nothing at %s", rq->path);
+    api_error(n, rq, ERR_MISSING, &msg);
+}

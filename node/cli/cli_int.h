@@ -1,0 +1,230 @@
+/* cli_int.h - what the verbs share: the table, the parsed command line, words for people. */
+#ifndef TIDEOVER_CLI_INT_H
+#define TIDEOVER_CLI_INT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "buf.h"
+#include "cli.h"
+#include "err.h"
+
+/* ---- options ---- */
+
+enum cli_opt {
+    OPT_NONE, /* ends a list */
+    OPT_STATE,
+    OPT_JSON,
+    OPT_QUIET,
+    OPT_NO_COLOR,
+    OPT_HELP,
+    OPT_VERSION,
+    OPT_BRANCH,
+    OPT_DESK,
+    OPT_LISTEN,
+    OPT_WEB,
+    OPT_POLICY,
+    OPT_PASSPHRASE,
+    OPT_ROLE,
+    OPT_EXPIRES,
+    OPT_AT_ADDRESS,
+    OPT_USER,
+    OPT_ITEM,
+    OPT_DUE,
+    OPT_AT,
+    OPT_FIRST,
+    OPT_LAST,
+    OPT_BIRTH,
+    OPT_PHONE,
+    OPT_EMAIL,
+    OPT_STREET,
+    OPT_CITY,
+    OPT_POSTCODE,
+    OPT_TYPE,
+    OPT_BATCH,
+    OPT_FULL,
+    OPT_YES,
+    OPT_SLOT,
+    OPT_FORMAT,
+    OPT_OUT,
+    OPT_COUNT
+};
+
+struct option_row {
+    const char *name, *value; /* value NULL: a switch */
+    const char *help;
+};
+const struct option_row *option_row(enum cli_opt o);
+
+/* ---- the table ---- */
+
+struct cli;
+
+#define NEEDS_MAX 4
+#define TAKES_MAX 14
+
+struct command {
+    const char *verb, *object;        /* object NULL: the verb alone */
+    const char *args;                 /* "CODE", or NULL: takes none */
+    enum cli_opt needs[NEEDS_MAX];    /* OPT_NONE at the end */
+    enum cli_opt takes[TAKES_MAX];    /* besides those every verb takes */
+    const char *help;                 /* one line */
+    const char *examples;             /* lines of two blanks and a command */
+    int (*run)(struct cli *c);
+    bool passes_on;                   /* what it does not know is the verb's own affair */
+};
+extern const struct command commands[];
+extern const unsigned n_commands;
+
+/* object may be NULL or another word; then a row without object is taken, if there is one. */
+const struct command *command_find(const char *verb, const char *object);
+bool verb_exists(const char *verb);
+const char *verb_near(const char *verb);                     /* "did you mean", or NULL */
+const char *object_near(const char *verb, const char *object);
+void command_usage(const struct command *c, FILE *to);       /* one line */
+void help_all(FILE *to);
+void help_verb(const char *verb, FILE *to);
+
+/* ---- a parsed command line ---- */
+
+struct cli {
+    const struct command *command;
+    const char *state;             /* the state directory */
+    char *value[OPT_COUNT];        /* as given; "" for a switch; NULL if not given */
+    int argc;                      /* arguments that are no options */
+    char **argv;
+    bool json, quiet, color;       /* color: of stdout */
+    cli_node *node;
+};
+
+/* 0 and a filled c, or the exit code after the complaint; *done: help or version was printed. */
+int cli_parse(int argc, char **argv, struct cli *c, bool *done);
+void cli_free(struct cli *c);
+
+/* ---- results and complaints ---- */
+
+/* "tideover: ..." on stderr; with --json the error object on stdout as well. Returns exit_code. */
+int cli_fail(const struct cli *c, int exit_code, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+int cli_err(const struct cli *c, enum err e, const struct errmsg *msg);
+int cli_usage(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A remark on stderr, unless --quiet. */
+void cli_note(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void cli_json(const json_t *o); /* one line on stdout */
+
+/* ---- the node (client.h below it) ---- */
+
+struct client;
+/* 0, or the exit code after the complaint. */
+int cli_connect(const struct cli *c, struct client **out);
+/* One request, one JSON object back. body NULL: GET. waiting: what to say once it takes more than
+ * a second, and the sign that it may take minutes; NULL for what is answered at once. */
+int cli_call(const struct cli *c, struct client *cl, const char *path, const struct buf *body,
+             const char *waiting, json_t **out);
+/* Prints what the node refused and returns its exit code. */
+int cli_refused(const struct cli *c, unsigned status, const char *body, size_t n);
+
+/* ---- JSON, tolerantly ---- */
+
+long long j_int(const json_t *o, const char *key, long long otherwise);
+bool j_is(const json_t *o, const char *key);                     /* true and nothing else */
+const char *j_text(const json_t *o, const char *key, const char *otherwise);
+size_t j_count(const json_t *o, const char *key);                /* of an array; else 0 */
+/* Control characters in texts become '?': a terminal obeys them. Line feeds stay. */
+void j_scrub(json_t *o);
+bool j_put(json_t *o, const char *key, const char *value);       /* NULL value: nothing */
+/* o's bytes and, if given, "passphrase"; out is to be wiped. o is released. */
+bool j_body(json_t *o, const char *passphrase, struct buf *out);
+
+/* ---- passphrase.c ---- */
+
+/* The lead's passphrase from --lead-passphrase-file, or asked for on a terminal. 0 or exit code.
+ * out has SETUP_WORDS bytes; wipe it. */
+int passphrase_get(const struct cli *c, char *out);
+/* First line of a file. ERR_NOFILE, ERR_DENIED, ERR_INVALID. */
+enum err passphrase_read(const struct cli *c, const char *path, char *out, struct errmsg *msg);
+
+/* ---- term.c ---- */
+
+bool term_out(void); /* stdout is a terminal */
+bool term_err(void);
+bool term_can_ask(void); /* somebody sits there: stdin and stderr are terminals */
+bool term_ask_yes(const char *question);
+/* Reads a line without echo. False at its end or Ctrl-C. */
+bool term_ask_secret(const char *question, char *out, size_t room);
+
+enum hue { HUE_OFF, HUE_BAD, HUE_WARN, HUE_GOOD, HUE_DIM };
+const char *hue(const struct cli *c, enum hue h); /* escape sequence, or "" */
+
+struct progress {
+    bool on;             /* on a terminal and not --quiet */
+    bool shown;
+    uint64_t began_ms, drawn_ms;
+};
+void progress_begin(const struct cli *c, struct progress *p);
+/* Draws at most ten times a second, and nothing in the first second. total 0: unknown. */
+void progress_show(struct progress *p, const char *what, uint64_t done, uint64_t total);
+void progress_end(struct progress *p); /* wipes the line */
+
+void interrupt_catch(void); /* Ctrl-C sets a flag from here on */
+void interrupt_release(void);
+bool interrupted(void);
+
+uint64_t now_ms(void); /* monotonic */
+void sleep_ms(unsigned ms);
+
+/* A table with columns as wide as their cells; tab-separated without a heading off a terminal. */
+#define TABLE_COLUMNS 10
+struct table {
+    unsigned columns;
+    bool aligned;
+    size_t width[TABLE_COLUMNS];
+    struct buf cells; /* NUL-terminated, row after row */
+    size_t n_cells;
+};
+void table_begin(struct table *t, const char *const *heading, unsigned columns);
+void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void table_print(struct table *t); /* prints and forgets the rows; the widths stay */
+void table_end(struct table *t);
+
+/* ---- words for people ---- */
+
+void words_number(long long n, char out[32]);              /* "12,345" */
+void words_ago(long long seconds, char out[32]);           /* "3 h", "2 min", "now" */
+/* RFC 3339 text (or Unix ms) in this PC's local time. day: with the date. */
+void words_time(const json_t *t, bool day, char out[32]);
+void words_barcode(const char *s, bool full, char out[40]); /* "…1234" */
+
+/* ---- shared between verbs ---- */
+
+void plan_print(const struct cli *c, const json_t *plan); /* upload_words.c */
+int upload_follow(const struct cli *c, struct client *cl, long long slot); /* upload_follow.c */
+int batch_run(const struct cli *c); /* batch.c */
+enum err file_read(const char *path, size_t max, struct buf *out, struct errmsg *msg);
+/* Reads a policy file and fills in its zone's rule. 0 or exit code. */
+int policy_load(const struct cli *c, const char *path, struct buf *out);
+
+int cmd_init(struct cli *c);
+int cmd_invite(struct cli *c);
+int cmd_join(struct cli *c);
+int cmd_revoke(struct cli *c);
+int cmd_policy_show(struct cli *c);
+int cmd_policy_publish(struct cli *c);
+int cmd_node(struct cli *c);
+int cmd_record(struct cli *c);
+int cmd_void(struct cli *c);
+int cmd_status(struct cli *c);
+int cmd_peers(struct cli *c);
+int cmd_log_list(struct cli *c);
+int cmd_log_verify(struct cli *c);
+int cmd_upload_plan(struct cli *c);
+int cmd_upload_run(struct cli *c);
+int cmd_upload_status(struct cli *c);
+int cmd_upload_report(struct cli *c);
+int cmd_export(struct cli *c);
+int cmd_help(struct cli *c);
+
+#endif

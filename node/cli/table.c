@@ -1,0 +1,301 @@
+/* table.c - one table of all verbs: it parses, helps, and suggests. */
+#include "cli_int.h"
+
+#include <string.h>
+
+#include "ini_int.h"
+
+#define NEAR       2
+
+static const struct option_row options[OPT_COUNT] = {
+    [OPT_STATE] = { "state", "DIR", "the desk's state directory (else TIDEOVER_STATE)" },
+    [OPT_JSON] = { "json", NULL, "answer in JSON" },
+    [OPT_QUIET] = { "quiet", NULL, "results and errors only" },
+    [OPT_NO_COLOR] = { "no-color", NULL, "no colours on a terminal" },
+    [OPT_HELP] = { "help", NULL, "this text" },
+    [OPT_VERSION] = { "version", NULL, "the program's version" },
+    [OPT_BRANCH] = { "branch", "CODE", "the branch's code: A-Z, 0-9, _ and -, 15 at most" },
+    [OPT_DESK] = { "desk", "NAME", "the desk's name, as on slips and lists" },
+    [OPT_LISTEN] = { "listen", "ADDR:PORT", "where other desks reach it (0.0.0.0:7411)" },
+    [OPT_WEB] = { "web", "ADDR:PORT", "its local page and API (127.0.0.1:7412)" },
+    [OPT_POLICY] = { "policy", "FILE", "the branch's policy; else a default one" },
+    [OPT_PASSPHRASE] = { "lead-passphrase-file", "F", "the lead's passphrase: first line of F" },
+    [OPT_ROLE] = { "role", "ROLE", "desk (default), lead or admin" },
+    [OPT_EXPIRES] = { "expires", "TIME", "how long the code is good: 30m (default), 2h" },
+    [OPT_AT_ADDRESS] = { "at", "ADDR:PORT", "where the inviting desk answers, if not as coded" },
+    [OPT_USER] = { "user", "U", "the user's number" },
+    [OPT_ITEM] = { "item", "I", "the item's number" },
+    [OPT_DUE] = { "due", "YYYY-MM-DD", "due date; left out: the server decides" },
+    [OPT_AT] = { "at", "TIME", "when it happened, from paper: 2026-11-23T09:12:04-05:00" },
+    [OPT_FIRST] = { "first", "NAME", "given name" },
+    [OPT_LAST] = { "last", "NAME", "family name" },
+    [OPT_BIRTH] = { "birth", "YYYY-MM-DD", "birth date" },
+    [OPT_PHONE] = { "phone", "TEXT", "phone number" },
+    [OPT_EMAIL] = { "email", "TEXT", "e-mail address" },
+    [OPT_STREET] = { "street", "TEXT", "street and number" },
+    [OPT_CITY] = { "city", "TEXT", "town" },
+    [OPT_POSTCODE] = { "postcode", "TEXT", "post code" },
+    [OPT_TYPE] = { "type", "TEXT", "user type of the ILS" },
+    [OPT_BATCH] = { "batch", "FILE|-", "one JSON object per line; - is standard input" },
+    [OPT_FULL] = { "full", NULL, "user numbers in full" },
+    [OPT_YES] = { "yes", NULL, "do not ask" },
+    [OPT_SLOT] = { "slot", "N", "of this upload; else of the last" },
+    [OPT_FORMAT] = { "format", "NAME", "symphony" },
+    [OPT_OUT] = { "out", "FILE", "the file to write; - is standard output" },
+};
+
+#define REGISTRATION                                                                               \
+    OPT_FIRST, OPT_LAST, OPT_BIRTH, OPT_PHONE, OPT_EMAIL, OPT_STREET, OPT_CITY, OPT_POSTCODE,      \
+        OPT_TYPE
+
+const struct command commands[] = {
+    { "init", NULL, NULL, { OPT_BRANCH, OPT_DESK },
+      { OPT_LISTEN, OPT_WEB, OPT_POLICY, OPT_PASSPHRASE },
+      "found a branch: this desk is its first",
+      "  tideover init --branch MAIN --desk MAIN-1\n"
+      "  tideover init --branch MAIN --desk MAIN-1 --policy main.ini --lead-passphrase-file lead\n",
+      cmd_init, false },
+    { "invite", NULL, NULL, { OPT_DESK }, { OPT_ROLE, OPT_EXPIRES, OPT_PASSPHRASE, OPT_JSON },
+      "make a one-time code with which one more desk joins",
+      "  tideover invite --desk MAIN-2\n"
+      "  tideover invite --desk OFFICE --role lead --expires 2h\n",
+      cmd_invite, false },
+    { "join", NULL, "CODE", { OPT_NONE }, { OPT_AT_ADDRESS, OPT_LISTEN, OPT_WEB },
+      "join the branch that made the code",
+      "  tideover join 6Q0V-2W8K-...\n"
+      "  tideover --state /srv/kids join 6Q0V-2W8K-... --at 10.20.4.11:7413\n",
+      cmd_join, false },
+    { "revoke", NULL, "DESK", { OPT_NONE }, { OPT_PASSPHRASE, OPT_JSON },
+      "trust a desk no longer: what it records from now on is set aside",
+      "  tideover revoke BUS\n", cmd_revoke, false },
+    { "policy", "show", NULL, { OPT_NONE }, { OPT_JSON }, "print the branch's policy",
+      "  tideover policy show > main.ini\n", cmd_policy_show, false },
+    { "policy", "publish", "FILE", { OPT_NONE }, { OPT_PASSPHRASE, OPT_JSON },
+      "sign a policy and give it to every desk", "  tideover policy publish main.ini\n",
+      cmd_policy_publish, false },
+    { "node", NULL, NULL, { OPT_NONE }, { OPT_NONE }, "run the desk's daemon, in the foreground",
+      "  tideover --state /var/lib/tideover node\n", cmd_node, true },
+    { "record", "checkout", NULL, { OPT_USER, OPT_ITEM }, { OPT_DUE, OPT_AT, OPT_JSON },
+      "record that a user takes an item",
+      "  tideover record checkout --user 29999000001016 --item 39999000005015 --due 2026-12-07\n",
+      cmd_record, false },
+    { "record", "discharge", NULL, { OPT_ITEM }, { OPT_USER, OPT_AT, OPT_JSON },
+      "record that an item came back", "  tideover record discharge --item 39999000005015\n",
+      cmd_record, false },
+    { "record", "renew", NULL, { OPT_USER, OPT_ITEM }, { OPT_DUE, OPT_AT, OPT_JSON },
+      "record a longer loan",
+      "  tideover record renew --user 29999000001016 --item 39999000005015 --due 2026-12-21\n",
+      cmd_record, false },
+    { "record", "user", NULL, { OPT_USER }, { REGISTRATION, OPT_AT, OPT_JSON },
+      "record a new user (other programs on this PC can see arguments; --batch - hides them)",
+      "  tideover record user --user 29999000001016 --first Ada --last Byron --birth 1990-12-10\n"
+      "  tideover record --batch -     and there a line with \"op\":\"user\"\n",
+      cmd_record, false },
+    { "record", "inhouse", NULL, { OPT_ITEM }, { OPT_AT, OPT_JSON },
+      "record that an item was used in the library",
+      "  tideover record inhouse --item 39999000005015\n", cmd_record, false },
+    { "record", NULL, NULL, { OPT_BATCH }, { OPT_JSON },
+      "record many: one answer per line, each once its record is safe; empty lines get none",
+      "  tideover record --batch today.ndjson\n"
+      "  echo '{\"op\":\"discharge\",\"item\":\"39999000005015\"}' | tideover record --batch -\n",
+      cmd_record, false },
+    { "void", NULL, "ID", { OPT_NONE }, { OPT_JSON }, "take one record back",
+      "  tideover void MAIN-1/3/0042\n", cmd_void, false },
+    { "status", NULL, NULL, { OPT_NONE }, { OPT_JSON }, "one screen, problems first (the default)",
+      "  tideover\n  tideover status --json\n", cmd_status, false },
+    { "peers", NULL, NULL, { OPT_NONE }, { OPT_JSON }, "the branch's desks, and what each lacks",
+      "  tideover peers\n", cmd_peers, false },
+    { "log", "list", NULL, { OPT_NONE }, { OPT_FULL, OPT_JSON },
+      "all records, merged, in order; with --json one object per line",
+      "  tideover log list\n  tideover log list --json | grep 0042\n", cmd_log_list, false },
+    { "log", "verify", NULL, { OPT_NONE }, { OPT_JSON },
+      "check every chain, signature and seal on this PC", "  tideover log verify\n",
+      cmd_log_verify, false },
+    { "upload", "plan", NULL, { OPT_NONE }, { OPT_JSON }, "what an upload would send; sends nothing",
+      "  tideover upload plan\n", cmd_upload_plan, false },
+    { "upload", "run", NULL, { OPT_NONE }, { OPT_YES, OPT_PASSPHRASE, OPT_JSON },
+      "send the branch's merged log, and wait until it is delivered",
+      "  tideover upload run\n"
+      "  tideover upload run --yes --lead-passphrase-file lead\n",
+      cmd_upload_run, false },
+    { "upload", "status", NULL, { OPT_NONE }, { OPT_JSON }, "how far the upload is",
+      "  tideover upload status\n", cmd_upload_status, false },
+    { "upload", "report", NULL, { OPT_NONE }, { OPT_SLOT, OPT_JSON },
+      "what an upload sent, held back and left out",
+      "  tideover upload report\n  tideover upload report --slot 3 --json\n", cmd_upload_report,
+      false },
+    { "export", NULL, NULL, { OPT_FORMAT, OPT_OUT }, { OPT_JSON },
+      "write what is pending to a file; nothing counts as uploaded",
+      "  tideover export --format symphony --out main.log\n", cmd_export, false },
+    { "help", NULL, "[VERB]", { OPT_NONE }, { OPT_NONE }, "this text, or that of one verb",
+      "  tideover help upload\n", cmd_help, false },
+};
+const unsigned n_commands = sizeof commands / sizeof commands[0];
+
+const struct option_row *option_row(enum cli_opt o)
+{
+    return &options[o];
+}
+
+const struct command *command_find(const char *verb, const char *object)
+{
+    const struct command *plain = NULL;
+
+    for (unsigned i = 0; i < n_commands; i++) {
+        const struct command *c = &commands[i];
+
+        if (strcmp(c->verb, verb) != 0)
+            continue;
+        if (c->object == NULL)
+            plain = c;
+        else if (object != NULL && strcmp(c->object, object) == 0)
+            return c;
+    }
+    return plain;
+}
+
+bool verb_exists(const char *verb)
+{
+    for (unsigned i = 0; i < n_commands; i++)
+        if (strcmp(commands[i].verb, verb) == 0)
+            return true;
+    return false;
+}
+
+const char *verb_near(const char *verb)
+{
+    const char *near = NULL;
+    unsigned best = NEAR + 1;
+
+    for (unsigned i = 0; i < n_commands; i++) {
+        unsigned d = edit_distance(verb, commands[i].verb);
+        if (d < best) {
+            best = d;
+            near = commands[i].verb;
+        }
+    }
+    return near;
+}
+
+const char *object_near(const char *verb, const char *object)
+{
+    const char *near = NULL;
+    unsigned best = NEAR + 1;
+
+    for (unsigned i = 0; i < n_commands; i++) {
+        const struct command *c = &commands[i];
+        unsigned d;
+
+        if (strcmp(c->verb, verb) != 0 || c->object == NULL)
+            continue;
+        d = edit_distance(object, c->object);
+        if (d < best) {
+            best = d;
+            near = c->object;
+        }
+    }
+    return near;
+}
+
+static void add_option(struct buf *b, enum cli_opt o, bool needed)
+{
+    const struct option_row *row = &options[o];
+
+    buf_printf(b, " %s--%s%s%s%s", needed ? "" : "[", row->name, row->value != NULL ? " " : "",
+               row->value != NULL ? row->value : "", needed ? "" : "]");
+}
+
+void command_usage(const struct command *c, FILE *to)
+{
+    struct buf b = { 0 };
+
+    buf_printf(&b, "tideover %s%s%s", c->verb, c->object != NULL ? " " : "",
+               c->object != NULL ? c->object : "");
+    if (c->args != NULL)
+        buf_printf(&b, " %s", c->args);
+    for (unsigned i = 0; i < NEEDS_MAX && c->needs[i] != OPT_NONE; i++)
+        add_option(&b, c->needs[i], true);
+    for (unsigned i = 0; i < TAKES_MAX && c->takes[i] != OPT_NONE; i++)
+        add_option(&b, c->takes[i], false);
+    fprintf(to, "%.*s\n", (int)b.len, b.p != NULL ? (const char *)b.p : "");
+    buf_free(&b);
+}
+
+static void print_option(enum cli_opt o, FILE *to)
+{
+    char left[48];
+
+    snprintf(left, sizeof left, "--%s %s", options[o].name,
+             options[o].value != NULL ? options[o].value : "");
+    fprintf(to, "  %-26s  %s\n", left, options[o].help);
+}
+
+static void print_globals(FILE *to)
+{
+    static const enum cli_opt always[] = { OPT_STATE, OPT_QUIET, OPT_NO_COLOR, OPT_HELP };
+
+    for (unsigned i = 0; i < sizeof always / sizeof always[0]; i++)
+        print_option(always[i], to);
+}
+
+void help_all(FILE *to)
+{
+    fputs("tideover carries a library branch over an outage of its server.\n\n"
+          "Usage: tideover [--state DIR] VERB [OBJECT] [OPTIONS]\n\n", to);
+    for (unsigned i = 0; i < n_commands; i++) {
+        const struct command *c = &commands[i];
+        char left[32];
+
+        snprintf(left, sizeof left, "%s%s%s%s%s", c->verb, c->object != NULL ? " " : "",
+                 c->object != NULL ? c->object : "", c->args != NULL ? " " : "",
+                 c->args != NULL ? c->args : c->needs[0] == OPT_BATCH ? " --batch FILE|-" : "");
+        fprintf(to, "  %-22s  %s\n", left, c->help);
+    }
+    fputs("\nEvery verb takes:\n", to);
+    print_globals(to);
+    fputs("\nExamples:\n"
+          "  tideover init --branch MAIN --desk MAIN-1\n"
+          "  tideover node &\n"
+          "  tideover record checkout --user 29999000001016 --item 39999000005015\n"
+          "  tideover upload plan\n"
+          "\nMore on one verb: tideover VERB --help\n", to);
+}
+
+void help_verb(const char *verb, FILE *to)
+{
+    bool taken[OPT_COUNT] = { false };
+
+    for (unsigned i = 0; i < n_commands; i++) {
+        const struct command *c = &commands[i];
+
+        if (strcmp(c->verb, verb) != 0)
+            continue;
+        command_usage(c, to);
+        fprintf(to, "    %s\n", c->help);
+        for (unsigned k = 0; k < NEEDS_MAX && c->needs[k] != OPT_NONE; k++)
+            taken[c->needs[k]] = true;
+        for (unsigned k = 0; k < TAKES_MAX && c->takes[k] != OPT_NONE; k++)
+            taken[c->takes[k]] = true;
+    }
+    fputs("\nOptions:\n", to);
+    for (unsigned o = OPT_NONE + 1; o < OPT_COUNT; o++)
+        if (taken[o])
+            print_option((enum cli_opt)o, to);
+    print_globals(to);
+    fputs("\nExamples:\n", to);
+    for (unsigned i = 0; i < n_commands; i++)
+        if (strcmp(commands[i].verb, verb) == 0)
+            fputs(commands[i].examples, to);
+}
+
+int cmd_help(struct cli *c)
+{
+    if (c->argc == 0) {
+        help_all(stdout);
+        return 0;
+    }
+    if (!verb_exists(c->argv[0]))
+        return cli_usage(c, "there is no verb \"%s\"", c->argv[0]);
+    help_verb(c->argv[0], stdout);
+    return 0;
+}

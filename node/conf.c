@@ -1,0 +1,224 @@
+/* conf.c - tideover.conf: one table of keys, and the text that init and join write. */
+#include "conf.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "ini_int.h"
+
+#define CONF_BYTES_MAX 65536 /* sixty-four addresses and many comments */
+#define LISTEN_DEFAULT "0.0.0.0:7411"
+#define WEB_DEFAULT    "127.0.0.1:7412"
+#define MAP_MIN        (1u << 20)
+#define MAP_MAX        (1ull << 40)
+
+static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
+
+static const char *without_scheme(const char *s)
+{
+    return strncmp(s, "tcp://", 6) == 0 ? s + 6 : s;
+}
+
+static enum err put_address(const char *s, size_t n, char out[CONF_ADDR_MAX], struct errmsg *msg)
+{
+    char host[CONF_ADDR_MAX], text[CONF_ADDR_MAX];
+    uint16_t port;
+
+    if (n >= sizeof text)
+        return err_set(msg, ERR_CONFIG, "an address has at most %d bytes", CONF_ADDR_MAX - 1);
+    memcpy(text, s, n);
+    text[n] = 0;
+    if (!addr_split(text, host, &port))
+        return err_set(msg, ERR_CONFIG,
+                       "must be a numeric address and port, like 10.20.4.11:7411 or [::1]:7411");
+    memcpy(out, text, n + 1);
+    return ERR_OK;
+}
+
+static enum err read_listen(const struct ini_key *row, const char *key, const char *value,
+                            void *into, struct errmsg *msg)
+{
+    const char *s = without_scheme(value);
+
+    (void)key;
+    return put_address(s, strlen(s), (char *)into + row->offset, msg);
+}
+
+static enum err read_web(const struct ini_key *row, const char *key, const char *value, void *into,
+                         struct errmsg *msg)
+{
+    char host[CONF_ADDR_MAX];
+    uint16_t port;
+
+    if (!addr_split(value, host, &port) ||
+        (strcmp(host, "127.0.0.1") != 0 && strcmp(host, "::1") != 0))
+        return err_set(msg, ERR_CONFIG, "must be 127.0.0.1:PORT or [::1]:PORT: this PC only");
+    return read_listen(row, key, value, into, msg);
+}
+
+static enum err read_known(const struct ini_key *row, const char *key, const char *value,
+                           void *into, struct errmsg *msg)
+{
+    struct conf *c = into;
+
+    (void)row, (void)key;
+    while (*(value += strspn(value, " ,")) != 0) {
+        const char *s = without_scheme(value);
+        size_t n = strcspn(s, " ,");
+        enum err e;
+
+        if (c->n_known == CONF_PEERS_MAX)
+            return err_set(msg, ERR_CONFIG, "more than %d addresses", CONF_PEERS_MAX);
+        e = put_address(s, n, c->known[c->n_known], msg);
+        if (e != ERR_OK)
+            return e;
+        c->n_known++;
+        value = s + n;
+    }
+    return ERR_OK;
+}
+
+#define PLACE(member) offsetof(struct conf, member), sizeof((struct conf *)0)->member
+
+static const struct ini_key keys[] = {
+    { "node", "name", ini_text, PLACE(name), 1, 0, NULL },
+    { "node", "map_size", ini_size, PLACE(map_bytes), MAP_MIN, MAP_MAX, NULL },
+    { "node", "max_map_size", ini_size, PLACE(map_max_bytes), MAP_MIN, MAP_MAX, NULL },
+    { "peers", "listen", read_listen, PLACE(listen), 0, 0, NULL },
+    { "peers", "known", read_known, PLACE(known), 0, 0, NULL },
+    { "peers", "away_after", ini_ms, PLACE(away_after_ms), 1000, 24 * 3600 * 1000, NULL },
+    { "web", "listen", read_web, PLACE(web), 0, 0, NULL },
+    { "log", "level", ini_word, PLACE(log_level), 0, 0, level_words },
+};
+
+static enum err read_text(const char *path, struct buf *out, struct errmsg *msg)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = 1;
+    enum err e = ERR_OK;
+
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return err_set(msg, ERR_NOFILE, "there is no desk here: %s is missing; make one with "
+                       "tideover init, or tideover join", path);
+    if (fd < 0)
+        return err_set(msg, errno == EACCES ? ERR_DENIED : ERR_DISK, "cannot read %s: %s", path,
+                       strerror(errno));
+    while (n > 0 && out->len <= CONF_BYTES_MAX) {
+        uint8_t *at = buf_grow(out, 4096);
+
+        if (at == NULL) {
+            e = err_set(msg, ERR_NOMEM, "no memory to read %s", path);
+            break;
+        }
+        n = read(fd, at, 4096);
+        out->len -= 4096 - (size_t)(n > 0 ? n : 0);
+    }
+    if (e == ERR_OK && n < 0)
+        e = err_set(msg, ERR_DISK, "cannot read %s: %s", path, strerror(errno));
+    else if (e == ERR_OK && out->len > CONF_BYTES_MAX)
+        e = err_set(msg, ERR_CONFIG, "%s is longer than %d bytes", path, CONF_BYTES_MAX);
+    close(fd);
+    return e;
+}
+
+enum err conf_read(const char *state_dir, struct conf *out, struct errmsg *msg)
+{
+    struct conf c = { .listen = LISTEN_DEFAULT,
+                      .web = WEB_DEFAULT,
+                      .away_after_ms = 30000,
+                      .map_bytes = 64ull << 20,
+                      .map_max_bytes = 4ull << 30,
+                      .log_level = 2 };
+    struct buf path = { 0 }, text = { 0 };
+    enum err e;
+
+    buf_printf(&path, "%s/tideover.conf", state_dir);
+    buf_add(&path, "", 1);
+    if (path.failed)
+        e = err_set(msg, ERR_NOMEM, "no memory to read the configuration");
+    else
+        e = read_text((const char *)path.p, &text, msg);
+    if (e == ERR_OK)
+        e = ini_read("tideover.conf", (const char *)text.p, text.len, keys,
+                     sizeof keys / sizeof keys[0], &c, msg);
+    if (e == ERR_OK && c.name[0] == 0)
+        e = err_set(msg, ERR_CONFIG, "tideover.conf needs \"name\" in [node]");
+    if (e == ERR_OK && c.map_bytes > c.map_max_bytes)
+        e = err_set(msg, ERR_CONFIG, "tideover.conf: map_size is larger than max_map_size");
+    if (e == ERR_OK)
+        *out = c;
+    buf_free(&path);
+    buf_free(&text);
+    return e;
+}
+
+void conf_default_text(const char *name, const char *listen, const char *web, struct buf *out)
+{
+    buf_printf(out,
+               "# tideover.conf: what concerns this PC only. What decides the upload is in the\n"
+               "# branch's policy: tideover policy show\n"
+               "\n"
+               "[node]\n"
+               "# For people; the identity is the key.\n"
+               "name = %s\n"
+               "# The store grows by itself from the first to the second.\n"
+               "#map_size = 64MiB\n"
+               "#max_map_size = 4GiB\n"
+               "\n"
+               "[peers]\n"
+               "# Where other desks reach this one; open this port in the firewall.\n"
+               "listen = %s\n"
+               "# Addresses of other desks, where they are not found by themselves.\n"
+               "#known = 10.20.4.11:7411, 10.20.4.13:7411\n"
+               "#away_after = 30s\n"
+               "\n"
+               "[web]\n"
+               "# This PC only; anything but 127.0.0.1 and [::1] is refused.\n"
+               "listen = %s\n"
+               "\n"
+               "[log]\n"
+               "# error, warn, info or debug; never user data, at any level.\n"
+               "#level = info\n",
+               name, listen != NULL ? listen : LISTEN_DEFAULT, web != NULL ? web : WEB_DEFAULT);
+}
+
+bool addr_split(const char *s, char host[CONF_ADDR_MAX], uint16_t *port)
+{
+    const char *colon = strrchr(s, ':'), *from = s;
+    unsigned char binary[sizeof(struct in6_addr)];
+    char name[CONF_ADDR_MAX];
+    unsigned number = 0;
+    size_t n;
+
+    if (colon == NULL || strlen(colon + 1) < 1 || strlen(colon + 1) > 5)
+        return false;
+    for (const char *d = colon + 1; *d != 0; d++) {
+        if (*d < '0' || *d > '9')
+            return false;
+        number = number * 10 + (unsigned)(*d - '0');
+    }
+    if (number < 1 || number > 65535)
+        return false;
+    n = (size_t)(colon - s);
+    if (*s == '[') {
+        if (n < 3 || s[n - 1] != ']')
+            return false;
+        from = s + 1;
+        n -= 2;
+    }
+    if (n >= sizeof name)
+        return false;
+    memcpy(name, from, n);
+    name[n] = 0;
+    if (inet_pton(*s == '[' ? AF_INET6 : AF_INET, name, binary) != 1)
+        return false;
+    memcpy(host, name, n + 1);
+    *port = (uint16_t)number;
+    return true;
+}

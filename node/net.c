@@ -1,0 +1,480 @@
+/* net.c - sockets, their options, ZAP. */
+#include "net.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zmq.h>
+
+#include "conf.h"
+#include "wire.h"
+
+#define ZAP_ENFORCE_DOMAIN 93   /* draft macro, honoured by Debian's 4.3.4: fail closed */
+#define PEERS_MAX 256           /* as the roster */
+#define DOORS_MAX 16            /* invites alive at once */
+#define CLIENTS_MAX 64          /* knocks that wait for an answer, per node */
+#define AT_ONCE_MAX 512         /* messages between two looks at the timers */
+#define DOOR_PORTS 64           /* tried above the node's own port */
+
+struct dealer {
+    struct desk_id peer;
+    void *sock, *monitor;
+};
+
+struct door {
+    void *sock;
+};
+
+struct client { /* a routing id, kept until its answer */
+    uint64_t number;
+    size_t n;
+    uint8_t id[255];
+};
+
+struct net {
+    void *ctx, *zap, *router;
+    const struct ident *me;
+    const struct net_events *ev;
+    char host[CONF_ADDR_MAX];
+    uint16_t port;
+    struct dealer dealer[PEERS_MAX];
+    unsigned n_dealers;
+    struct door door[DOORS_MAX];
+    struct client client[CLIENTS_MAX];
+    uint64_t clients, monitors, refused;
+};
+
+static void set_int(void *sock, int option, int value)
+{
+    zmq_setsockopt(sock, option, &value, sizeof value);
+}
+
+static void set_common(void *sock)
+{
+    int64_t max = WIRE_BYTES_MAX;
+
+    zmq_setsockopt(sock, ZMQ_MAXMSGSIZE, &max, sizeof max); /* default: unlimited */
+    set_int(sock, ZMQ_LINGER, 0);
+    set_int(sock, ZMQ_HANDSHAKE_IVL, 3000); /* default lets idle strangers hold slots for 30 s */
+    set_int(sock, ZMQ_BACKLOG, 512);
+    /* No ZMQ_HEARTBEAT_*: libzmq 4.3.4 aborts the process when a paused peer wakes up under load
+     * (zeromq/libzmq#3937, #4767). Our own beats do that work. */
+}
+
+static void set_curve_server(void *sock, const uint8_t sk[KEY_BYTES], const char *domain)
+{
+    set_int(sock, ZMQ_CURVE_SERVER, 1);
+    zmq_setsockopt(sock, ZMQ_CURVE_SECRETKEY, sk, KEY_BYTES);
+    zmq_setsockopt(sock, ZMQ_ZAP_DOMAIN, domain, strlen(domain));
+    set_int(sock, ZAP_ENFORCE_DOMAIN, 1); /* without it a missing handler lets everybody in */
+    set_int(sock, ZMQ_RCVHWM, 8192);
+}
+
+/* ---- opening ---- */
+
+static enum err bind_to(void *sock, const char *host, uint16_t port, struct errmsg *msg)
+{
+    char endpoint[CONF_ADDR_MAX + 32];
+
+    snprintf(endpoint, sizeof endpoint, strchr(host, ':') ? "tcp://[%s]:%u" : "tcp://%s:%u", host,
+             port);
+    set_int(sock, ZMQ_IPV6, strchr(host, ':') != NULL);
+    if (zmq_bind(sock, endpoint) == 0)
+        return ERR_OK;
+    if (errno == EADDRINUSE)
+        return err_why(msg, ERR_EXISTS, "port_taken", "",
+                       "port %u is taken: does another node run here? Choose another with --listen",
+                       port);
+    return err_set(msg, ERR_CONFIG, "cannot listen on %s:%u: %s", host, port, zmq_strerror(errno));
+}
+
+enum err net_open(const char *listen, const struct ident *me, const struct net_events *events,
+                  struct net **out, struct errmsg *msg)
+{
+    struct net *n = calloc(1, sizeof *n);
+    enum err e;
+
+    if (!n)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    n->me = me;
+    n->ev = events;
+    if (!addr_split(listen, n->host, &n->port)) {
+        free(n);
+        return err_set(msg, ERR_CONFIG, "%s is no numeric ADDRESS:PORT", listen);
+    }
+    n->ctx = zmq_ctx_new();
+    zmq_ctx_set(n->ctx, ZMQ_MAX_SOCKETS, 4096);
+    n->zap = zmq_socket(n->ctx, ZMQ_REP);
+    n->router = zmq_socket(n->ctx, ZMQ_ROUTER);
+    if (!n->zap || !n->router || zmq_bind(n->zap, "inproc://zeromq.zap.01") != 0) {
+        e = err_set(msg, ERR_BUG, "ZeroMQ does not start: %s", zmq_strerror(errno));
+    } else {
+        set_common(n->router);
+        set_curve_server(n->router, me->curve_sk, "branch");
+        e = bind_to(n->router, n->host, n->port, msg);
+    }
+    if (e != ERR_OK) {
+        net_close(n);
+        return e;
+    }
+    *out = n;
+    return ERR_OK;
+}
+
+static void close_dealer(struct dealer *d)
+{
+    if (d->sock) {
+        zmq_socket_monitor(d->sock, NULL, 0);
+        zmq_close(d->sock);
+    }
+    if (d->monitor)
+        zmq_close(d->monitor);
+    d->sock = d->monitor = NULL;
+}
+
+void net_close(struct net *n)
+{
+    if (!n)
+        return;
+    for (unsigned i = 0; i < n->n_dealers; i++)
+        close_dealer(&n->dealer[i]);
+    for (int i = 0; i < DOORS_MAX; i++)
+        net_door_close(n, i);
+    if (n->router)
+        zmq_close(n->router);
+    if (n->zap)
+        zmq_close(n->zap);
+    zmq_ctx_term(n->ctx);
+    free(n);
+}
+
+/* ---- peers ---- */
+
+static struct dealer *dealer_of(struct net *n, const struct desk_id *peer)
+{
+    for (unsigned i = 0; i < n->n_dealers; i++)
+        if (desk_id_eq(&n->dealer[i].peer, peer))
+            return &n->dealer[i];
+    return NULL;
+}
+
+static void set_dealer(struct net *n, void *sock, const uint8_t server_pk[KEY_BYTES])
+{
+    set_common(sock);
+    zmq_setsockopt(sock, ZMQ_CURVE_SERVERKEY, server_pk, KEY_BYTES);
+    zmq_setsockopt(sock, ZMQ_CURVE_PUBLICKEY, n->me->curve_pk, KEY_BYTES);
+    zmq_setsockopt(sock, ZMQ_CURVE_SECRETKEY, n->me->curve_sk, KEY_BYTES);
+    set_int(sock, ZMQ_SNDHWM, 1000);
+    set_int(sock, ZMQ_IMMEDIATE, 1); /* nothing is queued for the absent */
+    set_int(sock, ZMQ_SNDTIMEO, 0);
+    set_int(sock, ZMQ_TCP_MAXRT, 2000);
+    set_int(sock, ZMQ_CONNECT_TIMEOUT, 1000);
+    set_int(sock, ZMQ_RECONNECT_IVL, 50);
+    set_int(sock, ZMQ_RECONNECT_IVL_MAX, 2000);
+}
+
+static bool watch(struct net *n, struct dealer *d)
+{
+    char name[48];
+    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
+
+    snprintf(name, sizeof name, "inproc://monitor-%llu", (unsigned long long)++n->monitors);
+    if (zmq_socket_monitor(d->sock, name, events) != 0)
+        return false;
+    d->monitor = zmq_socket(n->ctx, ZMQ_PAIR);
+    if (!d->monitor)
+        return false;
+    set_int(d->monitor, ZMQ_LINGER, 0);
+    return zmq_connect(d->monitor, name) == 0;
+}
+
+enum err net_connect(struct net *n, const struct desk_id *peer, const uint8_t curve_pk[KEY_BYTES],
+                     const char *address, struct errmsg *msg)
+{
+    struct dealer *d = dealer_of(n, peer);
+    char endpoint[CONF_ADDR_MAX + 8], host[CONF_ADDR_MAX];
+    uint16_t port;
+
+    if (!addr_split(address, host, &port))
+        return err_set(msg, ERR_INVALID, "%s is no numeric ADDRESS:PORT", address);
+    if (!d) {
+        if (n->n_dealers == PEERS_MAX)
+            return err_set(msg, ERR_FULL, "more than %d desks", PEERS_MAX);
+        d = &n->dealer[n->n_dealers++];
+        memset(d, 0, sizeof *d);
+        d->peer = *peer;
+    }
+    close_dealer(d);
+    if ((d->sock = zmq_socket(n->ctx, ZMQ_DEALER)) == NULL)
+        return err_set(msg, ERR_FULL, "no socket left: %s", zmq_strerror(errno));
+    set_dealer(n, d->sock, curve_pk);
+    set_int(d->sock, ZMQ_IPV6, strchr(host, ':') != NULL);
+    snprintf(endpoint, sizeof endpoint, "tcp://%s", address);
+    if (!watch(n, d) || zmq_connect(d->sock, endpoint) != 0) {
+        close_dealer(d);
+        return err_set(msg, ERR_OFFLINE, "cannot connect to %s: %s", address, zmq_strerror(errno));
+    }
+    return ERR_OK;
+}
+
+void net_disconnect(struct net *n, const struct desk_id *peer)
+{
+    struct dealer *d = dealer_of(n, peer);
+
+    if (d)
+        close_dealer(d);
+}
+
+bool net_send(struct net *n, const struct desk_id *peer, const uint8_t *p, size_t len)
+{
+    struct dealer *d = dealer_of(n, peer);
+
+    return d && d->sock && zmq_send(d->sock, p, len, ZMQ_DONTWAIT) >= 0;
+}
+
+/* ---- ZAP (RFC 27) ---- */
+
+#define ZAP_FRAMES 7 /* version, request, domain, address, routing id, mechanism, CURVE key */
+
+static void zap_answer(struct net *n, zmq_msg_t *request, const char *status, const char *user)
+{
+    const char *text = status[0] == '2' ? "OK" : "";
+
+    zmq_send(n->zap, "1.0", 3, ZMQ_SNDMORE);
+    zmq_send(n->zap, zmq_msg_data(request), zmq_msg_size(request), ZMQ_SNDMORE);
+    zmq_send(n->zap, status, 3, ZMQ_SNDMORE);
+    zmq_send(n->zap, text, strlen(text), ZMQ_SNDMORE);
+    zmq_send(n->zap, user, strlen(user), ZMQ_SNDMORE);
+    zmq_send(n->zap, "", 0, 0);
+}
+
+static bool frame_is(zmq_msg_t *m, const char *text)
+{
+    return zmq_msg_size(m) == strlen(text) && memcmp(zmq_msg_data(m), text, strlen(text)) == 0;
+}
+
+static void zap_decide(struct net *n, zmq_msg_t f[ZAP_FRAMES], unsigned frames)
+{
+    struct desk_id who;
+    char user[2 * DESK_ID_BYTES + 1] = "";
+    int status = 400;
+
+    if (frames == ZAP_FRAMES && frame_is(&f[5], "CURVE") && zmq_msg_size(&f[6]) == KEY_BYTES) {
+        if (frame_is(&f[2], "door"))
+            status = 200; /* the door's own key, derived from the invite, was the test */
+        else if (frame_is(&f[2], "branch"))
+            status = n->ev->admit(n->ev->ctx, zmq_msg_data(&f[6]), &who);
+        if (status == 200 && frame_is(&f[2], "branch"))
+            hex_encode(who.b, sizeof who.b, user);
+    }
+    if (status != 200)
+        n->refused++;
+    /* 300 is tried again by the client, 400 stops it for ever: a desk that was enrolled a second
+     * ago elsewhere must get in once the roster arrives. */
+    zap_answer(n, &f[1], status == 200 ? "200" : status == 300 ? "300" : "400", user);
+}
+
+static void zap_serve(struct net *n)
+{
+    zmq_msg_t f[ZAP_FRAMES];
+    unsigned frames = 0;
+    int more = 1;
+
+    for (unsigned i = 0; i < ZAP_FRAMES; i++)
+        zmq_msg_init(&f[i]);
+    while (more) {
+        zmq_msg_t spill, *m = frames < ZAP_FRAMES ? &f[frames] : &spill;
+        if (m == &spill)
+            zmq_msg_init(&spill);
+        if (zmq_msg_recv(m, n->zap, frames == 0 ? ZMQ_DONTWAIT : 0) < 0)
+            break;
+        more = zmq_msg_more(m);
+        frames++;
+        if (m == &spill)
+            zmq_msg_close(&spill);
+    }
+    if (frames > 0)
+        zap_decide(n, f, frames);
+    for (unsigned i = 0; i < ZAP_FRAMES; i++)
+        zmq_msg_close(&f[i]);
+}
+
+/* ---- receiving ---- */
+
+/* Takes one two-frame message; false: nothing there. Anything of another shape is dropped. */
+static bool receive(void *sock, zmq_msg_t *id, zmq_msg_t *body, bool *good)
+{
+    int more;
+
+    *good = false;
+    if (zmq_msg_recv(id, sock, ZMQ_DONTWAIT) < 0)
+        return false;
+    more = zmq_msg_more(id);
+    if (more && zmq_msg_recv(body, sock, ZMQ_DONTWAIT) >= 0) {
+        more = zmq_msg_more(body);
+        *good = !more;
+    }
+    while (more) {
+        zmq_msg_t rest;
+        zmq_msg_init(&rest);
+        more = zmq_msg_recv(&rest, sock, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&rest);
+        zmq_msg_close(&rest);
+    }
+    return true;
+}
+
+static void router_serve(struct net *n)
+{
+    for (unsigned i = 0; i < AT_ONCE_MAX; i++) {
+        zmq_msg_t id, body;
+        struct desk_id from;
+        const char *user, *ip;
+        bool good, got;
+
+        zmq_msg_init(&id);
+        zmq_msg_init(&body);
+        got = receive(n->router, &id, &body, &good);
+        if (got && good) {
+            /* from the payload frame: the id frame has lost it by now in 4.3.4 */
+            user = zmq_msg_gets(&body, "User-Id");
+            ip = zmq_msg_gets(&body, "Peer-Address");
+            if (user && hex_decode(user, from.b, sizeof from.b))
+                n->ev->message(n->ev->ctx, &from, ip ? ip : "", zmq_msg_data(&body),
+                               zmq_msg_size(&body));
+        }
+        zmq_msg_close(&id);
+        zmq_msg_close(&body);
+        if (!got)
+            return;
+    }
+}
+
+static void monitor_serve(struct net *n, struct dealer *d)
+{
+    for (;;) {
+        zmq_msg_t head, where;
+        uint16_t event = 0;
+        bool good;
+
+        zmq_msg_init(&head);
+        zmq_msg_init(&where);
+        if (!d->monitor || !receive(d->monitor, &head, &where, &good)) {
+            zmq_msg_close(&head);
+            zmq_msg_close(&where);
+            return;
+        }
+        if (zmq_msg_size(&head) >= sizeof event)
+            memcpy(&event, zmq_msg_data(&head), sizeof event);
+        zmq_msg_close(&head);
+        zmq_msg_close(&where);
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+            n->ev->up(n->ev->ctx, &d->peer);
+        else if (event != 0)
+            n->ev->down(n->ev->ctx, &d->peer);
+    }
+}
+
+void net_poll(struct net *n, int wake_fd, int timeout_ms)
+{
+    zmq_pollitem_t items[3 + DOORS_MAX + PEERS_MAX];
+    int which[3 + DOORS_MAX + PEERS_MAX];
+    int k = 0;
+
+    items[k++] = (zmq_pollitem_t){ n->zap, 0, ZMQ_POLLIN, 0 };
+    items[k++] = (zmq_pollitem_t){ n->router, 0, ZMQ_POLLIN, 0 };
+    items[k++] = (zmq_pollitem_t){ NULL, wake_fd, ZMQ_POLLIN, 0 };
+    for (int i = 0; i < DOORS_MAX; i++)
+        if (n->door[i].sock) {
+            which[k] = -1 - i;
+            items[k++] = (zmq_pollitem_t){ n->door[i].sock, 0, ZMQ_POLLIN, 0 };
+        }
+    for (unsigned i = 0; i < n->n_dealers; i++)
+        if (n->dealer[i].monitor) {
+            which[k] = (int)i;
+            items[k++] = (zmq_pollitem_t){ n->dealer[i].monitor, 0, ZMQ_POLLIN, 0 };
+        }
+    if (zmq_poll(items, k, timeout_ms) <= 0)
+        return;
+    if (items[0].revents)
+        zap_serve(n);
+    for (int i = 3; i < k; i++) {
+        if (!items[i].revents)
+            continue;
+        if (which[i] >= 0) {
+            monitor_serve(n, &n->dealer[which[i]]);
+        } else {
+            int door = -1 - which[i];
+            zmq_msg_t id, body;
+            bool good;
+            zmq_msg_init(&id);
+            zmq_msg_init(&body);
+            if (receive(n->door[door].sock, &id, &body, &good) && good &&
+                zmq_msg_size(&id) <= sizeof n->client[0].id) {
+                struct client *c = &n->client[++n->clients % CLIENTS_MAX];
+                c->number = n->clients;
+                c->n = zmq_msg_size(&id);
+                memcpy(c->id, zmq_msg_data(&id), c->n);
+                n->ev->knock(n->ev->ctx, door, c->number, zmq_msg_data(&body),
+                             zmq_msg_size(&body));
+            }
+            zmq_msg_close(&id);
+            zmq_msg_close(&body);
+        }
+    }
+    if (items[1].revents)
+        router_serve(n);
+}
+
+/* ---- join doors ---- */
+
+int net_door_open(struct net *n, const uint8_t curve_sk[KEY_BYTES], uint16_t *port,
+                  struct errmsg *msg)
+{
+    int door = 0;
+    enum err e = ERR_EXISTS;
+
+    while (door < DOORS_MAX && n->door[door].sock)
+        door++;
+    if (door == DOORS_MAX) {
+        err_set(msg, ERR_FULL, "%d invites are open already: let one expire", DOORS_MAX);
+        return -1;
+    }
+    if ((n->door[door].sock = zmq_socket(n->ctx, ZMQ_ROUTER)) == NULL) {
+        err_set(msg, ERR_FULL, "no socket left: %s", zmq_strerror(errno));
+        return -1;
+    }
+    set_common(n->door[door].sock);
+    set_curve_server(n->door[door].sock, curve_sk, "door");
+    for (unsigned i = 1; e != ERR_OK && i <= DOOR_PORTS; i++) {
+        *port = (uint16_t)(n->port + i);
+        e = bind_to(n->door[door].sock, n->host, *port, msg);
+    }
+    if (e == ERR_OK)
+        return door;
+    net_door_close(n, door);
+    return -1;
+}
+
+void net_door_answer(struct net *n, int door, uint64_t client, const uint8_t *p, size_t len)
+{
+    struct client *c = &n->client[client % CLIENTS_MAX];
+
+    if (c->number != client || !n->door[door].sock ||
+        zmq_send(n->door[door].sock, c->id, c->n, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return;
+    zmq_send(n->door[door].sock, p, len, ZMQ_DONTWAIT);
+}
+
+void net_door_close(struct net *n, int door)
+{
+    if (n->door[door].sock)
+        zmq_close(n->door[door].sock);
+    n->door[door].sock = NULL;
+}
+
+uint64_t net_refused(const struct net *n)
+{
+    return n->refused;
+}

@@ -1,0 +1,624 @@
+/* node.c - the daemon: start, the loop, effects, stop. */
+#include "node.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <sodium.h>
+
+#include "keys.h"
+#include "node_int.h"
+#include "wire.h"
+
+#define TICK_MS          50
+#define BATCH_BYTES      (256 * 1024) /* taken in, then commit: well under the store's batch limit */
+#define REOPEN_EVERY_MS  1000
+
+static volatile sig_atomic_t stop_signal; /* the one global */
+
+static void on_signal(int sig)
+{
+    stop_signal = sig;
+}
+
+/* ---- clocks and log ---- */
+
+static uint64_t clock_ms(clockid_t id)
+{
+    struct timespec t;
+
+    clock_gettime(id, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+struct moment node_now(void)
+{
+    struct moment m = { clock_ms(CLOCK_BOOTTIME), (int64_t)clock_ms(CLOCK_REALTIME), 0 };
+    time_t t = (time_t)(m.wall_ms / 1000);
+    struct tm local;
+
+    if (localtime_r(&t, &local))
+        m.utc_off_min = (int)(local.tm_gmtoff / 60);
+    return m;
+}
+
+void node_log(struct node *n, int level, const char *fmt, ...)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug" };
+    char line[512];
+    va_list ap;
+
+    if (level > n->conf.log_level)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "%s: %s\n", names[level], line);
+}
+
+static void dice(void *ctx, void *out, size_t len)
+{
+    (void)ctx;
+    randombytes_buf(out, len);
+}
+
+/* ---- the network's events ---- */
+
+static int on_admit(void *ctx, const uint8_t curve_pk[KEY_BYTES], struct desk_id *who)
+{
+    struct node *n = ctx;
+
+    return n->core ? core_admits(n->core, curve_pk, who) : 300;
+}
+
+static void on_message(void *ctx, const struct desk_id *from, const char *ip, const uint8_t *p,
+                       size_t len)
+{
+    struct node *n = ctx;
+    struct moment now;
+
+    if (n->stopped)
+        return;
+    now = node_now();
+    core_message(n->core, &now, from, ip, p, len);
+    if ((n->batch_bytes += len) >= BATCH_BYTES)
+        node_cycle(n);
+}
+
+static void on_up(void *ctx, const struct desk_id *peer)
+{
+    struct node *n = ctx;
+    struct moment now = node_now();
+
+    if (n->core)
+        core_peer_up(n->core, &now, peer);
+}
+
+static void on_down(void *ctx, const struct desk_id *peer)
+{
+    struct node *n = ctx;
+
+    if (n->core)
+        core_peer_down(n->core, peer);
+}
+
+static void on_knock(void *ctx, int door, uint64_t client, const uint8_t *p, size_t len)
+{
+    struct node *n = ctx;
+
+    if (!n->stopped)
+        invite_knock(n, door, client, p, len);
+}
+
+/* ---- requests, from libmicrohttpd's thread ---- */
+
+static void wake(struct node *n)
+{
+    uint64_t one = 1;
+
+    while (write(n->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+static void on_request(void *ctx, struct http_request *rq)
+{
+    struct node *n = ctx;
+
+    rq->next = NULL;
+    pthread_mutex_lock(&n->lock);
+    *n->requests_end = rq;
+    n->requests_end = &rq->next;
+    pthread_mutex_unlock(&n->lock);
+    wake(n);
+}
+
+static struct http_request *take_requests(struct node *n)
+{
+    struct http_request *all;
+
+    pthread_mutex_lock(&n->lock);
+    all = n->requests;
+    n->requests = NULL;
+    n->requests_end = &n->requests;
+    pthread_mutex_unlock(&n->lock);
+    return all;
+}
+
+void node_reply_later(struct node *n, struct http_request *rq, unsigned status, const char *type,
+                      struct buf *body)
+{
+    struct reply *r = calloc(1, sizeof *r);
+
+    if (!r) {
+        http_answer(rq, 503, type, NULL);
+        return;
+    }
+    r->rq = rq;
+    r->status = status;
+    r->type = type;
+    r->body = *body;
+    memset(body, 0, sizeof *body);
+    *n->replies_end = r;
+    n->replies_end = &r->next;
+}
+
+/* ---- jobs ---- */
+
+static void *run_job(void *arg)
+{
+    struct job *j = arg;
+    struct node *n = j->node;
+
+    j->run(j);
+    pthread_mutex_lock(&n->lock);
+    j->next = n->finished;
+    n->finished = j;
+    pthread_mutex_unlock(&n->lock);
+    wake(n);
+    return NULL;
+}
+
+void node_start_job(struct node *n, struct job *j)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+
+    j->node = n;
+    n->jobs++;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, 1 << 20);
+    if (pthread_create(&thread, &attr, run_job, j) != 0)
+        run_job(j); /* slow, but done */
+    pthread_attr_destroy(&attr);
+}
+
+static void finish_jobs(struct node *n)
+{
+    struct job *all;
+
+    pthread_mutex_lock(&n->lock);
+    all = n->finished;
+    n->finished = NULL;
+    pthread_mutex_unlock(&n->lock);
+    while (all) {
+        struct job *j = all;
+        all = j->next;
+        n->jobs--;
+        j->done(j);
+    }
+}
+
+/* ---- effects ---- */
+
+static void keep_for_self(struct node *n, struct buf *bytes)
+{
+    if (n->n_self == n->self_room) {
+        unsigned room = n->self_room ? 2 * n->self_room : 16;
+        struct buf *grown = realloc(n->self, room * sizeof *grown);
+        if (!grown)
+            return;
+        n->self = grown;
+        n->self_room = room;
+    }
+    n->self[n->n_self++] = *bytes;
+    memset(bytes, 0, sizeof *bytes);
+}
+
+static void connect_to(struct node *n, const struct desk_id *peer, const char *address)
+{
+    const struct desk *d = roster_find(core_roster(n->core), peer);
+    struct errmsg msg = { .text = "" };
+
+    if (d && net_connect(n->net, peer, d->curve_pk, address, &msg) != ERR_OK)
+        node_log(n, 1, "%s: %s", d->name, msg.text);
+}
+
+/* Every side effect of the rules is in this switch and nowhere else. */
+static void carry_out(struct node *n)
+{
+    struct effects *fx = core_effects(n->core);
+
+    for (unsigned i = 0; i < fx->n; i++) {
+        struct effect *e = &fx->v[i];
+        switch (e->type) {
+        case EFFECT_SEND:
+            if (desk_id_eq(&e->to, &n->me.id))
+                keep_for_self(n, &e->bytes);
+            else
+                net_send(n->net, &e->to, e->bytes.p, e->bytes.len);
+            break;
+        case EFFECT_CONNECT:
+            connect_to(n, &e->to, (const char *)e->bytes.p);
+            break;
+        case EFFECT_DISCONNECT:
+            net_disconnect(n->net, &e->to);
+            break;
+        case EFFECT_BUILD:
+            upload_build(n, e->number, &e->bytes);
+            break;
+        case EFFECT_DELIVER:
+            upload_deliver(n, e->number, &e->bytes);
+            break;
+        case EFFECT_EVENT:
+            node_log(n, 2, "%s", (const char *)e->bytes.p);
+            break;
+        }
+    }
+    effects_clear(fx);
+}
+
+static void release_replies(struct node *n, bool durable)
+{
+    while (n->replies) {
+        struct reply *r = n->replies;
+        n->replies = r->next;
+        if (durable) {
+            http_answer(r->rq, r->status, r->type, &r->body);
+        } else {
+            struct errmsg msg = { .text = "" };
+            err_why(&msg, ERR_DISK, "not_saving", "",
+                    "STOP: this PC cannot save (%s). Write on paper until it can", n->stop_reason);
+            api_error(n, r->rq, ERR_DISK, &msg);
+            buf_free(&r->body);
+        }
+        free(r);
+    }
+    n->replies_end = &n->replies;
+    while (n->door_replies) {
+        struct door_reply *d = n->door_replies;
+        n->door_replies = d->next;
+        if (durable)
+            net_door_answer(n->net, d->door, d->client, d->bytes.p, d->bytes.len);
+        buf_free(&d->bytes);
+        free(d);
+    }
+}
+
+static enum err open_core(struct node *n, struct errmsg *msg)
+{
+    struct core_config c = { .me = &n->me, .disk = store_disk(n->store), .dice = dice };
+    char host[CONF_ADDR_MAX];
+    uint16_t port = 0;
+    struct moment now = node_now();
+    enum err e;
+
+    addr_split(n->conf.listen, host, &port);
+    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+        snprintf(c.address, sizeof c.address, ":%u", port);
+    else
+        snprintf(c.address, sizeof c.address, strchr(host, ':') ? "[%.40s]:%u" : "%.40s:%u", host,
+                 port);
+    snprintf(c.software, sizeof c.software, "%s", TIDEOVER_VERSION);
+    if ((e = core_open(&c, &now, &n->core, msg)) == ERR_OK &&
+        (e = store_commit(n->store, msg)) != ERR_OK) { /* the start mark, before any connection */
+        core_close(n->core);
+        n->core = NULL;
+    }
+    return e;
+}
+
+/* The disk refused: nothing of this round happened. What was acknowledged is safe; the core in
+ * memory is not to be believed any more. */
+static void stop_saving(struct node *n, const char *why)
+{
+    if (!n->stopped)
+        node_log(n, 0, "STOP, not saving: %s", why);
+    snprintf(n->stop_reason, sizeof n->stop_reason, "%s", why);
+    n->stopped = true;
+    n->retry_ms = clock_ms(CLOCK_BOOTTIME) + REOPEN_EVERY_MS;
+    effects_clear(core_effects(n->core));
+    release_replies(n, false);
+}
+
+static void try_again(struct node *n)
+{
+    struct errmsg msg = { .text = "" };
+    struct core *old = n->core;
+
+    n->retry_ms = clock_ms(CLOCK_BOOTTIME) + REOPEN_EVERY_MS;
+    if (n->jobs > 0)
+        return; /* they read the store */
+    if (store_reopen(n->store, &msg) != ERR_OK)
+        return;
+    n->core = NULL;
+    if (open_core(n, &msg) != ERR_OK) {
+        n->core = old;
+        snprintf(n->stop_reason, sizeof n->stop_reason, "%s", msg.text);
+        return;
+    }
+    core_close(old);
+    n->stopped = false;
+    node_log(n, 1, "saving again");
+}
+
+void node_cycle(struct node *n)
+{
+    struct errmsg msg = { .text = "" };
+
+    n->batch_bytes = 0;
+    if (n->stopped)
+        return;
+    if (core_seal(n->core, &msg) != ERR_OK || store_commit(n->store, &msg) != ERR_OK) {
+        stop_saving(n, msg.text);
+        return;
+    }
+    carry_out(n);
+    release_replies(n, true);
+}
+
+/* ---- the loop ---- */
+
+static void watch_server(struct node *n)
+{
+    const struct policy *p = roster_policy(core_roster(n->core));
+    const uint8_t *hash = roster_policy_hash(core_roster(n->core));
+    int verdict;
+
+    if (p && memcmp(hash, n->probe_policy, HASH_BYTES) != 0) {
+        memcpy(n->probe_policy, hash, HASH_BYTES);
+        probe_stop(n->probe);
+        n->probe = probe_start(p, &n->server, n->wake_fd);
+    }
+    verdict = atomic_load(&n->server);
+    core_server(n->core, verdict >= 0, verdict > 0);
+}
+
+static void serve_self(struct node *n)
+{
+    struct buf *all = n->self;
+    unsigned count = n->n_self;
+    struct moment now = node_now();
+
+    n->self = NULL;
+    n->n_self = n->self_room = 0;
+    for (unsigned i = 0; i < count; i++) {
+        core_message(n->core, &now, &n->me.id, "", all[i].p, all[i].len);
+        buf_free(&all[i]);
+    }
+    free(all);
+}
+
+static void serve_requests(struct node *n)
+{
+    struct http_request *all = take_requests(n);
+
+    while (all) {
+        struct http_request *rq = all;
+        size_t size = rq->body_len;
+        all = rq->next;
+        api_handle(n, rq);
+        if ((n->batch_bytes += size) >= BATCH_BYTES)
+            node_cycle(n);
+    }
+}
+
+static void round_of_loop(struct node *n)
+{
+    struct moment now;
+    uint64_t drained;
+
+    net_poll(n->net, n->wake_fd, n->n_self ? 0 : TICK_MS);
+    if (read(n->wake_fd, &drained, sizeof drained) < 0 && errno != EAGAIN && errno != EINTR)
+        node_log(n, 0, "eventfd: %s", strerror(errno));
+    now = node_now();
+    if (n->stopped && now.boot_ms >= n->retry_ms)
+        try_again(n);
+    if (!n->stopped) {
+        serve_self(n);
+        if (now.boot_ms - n->ticked_ms >= TICK_MS) {
+            n->ticked_ms = now.boot_ms;
+            watch_server(n);
+            core_tick(n->core, &now);
+            invite_tick(n, &now);
+        }
+    }
+    finish_jobs(n);
+    serve_requests(n);
+    node_cycle(n);
+}
+
+/* ---- start and stop ---- */
+
+static enum err make_run_files(struct node *n, struct http_config *hc, struct errmsg *msg)
+{
+    char run[4096], hex[2 * HTTP_TOKEN_BYTES + 1];
+    enum err e;
+
+    snprintf(run, sizeof run, "%s/run", n->dir);
+    if (mkdir(run, 0755) != 0 && errno != EEXIST)
+        return err_set(msg, ERR_DISK, "cannot make %s: %s", run, strerror(errno));
+    randombytes_buf(hc->ctl_token, sizeof hc->ctl_token);
+    randombytes_buf(hc->desk_token, sizeof hc->desk_token);
+    hex_encode(hc->ctl_token, sizeof hc->ctl_token, hex);
+    if ((e = file_write(run, "ctl.token", hex, strlen(hex), 0600, msg)) != ERR_OK)
+        return e;
+    hex_encode(hc->desk_token, sizeof hc->desk_token, hex);
+    if ((e = file_write(run, "desk.token", hex, strlen(hex), 0640, msg)) != ERR_OK)
+        return e;
+    sodium_memzero(hex, sizeof hex);
+    return file_write(run, "web", n->conf.web, strlen(n->conf.web), 0644, msg);
+}
+
+static void remove_run_files(const struct node *n)
+{
+    static const char *const names[] = { "run/web", "run/ctl.token", "run/desk.token" };
+    char path[4096 + 32];
+
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", n->dir, names[i]);
+        unlink(path);
+    }
+}
+
+static enum err node_open(struct node *n, const struct net_events *ev, struct errmsg *msg)
+{
+    struct http_config hc = { .listen = n->conf.web, .handler = on_request, .ctx = n };
+    enum err e;
+
+    if ((e = conf_read(n->dir, &n->conf, msg)) != ERR_OK ||
+        (e = keys_read_desk(n->dir, &n->me, msg)) != ERR_OK ||
+        (e = store_open(n->dir, n->me.store_key, &n->store, msg)) != ERR_OK ||
+        (e = net_open(n->conf.listen, &n->me, ev, &n->net, msg)) != ERR_OK ||
+        (e = open_core(n, msg)) != ERR_OK)
+        return e;
+    if ((e = make_run_files(n, &hc, msg)) != ERR_OK)
+        return e;
+    e = http_open(&hc, &n->http, msg);
+    sodium_memzero(&hc.ctl_token, sizeof hc.ctl_token);
+    sodium_memzero(&hc.desk_token, sizeof hc.desk_token);
+    return e;
+}
+
+static void say_goodbye(struct node *n)
+{
+    for (unsigned i = 0; n->core && i < core_peers(n->core); i++) {
+        struct buf b = { 0 };
+        struct peer_view v;
+        struct moment now = node_now();
+        core_peer_view(n->core, &now, i, &v);
+        wire_begin(&b, WIRE_BYE, 0);
+        net_send(n->net, &v.id, b.p, b.len);
+        buf_free(&b);
+    }
+}
+
+static void node_close(struct node *n)
+{
+    struct http_request *rq;
+
+    while (n->jobs > 0) { /* they hold snapshots of the store and answer requests */
+        struct pollfd p = { n->wake_fd, POLLIN, 0 };
+        uint64_t drained;
+        poll(&p, 1, 1000);
+        if (read(n->wake_fd, &drained, sizeof drained) < 0 && errno != EAGAIN)
+            break;
+        finish_jobs(n);
+    }
+    for (rq = take_requests(n); rq;) {
+        struct http_request *next = rq->next;
+        http_answer(rq, 503, "application/json", NULL);
+        rq = next;
+    }
+    if (n->net && n->core)
+        say_goodbye(n);
+    http_close(n->http);
+    probe_stop(n->probe);
+    net_close(n->net);
+    core_close(n->core);
+    store_close(n->store);
+    remove_run_files(n);
+    for (unsigned i = 0; i < INVITES_MAX; i++) {
+        buf_free(&n->invite[i].power);
+        buf_free(&n->invite[i].lead_box);
+    }
+    sodium_memzero(n->invite, sizeof n->invite);
+    ident_wipe(&n->me);
+}
+
+static void harden(void)
+{
+    struct rlimit none = { 0, 0 }, files = { 8192, 8192 };
+
+    setrlimit(RLIMIT_CORE, &none); /* memory holds keys and names */
+    prctl(PR_SET_DUMPABLE, 0);
+    setrlimit(RLIMIT_NOFILE, &files);
+    umask(077);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction sa = { .sa_handler = on_signal };
+
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int run_node(struct node *n)
+{
+    struct net_events ev = { n, on_admit, on_message, on_up, on_down, on_knock };
+    struct errmsg msg = { .text = "" };
+    enum err e = node_open(n, &ev, &msg);
+
+    if (e == ERR_OK) {
+        char id[8];
+        desk_id_short(&n->me.id, id);
+        n->started_ms = clock_ms(CLOCK_BOOTTIME);
+        printf("ready desk %s (%s) branch %s, desks %s, page http://%s/\n", n->conf.name, id,
+               roster_code(core_roster(n->core)), n->conf.listen, n->conf.web);
+        fflush(stdout);
+        while (!stop_signal)
+            round_of_loop(n);
+        node_log(n, 2, "stopping");
+    } else {
+        fprintf(stderr, "tideover: %s\n", msg.text[0] ? msg.text : err_text(e));
+    }
+    node_close(n);
+    return err_exit(e);
+}
+
+int node_main(const char *state_dir, int argc, char **argv)
+{
+    struct node *n = calloc(1, sizeof *n);
+    int rc;
+
+    (void)argv;
+    if (argc > 1) {
+        fprintf(stderr, "tideover: node takes no arguments; see: tideover node --help\n");
+        free(n);
+        return err_exit(ERR_USAGE);
+    }
+    if (!n || sodium_init() < 0 || (n->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
+        fprintf(stderr, "tideover: out of memory or descriptors\n");
+        free(n);
+        return err_exit(ERR_NOMEM);
+    }
+    harden();
+    catch_signals();
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    pthread_mutex_init(&n->lock, NULL);
+    n->requests_end = &n->requests;
+    n->replies_end = &n->replies;
+    atomic_init(&n->server, -1);
+    snprintf(n->dir, sizeof n->dir, "%s", state_dir);
+    rc = run_node(n);
+    pthread_mutex_destroy(&n->lock);
+    close(n->wake_fd);
+    free(n->self);
+    free(n);
+    curl_global_cleanup();
+    return rc;
+}

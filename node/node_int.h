@@ -1,0 +1,131 @@
+/* node_int.h - the daemon's insides: one loop that owns core, store and network.
+ *
+ * A round of the loop: gather events (messages, requests, finished jobs, the clock), let the core
+ * handle them, seal, commit, and only then send, answer and start jobs. A request that recorded
+ * something is answered after its commit; one that needs long work runs as a job on a thread of its
+ * own with its own snapshot of the store. */
+#ifndef TIDEOVER_NODE_INT_H
+#define TIDEOVER_NODE_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <jansson.h>
+
+#include "conf.h"
+#include "core.h"
+#include "export.h"
+#include "http.h"
+#include "invite.h"
+#include "net.h"
+#include "store.h"
+
+#define INVITES_MAX 16
+
+struct node;
+
+/* Long work: run() on its own thread, done() on the loop's, then the job is freed by done(). */
+struct job {
+    struct node *node;
+    void (*run)(struct job *j);
+    void (*done)(struct job *j);
+    struct job *next;
+    atomic_uint_fast64_t progress, total; /* shown by `upload status` */
+};
+
+struct reply { /* an answer that waits for the commit */
+    struct http_request *rq;
+    unsigned status;
+    const char *type;
+    struct buf body;
+    struct reply *next;
+};
+
+struct invite {
+    bool live;
+    int door;
+    int64_t expires_ms;           /* wall clock; the door answers "used" or "expired" a while on */
+    uint64_t closes_boot_ms;
+    struct invite_code code;
+    uint8_t invite_sk[SIGN_SK_BYTES];
+    struct buf power, lead_box;
+    bool used;
+    struct desk_id used_by;
+    uint8_t used_sign_pk[KEY_BYTES];
+    unsigned wrong;
+};
+
+struct door_reply { /* as reply, for a joiner */
+    int door;
+    uint64_t client;
+    struct buf bytes;
+    struct door_reply *next;
+};
+
+struct node {
+    char dir[4000];
+    struct conf conf;
+    struct ident me;
+    struct store *store;
+    struct core *core;
+    struct net *net;
+    struct http *http;
+    int wake_fd;                  /* eventfd: requests and finished jobs */
+    pthread_mutex_t lock;         /* guards the two queues */
+    struct http_request *requests, **requests_end;
+    struct job *finished;
+    unsigned jobs;                /* running; loop's thread only */
+    struct reply *replies, **replies_end;
+    struct door_reply *door_replies;
+    struct buf *self;             /* messages to ourselves, for the next round */
+    unsigned n_self, self_room;
+    size_t batch_bytes;           /* taken in since the last commit */
+    bool stopped;                 /* the disk refused: nothing is acknowledged until it works again */
+    char stop_reason[256];
+    uint64_t retry_ms;
+    struct invite invite[INVITES_MAX];
+    struct job *upload_job;       /* for progress */
+    uint64_t ticked_ms, started_ms;
+    atomic_int server;            /* -1 not watched, 0 down, 1 up; the probe's thread writes */
+    struct probe *probe;
+    uint8_t probe_policy[HASH_BYTES];
+};
+
+/* node.c */
+struct moment node_now(void);
+void node_start_job(struct node *n, struct job *j);
+void node_reply_later(struct node *n, struct http_request *rq, unsigned status, const char *type,
+                      struct buf *body); /* after this round's commit */
+void node_cycle(struct node *n); /* seal, commit, effects, answers */
+void node_log(struct node *n, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* api.c */
+void api_handle(struct node *n, struct http_request *rq);
+void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg);
+void api_json(struct http_request *rq, unsigned status, json_t *j); /* takes j */
+
+/* upload.c: effects BUILD and DELIVER, plan, report, export, list, verify */
+void upload_build(struct node *n, uint64_t number, const struct buf *draft);
+void upload_deliver(struct node *n, uint64_t number, const struct buf *intent);
+void upload_plan(struct node *n, struct http_request *rq);
+void upload_report(struct node *n, struct http_request *rq, uint64_t slot);
+void upload_export(struct node *n, struct http_request *rq, const char *format);
+void upload_list(struct node *n, struct http_request *rq, uint64_t after);
+
+/* verify.c */
+void verify_start(struct node *n, struct http_request *rq);
+
+/* lead.c: whatever needs the lead's key */
+void lead_invite(struct node *n, struct http_request *rq, json_t *body);
+void lead_revoke(struct node *n, struct http_request *rq, json_t *body);
+void lead_policy(struct node *n, struct http_request *rq, json_t *body);
+void lead_upload(struct node *n, struct http_request *rq, json_t *body);
+void invite_knock(struct node *n, int door, uint64_t client, const uint8_t *p, size_t len);
+void invite_tick(struct node *n, const struct moment *now);
+
+/* probe.c */
+struct probe;
+struct probe *probe_start(const struct policy *p, atomic_int *verdict, int wake_fd);
+void probe_stop(struct probe *p); /* NULL is fine; waits for its thread */
+
+#endif

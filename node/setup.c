@@ -1,0 +1,496 @@
+/* setup.c - founding a branch and joining one. */
+#include "setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sodium.h>
+#include <zmq.h>
+
+#include "conf.h"
+#include "core.h"
+#include "invite.h"
+#include "keys.h"
+#include "policy.h"
+#include "roster.h"
+#include "store.h"
+#include "wire.h"
+#include "zonefile.h"
+
+#define DEFAULT_LISTEN "0.0.0.0:7411"
+#define DEFAULT_WEB    "127.0.0.1:7412"
+
+static int64_t wall_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- the directory, made aside ---- */
+
+struct site {
+    char final[PATH_MAX], dir[PATH_MAX + 16];
+};
+
+static enum err make_parents(const char *path, struct errmsg *msg)
+{
+    char part[PATH_MAX];
+
+    snprintf(part, sizeof part, "%s", path);
+    for (char *p = part + 1; *p; p++)
+        if (*p == '/') {
+            *p = '\0';
+            if (mkdir(part, 0700) != 0 && errno != EEXIST)
+                return err_set(msg, ERR_DISK, "cannot make %s: %s", part, strerror(errno));
+            *p = '/';
+        }
+    return ERR_OK;
+}
+
+static enum err site_begin(struct site *s, const char *state_dir, struct errmsg *msg)
+{
+    size_t n;
+    enum err e;
+
+    if ((size_t)snprintf(s->final, sizeof s->final, "%s", state_dir) >= sizeof s->final - 32)
+        return err_set(msg, ERR_INVALID, "the path of the state directory is too long");
+    for (n = strlen(s->final); n > 1 && s->final[n - 1] == '/'; n--)
+        s->final[n - 1] = '\0';
+    if (rmdir(s->final) != 0 && errno != ENOENT) /* an empty one may be there already */
+        return errno == ENOTEMPTY || errno == EEXIST
+                   ? err_why(msg, ERR_EXISTS, "state_exists", "",
+                             "%s is not empty: a desk lives there already, or it is not a state "
+                             "directory; choose another with --state", s->final)
+                   : err_set(msg, errno == EACCES ? ERR_DENIED : ERR_DISK, "cannot use %s: %s",
+                             s->final, strerror(errno));
+    if ((e = make_parents(s->final, msg)) != ERR_OK)
+        return e;
+    snprintf(s->dir, sizeof s->dir, "%s.new-XXXXXX", s->final);
+    if (!mkdtemp(s->dir)) {
+        s->dir[0] = '\0';
+        return err_set(msg, errno == EACCES ? ERR_DENIED : ERR_DISK, "cannot make %s: %s",
+                       s->final, strerror(errno));
+    }
+    return ERR_OK;
+}
+
+static void remove_file(const char *dir, const char *name)
+{
+    char path[PATH_MAX + 64];
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (unlink(path) != 0)
+        rmdir(path);
+}
+
+/* Only what site_begin and its callers made: names, never a recursive delete. */
+static void site_abort(struct site *s)
+{
+    static const char *const names[] = { "tideover.conf",  "desk.key",       "lead.key",
+                                         "root-key-backup", "store/data.mdb", "store/lock.mdb",
+                                         "store",          "periods",        "lock" };
+
+    if (s->dir[0] == '\0')
+        return;
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        remove_file(s->dir, names[i]);
+    rmdir(s->dir);
+}
+
+static enum err site_commit(struct site *s, struct errmsg *msg)
+{
+    char parent[PATH_MAX], *slash;
+    int fd;
+
+    if (rename(s->dir, s->final) != 0)
+        return err_set(msg, errno == ENOTEMPTY || errno == EEXIST ? ERR_EXISTS : ERR_DISK,
+                       "cannot make %s: %s", s->final, strerror(errno));
+    snprintf(parent, sizeof parent, "%s", s->final);
+    slash = strrchr(parent, '/');
+    if (slash)
+        slash[slash == parent] = '\0';
+    if ((fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    return ERR_OK;
+}
+
+static enum err write_conf(const struct site *s, const char *name, const char *listen,
+                           const char *web, struct errmsg *msg)
+{
+    struct buf b = { 0 };
+    enum err e;
+
+    conf_default_text(name, listen ? listen : DEFAULT_LISTEN, web ? web : DEFAULT_WEB, &b);
+    e = file_write(s->dir, "tideover.conf", b.p, b.len, 0600, msg);
+    buf_free(&b);
+    return e;
+}
+
+/* The roster, and where the others are, as the core will read them. */
+static enum err write_store(const struct site *s, const struct ident *me, const struct roster *r,
+                            const struct buf *addresses, struct errmsg *msg)
+{
+    struct store *st = NULL;
+    const struct disk *d;
+    enum err e = store_open(s->dir, me->store_key, &st, msg);
+    struct mp m;
+    uint32_t n;
+
+    if (e != ERR_OK)
+        return e;
+    d = store_disk(st);
+    for (unsigned i = 0; e == ERR_OK && i < roster_ops(r); i++) {
+        uint8_t key[4];
+        size_t len;
+        const uint8_t *op = roster_op(r, i, &len);
+        put_be32(key, i);
+        e = d->put(d->ctx, TABLE_ROSTER, key, sizeof key, op, len);
+    }
+    m = mp_over(addresses->p, addresses->len);
+    n = addresses->len ? mp_get_array(&m) : 0;
+    for (uint32_t i = 0; e == ERR_OK && i < n; i++) {
+        uint8_t key[1 + DESK_ID_BYTES] = { 'A' };
+        char address[ADDR_TEXT_MAX];
+        mp_get_array(&m);
+        mp_get_raw(&m, key + 1, DESK_ID_BYTES);
+        mp_get_str(&m, address, sizeof address);
+        if (!m.bad)
+            e = d->put(d->ctx, TABLE_META, key, sizeof key, address, strlen(address) + 1);
+    }
+    if (e == ERR_OK)
+        e = store_commit(st, msg);
+    store_close(st);
+    return e;
+}
+
+/* ---- founding ---- */
+
+static bool name_is_good(const char *s, size_t max)
+{
+    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+    return n > 0 && n <= max && s[n] == '\0';
+}
+
+static enum err check_init(const struct setup_init *in, struct errmsg *msg)
+{
+    char host[CONF_ADDR_MAX];
+    uint16_t port;
+
+    if (!in->branch || !name_is_good(in->branch, 15))
+        return err_why(msg, ERR_INVALID, "bad_branch", "branch",
+                       "a branch code has 1 to 15 letters, digits, - or _");
+    if (!in->desk || !name_is_good(in->desk, DESK_NAME_MAX))
+        return err_why(msg, ERR_INVALID, "bad_desk", "desk",
+                       "a desk name has 1 to %d letters, digits, - or _", DESK_NAME_MAX);
+    if (in->listen && !addr_split(in->listen, host, &port))
+        return err_why(msg, ERR_INVALID, "bad_address", "listen",
+                       "%s is no numeric ADDRESS:PORT", in->listen);
+    if (in->passphrase && strlen(in->passphrase) < 12)
+        return err_why(msg, ERR_INVALID, "weak_passphrase", "passphrase",
+                       "a lead passphrase has at least 12 characters; leave it out and six words "
+                       "are made for you");
+    return ERR_OK;
+}
+
+static enum err policy_text(const struct setup_init *in, struct buf *out, struct errmsg *msg)
+{
+    char zone[64], rule[ZONE_RULE_MAX + 1];
+    struct policy p;
+
+    if (in->policy_text) {
+        buf_text(out, in->policy_text);
+    } else {
+        zonefile_local(zone, sizeof zone, rule, sizeof rule);
+        policy_default_text(in->branch, zone, rule, out);
+    }
+    if (out->failed)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    return policy_parse((const char *)out->p, out->len, &p, msg);
+}
+
+struct founding { /* secrets of one call */
+    uint8_t root_seed[SEED_BYTES], root_pk[KEY_BYTES], root_sk[SIGN_SK_BYTES];
+    uint8_t lead_seed[SEED_BYTES], lead_pk[KEY_BYTES], lead_sk[SIGN_SK_BYTES];
+    uint8_t desk_seed[3 * SEED_BYTES];
+    struct ident me;
+};
+
+static enum err found_roster(const struct founding *f, const struct setup_init *in,
+                             const struct buf *policy, struct roster *r, struct errmsg *msg)
+{
+    struct buf op = { 0 };
+    bool fresh;
+    enum err e;
+
+    op_found(f->root_sk, f->lead_pk, in->branch, wall_ms(), &op);
+    e = roster_add(r, op.p, op.len, &fresh, msg);
+    if (e == ERR_OK) {
+        buf_reset(&op);
+        op_add(r, &f->me, in->desk, ROLE_DESK | ROLE_LEAD | ROLE_ADMIN, true, f->lead_sk, &op);
+        e = roster_add(r, op.p, op.len, &fresh, msg);
+    }
+    if (e == ERR_OK) {
+        buf_reset(&op);
+        op_policy(r, (const char *)policy->p, policy->len, f->lead_sk, &op);
+        e = roster_add(r, op.p, op.len, &fresh, msg);
+    }
+    buf_free(&op);
+    return e;
+}
+
+static enum err found_files(const struct site *s, const struct founding *f,
+                            const struct setup_init *in, const char *passphrase,
+                            const struct roster *r, struct errmsg *msg)
+{
+    uint8_t random[KEYBOX_RANDOM];
+    struct buf box = { 0 }, none = { 0 };
+    enum err e;
+
+    randombytes_buf(random, sizeof random);
+    if ((e = keybox_seal(f->lead_seed, passphrase, random, &box, msg)) == ERR_OK &&
+        (e = keys_write_lead(s->dir, box.p, box.len, msg)) == ERR_OK &&
+        (e = keys_write_root(s->dir, f->root_seed, msg)) == ERR_OK &&
+        (e = keys_write_desk(s->dir, f->desk_seed, msg)) == ERR_OK &&
+        (e = write_conf(s, in->desk, in->listen, in->web, msg)) == ERR_OK)
+        e = write_store(s, &f->me, r, &none, msg);
+    buf_free(&box);
+    return e;
+}
+
+enum err setup_init(const struct setup_init *in, char *words, char *passphrase_out,
+                    struct errmsg *msg)
+{
+    struct site s = { .dir = "" };
+    struct founding f;
+    struct buf policy = { 0 };
+    struct roster *r = roster_new();
+    uint8_t random[8];
+    enum err e = r ? check_init(in, msg) : err_set(msg, ERR_NOMEM, "out of memory");
+
+    randombytes_buf(f.root_seed, sizeof f.root_seed);
+    randombytes_buf(f.lead_seed, sizeof f.lead_seed);
+    randombytes_buf(f.desk_seed, sizeof f.desk_seed);
+    randombytes_buf(random, sizeof random);
+    crypto_sign_seed_keypair(f.root_pk, f.root_sk, f.root_seed);
+    crypto_sign_seed_keypair(f.lead_pk, f.lead_sk, f.lead_seed);
+    ident_from_seed(f.desk_seed, &f.me);
+    if (in->passphrase)
+        snprintf(passphrase_out, SETUP_WORDS, "%s", in->passphrase);
+    else
+        passphrase_words(random, passphrase_out);
+    key_words(f.root_pk, words);
+    if (e == ERR_OK && (e = policy_text(in, &policy, msg)) == ERR_OK &&
+        (e = found_roster(&f, in, &policy, r, msg)) == ERR_OK &&
+        (e = site_begin(&s, in->state_dir, msg)) == ERR_OK &&
+        (e = found_files(&s, &f, in, passphrase_out, r, msg)) == ERR_OK)
+        e = site_commit(&s, msg);
+    if (e != ERR_OK)
+        site_abort(&s);
+    sodium_memzero(&f, sizeof f);
+    buf_free(&policy);
+    roster_free(r);
+    return e;
+}
+
+/* ---- joining ---- */
+
+struct knock {
+    void *ctx, *sock;
+};
+
+static void knock_close(struct knock *k)
+{
+    if (k->sock)
+        zmq_close(k->sock);
+    if (k->ctx)
+        zmq_ctx_term(k->ctx);
+}
+
+static enum err knock_open(struct knock *k, const struct invite_code *code, const char *at,
+                           struct errmsg *msg)
+{
+    uint8_t door_pk[KEY_BYTES], door_sk[KEY_BYTES], pk[KEY_BYTES], sk[KEY_BYTES];
+    char endpoint[CONF_ADDR_MAX + 8], host[CONF_ADDR_MAX];
+    uint16_t port;
+    int zero = 0;
+    int64_t max = WIRE_BYTES_MAX * 4; /* a whole roster in one answer */
+
+    if (at && !addr_split(at, host, &port))
+        return err_why(msg, ERR_INVALID, "bad_address", "at", "%s is no numeric ADDRESS:PORT", at);
+    if (at)
+        snprintf(endpoint, sizeof endpoint, "tcp://%s", at);
+    else
+        snprintf(endpoint, sizeof endpoint, "tcp://%u.%u.%u.%u:%u", code->ipv4[0], code->ipv4[1],
+                 code->ipv4[2], code->ipv4[3], code->port);
+    invite_door_keys(code->token, door_pk, door_sk);
+    sodium_memzero(door_sk, sizeof door_sk);
+    crypto_box_keypair(pk, sk);
+    k->ctx = zmq_ctx_new();
+    k->sock = zmq_socket(k->ctx, ZMQ_DEALER);
+    zmq_setsockopt(k->sock, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(k->sock, ZMQ_MAXMSGSIZE, &max, sizeof max);
+    zmq_setsockopt(k->sock, ZMQ_CURVE_SERVERKEY, door_pk, KEY_BYTES);
+    zmq_setsockopt(k->sock, ZMQ_CURVE_PUBLICKEY, pk, KEY_BYTES);
+    zmq_setsockopt(k->sock, ZMQ_CURVE_SECRETKEY, sk, KEY_BYTES);
+    sodium_memzero(sk, sizeof sk);
+    if (zmq_connect(k->sock, endpoint) != 0)
+        return err_set(msg, ERR_OFFLINE, "cannot reach %s: %s", endpoint + 6, zmq_strerror(errno));
+    return ERR_OK;
+}
+
+static void put_join(struct buf *b, const struct invite_code *code, const struct ident *me,
+                     const char *listen)
+{
+    uint8_t mac[HASH_BYTES], both[2 * KEY_BYTES], sig[SIG_BYTES];
+
+    invite_mac(code->token, me->sign_pk, me->curve_pk, mac);
+    memcpy(both, me->sign_pk, KEY_BYTES);
+    memcpy(both + KEY_BYTES, me->curve_pk, KEY_BYTES);
+    sign_bytes("tideover join v1", both, sizeof both, me->sign_sk, sig);
+    wire_begin(b, WIRE_JOIN, 5);
+    mp_put_bin(b, me->sign_pk, KEY_BYTES);
+    mp_put_bin(b, me->curve_pk, KEY_BYTES);
+    mp_put_bin(b, sig, sizeof sig);
+    mp_put_bin(b, mac, sizeof mac);
+    mp_put_str(b, listen);
+}
+
+static enum err take_refusal(struct mp *m, struct errmsg *msg)
+{
+    char why[32], text[200];
+
+    mp_get_str(m, why, sizeof why);
+    mp_get_str(m, text, sizeof text);
+    if (m->bad)
+        return err_set(msg, ERR_PEER, "the other desk's answer does not parse");
+    return err_why(msg, ERR_DENIED, why, "code", "%s", text);
+}
+
+/* [roster operations], [addresses], lead key box or empty */
+static enum err take_welcome(struct mp *m, const struct ident *me, struct roster *r,
+                             struct buf *addresses, struct buf *lead_box, struct errmsg *msg)
+{
+    uint32_t n = mp_get_array(m);
+    const uint8_t *p;
+    size_t len = 0;
+    bool fresh;
+
+    for (uint32_t i = 0; i < n; i++) {
+        p = mp_get_bin(m, &len);
+        if (!p || roster_add(r, p, len, &fresh, msg) != ERR_OK)
+            return err_set(msg, ERR_PEER, "the other desk sent a roster that does not hold");
+    }
+    p = m->p;
+    mp_skip(m);
+    buf_add(addresses, p, (size_t)(m->p - p));
+    p = mp_get_bin(m, &len);
+    if (!mp_done(m) || !roster_find(r, &me->id))
+        return err_set(msg, ERR_PEER, "the other desk's answer does not parse");
+    buf_add(lead_box, p, len);
+    return ERR_OK;
+}
+
+static enum err ask_in(struct knock *k, const struct invite_code *code, const struct ident *me,
+                       const char *listen, unsigned timeout_ms, struct roster *r,
+                       struct buf *addresses, struct buf *lead_box, struct errmsg *msg)
+{
+    struct buf b = { 0 };
+    enum err e = ERR_OFFLINE;
+    int64_t until = wall_ms() + timeout_ms;
+    zmq_pollitem_t item = { k->sock, 0, ZMQ_POLLIN, 0 };
+
+    put_join(&b, code, me, listen);
+    zmq_send(k->sock, b.p, b.len, ZMQ_DONTWAIT);
+    buf_free(&b);
+    err_why(msg, ERR_OFFLINE, "no_answer", "code",
+            "nobody answers for this code: it may have expired, the inviting desk may have been "
+            "restarted, or the network is blocked; make a new one, or give the address with --at");
+    while (wall_ms() < until && zmq_poll(&item, 1, (long)(until - wall_ms())) > 0) {
+        zmq_msg_t in;
+        struct mp m;
+        unsigned type;
+        zmq_msg_init(&in);
+        if (zmq_msg_recv(&in, k->sock, ZMQ_DONTWAIT) >= 0) {
+            m = mp_over(zmq_msg_data(&in), zmq_msg_size(&in));
+            type = wire_open(&m);
+            e = type == WIRE_WELCOME        ? take_welcome(&m, me, r, addresses, lead_box, msg)
+                : type == WIRE_JOIN_REFUSED ? take_refusal(&m, msg)
+                                            : err_set(msg, ERR_PEER, "not a tideover desk");
+            until = 0;
+        }
+        zmq_msg_close(&in);
+    }
+    return e;
+}
+
+static void advertised(const char *listen, char out[CONF_ADDR_MAX])
+{
+    char host[CONF_ADDR_MAX];
+    uint16_t port;
+
+    out[0] = '\0';
+    if (!addr_split(listen, host, &port))
+        return;
+    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+        snprintf(out, CONF_ADDR_MAX, ":%u", port);
+    else
+        snprintf(out, CONF_ADDR_MAX, "%.40s:%u", host, port);
+}
+
+enum err setup_join(const struct setup_join *in, char *branch, char *desk, char *words,
+                    struct errmsg *msg)
+{
+    struct site s = { .dir = "" };
+    struct invite_code code;
+    struct knock k = { 0 };
+    struct roster *r = roster_new();
+    struct buf addresses = { 0 }, lead_box = { 0 };
+    uint8_t seed[3 * SEED_BYTES];
+    struct ident me;
+    char listen[CONF_ADDR_MAX];
+    enum err e = r ? invite_code_parse(in->code, &code, msg) : err_set(msg, ERR_NOMEM, "out of memory");
+
+    randombytes_buf(seed, sizeof seed);
+    ident_from_seed(seed, &me);
+    advertised(in->listen ? in->listen : DEFAULT_LISTEN, listen);
+    if (e == ERR_OK && listen[0] == '\0')
+        e = err_why(msg, ERR_INVALID, "bad_address", "listen", "%s is no numeric ADDRESS:PORT",
+                    in->listen);
+    if (e == ERR_OK && (e = site_begin(&s, in->state_dir, msg)) == ERR_OK &&
+        (e = knock_open(&k, &code, in->at, msg)) == ERR_OK &&
+        (e = ask_in(&k, &code, &me, listen, in->timeout_ms ? in->timeout_ms : 5000, r, &addresses,
+                    &lead_box, msg)) == ERR_OK) {
+        const struct desk *d = roster_find(r, &me.id);
+        snprintf(branch, 16, "%s", roster_code(r));
+        snprintf(desk, DESK_NAME_MAX + 1, "%s", d->name);
+        key_words(roster_root(r), words);
+        if ((e = keys_write_desk(s.dir, seed, msg)) == ERR_OK &&
+            (e = write_conf(&s, desk, in->listen, in->web, msg)) == ERR_OK &&
+            (e = write_store(&s, &me, r, &addresses, msg)) == ERR_OK && lead_box.len > 0)
+            e = keys_write_lead(s.dir, lead_box.p, lead_box.len, msg);
+        if (e == ERR_OK)
+            e = site_commit(&s, msg);
+    }
+    if (e != ERR_OK)
+        site_abort(&s);
+    knock_close(&k);
+    sodium_memzero(seed, sizeof seed);
+    ident_wipe(&me);
+    buf_free(&addresses);
+    buf_free(&lead_box);
+    roster_free(r);
+    return e;
+}

@@ -1,0 +1,80 @@
+/* core_int.h - the core's insides, shared by core.c, sync.c and record_in.c. */
+#ifndef TIDEOVER_CORE_INT_H
+#define TIDEOVER_CORE_INT_H
+
+#include "core.h"
+#include "hmap.h"
+#include "wire.h"
+
+struct mark { /* a start of a node: a number that only grows, and a random that tells clones */
+    uint64_t number;
+    uint8_t random[MARK_BYTES];
+};
+
+struct peer {
+    struct desk_id id;
+    char address[ADDR_TEXT_MAX]; /* proven by a HELLO, or a hint */
+    bool proven;
+    char software[SOFTWARE_MAX];
+    bool ever_heard, up;         /* up: our connection to it stands */
+    uint64_t heard_ms, hello_ms, connect_ms, vector_ms, vector_sent_ms, roster_sent_ms;
+    uint64_t beat_every_ms;      /* as it says itself */
+    uint32_t connects;           /* since it was last heard, for the back-off */
+    struct mark mark;            /* the highest it showed, durable here */
+    bool has_mark, memory_lost, confirms;
+    uint8_t vector_hash[16];
+    uint64_t *have, *sent;       /* per feed (by index): durable there; pushed to it */
+    unsigned n_have;
+    int64_t echo_wall_ms;        /* its clock in its last beat, and our boot time then */
+    uint64_t echo_boot_ms;
+    int64_t clock_ms;
+    bool has_clock;
+    uint64_t best_rtt_ms;
+    uint64_t refused;
+};
+
+struct core {
+    struct core_config conf;
+    struct effects fx;
+    struct roster *roster;
+    struct feeds feeds;
+    struct ledger *ledger;
+    struct ledger_ask ask;
+    struct mark mark;
+    bool memory_lost;
+
+    struct peer *peers;
+    unsigned n_peers;
+
+    int own;                     /* index of the open own feed, -1: none yet */
+    struct feed_clock clock;
+    struct buf wait;             /* records recorded and not sealed */
+    uint32_t n_wait;
+    uint8_t wait_hash[HASH_BYTES];
+    struct hmap keys, old_keys;  /* idempotency keys of own records: index into key_refs */
+    struct record_ref *key_refs;
+    unsigned n_key_refs, key_refs_room;
+
+    bool server_known, server_up;
+    uint64_t server_since_ms, now_ms, beat_ms, slow_ms;
+    uint64_t refused;
+    uint64_t slot_records;       /* under all cuts */
+};
+
+/* sync.c */
+enum err sync_peers(struct core *c);        /* peers follow the roster */
+struct peer *sync_peer(const struct core *c, const struct desk_id *id);
+void sync_tick(struct core *c, const struct moment *now);
+void sync_message(struct core *c, const struct moment *now, struct peer *p, const char *ip,
+                  unsigned type, struct mp *m);
+void sync_peer_up(struct core *c, const struct moment *now, struct peer *p);
+void sync_push(struct core *c, struct feed *f, const struct block *b);
+void sync_acknowledge(struct core *c);      /* for every feed that moved in this batch */
+void sync_send_roster(struct core *c);      /* tell everybody that ours changed */
+bool sync_is_online(const struct core *c, const struct peer *p);
+bool sync_mark_confirmed(const struct core *c);
+uint64_t sync_missing(const struct core *c, const struct peer *p);
+bool sync_gathered(const struct core *c);
+uint64_t sync_have(const struct peer *p, unsigned feed);
+
+#endif

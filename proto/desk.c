@@ -1,0 +1,125 @@
+/* desk.c - rules D1 to D7. */
+#include "desk.h"
+
+#include <string.h>
+
+/* In practice a pattern speaks of one kind of card only; then the other kind can be recognised. */
+static enum err check_number(const struct policy *p, const char *field, const char *value,
+                             const char *mine, const char *other, struct errmsg *msg)
+{
+    const char *what = strcmp(field, "user") == 0 ? "a user card" : "an item number";
+    const char *else_what = strcmp(field, "user") == 0 ? "an item number" : "a user card";
+
+    if (value[0] == '\0')
+        return err_why(msg, ERR_INVALID, "missing_field", field, "%s is missing: scan %s", field,
+                       what);
+    if (!barcode_is_clean(value))
+        return err_why(msg, ERR_INVALID, "bad_barcode", field,
+                       "%s holds a character that no barcode has", field);
+    if (!pattern_matches(mine, value)) { /* D2, D4 */
+        if (pattern_matches(other, value))
+            return err_why(msg, ERR_INVALID, "wrong_slot", field,
+                           "that is %s, not %s: %s; scan %s", else_what, what, value, what);
+        return err_why(msg, ERR_INVALID, "bad_barcode", field,
+                       "that is not a whole %s: %s has %zu characters; scan it again",
+                       strcmp(field, "user") == 0 ? "user number" : "item number", value,
+                       strlen(value));
+    }
+    if (p->check_digit && !mod10_is_valid(value)) /* D3 */
+        return err_why(msg, ERR_INVALID, "check_digit", field,
+                       "the check digit of %s is wrong: scan it again, or compare it digit by digit",
+                       value);
+    return ERR_OK;
+}
+
+static enum err check_due(const struct policy *p, const struct record *r, int64_t now_ms,
+                          struct errmsg *msg)
+{
+    char day[11];
+
+    if (r->due == 0)
+        return ERR_OK;
+    if (!ymd_is_valid(r->due))
+        return err_why(msg, ERR_INVALID, "bad_due", "due", "the due date is not a day that exists");
+    if (r->due < ymd_at(&p->zone, record_time(r, 0) < now_ms ? record_time(r, 0) : now_ms)) {
+        ymd_format(r->due, day);
+        return err_why(msg, ERR_INVALID, "due_in_past", "due",
+                       "the due date %s is in the past: choose a later day", day);
+    }
+    return ERR_OK;
+}
+
+static enum err check_extra(const struct record *r, bool user, bool item, bool due,
+                            struct errmsg *msg)
+{
+    const char *field = !user && r->user[0] ? "user" : !item && r->item[0] ? "item"
+                        : !due && r->due ? "due" : NULL;
+
+    if (field)
+        return err_why(msg, ERR_INVALID, "extra_field", field, "a %s has no %s",
+                       record_kind_name(r->kind), field);
+    return ERR_OK;
+}
+
+static enum err check_registration(const struct policy *p, const struct record *r,
+                                   struct errmsg *msg)
+{
+    const struct registration *g = &r->reg;
+    const char *texts[] = { g->first, g->last,  g->email, g->street,   g->city, g->note,
+                            g->guardian, g->phone, g->postcode, g->type, g->pin, r->staff };
+    enum err e = check_number(p, "user", r->user, p->user_pattern, p->item_pattern, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (g->last[0] == '\0')
+        return err_why(msg, ERR_INVALID, "missing_field", "last",
+                       "the family name is missing: the library's system needs one");
+    if (g->birth != 0 && !ymd_is_valid(g->birth))
+        return err_why(msg, ERR_INVALID, "bad_birth", "birth",
+                       "the birth date is not a day that exists; write it as 1988-07-14");
+    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) /* D7 */
+        if (!text_is_clean(texts[i]))
+            return err_why(msg, ERR_INVALID, "bad_text", "",
+                           "a field holds a control character or broken UTF-8");
+    return ERR_OK;
+}
+
+#define YEAR_2000_MS INT64_C(946684800000)
+
+enum err desk_check(const struct policy *p, const struct record *r, int64_t now_ms,
+                    struct errmsg *msg)
+{
+    enum err e = ERR_OK;
+
+    if (r->paper_ms != 0 && (r->paper_ms > now_ms || r->paper_ms < YEAR_2000_MS)) /* D6 */
+        return err_why(msg, ERR_INVALID, "bad_at", "at",
+                       "the typed time is not in the past by this PC's clock");
+    if (!text_is_clean(r->staff))
+        return err_why(msg, ERR_INVALID, "bad_text", "staff", "the staff name is not clean text");
+    switch (r->kind) { /* D1 */
+    case RECORD_CHECKOUT:
+    case RECORD_RENEW:
+        if (r->kind == RECORD_CHECKOUT || r->user[0] != '\0')
+            e = check_number(p, "user", r->user, p->user_pattern, p->item_pattern, msg);
+        if (e == ERR_OK)
+            e = check_number(p, "item", r->item, p->item_pattern, p->user_pattern, msg);
+        return e == ERR_OK ? check_due(p, r, now_ms, msg) : e; /* D5 */
+    case RECORD_DISCHARGE:
+        e = check_extra(r, false, true, false, msg);
+        return e == ERR_OK ? check_number(p, "item", r->item, p->item_pattern, p->user_pattern, msg)
+                           : e;
+    case RECORD_INHOUSE:
+        if ((e = check_extra(r, false, true, false, msg)) != ERR_OK)
+            return e;
+        if (r->count < 1 || r->count > 99)
+            return err_why(msg, ERR_INVALID, "bad_count", "count", "the count is 1 to 99");
+        return check_number(p, "item", r->item, p->item_pattern, p->user_pattern, msg);
+    case RECORD_USER:
+        e = check_extra(r, true, false, false, msg);
+        return e == ERR_OK ? check_registration(p, r, msg) : e;
+    case RECORD_VOID:
+        return check_extra(r, false, false, false, msg);
+    }
+    return err_why(msg, ERR_INVALID, "unknown_op", "op",
+                   "that is not one of checkout, discharge, renew, user, inhouse");
+}

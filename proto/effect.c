@@ -1,0 +1,62 @@
+/* effect.c - the list of things to do. */
+#include "effect.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void effects_add(struct effects *fx, enum effect_type type, const struct desk_id *to,
+                 uint64_t number, struct buf *bytes)
+{
+    struct effect *e;
+
+    if (fx->n == fx->room) {
+        unsigned room = fx->room ? 2 * fx->room : 32;
+        struct effect *grown = realloc(fx->v, room * sizeof *grown);
+        if (!grown) {
+            if (bytes)
+                buf_free(bytes);
+            return;
+        }
+        fx->v = grown;
+        fx->room = room;
+    }
+    e = &fx->v[fx->n++];
+    memset(e, 0, sizeof *e);
+    e->type = type;
+    e->number = number;
+    if (to)
+        e->to = *to;
+    if (bytes) {
+        e->bytes = *bytes;
+        memset(bytes, 0, sizeof *bytes);
+    }
+}
+
+void effects_event(struct effects *fx, const char *fmt, ...)
+{
+    char line[256];
+    struct buf b = { 0 };
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    buf_add(&b, line, strlen(line) + 1);
+    effects_add(fx, EFFECT_EVENT, NULL, 0, &b);
+}
+
+void effects_clear(struct effects *fx)
+{
+    for (unsigned i = 0; i < fx->n; i++)
+        buf_free(&fx->v[i].bytes);
+    fx->n = 0;
+}
+
+void effects_free(struct effects *fx)
+{
+    effects_clear(fx);
+    free(fx->v);
+    memset(fx, 0, sizeof *fx);
+}

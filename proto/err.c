@@ -1,0 +1,113 @@
+/* err.c - codes, their default sentences and words, and the one way to fill a message. */
+#include "err.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+struct err_row {
+    const char *text;
+    int exit_code;
+};
+
+#define ERR_ROW(code, sentence, exit_status) [code] = { sentence, exit_status },
+static const struct err_row rows[] = { [ERR_OK] = { "all is well", 0 }, ERR_MAP(ERR_ROW) };
+#undef ERR_ROW
+#define ERR_ROWS (sizeof rows / sizeof rows[0])
+
+/* The API's words are part of the contract with scripts, so they stand here in full. */
+static const char *const words[] = {
+    [ERR_OK] = "ok",
+    [ERR_BUG] = "bug",
+    [ERR_NOMEM] = "nomem",
+    [ERR_DISK] = "disk",
+    [ERR_MALFORMED] = "malformed",
+    [ERR_INVALID] = "invalid",
+    [ERR_REFUSED] = "refused",
+    [ERR_FULL] = "full",
+    [ERR_MISSING] = "missing",
+    [ERR_NOFILE] = "nofile",
+    [ERR_EXISTS] = "exists",
+    [ERR_DENIED] = "denied",
+    [ERR_CONFIG] = "config",
+    [ERR_PEER] = "peer",
+    [ERR_OFFLINE] = "offline",
+    [ERR_BUSY] = "busy",
+    [ERR_USAGE] = "usage",
+};
+_Static_assert(sizeof words / sizeof words[0] == ERR_ROWS, "a code without its word");
+
+static void copy_word(char *out, size_t room, const char *s)
+{
+    size_t n = strlen(s);
+
+    if (n >= room)
+        n = room - 1;
+    memcpy(out, s, n);
+    out[n] = 0;
+}
+
+/* Text may be cut in the middle of a character: take the rest of that character off. */
+static void trim_cut_utf8(char *s)
+{
+    size_t n = strlen(s), k = n;
+
+    while (k > 0 && ((unsigned char)s[k - 1] & 0xc0) == 0x80)
+        k--;
+    if (k > 0 && (unsigned char)s[k - 1] >= 0xc0) {
+        unsigned char lead = (unsigned char)s[k - 1];
+        size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (n - (k - 1) < want)
+            s[k - 1] = 0;
+    }
+}
+
+enum err err_set(struct errmsg *msg, enum err code, const char *fmt, ...)
+{
+    char text[sizeof msg->text];
+    va_list ap;
+
+    if (msg == NULL)
+        return code;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap); /* apart: an argument may be msg->text itself */
+    va_end(ap);
+    trim_cut_utf8(text);
+    memset(msg, 0, sizeof *msg);
+    memcpy(msg->text, text, sizeof text);
+    return code;
+}
+
+enum err err_why(struct errmsg *msg, enum err code, const char *why, const char *field,
+                 const char *fmt, ...)
+{
+    struct errmsg m = { .text = "" };
+    va_list ap;
+
+    if (msg == NULL)
+        return code;
+    va_start(ap, fmt);
+    vsnprintf(m.text, sizeof m.text, fmt, ap);
+    va_end(ap);
+    trim_cut_utf8(m.text);
+    copy_word(m.why, sizeof m.why, why);
+    copy_word(m.field, sizeof m.field, field);
+    *msg = m;
+    return code;
+}
+
+const char *err_text(enum err code)
+{
+    return (unsigned)code < ERR_ROWS ? rows[code].text : "a code that this version does not know";
+}
+
+const char *err_word(enum err code)
+{
+    return (unsigned)code < ERR_ROWS ? words[code] : "unknown";
+}
+
+int err_exit(enum err code)
+{
+    return (unsigned)code < ERR_ROWS ? rows[code].exit_code : 70;
+}

@@ -1,0 +1,83 @@
+/* format.c - the table of formats, and what their files share. */
+#include "format_int.h"
+
+#include <string.h>
+
+static const struct format *const formats[] = { &format_symphony, &format_ldflat };
+
+const struct format *format_by_name(const char *name)
+{
+    for (unsigned i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (strcmp(formats[i]->name, name) == 0)
+            return formats[i];
+    return NULL;
+}
+
+uint32_t ymd_add_years(uint32_t ymd, unsigned years)
+{
+    uint32_t later = ymd + years * 10000;
+
+    return ymd_is_valid(later) ? later : later - 1;
+}
+
+uint32_t digits_to_ymd(const char *s, size_t n)
+{
+    uint32_t v = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] < '0' || s[i] > '9')
+            return 0;
+        v = v * 10 + (uint32_t)(s[i] - '0');
+    }
+    return n == 8 && ymd_is_valid(v) ? v : 0;
+}
+
+enum err check_lines_fail(struct check_lines *l, const struct errmsg *why, struct errmsg *msg)
+{
+    if (l->err == ERR_OK)
+        l->err = err_set(&l->msg, ERR_MALFORMED, "line %llu: %s", (unsigned long long)l->lines,
+                         why->text);
+    if (msg != NULL)
+        *msg = l->msg;
+    return l->err;
+}
+
+enum err check_lines_add(struct check_lines *l, struct format_check *c, check_line *judge,
+                         const uint8_t *p, size_t n, struct errmsg *msg)
+{
+    struct errmsg why = { .text = "" };
+
+    for (size_t i = 0; i < n && l->err == ERR_OK; i++) {
+        if (l->len == 0)
+            l->lines++;
+        if (p[i] == '\n') {
+            enum err e = judge(c, l->line, l->len, &why);
+            l->len = 0;
+            if (e == ERR_NOMEM)
+                l->err = err_set(&l->msg, e, "no memory to check the file");
+            else if (e != ERR_OK)
+                check_lines_fail(l, &why, NULL);
+        } else if (l->len == sizeof l->line) {
+            err_set(&why, ERR_MALFORMED, "longer than %d bytes", CHECK_LINE_MAX);
+            check_lines_fail(l, &why, NULL);
+        } else {
+            l->line[l->len++] = (char)p[i];
+        }
+    }
+    if (l->err != ERR_OK && msg != NULL)
+        *msg = l->msg;
+    return l->err;
+}
+
+enum err check_lines_end(struct check_lines *l, struct errmsg *msg)
+{
+    struct errmsg why;
+
+    if (l->err == ERR_OK && l->len > 0) {
+        err_set(&why, ERR_MALFORMED, "the file ends in the middle of it");
+        return check_lines_fail(l, &why, msg);
+    }
+    if (l->err != ERR_OK && msg != NULL)
+        *msg = l->msg;
+    return l->err;
+}

@@ -1,0 +1,249 @@
+/* symphony.c - writer of SirsiDynix Symphony's transaction log, one line a record.
+ *
+ * Every field, code and order is of formats.md, 1.1 to 1.3; what is not sure there is a key of the
+ * profile here. Fields are written in the order of the functions below, and in no other. */
+#include "format_int.h"
+
+#include <string.h>
+
+struct symphony_state {
+    bool any;           /* there is a last line */
+    int64_t tick_s;     /* its tick as given */
+    int64_t local_s;    /* stamp of the last line, in local seconds */
+    bool moved;         /* that stamp is later than the record's own time */
+    uint8_t seq[10000]; /* last number written, by station */
+};
+_Static_assert(sizeof(struct symphony_state) <= FORMAT_STATE_BYTES, "the state must fit");
+
+struct line { /* one line in the making */
+    const struct symphony_profile *s;
+    const struct format_item *it;
+    const struct record *rec;
+    struct civil at; /* the stamp */
+    struct buf *out;
+    bool glue;       /* the first field follows the command without a caret */
+    const char *bad; /* field that cannot be written */
+};
+
+static bool symphony_carries(const struct policy *p, unsigned kind)
+{
+    switch (kind) {
+    case RECORD_CHECKOUT:
+    case RECORD_DISCHARGE:
+    case RECORD_RENEW:
+        return true;
+    case RECORD_USER:
+        return p->symphony.registration == REGISTRATION_JY;
+    default: /* in-house use has no known command; kinds of a newer version come here too */
+        return false;
+    }
+}
+
+/* In the repeated autumn hour local time runs back, but stamps must not, and two events on one item
+ * must not share one (E2, E10): there each line gets the second after the line before, until local
+ * time has caught up. */
+static int64_t next_local(struct symphony_state *st, const struct policy *p, int64_t tick_s)
+{
+    int64_t local = tick_s + zone_offset_s(&p->zone, tick_s);
+
+    if (!st->any || local > st->local_s) {
+        st->moved = false;
+        st->local_s = local;
+    } else if (st->moved || tick_s != st->tick_s) {
+        st->moved = true;
+        st->local_s++;
+    }
+    st->any = true;
+    st->tick_s = tick_s;
+    return st->local_s;
+}
+
+static void put_code(struct line *l, const char *code)
+{
+    if (!l->glue)
+        buf_text(l->out, "^");
+    l->glue = false;
+    buf_text(l->out, code);
+}
+
+static void put_text(struct line *l, const char *code, const char *value, const char *name)
+{
+    unsigned lost = 0;
+
+    put_code(l, code);
+    if (!latin1_put(l->out, value, "^", &lost))
+        l->bad = name;
+}
+
+static void put_barcode(struct line *l, const char *code, const char *value, const char *name)
+{
+    if (!barcode_is_clean(value))
+        l->bad = name;
+    put_code(l, code);
+    buf_text(l->out, value);
+}
+
+/* M/D/YYYY, as everywhere but in the due date. */
+static void put_date(struct line *l, const char *code, uint32_t ymd)
+{
+    put_code(l, code);
+    buf_printf(l->out, "%u/%u/%u", (unsigned)(ymd / 100 % 100), (unsigned)(ymd % 100),
+               (unsigned)(ymd / 10000));
+}
+
+static uint32_t today(const struct line *l)
+{
+    return (uint32_t)(l->at.year * 10000 + l->at.month * 100 + l->at.day);
+}
+
+static void put_due(struct line *l)
+{
+    uint32_t due = l->it->due;
+
+    if (due == 0)
+        return;
+    if (!ymd_is_valid(due) || due < today(l))
+        l->bad = "due";
+    put_code(l, l->s->due_code);
+    buf_printf(l->out, "%02u/%02u/%04u", (unsigned)(due / 100 % 100), (unsigned)(due % 100),
+               (unsigned)(due / 10000));
+    if (l->s->due_time[0] != 0)
+        buf_printf(l->out, ",%s", l->s->due_time);
+}
+
+static void put_station_fields(struct line *l)
+{
+    put_text(l, "FF", l->s->user_access, "user_access");
+    put_text(l, "FE", l->s->library, "library");
+    put_text(l, "Fc", l->s->clearance, "clearance");
+    put_text(l, "FW", l->s->staff_login, "staff_login");
+}
+
+static void put_loan(struct line *l)
+{
+    put_station_fields(l);
+    put_barcode(l, "NQ", l->rec->item, "item");
+    if (l->rec->kind == RECORD_CHECKOUT || l->rec->user[0] != 0)
+        put_barcode(l, "UO", l->rec->user, "user");
+    put_due(l);
+    put_text(l, "dC", l->s->client, "client");
+}
+
+static void put_discharge(struct line *l)
+{
+    put_station_fields(l);
+    put_barcode(l, "NQ", l->rec->item, "item");
+    put_date(l, "CO", today(l));
+    buf_printf(l->out, ",%d:%02d", l->at.hour, l->at.minute);
+    put_text(l, "dC", l->s->client, "client");
+}
+
+static void put_user(struct line *l)
+{
+    const struct registration *r = &l->rec->reg;
+
+    put_station_fields(l);
+    put_barcode(l, "UO", l->rec->user, "user");
+    if (r->first[0] != 0)
+        put_text(l, "uF", r->first, "first");
+    if (r->last[0] == 0)
+        l->bad = "last";
+    put_text(l, "uL", r->last, "last");
+    put_text(l, "uV", "0", "");
+    put_text(l, "UM", l->s->library, "library");
+    put_text(l, "PE", r->type[0] != 0 ? r->type : l->s->user_profile, "type");
+    if (l->s->write_pin && r->pin[0] != 0)
+        put_text(l, "Uf", r->pin, "pin");
+    if (r->birth != 0 && (!ymd_is_valid(r->birth) || r->birth > today(l)))
+        l->bad = "birth";
+    if (r->birth != 0)
+        put_date(l, "UZ", r->birth);
+    put_date(l, "UD", today(l));
+    if (l->s->user_years == 0)
+        put_text(l, "UQ", "NEVER", "");
+    else
+        put_date(l, "UQ", ymd_add_years(today(l), l->s->user_years));
+    put_text(l, "Ib", l->s->user_language, "user_language");
+    put_text(l, "UV", l->s->user_environment, "user_environment");
+    put_text(l, "UX", l->s->user_environment, "user_environment");
+    put_text(l, "P7", l->s->user_hist_rule, "user_hist_rule");
+}
+
+static void put_line(struct line *l, unsigned station, unsigned seq)
+{
+    static const char *const commands[] = {
+        [RECORD_CHECKOUT] = "CV",
+        [RECORD_DISCHARGE] = "EV",
+        [RECORD_RENEW] = "RV",
+        [RECORD_USER] = "JY",
+    };
+    const struct civil *at = &l->at;
+    size_t from;
+
+    if (l->s->header)
+        buf_printf(l->out, "E%04d%02d%02d%02d%02d%02d%04uR ", at->year, at->month, at->day,
+                   at->hour, at->minute, at->second, station);
+    from = l->out->len;
+    buf_printf(l->out, "^S%02u%s", seq, commands[l->rec->kind]);
+    l->glue = true;
+    if (l->rec->kind == RECORD_USER)
+        put_user(l);
+    else if (l->rec->kind == RECORD_DISCHARGE)
+        put_discharge(l);
+    else
+        put_loan(l);
+    buf_text(l->out, "^^O");
+    if (l->s->trailer)
+        buf_printf(l->out, "%05u", (unsigned)(l->out->len - from));
+    buf_text(l->out, l->s->crlf ? "\r\n" : "\n");
+}
+
+static enum err symphony_write(const struct policy *p, struct format_state *state,
+                               const struct format_item *it, struct buf *out, struct errmsg *msg)
+{
+    struct symphony_state *st = (struct symphony_state *)state->b;
+    struct line l = { .s = &p->symphony, .it = it, .rec = it->rec, .out = out };
+    unsigned station = policy_station(p, it->desk);
+    size_t len = out->len;
+    int64_t tick_before = st->tick_s, local_before = st->local_s;
+    bool any_before = st->any, moved_before = st->moved;
+    uint8_t seq;
+
+    if (!symphony_carries(p, it->rec->kind))
+        return err_why(msg, ERR_INVALID, "not_carried", "kind", "%s: Symphony has no line for %s",
+                       it->id, record_kind_name(it->rec->kind));
+    if (station == 0 || station > 9999)
+        return err_why(msg, ERR_INVALID, "no_station", "desk",
+                       "%s: desk %s has no station number in [stations]", it->id, it->desk);
+    civil_from_unix(next_local(st, p, it->tick_s), 0, &l.at);
+    if (!ymd_is_valid(today(&l)))
+        l.bad = "at";
+    seq = (uint8_t)(st->seq[station] % 99 + 1);
+    put_line(&l, station, seq);
+    if (!out->failed && l.bad == NULL) {
+        st->seq[station] = seq;
+        return ERR_OK;
+    }
+    if (len < out->len)
+        out->len = len;
+    st->tick_s = tick_before;
+    st->local_s = local_before;
+    st->any = any_before;
+    st->moved = moved_before;
+    if (out->failed)
+        return err_set(msg, ERR_NOMEM, "no memory for a line");
+    return err_why(msg, ERR_INVALID, "bad_field", l.bad, "%s: %s cannot be written to Symphony",
+                   it->id, l.bad);
+}
+
+const struct format format_symphony = {
+    .name = "symphony",
+    .suffix = "log",
+    .tick_s = 1,
+    .carries = symphony_carries,
+    .write = symphony_write,
+    .check_new = symphony_check_new,
+    .check_add = symphony_check_add,
+    .check_end = symphony_check_end,
+    .check_free = symphony_check_free,
+};

@@ -1,0 +1,375 @@
+/* policy.c - the branch's policy: INI text to struct. One table of keys; each row checks its value,
+ * so that every complaint names the line. */
+#include "policy.h"
+
+#include <string.h>
+
+#include "buf.h"
+#include "format.h"
+#include "ini_int.h"
+
+#define HOUR_MS 3600000
+
+static const char *const check_digit_words[] = { "none", "mod10", NULL };
+static const char *const discharges_words[] = { "hold", "export", NULL };
+static const char *const header_words[] = { "none", "E", NULL };
+static const char *const eol_words[] = { "lf", "crlf", NULL };
+static const char *const registration_words[] = { "flat", "jy", "none", NULL };
+
+static bool made_of(const char *s, const char *chars)
+{
+    return s[strspn(s, chars)] == 0;
+}
+
+/* Branch and library codes become file names and log fields. */
+static enum err read_code(const struct ini_key *row, const char *key, const char *value, void *into,
+                          struct errmsg *msg)
+{
+    if (!made_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"))
+        return err_set(msg, ERR_CONFIG, "only A-Z, 0-9, _ and - may stand in it");
+    return ini_text(row, key, value, into, msg);
+}
+
+/* A fixed field of every line: what the log's grammar has no escape for is refused here. */
+static enum err read_field(const struct ini_key *row, const char *key, const char *value,
+                           void *into, struct errmsg *msg)
+{
+    for (const char *s = value; *s != 0; s++)
+        if (*s == '^' || *s == '|' || (unsigned char)*s >= 0x7f)
+            return err_set(msg, ERR_CONFIG, "only plain ASCII without ^ and | may stand in it");
+    return ini_text(row, key, value, into, msg);
+}
+
+static enum err read_zone_rule(const struct ini_key *row, const char *key, const char *value,
+                               void *into, struct errmsg *msg)
+{
+    struct policy *p = into;
+
+    (void)row, (void)key;
+    return zone_parse(value, &p->zone, msg);
+}
+
+static enum err read_pattern(const struct ini_key *row, const char *key, const char *value,
+                             void *into, struct errmsg *msg)
+{
+    if (!pattern_is_valid(value))
+        return err_set(msg, ERR_CONFIG,
+                       "a pattern is made of letters, digits, [0-9], {13} and {6,8}");
+    return ini_text(row, key, value, into, msg);
+}
+
+/* HOST:PORT at the end of s, both there. */
+static bool is_host_port(const char *s)
+{
+    const char *colon = strrchr(s, ':');
+    unsigned port = 0;
+
+    if (colon == NULL || colon == s || colon[1] == 0 || strlen(colon + 1) > 5 ||
+        strcspn(s, " /@") != strlen(s))
+        return false;
+    for (const char *d = colon + 1; *d != 0; d++) {
+        if (*d < '0' || *d > '9')
+            return false;
+        port = port * 10 + (unsigned)(*d - '0');
+    }
+    return port >= 1 && port <= 65535;
+}
+
+static bool is_url(const char *s)
+{
+    size_t n = strncmp(s, "http://", 7) == 0 ? 7 : strncmp(s, "https://", 8) == 0 ? 8 : 0;
+
+    return n > 0 && s[n] != 0 && s[n] != '/' && strpbrk(s, " \"<>") == NULL;
+}
+
+static enum err read_probe(const struct ini_key *row, const char *key, const char *value,
+                           void *into, struct errmsg *msg)
+{
+    if (strcmp(value, "none") != 0 && !is_url(value) &&
+        !(strncmp(value, "tcp:", 4) == 0 && is_host_port(value + 4)))
+        return err_set(msg, ERR_CONFIG,
+                       "must be tcp:HOST:PORT, http://HOST/..., https://HOST/... or none");
+    return ini_text(row, key, value, into, msg);
+}
+
+static bool is_absolute(const char *dir)
+{
+    bool drive =
+        ((dir[0] >= 'A' && dir[0] <= 'Z') || (dir[0] >= 'a' && dir[0] <= 'z')) && dir[1] == ':';
+
+    return drive ? dir[2] == '/' || dir[2] == '\\' : dir[0] == '/';
+}
+
+static enum err read_sink(const struct ini_key *row, const char *key, const char *value, void *into,
+                          struct errmsg *msg)
+{
+    if (strcmp(value, "none") != 0 && strncmp(value, "file:", 5) != 0)
+        return err_set(msg, ERR_CONFIG, "this version knows file:DIR, and none");
+    if (value[0] == 'f' && !is_absolute(value + 5))
+        return err_set(msg, ERR_CONFIG,
+                       "file: needs an absolute directory, like file:/srv/tideover/out");
+    return ini_text(row, key, value, into, msg);
+}
+
+static enum err read_format(const struct ini_key *row, const char *key, const char *value,
+                            void *into, struct errmsg *msg)
+{
+    const struct format *f = format_by_name(value);
+
+    if (f == NULL)
+        return err_set(msg, ERR_CONFIG, "this version knows symphony");
+    if (!f->carries(into, RECORD_CHECKOUT))
+        return err_set(msg, ERR_CONFIG, "%s does not carry loans", value);
+    return ini_text(row, key, value, into, msg);
+}
+
+static enum err read_due_code(const struct ini_key *row, const char *key, const char *value,
+                              void *into, struct errmsg *msg)
+{
+    if (strcmp(value, "CF") != 0 && strcmp(value, "WH") != 0)
+        return err_set(msg, ERR_CONFIG, "must be CF or WH");
+    return ini_text(row, key, value, into, msg);
+}
+
+static enum err read_due_time(const struct ini_key *row, const char *key, const char *value,
+                              void *into, struct errmsg *msg)
+{
+    const char *d = "0123456789";
+    bool good = strlen(value) == 5 && strspn(value, d) == 2 && value[2] == ':' &&
+                strspn(value + 3, d) == 2 && strncmp(value, "23", 2) <= 0 && value[3] <= '5';
+
+    if (*value != 0 && !good)
+        return err_set(msg, ERR_CONFIG, "must be a time like 23:59, or empty for none");
+    return ini_text(row, key, value, into, msg);
+}
+
+static enum err read_station(const struct ini_key *row, const char *key, const char *value,
+                             void *into, struct errmsg *msg)
+{
+    struct symphony_profile *s = &((struct policy *)into)->symphony;
+    struct ini_key number = { .offset = 0, .room = sizeof(unsigned), .min = 1, .max = 9999 };
+
+    (void)row;
+    if (strlen(key) > DESK_NAME_MAX)
+        return err_set(msg, ERR_CONFIG, "a desk's name has at most %d bytes", DESK_NAME_MAX);
+    for (unsigned i = 0; i < s->n_stations; i++)
+        if (strcmp(s->station[i].desk, key) == 0)
+            return err_set(msg, ERR_CONFIG, "the desk is there twice");
+    if (s->n_stations == POLICY_STATIONS)
+        return err_set(msg, ERR_CONFIG, "the table holds %d desks", POLICY_STATIONS);
+    memcpy(s->station[s->n_stations].desk, key, strlen(key) + 1);
+    number.offset = (size_t)((char *)&s->station[s->n_stations].number - (char *)into);
+    s->n_stations++;
+    return ini_unsigned(&number, key, value, into, msg);
+}
+
+#define PLACE(member) offsetof(struct policy, member), sizeof((struct policy *)0)->member
+
+static const struct ini_key keys[] = {
+    { "policy", "rules", ini_unsigned, PLACE(rules), 1, POLICY_RULES, NULL },
+    { "branch", "code", read_code, PLACE(code), 1, 0, NULL },
+    { "branch", "zone", ini_text, PLACE(zone_name), 1, 0, NULL },
+    { "branch", "zone_rule", read_zone_rule, 0, 0, 0, 0, NULL },
+    { "scan", "user_pattern", read_pattern, PLACE(user_pattern), 1, 0, NULL },
+    { "scan", "item_pattern", read_pattern, PLACE(item_pattern), 1, 0, NULL },
+    { "scan", "check_digit", ini_word, PLACE(check_digit), 0, 0, check_digit_words },
+    { "merge", "double_scan", ini_ms, PLACE(double_scan_ms), 0, HOUR_MS, NULL },
+    { "merge", "same_event", ini_ms, PLACE(same_event_ms), 0, HOUR_MS, NULL },
+    { "merge", "discharges", ini_word, PLACE(discharges), 0, 0, discharges_words },
+    { "server", "probe", read_probe, PLACE(probe), 1, 0, NULL },
+    { "server", "backup", read_probe, PLACE(probe_backup), 1, 0, NULL },
+    { "server", "offline_after", ini_unsigned, PLACE(offline_after), 1, 1000, NULL },
+    { "server", "back_after", ini_unsigned, PLACE(back_after), 1, 1000, NULL },
+    { "upload", "sink", read_sink, PLACE(sink), 1, 0, NULL },
+    { "upload", "format", read_format, PLACE(format), 1, 0, NULL },
+    { "upload", "quiet", ini_ms, PLACE(quiet_ms), 0, 24 * HOUR_MS, NULL },
+    { "symphony", "library", read_code, PLACE(symphony.library), 1, 0, NULL },
+    { "symphony", "user_access", read_field, PLACE(symphony.user_access), 1, 0, NULL },
+    { "symphony", "staff_login", read_field, PLACE(symphony.staff_login), 1, 0, NULL },
+    { "symphony", "clearance", read_field, PLACE(symphony.clearance), 1, 0, NULL },
+    { "symphony", "client", read_field, PLACE(symphony.client), 1, 0, NULL },
+    { "symphony", "header", ini_word, PLACE(symphony.header), 0, 0, header_words },
+    { "symphony", "trailer", ini_yes_no, PLACE(symphony.trailer), 0, 0, NULL },
+    { "symphony", "eol", ini_word, PLACE(symphony.crlf), 0, 0, eol_words },
+    { "symphony", "due_code", read_due_code, PLACE(symphony.due_code), 2, 0, NULL },
+    { "symphony", "due_time", read_due_time, PLACE(symphony.due_time), 0, 0, NULL },
+    { "symphony", "registration", ini_word, PLACE(symphony.registration), 0, 0,
+      registration_words },
+    { "symphony", "user_profile", read_field, PLACE(symphony.user_profile), 1, 0, NULL },
+    { "symphony", "user_language", read_field, PLACE(symphony.user_language), 1, 0, NULL },
+    { "symphony", "user_environment", read_field, PLACE(symphony.user_environment), 1, 0, NULL },
+    { "symphony", "user_hist_rule", read_field, PLACE(symphony.user_hist_rule), 1, 0, NULL },
+    { "symphony", "user_years", ini_unsigned, PLACE(symphony.user_years), 0, 99, NULL },
+    { "symphony", "write_pin", ini_yes_no, PLACE(symphony.write_pin), 0, 0, NULL },
+    { "symphony", "default_station", ini_unsigned, PLACE(symphony.default_station), 0, 9999, NULL },
+    { "stations", "*", read_station, 0, 0, 0, 0, NULL },
+};
+
+static void set_defaults(struct policy *p)
+{
+    *p = (struct policy){
+        .rules = POLICY_RULES,
+        .user_pattern = "2[0-9]{13}",
+        .item_pattern = "3[0-9]{13}",
+        .check_digit = true,
+        .double_scan_ms = 5000,
+        .same_event_ms = 60000,
+        .probe = "none",
+        .probe_backup = "none",
+        .offline_after = 3,
+        .back_after = 5,
+        .sink = "none",
+        .format = "symphony",
+        .quiet_ms = 30000,
+        .symphony = { .user_access = "OFFLINE",
+                      .clearance = "NONE",
+                      .client = "3",
+                      .header = true,
+                      .trailer = true,
+                      .due_code = "CF",
+                      .due_time = "23:59",
+                      .user_profile = "ADULT",
+                      .user_language = "ENGLISH",
+                      .user_environment = "PUBLIC",
+                      .user_hist_rule = "CIRCRULE",
+                      .user_years = 2 },
+    };
+    /* No offset is 26 hours: tells that zone_rule was left out. */
+    p->zone.std_off_s = 26 * 3600;
+}
+
+/* Defaults that come from other keys, once all are read. */
+static void derive(struct policy *p)
+{
+    struct symphony_profile *s = &p->symphony;
+
+    _Static_assert(sizeof s->library >= sizeof p->code, "the code is the default library");
+    _Static_assert(sizeof s->staff_login >= sizeof s->library + 4, "CIRC is appended to it");
+    if (s->library[0] == 0)
+        memcpy(s->library, p->code, sizeof p->code);
+    if (s->staff_login[0] == 0) {
+        size_t n = strlen(s->library);
+        memcpy(s->staff_login, s->library, n);
+        memcpy(s->staff_login + n, "CIRC", 5);
+    }
+}
+
+enum err policy_parse(const char *text, size_t n, struct policy *out, struct errmsg *msg)
+{
+    struct policy p;
+    enum err e;
+
+    set_defaults(&p);
+    if (n > POLICY_TEXT_MAX)
+        return err_set(msg, ERR_CONFIG, "a policy has at most %d bytes", POLICY_TEXT_MAX);
+    e = ini_read(NULL, text, n, keys, sizeof keys / sizeof keys[0], &p, msg);
+    if (e != ERR_OK)
+        return e;
+    if (p.code[0] == 0)
+        return err_set(msg, ERR_CONFIG, "the policy needs \"code\" in [branch]");
+    if (p.zone_name[0] == 0)
+        return err_set(msg, ERR_CONFIG, "the policy needs \"zone\" in [branch]");
+    if (p.zone.std_off_s == 26 * 3600)
+        return err_set(msg, ERR_CONFIG,
+                       "the policy needs \"zone_rule\" in [branch], like EST5EDT,M3.2.0,M11.1.0");
+    derive(&p);
+    *out = p;
+    return ERR_OK;
+}
+
+static const char default_text[] =
+    "[scan]\n"
+    "# Letters and digits, [0-9] classes, {13} and {6,8} repeats; the whole barcode must match.\n"
+    "user_pattern = 2[0-9]{13}\n"
+    "item_pattern = 3[0-9]{13}\n"
+    "# mod10, as on 14-digit library barcodes, or none.\n"
+    "check_digit = mod10\n"
+    "\n"
+    "[merge]\n"
+    "# The same scan again within this time is one event: at one desk, at two desks.\n"
+    "double_scan = 5s\n"
+    "same_event = 60s\n"
+    "# hold: discharges are not sent but listed for HOLD-CHECK; export: they are sent.\n"
+    "discharges = hold\n"
+    "\n"
+    "[server]\n"
+    "# How to see whether the library system answers: tcp:HOST:PORT, http(s)://... or none.\n"
+    "probe = none\n"
+    "# Tried before OFFLINE is declared.\n"
+    "backup = none\n"
+    "# So many checks in a row failed, or succeeded, before anything is said.\n"
+    "offline_after = 3\n"
+    "back_after = 5\n"
+    "\n"
+    "[upload]\n"
+    "# file:/absolute/directory, or none: not chosen yet.\n"
+    "sink = none\n"
+    "format = symphony\n"
+    "# How long a desk that takes over the upload waits before its first look.\n"
+    "quiet = 30s\n"
+    "\n"
+    "[symphony]\n"
+    "# SirsiDynix has not published the bytes of its offline log: compare with a file of yours.\n"
+    "# library: default is the branch's code; staff_login: default is the library's name and "
+    "CIRC.\n"
+    "#library = MAIN\n"
+    "#staff_login = MAINCIRC\n"
+    "user_access = OFFLINE\n"
+    "clearance = NONE\n"
+    "client = 3\n"
+    "# E or none; yes or no; lf or crlf.\n"
+    "header = E\n"
+    "trailer = yes\n"
+    "eol = lf\n"
+    "# CF or WH; the time is left away if empty.\n"
+    "due_code = CF\n"
+    "due_time = 23:59\n"
+    "# flat: a user file beside the log; jy: in the log, without addresses; none: by hand.\n"
+    "registration = flat\n"
+    "user_profile = ADULT\n"
+    "user_language = ENGLISH\n"
+    "user_environment = PUBLIC\n"
+    "user_hist_rule = CIRCRULE\n"
+    "# A new card is good for so many years; 0: for ever.\n"
+    "user_years = 2\n"
+    "# yes: the PIN leaves in clear text.\n"
+    "write_pin = no\n"
+    "# For a desk that is not named below; 0: its records are not sent.\n"
+    "default_station = 0\n"
+    "\n"
+    "[stations]\n"
+    "# Number of the Symphony station, 1 to 9999, for each desk:\n"
+    "#MAIN-1 = 42\n";
+
+void policy_default_text(const char *code, const char *zone_name, const char *zone_rule,
+                         struct buf *out)
+{
+    buf_printf(out,
+               "# Policy of the branch: what decides what is sent, the same on every desk.\n"
+               "# Publish changes with: tideover policy publish FILE\n"
+               "\n"
+               "[policy]\n"
+               "# Number of the merge rules.\n"
+               "rules = %d\n"
+               "\n"
+               "[branch]\n"
+               "code = %s\n"
+               "# The library's local time, by name for people and as a POSIX TZ rule.\n"
+               "zone = %s\n"
+               "zone_rule = %s\n"
+               "\n",
+               POLICY_RULES, code, zone_name, zone_rule);
+    buf_add(out, default_text, sizeof default_text); /* with the NUL */
+    if (!out->failed)
+        out->len--;
+}
+
+unsigned policy_station(const struct policy *p, const char *desk)
+{
+    const struct symphony_profile *s = &p->symphony;
+
+    for (unsigned i = 0; i < s->n_stations; i++)
+        if (strcmp(s->station[i].desk, desk) == 0)
+            return s->station[i].number;
+    return s->default_station;
+}

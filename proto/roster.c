@@ -1,0 +1,867 @@
+/* roster.c - the tree of signed operations and what it means. */
+#include "roster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+static const char op_domain[] = "tideover roster v1";
+static const char power_domain[] = "tideover invite power v1";
+
+struct op {
+    uint8_t *bytes; /* owned */
+    size_t n;
+    uint8_t hash[HASH_BYTES], parent[HASH_BYTES];
+    uint8_t signer[KEY_BYTES];
+    uint32_t count; /* operations from FOUND to here, both included */
+    uint8_t type;
+    bool winning;   /* on the longest branch */
+    int parent_at;  /* index, -1 for FOUND */
+    const uint8_t *body; /* inside bytes */
+    size_t body_n;
+    const uint8_t *power; /* of an ADD made with an invite */
+    size_t power_n;
+};
+
+struct lead {
+    uint8_t pk[KEY_BYTES];
+    bool dropped;
+    uint8_t last[HASH_BYTES]; /* when dropped: its last operation that counts */
+};
+
+struct past_policy {
+    uint8_t hash[HASH_BYTES];
+    struct policy policy;
+    const char *text; /* inside the operation */
+    size_t n;
+};
+
+struct roster {
+    struct op *ops;
+    unsigned n_ops, room;
+    struct lead leads[32];
+    unsigned n_leads;
+    struct desk desks[ROSTER_DESKS_MAX];
+    unsigned n_desks;
+    struct past_policy **policies;
+    unsigned n_policies;
+    const struct past_policy *policy; /* in force */
+    uint8_t branch[BRANCH_ID_BYTES], root[KEY_BYTES], set_hash[HASH_BYTES];
+    char code[16];
+    unsigned tip;
+    bool contested;
+};
+
+struct roster *roster_new(void)
+{
+    return calloc(1, sizeof(struct roster));
+}
+
+void roster_free(struct roster *r)
+{
+    if (!r)
+        return;
+    for (unsigned i = 0; i < r->n_ops; i++)
+        free(r->ops[i].bytes);
+    for (unsigned i = 0; i < r->n_policies; i++)
+        free(r->policies[i]);
+    for (unsigned i = 0; i < r->n_desks; i++)
+        free((void *)(uintptr_t)r->desks[i].trusted);
+    free(r->policies);
+    free(r->ops);
+    free(r);
+}
+
+/* ---- bytes ---- */
+
+/* op = [ bin inner, bin signature ]; inner = [1, branch, parent, count, type, signer, power, body] */
+static void op_wrap(const uint8_t branch[BRANCH_ID_BYTES], const uint8_t parent[HASH_BYTES],
+                    uint32_t count, unsigned type, const uint8_t *power, size_t power_n,
+                    const struct buf *body, const uint8_t sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct buf inner = { 0 };
+    uint8_t sig[SIG_BYTES], pk[KEY_BYTES];
+
+    crypto_sign_ed25519_sk_to_pk(pk, sk);
+    mp_put_array(&inner, 8);
+    mp_put_u64(&inner, 1);
+    mp_put_bin(&inner, branch, BRANCH_ID_BYTES);
+    mp_put_bin(&inner, parent, HASH_BYTES);
+    mp_put_u64(&inner, count);
+    mp_put_u64(&inner, type);
+    mp_put_bin(&inner, pk, KEY_BYTES);
+    mp_put_bin(&inner, power, power_n);
+    mp_put_bin(&inner, body->p, body->len);
+    sign_bytes(op_domain, inner.p, inner.len, sk, sig);
+    mp_put_array(out, 2);
+    mp_put_bin(out, inner.p, inner.len);
+    mp_put_bin(out, sig, sizeof sig);
+    buf_free(&inner);
+}
+
+static enum err op_parse(const uint8_t *p, size_t n, struct op *o, uint8_t branch[BRANCH_ID_BYTES],
+                         struct errmsg *msg)
+{
+    struct mp m = mp_over(p, n), in;
+    const uint8_t *inner;
+    size_t inner_n = 0;
+    uint8_t sig[SIG_BYTES];
+    uint64_t count, type;
+
+    if (n > ROSTER_OP_BYTES || mp_get_array(&m) != 2)
+        return err_set(msg, ERR_MALFORMED, "not an operation of the roster");
+    inner = mp_get_bin(&m, &inner_n);
+    mp_get_raw(&m, sig, sizeof sig);
+    if (!mp_done(&m))
+        return err_set(msg, ERR_MALFORMED, "an operation that is cut off");
+    in = mp_over(inner, inner_n);
+    if (mp_get_array(&in) != 8 || mp_get_u64(&in) != 1)
+        return err_set(msg, ERR_MALFORMED, "an operation of a newer version");
+    mp_get_raw(&in, branch, BRANCH_ID_BYTES);
+    mp_get_raw(&in, o->parent, HASH_BYTES);
+    count = mp_get_u64(&in);
+    type = mp_get_u64(&in);
+    mp_get_raw(&in, o->signer, KEY_BYTES);
+    o->power = mp_get_bin(&in, &o->power_n);
+    o->body = mp_get_bin(&in, &o->body_n);
+    if (!mp_done(&in) || count == 0 || count > ROSTER_OPS_MAX || type > 255)
+        return err_set(msg, ERR_MALFORMED, "an operation that does not parse");
+    o->count = (uint32_t)count;
+    o->type = (uint8_t)type;
+    if (!sign_ok(op_domain, inner, inner_n, o->signer, sig))
+        return err_set(msg, ERR_DENIED, "an operation whose signature is not right");
+    hash_parts(op_domain, &(struct part){ p, n }, 1, o->hash, HASH_BYTES);
+    return ERR_OK;
+}
+
+static bool power_decode(const uint8_t *p, size_t n, struct invite_power *out,
+                         uint8_t branch[BRANCH_ID_BYTES], uint8_t lead_pk[KEY_BYTES])
+{
+    struct mp m = mp_over(p, n), in;
+    const uint8_t *inner;
+    size_t inner_n = 0;
+    uint8_t sig[SIG_BYTES];
+
+    if (mp_get_array(&m) != 2)
+        return false;
+    inner = mp_get_bin(&m, &inner_n);
+    mp_get_raw(&m, sig, sizeof sig);
+    in = mp_over(inner, inner_n);
+    if (!mp_done(&m) || mp_get_array(&in) != 7)
+        return false;
+    mp_get_raw(&in, branch, BRANCH_ID_BYTES);
+    mp_get_raw(&in, lead_pk, KEY_BYTES);
+    mp_get_raw(&in, out->invite_pk, KEY_BYTES);
+    mp_get_str(&in, out->name, sizeof out->name);
+    out->roles = (unsigned)mp_get_u64(&in);
+    out->seat = mp_get_bool(&in);
+    out->expires_ms = mp_get_i64(&in);
+    return mp_done(&in) && sign_ok(power_domain, inner, inner_n, lead_pk, sig);
+}
+
+/* ---- meaning ---- */
+
+static int op_index(const struct roster *r, const uint8_t hash[HASH_BYTES])
+{
+    for (unsigned i = r->n_ops; i-- > 0;) /* most look-ups are for the newest */
+        if (memcmp(r->ops[i].hash, hash, HASH_BYTES) == 0)
+            return (int)i;
+    return -1;
+}
+
+static bool is_ancestor_or_same(const struct roster *r, int of, int i)
+{
+    for (; of >= 0; of = r->ops[of].parent_at)
+        if (of == i)
+            return true;
+    return false;
+}
+
+/* May this key sign operation i as a lead? A dropped lead only up to its last good one. */
+static bool lead_signs(const struct roster *r, const uint8_t pk[KEY_BYTES], int i)
+{
+    for (unsigned k = 0; k < r->n_leads; k++) {
+        const struct lead *l = &r->leads[k];
+        if (memcmp(l->pk, pk, KEY_BYTES) != 0)
+            continue;
+        return !l->dropped || is_ancestor_or_same(r, op_index(r, l->last), i);
+    }
+    return false;
+}
+
+static void learn_leads(struct roster *r)
+{
+    r->n_leads = 0;
+    for (unsigned i = 0; i < r->n_ops && r->n_leads < 32; i++) {
+        struct op *o = &r->ops[i];
+        struct mp m = mp_over(o->body, o->body_n);
+        if (o->type == OP_FOUND) {
+            mp_get_array(&m);
+            mp_skip(&m);
+        } else if (o->type == OP_LEAD) {
+            mp_get_array(&m);
+        } else {
+            continue;
+        }
+        mp_get_raw(&m, r->leads[r->n_leads].pk, KEY_BYTES);
+        r->leads[r->n_leads++].dropped = false;
+    }
+    for (unsigned i = 0; i < r->n_ops; i++) {
+        struct mp m = mp_over(r->ops[i].body, r->ops[i].body_n);
+        uint8_t pk[KEY_BYTES], last[HASH_BYTES];
+        if (r->ops[i].type != OP_LEAD_DROP)
+            continue;
+        mp_get_array(&m);
+        mp_get_raw(&m, pk, sizeof pk);
+        mp_get_raw(&m, last, sizeof last);
+        for (unsigned k = 0; k < r->n_leads; k++)
+            if (memcmp(r->leads[k].pk, pk, KEY_BYTES) == 0) {
+                r->leads[k].dropped = true;
+                memcpy(r->leads[k].last, last, HASH_BYTES);
+            }
+    }
+}
+
+static void learn_tip(struct roster *r)
+{
+    unsigned best = 0;
+
+    for (unsigned i = 1; i < r->n_ops; i++) {
+        const struct op *o = &r->ops[i], *b = &r->ops[best];
+        if (o->count > b->count ||
+            (o->count == b->count && memcmp(o->hash, b->hash, HASH_BYTES) < 0))
+            best = i;
+        r->ops[i].winning = false;
+    }
+    r->tip = best;
+    for (int i = (int)best; i >= 0; i = r->ops[i].parent_at)
+        r->ops[i].winning = true;
+}
+
+static struct desk *desk_by_id(struct roster *r, const struct desk_id *id)
+{
+    for (unsigned i = 0; i < r->n_desks; i++)
+        if (desk_id_eq(&r->desks[i].id, id))
+            return &r->desks[i];
+    return NULL;
+}
+
+static bool invite_was_used(const struct roster *r, unsigned before, const uint8_t pk[KEY_BYTES])
+{
+    /* One invite adds one desk. Which, of two, must not hang on the order of arrival: the one with
+     * fewer operations below it, then the smaller hash. */
+    const struct op *mine = &r->ops[before];
+
+    for (unsigned i = 0; i < r->n_ops; i++) {
+        const struct op *o = &r->ops[i];
+        if (i == before || o->type != OP_ADD || o->power_n == 0 ||
+            memcmp(o->signer, pk, KEY_BYTES) != 0)
+            continue;
+        if (o->count < mine->count ||
+            (o->count == mine->count && memcmp(o->hash, mine->hash, HASH_BYTES) < 0))
+            return true;
+    }
+    return false;
+}
+
+static void apply_add(struct roster *r, unsigned i)
+{
+    const struct op *o = &r->ops[i];
+    struct mp m = mp_over(o->body, o->body_n);
+    struct desk d = { .state = DESK_ACTIVE };
+
+    if (mp_get_array(&m) != 5)
+        return;
+    mp_get_raw(&m, d.sign_pk, KEY_BYTES);
+    mp_get_raw(&m, d.curve_pk, KEY_BYTES);
+    mp_get_str(&m, d.name, sizeof d.name);
+    d.roles = (unsigned)mp_get_u64(&m);
+    d.seat = mp_get_bool(&m);
+    desk_id_of(d.sign_pk, &d.id);
+    if (!mp_done(&m) || desk_by_id(r, &d.id) || r->n_desks == ROSTER_DESKS_MAX)
+        return;
+    if (o->power_n > 0) {
+        struct invite_power power;
+        uint8_t branch[BRANCH_ID_BYTES], lead[KEY_BYTES];
+        if (!power_decode(o->power, o->power_n, &power, branch, lead) ||
+            memcmp(branch, r->branch, BRANCH_ID_BYTES) != 0 ||
+            memcmp(power.invite_pk, o->signer, KEY_BYTES) != 0 ||
+            !lead_signs(r, lead, o->parent_at) || strcmp(power.name, d.name) != 0 ||
+            power.roles != d.roles || power.seat != d.seat || invite_was_used(r, i, o->signer))
+            return;
+    } else if (!lead_signs(r, o->signer, (int)i)) {
+        return;
+    }
+    r->desks[r->n_desks++] = d;
+}
+
+static void apply_revoke(struct roster *r, const struct op *o)
+{
+    struct mp m = mp_over(o->body, o->body_n);
+    struct desk_id id;
+    struct desk *d;
+    struct trusted *v;
+    uint32_t n;
+
+    if (mp_get_array(&m) != 3)
+        return;
+    mp_get_raw(&m, id.b, sizeof id.b);
+    if ((d = desk_by_id(r, &id)) == NULL || d->state == DESK_REVOKED)
+        return; /* the first revocation stands; a second may not trust it further */
+    n = mp_get_array(&m);
+    if (m.bad || (v = calloc(n ? n : 1, sizeof *v)) == NULL)
+        return;
+    for (uint32_t i = 0; i < n; i++) {
+        if (mp_get_array(&m) != 2)
+            m.bad = true;
+        mp_get_raw(&m, v[i].feed, FEED_NAME_BYTES);
+        v[i].seq = mp_get_u64(&m);
+    }
+    d->state = DESK_REVOKED;
+    d->trusted = v;
+    d->n_trusted = m.bad ? 0 : n;
+}
+
+static void apply_set(struct roster *r, const struct op *o)
+{
+    struct mp m = mp_over(o->body, o->body_n);
+    struct desk_id id;
+    struct desk *d;
+    char name[DESK_NAME_MAX + 1];
+    unsigned roles;
+
+    mp_get_array(&m);
+    mp_get_raw(&m, id.b, sizeof id.b);
+    mp_get_str(&m, name, sizeof name);
+    roles = (unsigned)mp_get_u64(&m);
+    if (mp_done(&m) && (d = desk_by_id(r, &id)) != NULL) {
+        memcpy(d->name, name, sizeof name);
+        d->roles = roles;
+    }
+}
+
+static const struct past_policy *find_policy(const struct roster *r, const uint8_t h[HASH_BYTES])
+{
+    for (unsigned i = 0; i < r->n_policies; i++)
+        if (memcmp(r->policies[i]->hash, h, HASH_BYTES) == 0)
+            return r->policies[i];
+    return NULL;
+}
+
+static void policy_hash(const char *text, size_t n, uint8_t h[HASH_BYTES])
+{
+    hash_parts("tideover policy v1", &(struct part){ text, n }, 1, h, HASH_BYTES);
+}
+
+/* A policy that this version cannot read stays unknown: it is in force, and nothing is uploaded
+ * under it by this desk. */
+static void apply_policy(struct roster *r, const struct op *o)
+{
+    struct mp m = mp_over(o->body, o->body_n);
+    const char *text;
+    size_t n = 0;
+    struct past_policy *p, **grown;
+    uint8_t h[HASH_BYTES];
+
+    mp_get_array(&m);
+    text = (const char *)mp_get_bin(&m, &n);
+    if (!mp_done(&m))
+        return;
+    policy_hash(text, n, h);
+    if ((r->policy = find_policy(r, h)) != NULL)
+        return;
+    if ((p = calloc(1, sizeof *p)) == NULL)
+        return;
+    memcpy(p->hash, h, HASH_BYTES);
+    p->text = text;
+    p->n = n;
+    if (policy_parse(text, n, &p->policy, NULL) != ERR_OK)
+        p->policy.rules = 0;
+    grown = realloc(r->policies, (r->n_policies + 1) * sizeof *grown);
+    if (!grown) {
+        free(p);
+        return;
+    }
+    r->policies = grown;
+    r->policies[r->n_policies++] = p;
+    r->policy = p;
+}
+
+static int by_place(const void *a, const void *b, void *ops)
+{
+    const struct op *x = &((const struct op *)ops)[*(const unsigned *)a];
+    const struct op *y = &((const struct op *)ops)[*(const unsigned *)b];
+
+    if (x->count != y->count)
+        return x->count < y->count ? -1 : 1;
+    return memcmp(x->hash, y->hash, HASH_BYTES);
+}
+
+/* Insertion sort: the list is nearly in order, and qsort_r is not POSIX. */
+static void sort_ops(unsigned *v, unsigned n, struct op *ops)
+{
+    for (unsigned i = 1; i < n; i++)
+        for (unsigned k = i; k > 0 && by_place(&v[k - 1], &v[k], ops) > 0; k--) {
+            unsigned t = v[k];
+            v[k] = v[k - 1];
+            v[k - 1] = t;
+        }
+}
+
+/* The state is recomputed from all operations in one fixed order: operations are rare, and a
+ * function of the set cannot depend on who told us first. */
+static bool recompute(struct roster *r)
+{
+    unsigned *order = malloc(r->n_ops * sizeof *order);
+    uint8_t all[HASH_BYTES] = { 0 };
+
+    if (!order)
+        return false;
+    for (unsigned i = 0; i < r->n_desks; i++)
+        free((void *)(uintptr_t)r->desks[i].trusted);
+    r->n_desks = 0;
+    r->policy = NULL;
+    r->contested = false;
+    learn_leads(r);
+    learn_tip(r);
+    for (unsigned i = 0; i < r->n_ops; i++) {
+        order[i] = i;
+        for (unsigned k = 0; k < HASH_BYTES; k++)
+            all[k] ^= r->ops[i].hash[k];
+    }
+    hash_parts("tideover roster set v1", &(struct part){ all, sizeof all }, 1, r->set_hash,
+               HASH_BYTES);
+    sort_ops(order, r->n_ops, r->ops);
+    for (unsigned k = 0; k < r->n_ops; k++)
+        if (r->ops[order[k]].type == OP_ADD)
+            apply_add(r, order[k]);
+    for (unsigned k = 0; k < r->n_ops; k++) {
+        const struct op *o = &r->ops[order[k]];
+        struct mp m = mp_over(o->body, o->body_n);
+        struct desk_id id;
+        struct desk *d;
+
+        if (o->type == OP_ADD || o->type <= OP_LEAD_DROP ||
+            !lead_signs(r, o->signer, (int)order[k]))
+            continue;
+        if ((o->type == OP_SET || o->type == OP_POLICY) && !o->winning) {
+            r->contested = true;
+            continue;
+        }
+        switch (o->type) {
+        case OP_SET:
+            apply_set(r, o);
+            break;
+        case OP_REVOKE:
+            apply_revoke(r, o);
+            break;
+        case OP_RETIRE:
+            mp_get_array(&m);
+            mp_get_raw(&m, id.b, sizeof id.b);
+            if (mp_done(&m) && (d = desk_by_id(r, &id)) != NULL && d->state == DESK_ACTIVE)
+                d->state = DESK_RETIRED;
+            break;
+        case OP_POLICY:
+            apply_policy(r, o);
+            break;
+        } /* a type of a newer version is kept and passed on */
+    }
+    free(order);
+    return true;
+}
+
+static enum err found(struct roster *r, const struct op *o, const uint8_t branch[BRANCH_ID_BYTES],
+                      struct errmsg *msg)
+{
+    struct mp m = mp_over(o->body, o->body_n);
+    uint8_t zero[HASH_BYTES] = { 0 }, lead[KEY_BYTES];
+    char code[16];
+
+    mp_get_array(&m);
+    mp_get_str(&m, code, sizeof code);
+    mp_get_raw(&m, lead, sizeof lead);
+    mp_get_i64(&m);
+    branch_id_of(o->signer, r->branch);
+    if (!mp_done(&m) || o->type != OP_FOUND || o->count != 1 ||
+        memcmp(o->parent, zero, HASH_BYTES) != 0 ||
+        memcmp(branch, r->branch, BRANCH_ID_BYTES) != 0)
+        return err_set(msg, ERR_DENIED, "the roster does not begin with a founding");
+    memcpy(r->root, o->signer, KEY_BYTES);
+    memcpy(r->code, code, sizeof code);
+    return ERR_OK;
+}
+
+/* Signature right, but is this key anybody here? (What it may do is decided in recompute: a lead
+ * may be dropped later and its operation still be part of the tree.) */
+static bool signer_is_known(const struct roster *r, const struct op *o)
+{
+    struct invite_power power;
+    uint8_t branch[BRANCH_ID_BYTES], lead[KEY_BYTES];
+
+    if (o->type == OP_LEAD || o->type == OP_LEAD_DROP)
+        return memcmp(o->signer, r->root, KEY_BYTES) == 0;
+    if (o->power_n > 0)
+        return o->type == OP_ADD && power_decode(o->power, o->power_n, &power, branch, lead) &&
+               memcmp(power.invite_pk, o->signer, KEY_BYTES) == 0 &&
+               memcmp(branch, r->branch, BRANCH_ID_BYTES) == 0 && roster_is_lead(r, lead);
+    for (unsigned i = 0; i < r->n_leads; i++)
+        if (memcmp(r->leads[i].pk, o->signer, KEY_BYTES) == 0)
+            return true;
+    return false;
+}
+
+static enum err check_place(struct roster *r, struct op *o, const uint8_t branch[BRANCH_ID_BYTES],
+                            struct errmsg *msg)
+{
+    if (r->n_ops == 0) {
+        o->parent_at = -1;
+        return found(r, o, branch, msg);
+    }
+    if (memcmp(branch, r->branch, BRANCH_ID_BYTES) != 0 || o->type == OP_FOUND)
+        return err_set(msg, ERR_DENIED, "an operation of another branch");
+    if ((o->parent_at = op_index(r, o->parent)) < 0)
+        return err_set(msg, ERR_MISSING, "an operation whose parent is not here yet");
+    if (o->count != r->ops[o->parent_at].count + 1)
+        return err_set(msg, ERR_MALFORMED, "an operation with a wrong count");
+    if (!signer_is_known(r, o))
+        return err_set(msg, ERR_DENIED, "an operation that no lead of this branch signed");
+    return ERR_OK;
+}
+
+enum err roster_add(struct roster *r, const uint8_t *op, size_t n, bool *fresh, struct errmsg *msg)
+{
+    struct op o = { 0 };
+    uint8_t branch[BRANCH_ID_BYTES], *copy;
+    enum err e;
+
+    *fresh = false;
+    if ((copy = malloc(n ? n : 1)) == NULL)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    memcpy(copy, op, n);
+    if ((e = op_parse(copy, n, &o, branch, msg)) != ERR_OK)
+        goto out;
+    if (r->n_ops > 0 && op_index(r, o.hash) >= 0)
+        goto out; /* known */
+    if ((e = check_place(r, &o, branch, msg)) != ERR_OK)
+        goto out;
+    if (r->n_ops == ROSTER_OPS_MAX) {
+        e = err_set(msg, ERR_FULL, "the roster holds %d operations", ROSTER_OPS_MAX);
+        goto out;
+    }
+    if (r->n_ops == r->room) {
+        unsigned room = r->room ? 2 * r->room : 64;
+        struct op *grown = realloc(r->ops, room * sizeof *grown);
+        if (!grown) {
+            e = err_set(msg, ERR_NOMEM, "out of memory");
+            goto out;
+        }
+        r->ops = grown;
+        r->room = room;
+    }
+    o.bytes = copy;
+    o.n = n;
+    r->ops[r->n_ops++] = o;
+    copy = NULL;
+    *fresh = true;
+    if (!recompute(r))
+        e = err_set(msg, ERR_NOMEM, "out of memory");
+out:
+    free(copy);
+    return e;
+}
+
+/* ---- questions ---- */
+
+unsigned roster_ops(const struct roster *r)
+{
+    return r->n_ops;
+}
+
+const uint8_t *roster_op(const struct roster *r, unsigned i, size_t *n)
+{
+    *n = r->ops[i].n;
+    return r->ops[i].bytes;
+}
+
+const uint8_t *roster_op_hash(const struct roster *r, unsigned i)
+{
+    return r->ops[i].hash;
+}
+
+bool roster_has_op(const struct roster *r, const uint8_t hash[HASH_BYTES])
+{
+    return op_index(r, hash) >= 0;
+}
+
+const uint8_t *roster_hash(const struct roster *r)
+{
+    return r->set_hash;
+}
+
+const uint8_t *roster_tip(const struct roster *r)
+{
+    return r->ops[r->tip].hash;
+}
+
+bool roster_contested(const struct roster *r)
+{
+    return r->contested;
+}
+
+const uint8_t *roster_branch(const struct roster *r)
+{
+    return r->branch;
+}
+
+const uint8_t *roster_root(const struct roster *r)
+{
+    return r->root;
+}
+
+const char *roster_code(const struct roster *r)
+{
+    return r->code;
+}
+
+unsigned roster_desks(const struct roster *r)
+{
+    return r->n_desks;
+}
+
+const struct desk *roster_desk(const struct roster *r, unsigned i)
+{
+    return &r->desks[i];
+}
+
+const struct desk *roster_find(const struct roster *r, const struct desk_id *id)
+{
+    for (unsigned i = 0; i < r->n_desks; i++)
+        if (desk_id_eq(&r->desks[i].id, id))
+            return &r->desks[i];
+    return NULL;
+}
+
+const struct desk *roster_find_name(const struct roster *r, const char *name)
+{
+    const struct desk *found_one = NULL;
+
+    for (unsigned i = 0; i < r->n_desks; i++) /* the active one, else the newest of that name */
+        if (strcmp(r->desks[i].name, name) == 0 &&
+            (!found_one || found_one->state != DESK_ACTIVE))
+            found_one = &r->desks[i];
+    return found_one;
+}
+
+const struct desk *roster_find_curve(const struct roster *r, const uint8_t curve_pk[KEY_BYTES])
+{
+    for (unsigned i = 0; i < r->n_desks; i++)
+        if (memcmp(r->desks[i].curve_pk, curve_pk, KEY_BYTES) == 0)
+            return &r->desks[i];
+    return NULL;
+}
+
+unsigned roster_active(const struct roster *r)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < r->n_desks; i++)
+        n += r->desks[i].state == DESK_ACTIVE;
+    return n;
+}
+
+uint64_t roster_trusted_to(const struct roster *r, const struct feed_id *feed)
+{
+    const struct desk *d = roster_find(r, &feed->desk);
+
+    if (!d)
+        return 0;
+    if (d->state != DESK_REVOKED)
+        return UINT64_MAX;
+    for (unsigned i = 0; i < d->n_trusted; i++)
+        if (memcmp(d->trusted[i].feed, feed->name, FEED_NAME_BYTES) == 0)
+            return d->trusted[i].seq;
+    return 0;
+}
+
+bool roster_is_lead(const struct roster *r, const uint8_t pk[KEY_BYTES])
+{
+    for (unsigned i = 0; i < r->n_leads; i++)
+        if (memcmp(r->leads[i].pk, pk, KEY_BYTES) == 0)
+            return !r->leads[i].dropped;
+    return false;
+}
+
+unsigned roster_seats_wanted(const struct roster *r, const struct desk_id *now, unsigned n_now,
+                             struct desk_id out[SEATS_MAX])
+{
+    unsigned active = roster_active(r), want = active <= 2 ? 1 : active <= 4 ? 3 : 5, n = 0;
+
+    for (unsigned i = 0; i < n_now; i++)
+        out[n++] = now[i];
+    for (unsigned i = 0; i < r->n_desks && n < want; i++) {
+        bool has = false;
+        for (unsigned k = 0; k < n; k++)
+            has |= desk_id_eq(&out[k], &r->desks[i].id);
+        if (!has && r->desks[i].seat && r->desks[i].state == DESK_ACTIVE)
+            out[n++] = r->desks[i].id;
+    }
+    return n % 2 == 1 ? n : n_now; /* two or four seats are no safer than one or three */
+}
+
+const struct policy *roster_policy(const struct roster *r)
+{
+    return r->policy && r->policy->policy.rules > 0 ? &r->policy->policy : NULL;
+}
+
+const uint8_t *roster_policy_hash(const struct roster *r)
+{
+    static const uint8_t none[HASH_BYTES];
+
+    return r->policy ? r->policy->hash : none;
+}
+
+const struct policy *roster_policy_by_hash(const struct roster *r, const uint8_t hash[HASH_BYTES])
+{
+    const struct past_policy *p = find_policy(r, hash);
+
+    return p && p->policy.rules > 0 ? &p->policy : NULL;
+}
+
+const char *roster_policy_text(const struct roster *r, size_t *n)
+{
+    *n = r->policy ? r->policy->n : 0;
+    return r->policy ? r->policy->text : "";
+}
+
+/* ---- making operations ---- */
+
+static void op_next(const struct roster *r, unsigned type, const uint8_t *power, size_t power_n,
+                    struct buf *body, const uint8_t sk[SIGN_SK_BYTES], struct buf *out)
+{
+    const struct op *tip = &r->ops[r->tip];
+
+    op_wrap(r->branch, tip->hash, tip->count + 1, type, power, power_n, body, sk, out);
+    buf_free(body);
+}
+
+void op_found(const uint8_t root_sk[SIGN_SK_BYTES], const uint8_t lead_pk[KEY_BYTES],
+              const char *code, int64_t now_ms, struct buf *out)
+{
+    uint8_t zero[HASH_BYTES] = { 0 }, branch[BRANCH_ID_BYTES], root_pk[KEY_BYTES];
+    struct buf body = { 0 };
+
+    crypto_sign_ed25519_sk_to_pk(root_pk, root_sk);
+    branch_id_of(root_pk, branch);
+    mp_put_array(&body, 3);
+    mp_put_str(&body, code);
+    mp_put_bin(&body, lead_pk, KEY_BYTES);
+    mp_put_i64(&body, now_ms);
+    op_wrap(branch, zero, 1, OP_FOUND, NULL, 0, &body, root_sk, out);
+    buf_free(&body);
+}
+
+static void add_body(const uint8_t sign_pk[KEY_BYTES], const uint8_t curve_pk[KEY_BYTES],
+                     const char *name, unsigned roles, bool seat, struct buf *body)
+{
+    mp_put_array(body, 5);
+    mp_put_bin(body, sign_pk, KEY_BYTES);
+    mp_put_bin(body, curve_pk, KEY_BYTES);
+    mp_put_str(body, name);
+    mp_put_u64(body, roles);
+    mp_put_bool(body, seat);
+}
+
+void op_add(const struct roster *r, const struct ident *desk_public, const char *name,
+            unsigned roles, bool seat, const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct buf body = { 0 };
+
+    add_body(desk_public->sign_pk, desk_public->curve_pk, name, roles, seat, &body);
+    op_next(r, OP_ADD, NULL, 0, &body, lead_sk, out);
+}
+
+void op_revoke(const struct roster *r, const struct desk_id *desk, const struct trusted *v,
+               unsigned n, const char *reason, const uint8_t lead_sk[SIGN_SK_BYTES],
+               struct buf *out)
+{
+    struct buf body = { 0 };
+
+    mp_put_array(&body, 3);
+    mp_put_bin(&body, desk->b, DESK_ID_BYTES);
+    mp_put_array(&body, n);
+    for (unsigned i = 0; i < n; i++) {
+        mp_put_array(&body, 2);
+        mp_put_bin(&body, v[i].feed, FEED_NAME_BYTES);
+        mp_put_u64(&body, v[i].seq);
+    }
+    mp_put_str(&body, reason);
+    op_next(r, OP_REVOKE, NULL, 0, &body, lead_sk, out);
+}
+
+void op_policy(const struct roster *r, const char *text, size_t n,
+               const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct buf body = { 0 };
+
+    mp_put_array(&body, 1);
+    mp_put_bin(&body, text, n);
+    op_next(r, OP_POLICY, NULL, 0, &body, lead_sk, out);
+}
+
+void op_lead(const struct roster *r, const uint8_t lead_pk[KEY_BYTES],
+             const uint8_t root_sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct buf body = { 0 };
+
+    mp_put_array(&body, 1);
+    mp_put_bin(&body, lead_pk, KEY_BYTES);
+    op_next(r, OP_LEAD, NULL, 0, &body, root_sk, out);
+}
+
+void op_lead_drop(const struct roster *r, const uint8_t lead_pk[KEY_BYTES],
+                  const uint8_t last_op[HASH_BYTES], const uint8_t root_sk[SIGN_SK_BYTES],
+                  struct buf *out)
+{
+    struct buf body = { 0 };
+
+    mp_put_array(&body, 2);
+    mp_put_bin(&body, lead_pk, KEY_BYTES);
+    mp_put_bin(&body, last_op, HASH_BYTES);
+    op_next(r, OP_LEAD_DROP, NULL, 0, &body, root_sk, out);
+}
+
+void invite_power_sign(const struct roster *r, const struct invite_power *p,
+                       const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct buf inner = { 0 };
+    uint8_t lead_pk[KEY_BYTES], sig[SIG_BYTES];
+
+    crypto_sign_ed25519_sk_to_pk(lead_pk, lead_sk);
+    mp_put_array(&inner, 7);
+    mp_put_bin(&inner, r->branch, BRANCH_ID_BYTES);
+    mp_put_bin(&inner, lead_pk, KEY_BYTES);
+    mp_put_bin(&inner, p->invite_pk, KEY_BYTES);
+    mp_put_str(&inner, p->name);
+    mp_put_u64(&inner, p->roles);
+    mp_put_bool(&inner, p->seat);
+    mp_put_i64(&inner, p->expires_ms);
+    sign_bytes(power_domain, inner.p, inner.len, lead_sk, sig);
+    mp_put_array(out, 2);
+    mp_put_bin(out, inner.p, inner.len);
+    mp_put_bin(out, sig, sizeof sig);
+    buf_free(&inner);
+}
+
+void op_add_invited(const struct roster *r, const uint8_t sign_pk[KEY_BYTES],
+                    const uint8_t curve_pk[KEY_BYTES], const uint8_t *power, size_t power_len,
+                    const uint8_t invite_sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct invite_power p = { 0 };
+    uint8_t branch[BRANCH_ID_BYTES], lead[KEY_BYTES];
+    struct buf body = { 0 };
+
+    power_decode(power, power_len, &p, branch, lead);
+    add_body(sign_pk, curve_pk, p.name, p.roles, p.seat, &body);
+    op_next(r, OP_ADD, power, power_len, &body, invite_sk, out);
+}

@@ -1,0 +1,430 @@
+/* survey.c - rules R2 to R4, R6 to R8, R11 over one pass in merged order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "merge_int.h"
+
+struct item { /* what the log has said of one item so far */
+    struct place last;     /* last kept event */
+    uint8_t last_user[16];
+    int64_t last_ms;
+    uint32_t last_due;
+    uint8_t last_kind;
+    bool lent, discharged, has_renew, has_pending;
+    uint8_t loan_user[16]; /* of the loan that this log opened last */
+    struct place pending;  /* a discharge after a loan to pending_user, no loan since (R8) */
+    uint8_t pending_user[16];
+    struct place renew;    /* the renewal to be sent of this loan (R11) */
+    uint32_t renew_due;
+};
+
+struct card { /* a user registered in this log, or earlier and not known to be loaded */
+    struct place reg;
+    bool this_slot, seen, conflict;
+    uint8_t content[16];
+};
+
+static void digest(const struct survey *s, const void *p, size_t n, uint8_t out[16])
+{
+    crypto_shorthash_siphashx24(out, p, n, s->salt);
+}
+
+static void text_digest(const struct survey *s, const char *text, uint8_t out[16])
+{
+    digest(s, text, strlen(text), out);
+}
+
+static void place_key(struct place at, uint8_t out[16])
+{
+    uint64_t raw = (uint64_t)at.feed << 44 ^ at.seq, mixed = raw * UINT64_C(0x9E3779B97F4A7C15);
+
+    mixed ^= mixed >> 32;
+    memcpy(out, &mixed, 8);
+    memcpy(out + 8, &raw, 8);
+}
+
+void survey_init(struct survey *s, const struct merge_job *job)
+{
+    memset(s, 0, sizeof *s);
+    s->job = job;
+    memcpy(s->salt, job->branch, sizeof s->salt);
+}
+
+void survey_free(struct survey *s)
+{
+    hmap_free(&s->items);
+    hmap_free(&s->cards);
+    hmap_free(&s->found);
+    free(s->item);
+    free(s->card);
+    free(s->finding);
+    memset(s, 0, sizeof *s);
+}
+
+/* One more element at the end of a growing array, zeroed; NULL marks the survey as failed. */
+static void *one_more(struct survey *s, void **v, unsigned *n, unsigned *room, size_t size)
+{
+    if (*n == *room) {
+        unsigned more = *room ? 2 * *room : 256;
+        void *grown = realloc(*v, more * size);
+        if (!grown) {
+            s->failed = true;
+            return NULL;
+        }
+        *v = grown;
+        *room = more;
+    }
+    return memset((uint8_t *)*v + (size_t)(*n)++ * size, 0, size);
+}
+
+static struct finding *find(struct survey *s, struct place at)
+{
+    uint8_t key[16];
+    bool fresh;
+    uint64_t *v;
+    struct finding *f;
+
+    place_key(at, key);
+    if ((v = hmap_at(&s->found, key, &fresh)) == NULL) {
+        s->failed = true;
+        return NULL;
+    }
+    if (!fresh)
+        return &s->finding[*v];
+    *v = s->n_findings;
+    f = one_more(s, (void **)&s->finding, &s->n_findings, &s->findings_room, sizeof *f);
+    if (f)
+        f->rule = "";
+    return f;
+}
+
+static const struct finding *found(const struct survey *s, struct place at)
+{
+    uint8_t key[16];
+    const uint64_t *v;
+
+    place_key(at, key);
+    v = hmap_find(&s->found, key);
+    return v ? &s->finding[*v] : NULL;
+}
+
+static void judge(struct survey *s, struct place at, enum verdict verdict, const char *rule,
+                  const struct place *other)
+{
+    struct finding *f = find(s, at);
+
+    if (!f)
+        return;
+    f->verdict = verdict;
+    f->rule = rule;
+    f->has_other = other != NULL;
+    if (other)
+        f->other = *other;
+}
+
+/* ---- R2: voids ---- */
+
+static bool place_of(const struct survey *s, const struct record_ref *ref, struct place *out)
+{
+    const struct merge_job *j = s->job;
+    unsigned lo = 0, hi = j->n_feeds;
+
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        int c = feed_id_cmp(&j->feeds[mid].feed, &ref->feed);
+        if (c == 0) {
+            *out = (struct place){ mid, ref->seq };
+            return true;
+        }
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return false;
+}
+
+/* Of several voids of one record the first by key counts, whatever order they came in. A void
+ * counts if it lies under this cut or an earlier one, and only for its own desk's records. */
+void survey_void(struct survey *s, const struct record_ref *target, const struct record_ref *voider)
+{
+    struct place v, t;
+    const struct merge_feed *vf, *tf;
+    const struct finding *before;
+
+    if (!place_of(s, voider, &v) || v.seq > (vf = &s->job->feeds[v.feed])->to)
+        return;
+    if (!place_of(s, target, &t) || !desk_id_eq(&target->feed.desk, &voider->feed.desk)) {
+        if (v.seq >= vf->from)
+            judge(s, v, VERDICT_IDLE_VOID, "R2", NULL);
+        return;
+    }
+    tf = &s->job->feeds[t.feed];
+    before = found(s, t);
+    if (before && before->verdict == VERDICT_VOIDED) {
+        if (v.seq >= vf->from)
+            judge(s, v, VERDICT_IDLE_VOID, "R2", &t);
+        return;
+    }
+    if (t.seq < tf->from) {
+        if (v.seq >= vf->from)
+            judge(s, v, VERDICT_LATE_VOID, "R2", &t);
+        return;
+    }
+    if (t.seq <= tf->to)
+        judge(s, t, VERDICT_VOIDED, "R2", &v);
+    if (v.seq >= vf->from)
+        judge(s, v, VERDICT_VOID, "R2", &t);
+}
+
+/* ---- R6, R7: registrations ---- */
+
+static void content_digest(const struct survey *s, const struct record *r, uint8_t out[16])
+{
+    struct record bare = { .kind = RECORD_USER };
+    struct buf b = { 0 };
+
+    memcpy(bare.user, r->user, sizeof bare.user);
+    bare.reg = r->reg;
+    record_encode(&bare, &b, NULL);
+    digest(s, b.len ? (const void *)b.p : "", b.len, out);
+    buf_free(&b);
+}
+
+void survey_card(struct survey *s, struct place at, const struct record *r, bool this_slot)
+{
+    const struct finding *f = found(s, at);
+    uint8_t key[16], content[16];
+    struct card *c;
+    uint64_t *v;
+    bool fresh;
+
+    if (f && f->verdict == VERDICT_VOIDED)
+        return;
+    text_digest(s, r->user, key);
+    content_digest(s, r, content);
+    if ((v = hmap_at(&s->cards, key, &fresh)) == NULL) {
+        s->failed = true;
+        return;
+    }
+    if (fresh) {
+        *v = s->n_cards;
+        if ((c = one_more(s, (void **)&s->card, &s->n_cards, &s->cards_room, sizeof *c)) == NULL)
+            return;
+        c->reg = at;
+        c->this_slot = this_slot;
+        memcpy(c->content, content, sizeof content);
+        return;
+    }
+    c = &s->card[*v];
+    if (memcmp(c->content, content, sizeof content) != 0)
+        c->conflict = true;
+}
+
+static struct card *card_of(const struct survey *s, const char *user)
+{
+    uint8_t key[16];
+    const uint64_t *v;
+
+    if (user[0] == '\0' || s->n_cards == 0)
+        return NULL;
+    text_digest(s, user, key);
+    v = hmap_find(&s->cards, key);
+    return v ? &s->card[*v] : NULL;
+}
+
+static bool card_waits(const struct survey *s, const struct card *c)
+{
+    /* In one log the registration simply stands first. Elsewhere it travels by another way, and
+     * nobody has said yet that it arrived. */
+    return c->conflict || s->job->policy.symphony.registration != REGISTRATION_JY;
+}
+
+static void registration(struct survey *s, struct place at, const struct record *r)
+{
+    struct card *c = card_of(s, r->user);
+
+    if (!c || (c->seen && c->reg.feed == at.feed && c->reg.seq == at.seq))
+        return; /* not a new card any more, or pulled before its first use */
+    if (c->conflict) {
+        judge(s, at, VERDICT_REVIEW, "R6", NULL);
+    } else if (!c->this_slot || c->seen) {
+        struct place kept = c->reg;
+        judge(s, at, VERDICT_DUPLICATE, "R6", &kept);
+    } else {
+        c->seen = true;
+        c->reg = at;
+    }
+}
+
+/* Returns whether the record waits for its new card. */
+static bool new_card(struct survey *s, struct place at, const struct record *r)
+{
+    struct card *c = card_of(s, r->user);
+    struct finding *f;
+
+    if (!c)
+        return false;
+    if (card_waits(s, c)) {
+        judge(s, at, VERDICT_WAITS, c->conflict ? "R6" : "R7", NULL);
+        return true;
+    }
+    if (c->this_slot && !c->seen && (f = find(s, at)) != NULL) { /* used before its registration */
+        f->early = true;
+        f->pull = c->reg;
+        c->seen = true;
+        if ((f = find(s, c->reg)) != NULL)
+            f->early = true; /* written already when its own turn comes */
+    }
+    return false;
+}
+
+/* ---- R3, R4, R8, R11: events of one item ---- */
+
+static bool same_event(const struct survey *s, const struct item *it, struct place at,
+                       const struct record *r, const uint8_t user[16], int64_t time_ms)
+{
+    const struct merge_feed *feeds = s->job->feeds;
+    uint32_t window;
+
+    if (it->last_kind != r->kind || memcmp(it->last_user, user, 16) != 0)
+        return false;
+    window = desk_id_eq(&feeds[it->last.feed].feed.desk, &feeds[at.feed].feed.desk)
+                 ? s->job->policy.double_scan_ms
+                 : s->job->policy.same_event_ms;
+    return time_ms - it->last_ms <= (int64_t)window;
+}
+
+static void duplicate(struct survey *s, struct item *it, struct place at, const struct record *r)
+{
+    struct finding *kept;
+
+    judge(s, at, VERDICT_DUPLICATE, "R3", &it->last);
+    if (r->due > it->last_due && (kept = find(s, it->last)) != NULL) {
+        kept->has_due = true; /* of two promises the later one stands */
+        kept->due = it->last_due = r->due;
+        if (r->kind == RECORD_RENEW)
+            it->renew_due = r->due;
+    }
+}
+
+static void renewal(struct survey *s, struct item *it, struct place at, const struct record *r)
+{
+    if (it->discharged) {
+        judge(s, at, VERDICT_REVIEW, "R11", NULL);
+    } else if (!it->has_renew) {
+        it->has_renew = true;
+        it->renew = at;
+        it->renew_due = r->due;
+    } else if (r->due > it->renew_due) {
+        struct finding *f = find(s, it->renew);
+        if (f && f->verdict == VERDICT_SEND) /* its own duplicates keep pointing at it */
+            judge(s, it->renew, VERDICT_SUPERSEDED, "R11", &at);
+        it->renew = at;
+        it->renew_due = r->due;
+    } else {
+        judge(s, at, VERDICT_SUPERSEDED, "R11", &it->renew);
+    }
+}
+
+static void loan(struct survey *s, struct item *it, const uint8_t user[16])
+{
+    if (it->has_pending && memcmp(it->pending_user, user, 16) != 0 &&
+        s->job->policy.discharges == DISCHARGES_HOLD)
+        judge(s, it->pending, VERDICT_SEND, "R8", NULL);
+    memcpy(it->loan_user, user, 16);
+    it->lent = true;
+    it->discharged = it->has_renew = it->has_pending = false;
+}
+
+static void discharge(struct item *it, struct place at)
+{
+    it->has_pending = it->lent;
+    it->pending = at;
+    memcpy(it->pending_user, it->loan_user, 16);
+    it->lent = it->has_renew = false;
+    it->discharged = true;
+}
+
+static struct item *item_of(struct survey *s, const char *barcode)
+{
+    uint8_t key[16];
+    bool fresh;
+    uint64_t *v;
+
+    text_digest(s, barcode, key);
+    if ((v = hmap_at(&s->items, key, &fresh)) == NULL) {
+        s->failed = true;
+        return NULL;
+    }
+    if (!fresh)
+        return &s->item[*v];
+    *v = s->n_items;
+    return one_more(s, (void **)&s->item, &s->n_items, &s->items_room, sizeof(struct item));
+}
+
+static void item_event(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
+{
+    struct item *it = item_of(s, r->item);
+    uint8_t user[16];
+
+    if (!it)
+        return;
+    text_digest(s, r->user, user);
+    if (same_event(s, it, at, r, user, time_ms)) { /* R3 */
+        duplicate(s, it, at, r);
+        return;
+    }
+    if (new_card(s, at, r)) /* R7: it did happen, but is not sent now */
+        return;
+    switch (r->kind) {
+    case RECORD_CHECKOUT:
+        loan(s, it, user);
+        break;
+    case RECORD_DISCHARGE:
+        discharge(it, at);
+        break;
+    case RECORD_RENEW:
+        renewal(s, it, at, r);
+        break;
+    } /* an in-house use leaves the loan as it is */
+    it->last = at;
+    it->last_kind = r->kind;
+    it->last_ms = time_ms;
+    it->last_due = r->due;
+    memcpy(it->last_user, user, 16);
+}
+
+void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
+{
+    const struct finding *f = found(s, at);
+
+    if (f && f->verdict == VERDICT_VOIDED)
+        return;
+    if (r->kind == RECORD_USER)
+        registration(s, at, r);
+    else if (r->kind != RECORD_VOID && r->item[0] != '\0')
+        item_event(s, at, r, time_ms);
+}
+
+void survey_verdict(const struct survey *s, struct place at, const struct record *r,
+                    struct finding *out)
+{
+    const struct finding *f = found(s, at);
+
+    memset(out, 0, sizeof *out);
+    out->rule = "";
+    if (f)
+        *out = *f;
+    if (out->rule[0] != '\0')
+        return;
+    if (r->kind == RECORD_DISCHARGE && s->job->policy.discharges == DISCHARGES_HOLD) {
+        out->verdict = VERDICT_HELD;
+        out->rule = "R8";
+    } else if (r->kind == RECORD_VOID) {
+        out->verdict = VERDICT_IDLE_VOID;
+        out->rule = "R2";
+    }
+}

@@ -1,0 +1,249 @@
+/* store.c - opening and closing: who may, with which key, and what stands in which file. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store_int.h"
+
+/* ---- the state directory ---- */
+
+static enum err take_lock(struct store *s, struct errmsg *msg)
+{
+    s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (s->lock_fd < 0)
+        return err_errno(msg, errno, "make the lock of the state directory");
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return ERR_OK;
+    if (errno == EWOULDBLOCK)
+        return err_why(msg, ERR_BUSY, "in_use", "",
+                       "another tideover node is using this state directory");
+    return err_errno(msg, errno, "lock the state directory");
+}
+
+static enum err open_dir(struct store *s, const char *dir, struct errmsg *msg)
+{
+    char *full;
+    size_t n;
+
+    s->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->dir_fd < 0)
+        return err_errno(msg, errno, "open the state directory");
+    if ((full = realpath(dir, NULL)) == NULL) /* a daemon may leave its working directory */
+        return err_errno(msg, errno, "find the state directory");
+    n = strlen(full) + sizeof "/store";
+    if ((s->env_path = malloc(n)) != NULL)
+        snprintf(s->env_path, n, "%s/store", full);
+    free(full);
+    return s->env_path ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
+}
+
+static enum err make_folder(struct store *s, struct errmsg *msg)
+{
+    if (mkdirat(s->dir_fd, "store", 0700) != 0 && errno != EEXIST)
+        return err_errno(msg, errno, "make the folder of the store");
+    return ERR_OK;
+}
+
+/* ---- the keys ---- */
+
+static enum err first_period(struct store *s, struct errmsg *msg)
+{
+    if ((s->ring = ring_with_fresh(NULL)) == NULL)
+        return err_set(msg, ERR_NOMEM, "no memory for the period keys");
+    return periods_save(s->dir_fd, s->desk_key, s->ring, msg);
+}
+
+static enum err other_key(struct errmsg *msg)
+{
+    return err_why(msg, ERR_DENIED, "wrong_key", "", "this store belongs to another desk key");
+}
+
+static enum err damaged(struct errmsg *msg, const char *what)
+{
+    return err_why(msg, ERR_DENIED, "damaged", "", "%s", what);
+}
+
+/* Two things open with the desk key: periods and the check value. If neither does, it is the
+ * wrong key; if one does, the other is damaged. Nothing is written before that is known. */
+static enum err unlock(struct store *s, struct errmsg *msg)
+{
+    enum err had = periods_load(s->dir_fd, s->desk_key, &s->ring, msg), e;
+    enum check check;
+
+    if (had != ERR_OK && had != ERR_NOFILE && had != ERR_DENIED)
+        return had;
+    if ((e = env_check(s, &check, msg)) != ERR_OK)
+        return e;
+    switch (check) {
+    case CHECK_FRESH: /* with periods: a first start that was cut short */
+        if (had == ERR_DENIED)
+            return other_key(msg);
+        break;
+    case CHECK_GOOD:
+        if (had == ERR_NOFILE)
+            return damaged(msg, "the file periods is missing: without it the store cannot be read");
+        if (had == ERR_DENIED)
+            return damaged(msg, "the file periods is damaged: without it the store cannot be read");
+        break;
+    case CHECK_BAD:
+        return had == ERR_OK ? damaged(msg, "the store is damaged: its check value does not open")
+                             : other_key(msg);
+    }
+    periods_drop_leftover(s->dir_fd);
+    if (had == ERR_NOFILE && (e = first_period(s, msg)) != ERR_OK)
+        return e;
+    return env_tables(s, check == CHECK_FRESH, msg);
+}
+
+/* ---- open, close, reopen ---- */
+
+/* LMDB opens a large file with a map that just holds it. */
+static void grow_early(struct store *s)
+{
+    if (s->used_bytes > s->grow_at)
+        env_grow(s, NULL); /* refused: batches are refused when the map is full */
+}
+
+enum err store_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], struct store **out,
+                    struct errmsg *msg)
+{
+    struct store *s = NULL;
+    enum err e;
+
+    if (sodium_init() < 0)
+        return err_set(msg, ERR_BUG, "libsodium does not start");
+    if ((s = calloc(1, sizeof *s)) == NULL)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    s->dir_fd = s->lock_fd = -1;
+    batch_init(s);
+    if (!gate_init(&s->gate)) {
+        free(s);
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    }
+    if ((s->desk_key = sodium_malloc(STORE_KEY_BYTES)) == NULL) {
+        store_close(s);
+        return err_set(msg, ERR_NOMEM, "no memory for the desk key");
+    }
+    memcpy(s->desk_key, desk_key, STORE_KEY_BYTES);
+    if ((e = open_dir(s, dir, msg)) != ERR_OK || (e = take_lock(s, msg)) != ERR_OK ||
+        (e = make_folder(s, msg)) != ERR_OK || (e = env_open(s, msg)) != ERR_OK ||
+        (e = unlock(s, msg)) != ERR_OK) {
+        store_close(s);
+        return e;
+    }
+    s->acked_txn = s->last_txn;
+    grow_early(s);
+    *out = s;
+    return ERR_OK;
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL)
+        return;
+    assert(s->gate.inside == 0); /* readers are closed first */
+    store_abort(s);
+    buf_free(&s->log);
+    env_close(s);
+    ring_free(s->ring);
+    sodium_free(s->desk_key);
+    if (s->lock_fd >= 0) {
+        flock(s->lock_fd, LOCK_UN); /* a forked child may still hold the descriptor */
+        close(s->lock_fd);
+    }
+    if (s->dir_fd >= 0)
+        close(s->dir_fd);
+    free(s->env_path);
+    gate_destroy(&s->gate);
+    free(s);
+}
+
+static enum err open_again(struct store *s, struct errmsg *msg)
+{
+    enum check check;
+    enum err e;
+
+    env_close(s);
+    if ((e = env_open(s, msg)) != ERR_OK || (e = env_check(s, &check, msg)) != ERR_OK)
+        return e;
+    if (check != CHECK_GOOD)
+        return damaged(msg, "the store is damaged: its check value does not open");
+    if (s->last_txn < s->acked_txn)
+        return damaged(msg, "the disk lost what it had acknowledged");
+    return env_tables(s, false, msg);
+}
+
+enum err store_reopen(struct store *s, struct errmsg *msg)
+{
+    enum err e;
+
+    store_abort(s);
+    if (!gate_shut(&s->gate, SHUT_PATIENCE_MS))
+        return err_set(msg, ERR_BUSY, "a reader keeps its snapshot of the store");
+    if ((e = open_again(s, msg)) == ERR_OK) {
+        s->failed = ERR_OK;
+    } else {
+        env_close(s);
+        if (!s->failed) {
+            err_set(&s->failure, e, "the store could not be opened again");
+            store_fail(s, e);
+        }
+    }
+    gate_open(&s->gate);
+    if (e == ERR_OK)
+        grow_early(s);
+    return e;
+}
+
+/* ---- periods ---- */
+
+enum err store_period_begin(struct store *s, struct errmsg *msg)
+{
+    struct ring *fresh, *old = s->ring;
+    bool last;
+    enum err e;
+
+    if (s->failed) {
+        if (msg != NULL)
+            *msg = s->failure;
+        return (enum err)s->failed;
+    }
+    if ((fresh = ring_with_fresh(old)) == NULL)
+        return err_set(msg, ERR_NOMEM, "no room for another period key");
+    if ((e = periods_save(s->dir_fd, s->desk_key, fresh, msg)) != ERR_OK) {
+        ring_free(fresh);
+        return e;
+    }
+    pthread_mutex_lock(&s->gate.mutex);
+    s->ring = fresh;
+    last = --old->refs == 0;
+    pthread_mutex_unlock(&s->gate.mutex);
+    if (last)
+        ring_free(old);
+    return ERR_OK;
+}
+
+uint32_t store_period(const struct store *s)
+{
+    return s->ring->v[s->ring->n - 1].number;
+}
+
+/* ---- numbers, for any thread ---- */
+
+void store_stats(struct store *s, struct store_stats *out)
+{
+    *out = (struct store_stats){
+        .map_bytes = s->map_bytes,
+        .used_bytes = s->used_bytes,
+        .disk_free_bytes = env_disk_free(s),
+        .commits = s->commits,
+        .commit_failures = s->commit_failures,
+    };
+}

@@ -1,0 +1,158 @@
+/* store_int.h - what the files of store/ share: the handle, the keys, the gate, the sealing. */
+#ifndef TIDEOVER_STORE_INT_H
+#define TIDEOVER_STORE_INT_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store.h"
+
+#define STORE_VERSION    1             /* of all the files together; see FORMAT.md */
+#define BATCH_BYTES_MAX  (4u << 20)    /* values of one batch: four of the largest */
+#define BATCH_PUTS_MAX   32768u        /* far below LMDB's 131,071 dirty pages, at 3 a put */
+#define DISK_RESERVE     (16ull << 20) /* left for logs and exports when the map grows */
+#define RENEW_MS         100           /* twice as often as the header asks of readers */
+#define GROW_PATIENCE_MS 400           /* two renewals: who has not renewed by then does not */
+#define SHUT_PATIENCE_MS 2000          /* for a reopen, which nothing can do without */
+
+/* ---- the sealing of values (seal.c) ---- */
+
+#define SEAL_NONCE 24
+#define SEAL_TAG   16
+#define SEAL_EXTRA (4 + SEAL_NONCE + SEAL_TAG)
+#define CHECK_TEXT "tideover"
+#define CHECK_LEN  (4 + SEAL_NONCE + 8 + SEAL_TAG)
+
+/* Where a value stands; all of it is associated data. */
+struct place {
+    uint8_t table; /* the number in FORMAT.md, not the enum's */
+    const void *key;
+    size_t n;
+};
+
+/* out has len + SEAL_EXTRA bytes. */
+void seal_value(uint8_t *out, uint32_t period, const uint8_t key[STORE_KEY_BYTES],
+                const struct place *at, const void *val, size_t len);
+/* out has n - SEAL_EXTRA bytes; false: damaged, moved, or another key. */
+bool seal_unseal(uint8_t *out, const uint8_t key[STORE_KEY_BYTES], const struct place *at,
+                 const uint8_t *box, size_t n);
+
+/* The one value under the desk key itself: it tells a wrong key from damage. */
+void seal_check_make(uint8_t out[CHECK_LEN], const uint8_t desk_key[STORE_KEY_BYTES]);
+bool seal_check_opens(const uint8_t *box, size_t n, const uint8_t desk_key[STORE_KEY_BYTES]);
+
+/* ---- period keys (periods.c) ---- */
+
+/* Never changed once made: a reader keeps the one of its snapshot. In locked memory. */
+struct ring {
+    unsigned refs; /* under store.mutex */
+    uint32_t n;    /* at least 1 */
+    struct period {
+        uint32_t number; /* rising; the last one is current */
+        uint8_t key[STORE_KEY_BYTES];
+    } v[];
+};
+
+struct ring *ring_with_fresh(const struct ring *old); /* old may be NULL; NULL: no memory or room */
+void ring_free(struct ring *r);                       /* wipes; NULL is fine */
+const uint8_t *ring_key(const struct ring *r, uint32_t number); /* NULL: no such period */
+
+/* ERR_NOFILE; ERR_DENIED: does not open with this key; ERR_MALFORMED: a newer one. */
+enum err periods_load(int dir_fd, const uint8_t desk_key[STORE_KEY_BYTES], struct ring **out,
+                      struct errmsg *msg);
+enum err periods_save(int dir_fd, const uint8_t desk_key[STORE_KEY_BYTES], const struct ring *r,
+                      struct errmsg *msg);
+void periods_drop_leftover(int dir_fd); /* of a crash while saving */
+
+/* ---- the gate (gate.c): nobody may read while the map moves ----
+ *
+ * Not a pthread rwlock: glibc's lets a stream of readers starve the writer, must be released by
+ * the thread that took it, and would hang the node for ever behind one reader that broke its word.
+ */
+struct gate {
+    pthread_mutex_t mutex; /* also guards store.ring and its counts */
+    pthread_cond_t moved;
+    unsigned inside;
+    bool shut;
+};
+
+bool gate_init(struct gate *g);
+void gate_destroy(struct gate *g);
+void gate_enter(struct gate *g);
+void gate_leave(struct gate *g);
+bool gate_shut(struct gate *g, unsigned patience_ms); /* false: somebody stayed, it is open again */
+void gate_open(struct gate *g);
+uint64_t now_ms(void); /* monotonic */
+
+/* ---- the handle ---- */
+
+struct store {
+    char *env_path;
+    int dir_fd, lock_fd;
+    uint8_t *desk_key; /* locked memory */
+    struct gate gate;
+    struct ring *ring; /* swapped by the writer under gate.mutex */
+    MDB_env *env;      /* NULL only while failed; changes only behind a shut gate */
+    MDB_dbi own, dbi[TABLE_COUNT];
+
+    MDB_txn *batch;
+    struct buf log; /* the batch once more: a full map is left, grown and refilled from it */
+    size_t batch_bytes;
+    uint32_t batch_puts;
+    enum err batch_err; /* a refused put or del: nothing of this batch may become durable */
+
+    atomic_int failed;     /* enum err, sticky until store_reopen() */
+    struct errmsg failure; /* its sentence; the writer's */
+    size_t last_txn;       /* id of the newest commit in the file, as last measured */
+    size_t acked_txn;      /* the same when a commit was last acknowledged */
+    uint64_t grow_at;      /* used bytes from which the map should be larger */
+    atomic_uint_fast64_t map_bytes, used_bytes, commits, commit_failures;
+    struct disk disk;
+};
+
+enum err store_fail(struct store *s, enum err code); /* from now on everything fails with it */
+void batch_init(struct store *s);                    /* the writer's disk */
+
+/* ---- LMDB (env.c) ---- */
+
+#define TABLE_NAME_MAX 16
+struct table_row {
+    char name[TABLE_NAME_MAX];
+    uint8_t number;
+};
+extern const struct table_row table_rows[TABLE_COUNT];
+
+enum err err_lmdb(struct errmsg *msg, int rc, const char *doing);
+enum err err_errno(struct errmsg *msg, int code, const char *doing);
+enum err env_open(struct store *s, struct errmsg *msg);
+void env_close(struct store *s);
+void env_measure(struct store *s);
+uint64_t env_disk_free(const struct store *s);
+/* No transaction of the writer may be open. Sets grow_at in any case. */
+enum err env_grow(struct store *s, struct errmsg *msg);
+
+enum check { CHECK_FRESH, CHECK_GOOD, CHECK_BAD };
+/* Looks at the store's own check value and writes nothing. ERR_MALFORMED: a newer store. */
+enum err env_check(struct store *s, enum check *out, struct errmsg *msg);
+enum err env_tables(struct store *s, bool fresh, struct errmsg *msg);
+
+/* ---- reading inside one transaction (view.c) ---- */
+
+enum find { FIND_FROM, FIND_AFTER, FIND_BEFORE };
+
+struct view {
+    const struct store *s;
+    const struct ring *ring;
+    MDB_txn *txn;                    /* NULL: no snapshot */
+    MDB_cursor *cursor[TABLE_COUNT]; /* opened when first needed */
+};
+
+enum err view_get(struct view *v, enum table t, const void *key, size_t n, struct buf *val);
+enum err view_seek(struct view *v, enum table t, const void *key, size_t n, enum find how,
+                   uint8_t *key_out, size_t *key_len, struct buf *val);
+void view_close_cursors(struct view *v);
+
+#endif

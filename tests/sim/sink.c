@@ -1,0 +1,163 @@
+/* sink.c - the file drop of class F2: exclusive create by name; equal is delivered, unequal stops.
+ *
+ * The payload is the real one: export_run() over what is durable at the desk. That every desk makes
+ * the same bytes of one intent is itself an invariant. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "export.h"
+#include "sim.h"
+
+void parcel_free(struct parcel *p)
+{
+    if (!p)
+        return;
+    intent_free(&p->intent);
+    free(p);
+}
+
+/* Names may be NULL. */
+static bool payload(struct sim *s, int desk, const struct intent *in, struct export_result *r,
+                    char (*name)[96])
+{
+    struct export_out nowhere = { 0 };
+    struct merge_job job;
+    struct errmsg msg = { .text = "" };
+    enum err e = core_merge_job(s->desk[desk].core, in, &job, &msg);
+
+    if (e != ERR_OK) {
+        sim_trace(s, desk, "no payload: %s", msg.text);
+        return false;
+    }
+    e = export_run(&job, memdisk_reader(s->desk[desk].disk), format_by_name(job.policy.format),
+                   NULL, NULL, &nowhere, r, &msg);
+    for (unsigned i = 0; e == ERR_OK && name && i < r->n_parts; i++)
+        export_file_name(&job, r, i, name[i]);
+    if (e == ERR_OK && r->records != in->records)
+        sim_fail(s, "payload", "slot %llu counts %llu records, its payload %llu",
+                 (unsigned long long)in->slot, (unsigned long long)in->records,
+                 (unsigned long long)r->records);
+    merge_job_free(&job);
+    if (e != ERR_OK)
+        sim_fail(s, "payload", "slot %llu cannot be built: %s", (unsigned long long)in->slot,
+                 msg.text);
+    return e == ERR_OK;
+}
+
+void sink_build(struct sim *s, int desk, const struct effect *fx)
+{
+    struct export_result *r = calloc(1, sizeof *r);
+    struct intent in;
+    struct event *e;
+
+    if (!s->healed && rng_chance(&s->dice, 20)) {
+        sim_trace(s, desk, "the answer to a build is lost");
+    } else if (intent_decode(fx->bytes.p, fx->bytes.len, &in, NULL) != ERR_OK) {
+        sim_fail(s, "payload", "a draft intent that does not parse");
+    } else {
+        if (payload(s, desk, &in, r, NULL)) {
+            e = sim_put(s, rng_between(&s->dice, MS, s->healed ? 100 * MS : 3 * SECOND), EV_BUILT,
+                        desk);
+            e->number = fx->number;
+            e->n_parts = r->n_parts;
+            memcpy(e->parts, r->parts, sizeof e->parts);
+        }
+        intent_free(&in);
+    }
+    free(r);
+}
+
+static void check_parts(struct sim *s, const struct parcel *p, const struct export_result *r)
+{
+    bool same = r->n_parts == p->intent.n_parts;
+
+    for (unsigned i = 0; same && i < r->n_parts; i++)
+        same = memcmp(r->parts[i].sha256, p->intent.parts[i].sha256, 32) == 0;
+    if (!same)
+        sim_fail(s, "payload", "two desks make different bytes of slot %llu",
+                 (unsigned long long)p->intent.slot);
+}
+
+static void answer(struct sim *s, int desk, uint64_t number, uint64_t in_us, enum delivery how)
+{
+    struct event *e = sim_put(s, in_us, EV_DELIVERED, desk);
+
+    e->number = number;
+    e->how = how;
+}
+
+/* Quick, late, unanswered, or said to have failed though it arrives in the end. */
+void sink_deliver(struct sim *s, int desk, const struct effect *fx)
+{
+    struct export_result *r = calloc(1, sizeof *r);
+    struct parcel *p = calloc(1, sizeof *p);
+    unsigned fate = s->healed ? 0 : (unsigned)rng_between(&s->dice, 0, 99);
+    uint64_t arrive = rng_between(&s->dice, MS, SECOND);
+    struct event *e;
+
+    if (intent_decode(fx->bytes.p, fx->bytes.len, &p->intent, NULL) != ERR_OK ||
+        !payload(s, desk, &p->intent, r, p->name)) {
+        sim_fail(s, "payload", "an intent to deliver that cannot be built");
+        parcel_free(p);
+        free(r);
+        return;
+    }
+    intent_hash(fx->bytes.p, fx->bytes.len, p->hash);
+    check_parts(s, p, r);
+    free(r);
+    if (fate >= 60 && fate < 70) { /* the folder was not there */
+        answer(s, desk, fx->number, arrive, DELIVERY_RETRY);
+        parcel_free(p);
+        return;
+    }
+    if (fate >= 80)
+        arrive = rng_between(&s->dice, SECOND, 30 * SECOND);
+    e = sim_put(s, arrive, EV_DELIVER, desk);
+    e->parcel = p;
+    e->number = fx->number;
+    if (fate >= 95)
+        answer(s, desk, fx->number, arrive / 2, DELIVERY_RETRY); /* a time limit was too short */
+    e->life = fate >= 95 || (fate >= 70 && fate < 80) ? 0 : 1; /* 0: no further answer */
+}
+
+static enum delivery create(struct sim *s, const struct parcel *p, unsigned part)
+{
+    struct sink_file *f;
+
+    for (unsigned i = 0; i < s->n_files; i++) {
+        if (strcmp(s->file[i].name, p->name[part]) != 0)
+            continue;
+        return memcmp(s->file[i].sha256, p->intent.parts[part].sha256, 32) == 0 ? DELIVERY_DONE
+                                                                                : DELIVERY_STOP;
+    }
+    s->file = sim_grow(s->file, s->n_files, &s->files_room, sizeof *s->file);
+    f = &s->file[s->n_files++];
+    memcpy(f->name, p->name[part], sizeof f->name);
+    memcpy(f->sha256, p->intent.parts[part].sha256, 32);
+    return DELIVERY_DONE;
+}
+
+enum delivery sink_take(struct sim *s, const struct parcel *p)
+{
+    const struct intent *in = &p->intent;
+    bool first = in->slot > s->n_at_sink;
+    enum delivery how = DELIVERY_DONE;
+
+    for (unsigned i = 0; i < in->n_parts && how == DELIVERY_DONE; i++)
+        how = create(s, p, i);
+    if (how == DELIVERY_STOP)
+        sim_fail(s, "I2", "the sink holds other bytes under the name of slot %llu",
+                 (unsigned long long)in->slot);
+    for (unsigned i = 0; first && i < in->n_ranges; i++) {
+        const struct slot_range *r = &in->ranges[i];
+        struct known_feed *f = check_feed(s, &r->feed);
+        if (r->from != f->at_sink + 1)
+            sim_fail(s, "I6", "slot %llu brings records %llu.. of a feed sent up to %llu",
+                     (unsigned long long)in->slot, (unsigned long long)r->from,
+                     (unsigned long long)f->at_sink);
+        f->at_sink = r->to;
+    }
+    if (first)
+        s->n_at_sink = in->slot;
+    return how;
+}

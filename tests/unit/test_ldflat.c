@@ -1,0 +1,289 @@
+/* test_ldflat.c - writer and judge of the LDUSER flat user file, against formats.md, 1.5. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+
+#ifndef GOLDEN_DIR
+#define GOLDEN_DIR "tests/golden"
+#endif
+
+struct bench {
+    struct policy p;
+    struct format_state st;
+    struct buf out;
+    struct errmsg msg;
+    struct record rec;
+};
+
+static int set_up(void **state)
+{
+    static const char text[] = "[branch]\ncode = RVR\nzone = America/New_York\n"
+                               "zone_rule = EST5EDT,M3.2.0,M11.1.0\n[symphony]\nwrite_pin = yes\n";
+    struct bench *b = calloc(1, sizeof *b);
+
+    *state = b;
+    return policy_parse(text, sizeof text - 1, &b->p, NULL) == ERR_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *b = *state;
+
+    buf_free(&b->out);
+    free(b);
+    return 0;
+}
+
+static void marta(struct bench *b)
+{
+    struct registration *r = &b->rec.reg;
+
+    memset(&b->rec, 0, sizeof b->rec);
+    b->rec.kind = RECORD_USER;
+    strcpy(b->rec.user, "29999000001040");
+    strcpy(r->first, "Marta");
+    strcpy(r->last, "Okafor");
+    strcpy(r->pin, "4821");
+    r->birth = 19880714;
+    strcpy(r->street, "12 Mill Lane");
+    strcpy(r->city, "Rivermouth, OH");
+    strcpy(r->postcode, "44654");
+    strcpy(r->phone, "330-555-0142");
+    strcpy(r->email, "marta@example.org");
+}
+
+static enum err add(struct bench *b)
+{
+    /* 2026-03-09 23:40 in New York, already the 10th in UTC */
+    struct format_item it = { &b->rec, "KIDS-1/3/0042", "KIDS-1", 1773114000, 0 };
+
+    return format_ldflat.write(&b->p, &b->st, &it, &b->out, &b->msg);
+}
+
+static enum err judge(struct bench *b, const void *text, size_t n, uint64_t *records)
+{
+    struct format_check *c = format_ldflat.check_new(&b->p);
+    enum err e;
+
+    assert_non_null(c);
+    e = format_ldflat.check_add(c, text, n, &b->msg);
+    if (e == ERR_OK)
+        e = format_ldflat.check_end(c, records, &b->msg);
+    format_ldflat.check_free(c);
+    return e;
+}
+
+static void a_registration_is_written_byte_for_byte(void **state)
+{
+    struct bench *b = *state;
+    char wanted[1024];
+    FILE *f = fopen(GOLDEN_DIR "/ldflat_one_user.flat", "rb");
+    uint64_t records;
+    size_t n;
+
+    assert_non_null(f);
+    n = fread(wanted, 1, sizeof wanted, f);
+    fclose(f);
+    marta(b);
+    assert_int_equal(add(b), ERR_OK);
+    assert_int_equal(b->out.len, n);
+    assert_memory_equal(b->out.p, wanted, n);
+    assert_int_equal(add(b), ERR_OK);
+    assert_int_equal(judge(b, b->out.p, b->out.len, &records), ERR_OK);
+    assert_int_equal(records, 2);
+}
+
+static void what_is_not_known_is_left_out_with_its_block(void **state)
+{
+    static const char wanted[] =
+        "*** DOCUMENT BOUNDARY ***\n"
+        "FORM=LDUSER\n"
+        ".USER_ID.   |a29999000001040\n"
+        ".USER_LAST_NAME.   |aN\xfa\xf1"
+        "ez L\n"
+        ".USER_LIBRARY.   |aRVR\n"
+        ".USER_PROFILE.   |aCHILD\n"
+        ".USER_PREF_LANG.   |aENGLISH\n"
+        ".USER_STATUS.   |aOK\n"
+        ".USER_PRIV_GRANTED.   |a20260309\n"
+        ".USER_PRIV_EXPIRES.   |aNEVER\n"
+        ".USER_XINFO_BEGIN.\n"
+        ".NOTE.   |aRegistered offline, KIDS-1/3/0042; guardian Eva; twin\n"
+        ".USER_XINFO_END.\n";
+    struct bench *b = *state;
+    uint64_t n;
+
+    memset(&b->rec, 0, sizeof b->rec);
+    b->rec.kind = RECORD_USER;
+    strcpy(b->rec.user, "29999000001040");
+    strcpy(b->rec.reg.last, "N\xc3\xba\xc3\xb1"
+                            "ez \xc5\x81");
+    strcpy(b->rec.reg.type, "CHILD");
+    strcpy(b->rec.reg.guardian, "Eva");
+    strcpy(b->rec.reg.note, "twin");
+    strcpy(b->rec.reg.pin, "4821");
+    b->p.symphony.write_pin = false;
+    b->p.symphony.user_years = 0;
+    assert_int_equal(add(b), ERR_OK);
+    assert_int_equal(b->out.len, sizeof wanted - 1);
+    assert_memory_equal(b->out.p, wanted, b->out.len);
+    assert_int_equal(judge(b, b->out.p, b->out.len, &n), ERR_OK);
+    assert_int_equal(n, 1);
+}
+
+static void only_registrations_are_carried_and_only_in_flat_form(void **state)
+{
+    struct bench *b = *state;
+
+    for (unsigned k = 0; k <= 255; k++)
+        assert_int_equal(format_ldflat.carries(&b->p, k), k == RECORD_USER);
+    b->p.symphony.registration = REGISTRATION_JY;
+    assert_false(format_ldflat.carries(&b->p, RECORD_USER));
+    marta(b);
+    assert_int_equal(add(b), ERR_INVALID);
+    assert_string_equal(b->msg.why, "not_carried");
+}
+
+static void a_bar_control_byte_or_missing_name_is_refused(void **state)
+{
+    struct bench *b = *state;
+
+    marta(b);
+    strcpy(b->rec.reg.street, "12 | Mill");
+    assert_int_equal(add(b), ERR_INVALID);
+    assert_string_equal(b->msg.field, "street");
+    marta(b);
+    strcpy(b->rec.reg.note, "two\nlines");
+    assert_int_equal(add(b), ERR_INVALID);
+    assert_string_equal(b->msg.field, "note");
+    marta(b);
+    b->rec.reg.last[0] = 0;
+    assert_int_equal(add(b), ERR_INVALID);
+    assert_string_equal(b->msg.field, "last");
+    marta(b);
+    b->rec.user[0] = 0;
+    assert_int_equal(add(b), ERR_INVALID);
+    assert_string_equal(b->msg.field, "user");
+    marta(b);
+    b->rec.reg.birth = 20260310; /* tomorrow */
+    assert_int_equal(add(b), ERR_INVALID);
+    assert_string_equal(b->msg.field, "birth");
+    assert_int_equal(b->out.len, 0);
+}
+
+static void truncated_anywhere_but_behind_a_user_the_file_is_refused(void **state)
+{
+    struct bench *b = *state;
+    uint64_t n;
+    size_t one;
+
+    marta(b);
+    assert_int_equal(add(b), ERR_OK);
+    one = b->out.len;
+    assert_int_equal(add(b), ERR_OK);
+    for (size_t cut = 0; cut < b->out.len; cut++)
+        assert_int_equal(judge(b, b->out.p, cut, &n),
+                         cut == 0 || cut == one ? ERR_OK : ERR_MALFORMED);
+}
+
+/* Changes one line of a good file: `from` becomes `to`. */
+static void refused(struct bench *b, const char *from, const char *to, const char *because)
+{
+    char text[2048];
+    const char *at;
+    uint64_t n;
+
+    buf_reset(&b->out);
+    marta(b);
+    assert_int_equal(add(b), ERR_OK);
+    buf_add(&b->out, "", 1);
+    at = strstr((char *)b->out.p, from);
+    assert_non_null(at);
+    sprintf(text, "%.*s%s%s", (int)(at - (char *)b->out.p), (char *)b->out.p, to,
+            at + strlen(from));
+    assert_int_equal(judge(b, text, strlen(text), &n), ERR_MALFORMED);
+    if (strstr(b->msg.text, because) == NULL)
+        fail_msg("said: %s; wanted: %s", b->msg.text, because);
+}
+
+static void the_judge_names_what_is_wrong(void **state)
+{
+    struct bench *b = *state;
+
+    refused(b, "*** DOC", "*** DUC", "line 1: a file begins with the document boundary");
+    refused(b, "FORM=LDUSER\n", "", "line 2: FORM=LDUSER is missing");
+    refused(b, ".USER_ID.   |a29999000001040\n", "", "the user before lacks .USER_ID.");
+    refused(b, ".USER_LAST_NAME.   |aOkafor\n", "", "lacks .USER_LAST_NAME.");
+    refused(b, ".USER_PROFILE.   |aADULT\n", "", "lacks .USER_PROFILE.");
+    refused(b, ".USER_PREF_LANG.   |aENGLISH\n", "", "lacks .USER_PREF_LANG.");
+    refused(b, "|a29999000001040", "|a", "line 3: .USER_ID. is empty, too long");
+    refused(b, "|a29999000001040", "|a123456789012345678901234567890123", "line 3: .USER_ID.");
+    refused(b, "Okafor", "Oka|for", "line 5: .USER_LAST_NAME. is empty");
+    refused(b, "Okafor", "Oka\nfor", "line 6: a tag that does not belong there");
+    refused(b, "Okafor", "Oka\rfor", "line 5: .USER_LAST_NAME.");
+    refused(b, "Okafor", "Oka\x85", "line 5: .USER_LAST_NAME.");
+    refused(b, "20260309", "20260229", "line 11: .USER_PRIV_GRANTED.");
+    refused(b, "20280309", "20260309", "line 12: .USER_PRIV_EXPIRES.");
+    refused(b, "19880714", "20260310", "line 13: .USER_BIRTH_DATE.");
+    refused(b, ".USER_ADDR1_END.\n", "", "a tag that does not belong there");
+    refused(b, ".USER_ADDR1_BEGIN.\n", "", "line 15: a tag that does not belong there");
+    refused(b, ".USER_XINFO_END.\n", "", "the user before has a block without its end");
+    refused(b, ".ZIP.", ".POSTALCODE.", "line 18: a tag that does not belong there");
+    refused(b, ".STREET.", ".USER_STREET.", "a tag that does not belong there");
+    refused(b, ".PHONE.   |a330-555-0142\n", ".ZIP.   |a1\n", "line 19: .ZIP. is there twice");
+    refused(b, ".STREET.   |a", ".STREET. |a", "line 16: .STREET. without its value");
+    refused(b, ".USER_ADDR1_BEGIN.", ".USER_ADDR1_BEGIN. ", "takes no value");
+    b->p.symphony.write_pin = false;
+    buf_reset(&b->out);
+    b->p.symphony.write_pin = true;
+    marta(b);
+    assert_int_equal(add(b), ERR_OK);
+    b->p.symphony.write_pin = false;
+    assert_int_equal(judge(b, b->out.p, b->out.len, &(uint64_t){ 0 }), ERR_MALFORMED);
+    assert_string_equal(b->msg.text, "line 9: .USER_PIN. is empty, too long or impossible");
+}
+
+static void changed_and_random_bytes_never_crash(void **state)
+{
+    struct bench *b = *state;
+    uint32_t seed = 21;
+    uint64_t n;
+
+    marta(b);
+    assert_int_equal(add(b), ERR_OK);
+    for (unsigned round = 0; round < 20000; round++) {
+        size_t at;
+        uint8_t old;
+
+        seed = seed * 1664525 + 1013904223;
+        at = (seed >> 8) % b->out.len;
+        old = b->out.p[at];
+        b->out.p[at] = (uint8_t)seed;
+        (void)judge(b, b->out.p, b->out.len, &n);
+        b->out.p[at] = old;
+    }
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_registration_is_written_byte_for_byte),
+        TEST(what_is_not_known_is_left_out_with_its_block),
+        TEST(only_registrations_are_carried_and_only_in_flat_form),
+        TEST(a_bar_control_byte_or_missing_name_is_refused),
+        TEST(truncated_anywhere_but_behind_a_user_the_file_is_refused),
+        TEST(the_judge_names_what_is_wrong),
+        TEST(changed_and_random_bytes_never_crash),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
