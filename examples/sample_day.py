@@ -295,9 +295,10 @@ class Day:
         desk, t = self.desk(), self.begin(120)
         for _ in range(self.rng.randint(1, 3)):
             e = self.any_scan(desk, t)
-            for d in self.rng.sample([d for d in self.desks if d != desk],
-                                     2 if len(self.desks) > 2 and self.rng.random() < 0.2 else 1):
-                self.again(e, e["t"] + self.rng.randint(1, SAME_EVENT), d)
+            n = 2 if len(self.desks) > 2 and self.rng.random() < 0.2 else 1
+            others = self.rng.sample([d for d in self.desks if d != desk], n)
+            for d, wait in zip(others, self.rng.sample(range(1, SAME_EVENT), n)):
+                self.again(e, e["t"] + wait, d)
             t = e["t"] + 5
 
     def two_dues(self):

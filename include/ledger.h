@@ -43,6 +43,7 @@
 #define LEASE_RENEW_MS    1000
 #define GATHER_MAX_MS     60000 /* then without the desks that are still behind: they go late */
 #define LEDGER_RETRY_MS   500  /* unanswered questions are asked again */
+#define LEDGER_ANSWER_MS  600000 /* a build or delivery unanswered so long is lost: it is done anew */
 
 enum ledger_state {
     LEDGER_IDLE,

@@ -689,7 +689,7 @@ static enum err check_upload(const struct ledger *l, const struct intent *in, bo
  * intent must stay acceptable. Every added seat is one that a lead named; none is taken away. */
 static enum err check_seats(const struct ledger *l, const struct intent *in, struct errmsg *msg)
 {
-    bool ok = in->n_seats > l->n_seats && in->n_seats % 2 == 1 &&
+    bool ok = in->n_seats > l->n_seats && in->n_seats % 2 == 1 && in->n_ranges == 0 &&
               memcmp(in->seats, l->seats, l->n_seats * sizeof in->seats[0]) == 0;
 
     for (unsigned i = l->n_seats; ok && i < in->n_seats; i++) {
@@ -773,6 +773,7 @@ static void deliver(struct ledger *l, const struct ledger_moment *now)
     if (l->lease_until < now->boot_ms + LEASE_LEFT_MS)
         return; /* the next renewal brings us back here */
     l->delivering = true;
+    l->since = now->boot_ms;
     buf_add(&copy, l->cur_bytes.p, l->cur_bytes.len);
     effects_add(l->fx, EFFECT_DELIVER, NULL, ++l->number, &copy);
 }
@@ -1045,6 +1046,16 @@ void ledger_message(struct ledger *l, const struct ledger_moment *now, const str
     }
 }
 
+/* Effects may be dropped like messages. Whoever is elected next finds the accepted intent, waits
+ * `quiet`, and delivers it again. */
+static void check_overdue(struct ledger *l, const struct ledger_moment *now)
+{
+    if (now->boot_ms - l->since < LEDGER_ANSWER_MS)
+        return;
+    set_problem(l, "the upload gave no answer for ten minutes: it is begun anew");
+    resign(l, now, 0);
+}
+
 static void tick_leader(struct ledger *l, const struct ledger_moment *now)
 {
     if (now->boot_ms >= l->lease_until) {
@@ -1070,13 +1081,17 @@ static void tick_leader(struct ledger *l, const struct ledger_moment *now)
         }
         break;
     case LEDGER_SEND:
-        if (!l->delivering && now->boot_ms >= l->retry_at)
+        if (l->delivering)
+            check_overdue(l, now);
+        else if (now->boot_ms >= l->retry_at)
             deliver(l, now);
+        break;
+    case LEDGER_BUILD:
+        check_overdue(l, now);
         break;
     case LEDGER_IDLE:
     case LEDGER_PREVOTE:
     case LEDGER_CANDIDATE:
-    case LEDGER_BUILD:
         break;
     }
 }

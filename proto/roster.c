@@ -190,11 +190,11 @@ static bool lead_signs(const struct roster *r, const uint8_t pk[KEY_BYTES], int 
     return false;
 }
 
-static void learn_leads(struct roster *r)
+static void learn_leads(struct roster *r, const unsigned *order)
 {
     r->n_leads = 0;
     for (unsigned i = 0; i < r->n_ops && r->n_leads < 32; i++) {
-        struct op *o = &r->ops[i];
+        struct op *o = &r->ops[order[i]];
         struct mp m = mp_over(o->body, o->body_n);
         if (o->type == OP_FOUND) {
             mp_get_array(&m);
@@ -208,9 +208,10 @@ static void learn_leads(struct roster *r)
         r->leads[r->n_leads++].dropped = false;
     }
     for (unsigned i = 0; i < r->n_ops; i++) {
-        struct mp m = mp_over(r->ops[i].body, r->ops[i].body_n);
+        const struct op *o = &r->ops[order[i]];
+        struct mp m = mp_over(o->body, o->body_n);
         uint8_t pk[KEY_BYTES], last[HASH_BYTES];
-        if (r->ops[i].type != OP_LEAD_DROP)
+        if (o->type != OP_LEAD_DROP)
             continue;
         mp_get_array(&m);
         mp_get_raw(&m, pk, sizeof pk);
@@ -423,7 +424,6 @@ static bool recompute(struct roster *r)
     r->n_desks = 0;
     r->policy = NULL;
     r->contested = false;
-    learn_leads(r);
     learn_tip(r);
     for (unsigned i = 0; i < r->n_ops; i++) {
         order[i] = i;
@@ -433,6 +433,7 @@ static bool recompute(struct roster *r)
     hash_parts("tideover roster set v1", &(struct part){ all, sizeof all }, 1, r->set_hash,
                HASH_BYTES);
     sort_ops(order, r->n_ops, r->ops);
+    learn_leads(r, order);
     for (unsigned k = 0; k < r->n_ops; k++)
         if (r->ops[order[k]].type == OP_ADD)
             apply_add(r, order[k]);
@@ -492,6 +493,14 @@ static enum err found(struct roster *r, const struct op *o, const uint8_t branch
     return ERR_OK;
 }
 
+static bool was_lead(const struct roster *r, const uint8_t pk[KEY_BYTES])
+{
+    for (unsigned i = 0; i < r->n_leads; i++)
+        if (memcmp(r->leads[i].pk, pk, KEY_BYTES) == 0)
+            return true;
+    return false;
+}
+
 /* Signature right, but is this key anybody here? (What it may do is decided in recompute: a lead
  * may be dropped later and its operation still be part of the tree.) */
 static bool signer_is_known(const struct roster *r, const struct op *o)
@@ -504,11 +513,8 @@ static bool signer_is_known(const struct roster *r, const struct op *o)
     if (o->power_n > 0)
         return o->type == OP_ADD && power_decode(o->power, o->power_n, &power, branch, lead) &&
                memcmp(power.invite_pk, o->signer, KEY_BYTES) == 0 &&
-               memcmp(branch, r->branch, BRANCH_ID_BYTES) == 0 && roster_is_lead(r, lead);
-    for (unsigned i = 0; i < r->n_leads; i++)
-        if (memcmp(r->leads[i].pk, o->signer, KEY_BYTES) == 0)
-            return true;
-    return false;
+               memcmp(branch, r->branch, BRANCH_ID_BYTES) == 0 && was_lead(r, lead);
+    return was_lead(r, o->signer);
 }
 
 static enum err check_place(struct roster *r, struct op *o, const uint8_t branch[BRANCH_ID_BYTES],
@@ -706,7 +712,7 @@ unsigned roster_seats_wanted(const struct roster *r, const struct desk_id *now, 
         if (!has && r->desks[i].seat && r->desks[i].state == DESK_ACTIVE)
             out[n++] = r->desks[i].id;
     }
-    return n % 2 == 1 ? n : n_now; /* two or four seats are no safer than one or three */
+    return n > 0 && n % 2 == 0 ? n - 1 : n; /* two or four are no safer than one or three */
 }
 
 const struct policy *roster_policy(const struct roster *r)

@@ -74,9 +74,12 @@ static void connect_peer(struct core *c, struct peer *p)
 
 enum err sync_peers(struct core *c)
 {
+    /* In one piece for good: callers hold pointers into it while the roster grows. */
+    if (!c->peers && (c->peers = calloc(ROSTER_DESKS_MAX, sizeof *c->peers)) == NULL)
+        return ERR_NOMEM;
     for (unsigned i = 0; i < roster_desks(c->roster); i++) {
         const struct desk *d = roster_desk(c->roster, i);
-        struct peer *grown, *p = sync_peer(c, &d->id);
+        struct peer *p = sync_peer(c, &d->id);
         if (desk_id_eq(&d->id, &c->conf.me->id))
             continue;
         if (p) {
@@ -84,9 +87,6 @@ enum err sync_peers(struct core *c)
                 effects_add(&c->fx, EFFECT_DISCONNECT, &p->id, 0, NULL);
             continue;
         }
-        if ((grown = realloc(c->peers, (c->n_peers + 1) * sizeof *grown)) == NULL)
-            return ERR_NOMEM;
-        c->peers = grown;
         p = &c->peers[c->n_peers++];
         memset(p, 0, sizeof *p);
         p->id = d->id;
@@ -189,7 +189,7 @@ bool sync_mark_confirmed(const struct core *c)
     ledger_view(c->ledger, &now, &v);
     for (unsigned i = 0; i < c->n_peers; i++) {
         const struct peer *p = &c->peers[i];
-        if (!p->confirms || !is_active(c, p))
+        if (!p->confirms || p->memory_lost || !is_active(c, p))
             continue;
         others++;
         seats += ledger_is_seat(c->ledger, &p->id);
@@ -217,21 +217,23 @@ static void remember_mark(struct core *c, struct peer *p, const struct mark *m)
     buf_free(&b);
 }
 
-/* Returns whether the peer should hear of what we now remember. */
-static bool take_mark(struct core *c, struct peer *p, const struct mark *m)
+/* Returns whether the peer should hear of what we now remember. An older mark than we remember may
+ * be a message of an earlier start that comes late, so the desk itself judges, by what we tell it,
+ * and says `lost` from then on. */
+static bool take_mark(struct core *c, struct peer *p, const struct mark *m, bool lost)
 {
-    if (p->has_mark && m->number == p->mark.number &&
-        memcmp(m->random, p->mark.random, MARK_BYTES) == 0)
-        return false;
-    if (!p->has_mark || m->number > p->mark.number) {
+    bool same = p->has_mark && m->number == p->mark.number &&
+                memcmp(m->random, p->mark.random, MARK_BYTES) == 0;
+    bool newer = !p->has_mark || m->number > p->mark.number;
+
+    if (newer)
         remember_mark(c, p, m);
-        return true;
-    }
-    if (!p->memory_lost)
+    if (lost && !p->memory_lost)
         effects_event(&c->fx, "a desk started with memory we have seen the end of: its copies and "
                               "its vote do not count");
-    p->memory_lost = true;
-    return true;
+    if (lost || same)
+        p->memory_lost = lost;
+    return !same;
 }
 
 static void take_confirmation(struct core *c, struct peer *p, const struct mark *ours)
@@ -288,13 +290,14 @@ static void send_hello(struct core *c, struct peer *p, int64_t wall_ms)
     struct buf b = { 0 };
     struct mark none = { 0 };
 
-    wire_begin(&b, WIRE_HELLO, 14);
+    wire_begin(&b, WIRE_HELLO, 15);
     mp_put_u64(&b, WIRE_VERSION_MIN);
     mp_put_u64(&b, WIRE_VERSION);
     mp_put_str(&b, c->conf.software);
     mp_put_bin(&b, roster_branch(c->roster), BRANCH_ID_BYTES);
     put_mark(&b, &c->mark);
     put_mark(&b, p->has_mark ? &p->mark : &none);
+    mp_put_bool(&b, c->memory_lost);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
     mp_put_u64(&b, ledger_decided(c->ledger));
@@ -419,12 +422,13 @@ static void on_hello(struct core *c, const struct moment *now, struct peer *p, c
     struct mark theirs, ours;
     char address[ADDR_TEXT_MAX];
     uint64_t least = mp_get_u64(m), most = mp_get_u64(m), dec;
-    bool first = !p->ever_heard || c->now_ms - p->heard_ms > PEER_QUIET_MS, tell;
+    bool first = !p->ever_heard || c->now_ms - p->heard_ms > PEER_QUIET_MS, lost, tell;
 
     mp_get_str(m, p->software, sizeof p->software);
     mp_get_raw(m, branch, sizeof branch);
     get_mark(m, &theirs);
     get_mark(m, &ours);
+    lost = mp_get_bool(m);
     mp_get_raw(m, ros, sizeof ros);
     mp_get_raw(m, p->vector_hash, sizeof p->vector_hash);
     dec = mp_get_u64(m);
@@ -437,13 +441,14 @@ static void on_hello(struct core *c, const struct moment *now, struct peer *p, c
     }
     if (p->mark.number != theirs.number && p->n_have > 0) /* a new start: ask, do not assume */
         memcpy(p->sent, p->have, p->n_have * sizeof *p->sent);
-    tell = take_mark(c, p, &theirs);
+    tell = take_mark(c, p, &theirs, lost);
     take_confirmation(c, p, &ours);
     keep_address(c, p, address, ip);
     get_addresses(c, m);
     if (!p->up && p->connects > 0 && c->now_ms - p->connect_ms > RECONNECT_MIN_MS)
         connect_peer(c, p);
-    if (tell || first)
+    /* It says HELLO again while it lacks our confirmation: an answer may have been lost. */
+    if (tell || first || c->now_ms - p->hello_ms >= HELLO_AGAIN_MS)
         send_hello(c, p, now->wall_ms);
     compare(c, p, ros, dec);
 }
@@ -759,11 +764,9 @@ static void on_roster_ops(struct core *c, const struct moment *now, struct peer 
 
 void sync_send_roster(struct core *c)
 {
-    for (unsigned i = 0; i < c->n_peers; i++) {
-        c->peers[i].roster_sent_ms = 0;
+    for (unsigned i = 0; i < c->n_peers; i++)
         if (is_active(c, &c->peers[i]))
-            send_roster_have(c, &c->peers[i]);
-    }
+            send_roster_have(c, &c->peers[i]); /* what comes within 300 ms, the next beat tells */
 }
 
 /* ---- pushing and acknowledging ---- */

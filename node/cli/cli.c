@@ -199,30 +199,27 @@ static int read_options(struct cli *c, int argc, char **argv, bool stop_early)
 
 static int find_command(struct cli *c, const char *verb, const char *object)
 {
+    bool word = object != NULL && *object != '-';
     const char *near;
 
-    c->command = command_find(verb, object);
-    if (c->command != NULL && (c->command->object != NULL || c->command->args != NULL ||
-                               object == NULL || *object == '-' || object_near(verb, "") == NULL))
-        return 0;
-    if (c->command != NULL) { /* "record chekout": the plain row takes no argument */
-        near = object_near(verb, object);
-        if (near != NULL)
-            return cli_usage(c, "there is no \"%s %s\"; did you mean \"%s %s\"?", verb, object,
-                             verb, near);
-        return cli_usage(c, "there is no \"%s %s\"", verb, object);
-    }
     if (!verb_exists(verb)) {
         near = verb_near(verb);
         if (near != NULL)
             return cli_usage(c, "there is no verb \"%s\"; did you mean \"%s\"?", verb, near);
         return cli_usage(c, "there is no verb \"%s\"", verb);
     }
-    near = object != NULL && *object != '-' ? object_near(verb, object) : NULL;
+    c->command = command_find(verb, object);
+    if (c->command != NULL && c->command->object == NULL && word && verb_has_objects(verb))
+        c->command = NULL; /* "record chekout", which is no batch */
+    if (c->command != NULL)
+        return 0;
+    near = word ? object_near(verb, object) : NULL;
     if (near != NULL)
         return cli_usage(c, "there is no \"%s %s\"; did you mean \"%s %s\"?", verb, object, verb,
                          near);
-    return cli_usage(c, "\"%s\" needs to know what: tideover %s --help", verb, verb);
+    if (word)
+        return cli_usage(c, "there is no \"%s %s\"; see: tideover %s --help", verb, object, verb);
+    return cli_usage(c, "%s what? See: tideover %s --help", verb, verb);
 }
 
 static int check_complete(const struct cli *c)
@@ -287,17 +284,15 @@ static int pass_on(struct cli *c, int argc, char **argv)
 
 static int parse_verb(int argc, char **argv, struct cli *c)
 {
-    char *none[] = { (char *)"tideover", (char *)"status", NULL };
     int rc, skip;
 
     if (argc == 0) {
-        c->command = command_find(none[1], NULL);
+        c->command = command_find("status", NULL);
         return 0;
     }
     rc = find_command(c, argv[0], argc > 1 ? argv[1] : NULL);
-    if (rc != 0) { /* "tideover log --help" is a question, no mistake */
+    if (rc != 0)
         return rc;
-    }
     skip = c->command->object != NULL ? 2 : 1;
     if (c->command->passes_on)
         return pass_on(c, argc - skip, argv + skip);

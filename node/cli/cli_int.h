@@ -82,6 +82,7 @@ extern const unsigned n_commands;
 /* object may be NULL or another word; then a row without object is taken, if there is one. */
 const struct command *command_find(const char *verb, const char *object);
 bool verb_exists(const char *verb);
+bool verb_has_objects(const char *verb);
 const char *verb_near(const char *verb);                     /* "did you mean", or NULL */
 const char *object_near(const char *verb, const char *object);
 void command_usage(const struct command *c, FILE *to);       /* one line */
@@ -124,6 +125,8 @@ int cli_connect(const struct cli *c, struct client **out);
  * a second, and the sign that it may take minutes; NULL for what is answered at once. */
 int cli_call(const struct cli *c, struct client *cl, const char *path, const struct buf *body,
              const char *waiting, json_t **out);
+/* Posts o with the lead's passphrase, which it asks for once the node is found; o is released. */
+int cli_call_as_lead(const struct cli *c, const char *path, json_t *o, json_t **out);
 /* Prints what the node refused and returns its exit code. */
 int cli_refused(const struct cli *c, unsigned status, const char *body, size_t n);
 
@@ -202,7 +205,7 @@ void words_barcode(const char *s, bool full, char out[40]); /* "…1234" */
 
 void plan_print(const struct cli *c, const json_t *plan); /* upload_words.c */
 int upload_follow(const struct cli *c, struct client *cl, long long slot); /* upload_follow.c */
-int batch_run(const struct cli *c); /* batch.c */
+int batch_run(const struct cli *c, const char *path); /* batch.c */
 enum err file_read(const char *path, size_t max, struct buf *out, struct errmsg *msg);
 /* Reads a policy file and fills in its zone's rule. 0 or exit code. */
 int policy_load(const struct cli *c, const char *path, struct buf *out);

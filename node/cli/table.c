@@ -162,6 +162,14 @@ bool verb_exists(const char *verb)
     return false;
 }
 
+bool verb_has_objects(const char *verb)
+{
+    for (unsigned i = 0; i < n_commands; i++)
+        if (strcmp(commands[i].verb, verb) == 0 && commands[i].object != NULL)
+            return true;
+    return false;
+}
+
 const char *verb_near(const char *verb)
 {
     const char *near = NULL;

@@ -321,6 +321,20 @@ void check_leases(struct sim *s)
 
 /* ---- the end ---- */
 
+/* No disk is ever wiped or restored here: whoever says so is wrong. */
+static unsigned peers_doubted(const struct sim *s, int desk)
+{
+    struct moment now = sim_moment(s, desk);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < core_peers(s->desk[desk].core); i++) {
+        struct peer_view p;
+        core_peer_view(s->desk[desk].core, &now, i, &p);
+        n += p.memory_lost;
+    }
+    return n;
+}
+
 bool check_is_settled(const struct sim *s, char why[200])
 {
     for (unsigned i = 0; i < s->n; i++) {
@@ -334,6 +348,10 @@ bool check_is_settled(const struct sim *s, char why[200])
         }
         core_ledger_view(d->core, &now, &v);
         core_view(d->core, &now, &c);
+        if (c.memory_lost || peers_doubted(s, (int)i) > 0) {
+            snprintf(why, 200, "%s believes in a lost memory", d->name);
+            return false;
+        }
         if (v.slot != s->n_slots + 1 || v.open || v.triggered || c.pending > 0 ||
             c.held != s->desk[0].held_records) {
             snprintf(why, 200,

@@ -58,6 +58,7 @@ struct event {
     unsigned life;         /* of the desk when it was put; other lives do not see it */
     uint64_t number;
     enum delivery how;
+    bool answers;          /* EV_DELIVER: the desk hears how it went */
     struct buf bytes;      /* owned */
     struct parcel *parcel; /* owned */
     struct slot_part parts[SLOT_PARTS_MAX];

@@ -117,7 +117,7 @@ void sink_deliver(struct sim *s, int desk, const struct effect *fx)
     e->number = fx->number;
     if (fate >= 95)
         answer(s, desk, fx->number, arrive / 2, DELIVERY_RETRY); /* a time limit was too short */
-    e->life = fate >= 95 || (fate >= 70 && fate < 80) ? 0 : 1; /* 0: no further answer */
+    e->answers = fate < 70 || (fate >= 80 && fate < 95);
 }
 
 static enum delivery create(struct sim *s, const struct parcel *p, unsigned part)

@@ -1,0 +1,66 @@
+/* record.c - `tideover record OP`: one durable record. */
+#include "client.h"
+
+#include <string.h>
+
+static const struct {
+    enum cli_opt option;
+    const char *key;
+} fields[] = {
+    { OPT_USER, "user" },     { OPT_ITEM, "item" },         { OPT_DUE, "due" },
+    { OPT_AT, "at" },         { OPT_FIRST, "first" },       { OPT_LAST, "last" },
+    { OPT_BIRTH, "birth" },   { OPT_PHONE, "phone" },       { OPT_EMAIL, "email" },
+    { OPT_STREET, "street" }, { OPT_CITY, "city" },         { OPT_POSTCODE, "postcode" },
+    { OPT_TYPE, "type" },
+};
+
+static int record_body(const struct cli *c, struct buf *body)
+{
+    json_t *o = json_object();
+    bool good = o != NULL && j_put(o, "op", c->command->object);
+
+    for (unsigned i = 0; i < sizeof fields / sizeof fields[0] && good; i++) {
+        good = j_put(o, fields[i].key, c->value[fields[i].option]);
+        if (!good) {
+            json_decref(o);
+            return cli_fail(c, err_exit(ERR_INVALID), "invalid", "--%s is not well-formed text",
+                            option_row(fields[i].option)->name);
+        }
+    }
+    return j_body(o, NULL, body) ? 0
+                                 : cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
+}
+
+static void print_saved(const struct cli *c, const json_t *answer)
+{
+    long long copies = j_int(answer, "copies", 1);
+
+    printf("%s", j_text(answer, "id", "-"));
+    if (!c->quiet)
+        printf("  saved on %lld desk%s", copies, copies == 1 ? "" : "s");
+    putchar('\n');
+}
+
+int cmd_record(struct cli *c)
+{
+    struct client *cl = NULL;
+    struct buf body = { 0 };
+    json_t *answer = NULL;
+    int rc;
+
+    if (c->command->object == NULL)
+        return batch_run(c, c->value[OPT_BATCH]);
+    rc = record_body(c, &body);
+    if (rc == 0)
+        rc = cli_connect(c, &cl);
+    if (rc == 0)
+        rc = cli_call(c, cl, "/api/v1/records", &body, NULL, &answer);
+    if (rc == 0 && c->json)
+        cli_json(answer);
+    else if (rc == 0)
+        print_saved(c, answer);
+    json_decref(answer);
+    buf_wipe(&body);
+    client_close(cl);
+    return rc;
+}

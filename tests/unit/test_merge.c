@@ -1,0 +1,596 @@
+/* test_merge.c - the order of the merged log and rules R1 to R4, R6 to R8, R11, E2, E3, E5. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "export.h"
+#include "feeds.h"
+#include "merge.h"
+
+#include "../memdisk.h"
+
+#define DESKS 3
+#define T0 INT64_C(1795442700000) /* 2026-11-23 09:05:00 in New York */
+#define U1 "29999000001016"
+#define U2 "29999000001024"
+#define U3 "29999000001032"
+#define I1 "39999000005015"
+#define I2 "39999000005023"
+
+struct branch { /* one disk that holds three desks' feeds */
+    struct memdisk *mem;
+    struct feeds feeds;
+    struct merge_job job;
+    uint8_t id[16];
+    unsigned opened;
+};
+
+static struct branch b;
+
+static const char *const desk_names[DESKS] = { "MAIN-1", "MAIN-2", "KIDS-1" };
+
+static void feed_id_of(unsigned desk, struct feed_id *out)
+{
+    memset(out, 0, sizeof *out);
+    out->desk.b[0] = (uint8_t)(desk + 1);
+    out->name[0] = (uint8_t)(0x10 + desk);
+}
+
+static void set_policy(const char *extra)
+{
+    struct buf text = { 0 };
+    struct errmsg msg = { .text = "" };
+
+    policy_default_text("MAIN", "America/New_York", "EST5EDT,M3.2.0,M11.1.0", &text);
+    assert_int_equal(policy_parse((char *)text.p, text.len, &b.job.policy, &msg), ERR_OK);
+    buf_free(&text);
+    b.job.policy.discharges = strstr(extra, "export") ? DISCHARGES_EXPORT : DISCHARGES_HOLD;
+    b.job.policy.symphony.registration =
+        strstr(extra, "flat") ? REGISTRATION_FLAT : REGISTRATION_JY;
+    snprintf(b.job.policy.symphony.library, sizeof b.job.policy.symphony.library, "MAIN");
+    b.job.policy.symphony.default_station = 42;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&b, 0, sizeof b);
+    b.mem = memdisk_new();
+    assert_int_equal(feeds_load(&b.feeds, memdisk_disk(b.mem), b.id, NULL), ERR_OK);
+    b.job.feeds = calloc(DESKS, sizeof *b.job.feeds);
+    b.job.n_feeds = DESKS;
+    b.job.slot = 1;
+    snprintf(b.job.code, sizeof b.job.code, "MAIN");
+    for (unsigned d = 0; d < DESKS; d++) {
+        struct merge_feed *f = &b.job.feeds[d];
+        feed_id_of(d, &f->feed);
+        snprintf(f->desk, sizeof f->desk, "%s", desk_names[d]);
+        f->number = 1;
+        f->from = 1;
+    }
+    set_policy("");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    feeds_free(&b.feeds);
+    merge_job_free(&b.job);
+    memdisk_free(b.mem);
+    return 0;
+}
+
+/* Appends a record to a desk's feed as the wire would, in a block of its own. */
+static uint64_t put(unsigned desk, const struct record *r)
+{
+    struct opening o = { .number = 1 };
+    struct feed *f;
+    struct buf bytes = { 0 }, records = { 0 };
+    struct block blk = { 0 };
+    uint8_t h[HASH_BYTES];
+
+    feed_id_of(desk, &o.id);
+    assert_int_equal(feeds_open(&b.feeds, &o, &f, NULL), ERR_OK);
+    assert_int_equal(record_encode(r, &bytes, NULL), ERR_OK);
+    mp_put_bin(&records, bytes.p, bytes.len);
+    memcpy(h, f->hash, sizeof h);
+    feed_next_hash(h, bytes.p, bytes.len);
+    blk = (struct block){ .feed = o.id, .first = f->seq + 1, .count = 1, .records = records.p,
+                          .len = records.len };
+    assert_int_equal(feeds_append(&b.feeds, f, &blk, 0, h, NULL), ERR_OK);
+    b.job.feeds[desk].alias = f->alias;
+    b.job.feeds[desk].to = f->seq;
+    buf_free(&bytes);
+    buf_free(&records);
+    return f->seq;
+}
+
+static struct record make(unsigned kind, const char *item, const char *user, uint32_t due,
+                          int seconds)
+{
+    struct record r = { .kind = (uint8_t)kind, .due = due, .at_ms = T0 + seconds * 1000 };
+
+    snprintf(r.item, sizeof r.item, "%s", item);
+    snprintf(r.user, sizeof r.user, "%s", user);
+    return r;
+}
+
+static uint64_t add(unsigned desk, unsigned kind, const char *item, const char *user, uint32_t due,
+                    int seconds)
+{
+    struct record r = make(kind, item, user, due, seconds);
+
+    return put(desk, &r);
+}
+
+static uint64_t add_void(unsigned desk, unsigned of_desk, uint64_t of_seq, int seconds)
+{
+    struct record r = make(RECORD_VOID, "", "", 0, seconds);
+
+    feed_id_of(of_desk, &r.target.feed);
+    r.target.seq = of_seq;
+    return put(desk, &r);
+}
+
+static uint64_t add_user(unsigned desk, const char *user, const char *last, int seconds)
+{
+    struct record r = make(RECORD_USER, "", user, 0, seconds);
+
+    snprintf(r.reg.last, sizeof r.reg.last, "%s", last);
+    snprintf(r.reg.first, sizeof r.reg.first, "Marta");
+    return put(desk, &r);
+}
+
+/* The merged log as text: "MAIN-1/1/0001 send; ..." with rule, other and early marks. */
+static const char *merged(void)
+{
+    static char out[4096];
+    struct merge *m = NULL;
+    struct merged *r = malloc(sizeof *r);
+    struct errmsg msg = { .text = "" };
+    size_t n = 0;
+    enum err e;
+
+    out[0] = '\0';
+    assert_int_equal(merge_open(&b.job, memdisk_disk(b.mem), NULL, NULL, &m, &msg), ERR_OK);
+    while ((e = merge_next(m, r, &msg)) == ERR_OK) {
+        n += (size_t)snprintf(out + n, sizeof out - n, "%s%u.%llu %s%s%s", n ? "; " : "", r->feed,
+                              (unsigned long long)r->seq, verdict_name(r->verdict),
+                              r->rule[0] ? " " : "", r->rule);
+        if (r->has_other)
+            n += (size_t)snprintf(out + n, sizeof out - n, " of %u.%llu", r->other_feed,
+                                  (unsigned long long)r->other_seq);
+        if (r->due != r->rec.due)
+            n += (size_t)snprintf(out + n, sizeof out - n, " due %u", r->due);
+        if (r->early)
+            n += (size_t)snprintf(out + n, sizeof out - n, " early");
+    }
+    assert_int_equal(e, ERR_MISSING);
+    merge_close(m);
+    free(r);
+    return out;
+}
+
+/* ---- order ---- */
+
+static void records_are_merged_by_time_then_feed_then_sequence(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 10);
+    add(1, RECORD_CHECKOUT, I2, U2, 0, 5);
+    add(2, RECORD_INHOUSE, I1, "", 0, 10);
+    add(0, RECORD_INHOUSE, I2, "", 0, 10);
+    assert_string_equal(merged(), "1.1 send; 0.1 send; 0.2 send; 2.1 send");
+}
+
+static void a_feeds_correction_moves_its_records_but_not_typed_times(void **state)
+{
+    struct record typed = make(RECORD_CHECKOUT, I2, U2, 0, 100);
+
+    (void)state;
+    typed.paper_ms = T0 + 1000;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 10);
+    put(0, &typed);
+    add(1, RECORD_INHOUSE, I1, "", 0, 12);
+    b.job.feeds[0].correction_ms = 5000;
+    assert_string_equal(merged(), "0.2 send; 1.1 send; 0.1 send");
+}
+
+static void the_cut_bounds_what_is_merged(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 1);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 2);
+    add(0, RECORD_CHECKOUT, "39999000005031", U1, 0, 3);
+    b.job.feeds[0].from = 2;
+    b.job.feeds[0].to = 2;
+    assert_string_equal(merged(), "0.2 send");
+}
+
+/* ---- R2 ---- */
+
+static void a_void_removes_its_target_and_the_pair_is_listed(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 1);
+    add_void(0, 0, 1, 9);
+    assert_string_equal(merged(), "0.1 voided R2 of 0.2; 0.2 void R2 of 0.1");
+}
+
+static void a_void_after_the_upload_is_an_exception(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 1);
+    add_void(0, 0, 1, 9);
+    b.job.feeds[0].from = 2; /* record 1 went with an earlier slot */
+    assert_string_equal(merged(), "0.2 late_void R2 of 0.1");
+}
+
+static void a_second_void_and_another_desks_void_change_nothing(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 1);
+    add_void(0, 0, 1, 2);
+    add_void(0, 0, 1, 3);
+    add(1, RECORD_CHECKOUT, I2, U2, 0, 4);
+    add_void(0, 1, 1, 5);
+    assert_string_equal(merged(), "0.1 voided R2 of 0.2; 0.2 void R2 of 0.1; 0.3 idle_void R2 of "
+                                  "0.1; 1.1 send; 0.4 idle_void R2");
+}
+
+static void a_voided_record_is_no_event_of_its_item(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(0, RECORD_DISCHARGE, I1, "", 0, 1); /* typed by mistake, taken back */
+    add_void(0, 0, 2, 2);
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 3); /* hence a double scan of the first */
+    assert_string_equal(merged(), "0.1 send; 0.2 voided R2 of 0.3; 0.3 void R2 of 0.2; "
+                                  "0.4 duplicate R3 of 0.1");
+}
+
+/* ---- R3, R4 ---- */
+
+static void a_double_scan_at_one_desk_counts_once_within_five_seconds(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 5);
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 6); /* six seconds after the one that is kept */
+    assert_string_equal(merged(), "0.1 send; 0.2 duplicate R3 of 0.1; 0.3 send");
+}
+
+static void the_same_event_at_two_desks_counts_once_within_a_minute(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 60);
+    add(2, RECORD_CHECKOUT, I1, U1, 0, 61);
+    assert_string_equal(merged(), "0.1 send; 1.1 duplicate R3 of 0.1; 2.1 send");
+}
+
+static void of_two_promised_due_dates_the_later_one_stands(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 20261207, 0);
+    add(1, RECORD_CHECKOUT, I1, U1, 20261214, 30);
+    assert_string_equal(merged(), "0.1 send due 20261214; 1.1 duplicate R3 of 0.1");
+}
+
+static void another_event_between_makes_it_two_events(void **state)
+{
+    (void)state;
+    set_policy("export");
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(0, RECORD_DISCHARGE, I1, "", 0, 1);
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 2); /* R4 */
+    assert_string_equal(merged(), "0.1 send; 0.2 send; 0.3 send");
+}
+
+static void registrations_are_not_collapsed_as_double_scans_but_as_equal(void **state)
+{
+    (void)state;
+    add_user(0, U3, "Okafor", 0);
+    add_user(1, U3, "Okafor", 500);
+    assert_string_equal(merged(), "0.1 send; 1.1 duplicate R6 of 0.1");
+}
+
+static void two_different_registrations_of_a_card_wait_for_the_lead(void **state)
+{
+    (void)state;
+    add_user(0, U3, "Okafor", 0);
+    add_user(1, U3, "Miller", 500);
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 600);
+    assert_string_equal(merged(), "0.1 review R6; 1.1 review R6; 1.2 waits R6");
+}
+
+/* ---- R7 ---- */
+
+static void in_one_log_a_registration_moves_before_its_cards_first_use(void **state)
+{
+    (void)state;
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 5);
+    add_user(0, U3, "Okafor", 20);
+    add(1, RECORD_CHECKOUT, I2, U3, 0, 30);
+    assert_string_equal(merged(), "0.1 send early; 1.1 send; 1.2 send");
+}
+
+static void with_a_flat_file_records_of_a_new_card_wait(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 5);
+    add(1, RECORD_CHECKOUT, I2, U1, 0, 6);
+    assert_string_equal(merged(), "0.1 send; 1.1 waits R7; 1.2 send");
+}
+
+static void a_card_of_an_earlier_slot_still_waits_with_a_flat_file(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add(0, RECORD_CHECKOUT, I1, U3, 0, 5);
+    b.job.feeds[0].from = 2;
+    assert_string_equal(merged(), "0.2 waits R7");
+}
+
+static void a_voided_registration_is_no_new_card(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add_void(0, 0, 1, 1);
+    add(0, RECORD_CHECKOUT, I1, U3, 0, 5);
+    assert_string_equal(merged(), "0.1 voided R2 of 0.2; 0.2 void R2 of 0.1; 0.3 send");
+}
+
+/* ---- R8 ---- */
+
+static void discharges_are_held_by_default(void **state)
+{
+    (void)state;
+    add(0, RECORD_DISCHARGE, I1, "", 0, 0);
+    assert_string_equal(merged(), "0.1 held R8");
+}
+
+static void a_discharge_between_two_users_loans_is_sent_in_its_place(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(1, RECORD_DISCHARGE, I1, "", 0, 100);
+    add(2, RECORD_CHECKOUT, I1, U2, 0, 200);
+    add(2, RECORD_DISCHARGE, I1, "", 0, 300);
+    assert_string_equal(merged(), "0.1 send; 1.1 send R8; 2.1 send; 2.2 held R8");
+}
+
+/* ---- R11 ---- */
+
+static void of_several_renewals_of_a_loan_the_latest_due_date_is_sent(void **state)
+{
+    (void)state;
+    add(0, RECORD_RENEW, I1, U1, 20261207, 0);
+    add(0, RECORD_RENEW, I1, U1, 20261221, 1000);
+    add(0, RECORD_RENEW, I1, U1, 20261214, 2000);
+    assert_string_equal(merged(), "0.1 superseded R11 of 0.2; 0.2 send; 0.3 superseded R11 of 0.2");
+}
+
+static void a_renewal_after_the_discharge_goes_to_the_lead(void **state)
+{
+    (void)state;
+    add(0, RECORD_DISCHARGE, I1, "", 0, 0);
+    add(0, RECORD_RENEW, I1, U1, 0, 100);
+    assert_string_equal(merged(), "0.1 held R8; 0.2 review R11");
+}
+
+static void a_new_loan_begins_new_renewals(void **state)
+{
+    (void)state;
+    set_policy("export");
+    add(0, RECORD_RENEW, I1, U1, 20261207, 0);
+    add(0, RECORD_DISCHARGE, I1, "", 0, 100);
+    add(0, RECORD_CHECKOUT, I1, U2, 0, 200);
+    add(0, RECORD_RENEW, I1, U2, 20261201, 300);
+    assert_string_equal(merged(), "0.1 send; 0.2 send; 0.3 send; 0.4 send");
+}
+
+/* ---- the batch ---- */
+
+static struct buf log_bytes, users_bytes;
+
+static enum err collect(void *ctx, unsigned part, const uint8_t *p, size_t n, struct errmsg *msg)
+{
+    (void)ctx;
+    (void)msg;
+    buf_add(part == 1 ? &log_bytes : &users_bytes, p, n);
+    return ERR_OK;
+}
+
+static struct export_result export_all(void)
+{
+    struct export_out to = { NULL, collect, NULL };
+    struct export_result r;
+    struct errmsg msg = { .text = "" };
+
+    buf_reset(&log_bytes);
+    buf_reset(&users_bytes);
+    if (export_run(&b.job, memdisk_disk(b.mem), &format_symphony, NULL, NULL, &to, &r, &msg))
+        fail_msg("%s", msg.text);
+    buf_add(&log_bytes, "", 1);
+    buf_add(&users_bytes, "", 1);
+    return r;
+}
+
+static void two_events_on_one_item_never_share_a_second(void **state)
+{
+    struct export_result r;
+
+    (void)state;
+    set_policy("export");
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(0, RECORD_DISCHARGE, I1, "", 0, 0);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 0);
+    r = export_all();
+    assert_int_equal(r.outcomes[OUTCOME_SENT], 3);
+    assert_int_equal(r.moved, 2);
+    assert_non_null(strstr((char *)log_bytes.p, "E202611230905000042R ^S01CV"));
+    assert_non_null(strstr((char *)log_bytes.p, "E202611230905010042R ^S02EV"));
+    assert_non_null(strstr((char *)log_bytes.p, "E202611230905010042R ^S03CV"));
+}
+
+static void a_new_card_is_used_a_second_after_its_registration(void **state)
+{
+    (void)state;
+    add_user(0, U3, "Okafor", 0);
+    add(0, RECORD_CHECKOUT, I1, U3, 0, 0);
+    export_all();
+    assert_non_null(strstr((char *)log_bytes.p, "E202611230905000042R ^S01JY"));
+    assert_non_null(strstr((char *)log_bytes.p, "E202611230905010042R ^S02CV"));
+}
+
+static void in_house_use_is_counted_as_not_carried(void **state)
+{
+    struct export_result r;
+    struct record use = make(RECORD_INHOUSE, I1, "", 0, 0);
+
+    (void)state;
+    use.count = 3;
+    put(0, &use);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 1);
+    r = export_all();
+    assert_int_equal(r.outcomes[OUTCOME_UNCARRIED], 1);
+    assert_int_equal(r.outcomes[OUTCOME_SENT], 1);
+    assert_int_equal(r.n_parts, 1);
+    assert_int_equal(r.parts[0].lines, 1);
+}
+
+static void what_cannot_be_written_holds_the_later_records_of_its_item(void **state)
+{
+    struct export_result r;
+
+    (void)state;
+    b.job.policy.symphony.default_station = 0;
+    b.job.policy.symphony.n_stations = 1;
+    snprintf(b.job.policy.symphony.station[0].desk, DESK_NAME_MAX + 1, "MAIN-1");
+    b.job.policy.symphony.station[0].number = 42;
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 0); /* MAIN-2 has no station */
+    add(0, RECORD_RENEW, I1, U1, 0, 100);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 101);
+    r = export_all();
+    assert_int_equal(r.outcomes[OUTCOME_UNWRITABLE], 1);
+    assert_int_equal(r.outcomes[OUTCOME_BEHIND], 1);
+    assert_int_equal(r.outcomes[OUTCOME_SENT], 1);
+}
+
+static void flat_registrations_are_a_part_of_their_own_before_the_log(void **state)
+{
+    struct export_result r;
+    char name[96];
+
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 5);
+    r = export_all();
+    assert_int_equal(r.n_parts, 2);
+    assert_string_equal(r.parts[0].suffix, "flat");
+    assert_string_equal(r.parts[1].suffix, "log");
+    assert_non_null(strstr((char *)users_bytes.p, ".USER_ID.   |a29999000001032"));
+    export_file_name(&b.job, &r, 1, name);
+    assert_int_equal(strncmp(name, "MAIN-20261123-e0-s000001-", 25), 0);
+}
+
+static void the_digest_is_that_of_the_bytes_and_the_same_every_time(void **state)
+{
+    struct export_result first, again;
+    uint8_t sha[32];
+
+    (void)state;
+    for (int i = 0; i < 50; i++)
+        add((unsigned)i % DESKS, RECORD_CHECKOUT, i % 2 ? I1 : I2, i % 3 ? U1 : U2, 0, 70 * i);
+    first = export_all();
+    crypto_hash_sha256(sha, log_bytes.p, log_bytes.len - 1);
+    assert_memory_equal(sha, first.parts[0].sha256, 32);
+    again = export_all();
+    assert_memory_equal(again.parts[0].sha256, first.parts[0].sha256, 32);
+}
+
+/* The same records, arrived in another order and hence with other aliases and blocks. */
+static void the_payload_does_not_depend_on_the_order_of_arrival(void **state)
+{
+    uint8_t sha[32];
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned k = 0; k < DESKS; k++) {
+            unsigned d = round ? DESKS - 1 - k : k;
+            for (int i = 0; i < 40; i++) {
+                struct record r = make(RECORD_CHECKOUT, i % 2 ? I1 : I2, i % 3 ? U1 : U3, 0,
+                                       61 * i + (int)d);
+                if (i % 5 == 0)
+                    r.paper_ms = r.at_ms - 600000;
+                put(d, &r);
+            }
+            add_user(d, U3, "Okafor", 3000);
+        }
+        if (round == 0) {
+            memcpy(sha, export_all().parts[0].sha256, 32);
+            teardown(NULL);
+            setup(NULL);
+        } else {
+            assert_memory_equal(export_all().parts[0].sha256, sha, 32);
+        }
+    }
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(records_are_merged_by_time_then_feed_then_sequence),
+        T(a_feeds_correction_moves_its_records_but_not_typed_times),
+        T(the_cut_bounds_what_is_merged),
+        T(a_void_removes_its_target_and_the_pair_is_listed),
+        T(a_void_after_the_upload_is_an_exception),
+        T(a_second_void_and_another_desks_void_change_nothing),
+        T(a_voided_record_is_no_event_of_its_item),
+        T(a_double_scan_at_one_desk_counts_once_within_five_seconds),
+        T(the_same_event_at_two_desks_counts_once_within_a_minute),
+        T(of_two_promised_due_dates_the_later_one_stands),
+        T(another_event_between_makes_it_two_events),
+        T(registrations_are_not_collapsed_as_double_scans_but_as_equal),
+        T(two_different_registrations_of_a_card_wait_for_the_lead),
+        T(in_one_log_a_registration_moves_before_its_cards_first_use),
+        T(with_a_flat_file_records_of_a_new_card_wait),
+        T(a_card_of_an_earlier_slot_still_waits_with_a_flat_file),
+        T(a_voided_registration_is_no_new_card),
+        T(discharges_are_held_by_default),
+        T(a_discharge_between_two_users_loans_is_sent_in_its_place),
+        T(of_several_renewals_of_a_loan_the_latest_due_date_is_sent),
+        T(a_renewal_after_the_discharge_goes_to_the_lead),
+        T(a_new_loan_begins_new_renewals),
+        T(two_events_on_one_item_never_share_a_second),
+        T(a_new_card_is_used_a_second_after_its_registration),
+        T(in_house_use_is_counted_as_not_carried),
+        T(what_cannot_be_written_holds_the_later_records_of_its_item),
+        T(flat_registrations_are_a_part_of_their_own_before_the_log),
+        T(the_digest_is_that_of_the_bytes_and_the_same_every_time),
+        T(the_payload_does_not_depend_on_the_order_of_arrival),
+    };
+    int failed;
+
+    if (sodium_init() < 0)
+        return 1;
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    buf_free(&log_bytes);
+    buf_free(&users_bytes);
+    return failed;
+}
