@@ -39,7 +39,8 @@ struct format {
     uint32_t tick_s;    /* no two events on one item within it (E2) */
     bool (*carries)(const struct policy *p, unsigned kind);
     /* Appends the record's bytes. ERR_INVALID: this record cannot be written, msg says why and for
-     * whom nothing was appended; it becomes an exception and later ones of its item wait (E5). */
+     * whom nothing was appended; it becomes an exception and later ones of its item wait (E5).
+     * ERR_CONFIG: the policy lacks something; the whole batch stops before anything is agreed. */
     enum err (*write)(const struct policy *p, struct format_state *st, const struct format_item *it,
                       struct buf *out, struct errmsg *msg);
     /* Validator: any split of the file into chunks gives the same verdict. check_end also says how

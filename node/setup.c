@@ -23,7 +23,7 @@
 #include "roster.h"
 #include "store.h"
 #include "wire.h"
-#include "zonefile.h"
+#include "cli/zonefile.h"
 
 #define DEFAULT_LISTEN "0.0.0.0:7411"
 #define DEFAULT_WEB    "127.0.0.1:7412"
@@ -205,6 +205,27 @@ static enum err check_init(const struct setup_init *in, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* This PC's own zone; UTC if it cannot be told. */
+static void local_zone(char name[64], char rule[ZONE_RULE_MAX + 1])
+{
+    char target[256];
+    ssize_t n = readlink("/etc/localtime", target, sizeof target - 1);
+    char *at;
+
+    snprintf(name, 64, "UTC");
+    snprintf(rule, ZONE_RULE_MAX + 1, "UTC0");
+    if (n <= 0)
+        return;
+    target[n] = '\0';
+    if ((at = strstr(target, "zoneinfo/")) == NULL)
+        return;
+    at += strlen("zoneinfo/");
+    if (strlen(at) < 48 && zonefile_rule(ZONEFILE_DIR, at, rule, NULL) == ERR_OK)
+        snprintf(name, 64, "%s", at);
+    else
+        snprintf(rule, ZONE_RULE_MAX + 1, "UTC0");
+}
+
 static enum err policy_text(const struct setup_init *in, struct buf *out, struct errmsg *msg)
 {
     char zone[64], rule[ZONE_RULE_MAX + 1];
@@ -213,7 +234,7 @@ static enum err policy_text(const struct setup_init *in, struct buf *out, struct
     if (in->policy_text) {
         buf_text(out, in->policy_text);
     } else {
-        zonefile_local(zone, sizeof zone, rule, sizeof rule);
+        local_zone(zone, rule);
         policy_default_text(in->branch, zone, rule, out);
     }
     if (out->failed)

@@ -436,8 +436,6 @@ static void plan_done(struct job *j)
         return;
     }
     o = counts_json(b);
-    json_object_update(o, b->lists);
-    json_object_set_new(o, "duplicates", json_integer((json_int_t)b->result.verdicts[VERDICT_DUPLICATE]));
     json_object_set(o, "lists", b->lists);
     json_object_update(o, b->more);
     api_json(b->rq, 200, o);

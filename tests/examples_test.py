@@ -230,10 +230,10 @@ class Checker(unittest.TestCase):
         self.refused(renumbered(self.log[:i] + self.log[i + 1:]), "missing")
 
     def test_a_doubled_line(self):
-        i = self.find("RV")
-        codes = {p["code"] for p in self.verdict(
-            renumbered(self.log[:i] + [self.log[i]] + self.log[i:]))["problems"]}
-        self.assertIn("doubled", codes)
+        i = next(i for i, x in enumerate(self.log) if x[25:27] == "RV" and
+                 re.search(r"NQ(\d+)", x)[1] not in self.truth["order"]["items"])
+        r = self.verdict(renumbered(self.log[:i] + [self.log[i]] + self.log[i:]))
+        self.assertIn("doubled", {p["code"] for p in r["problems"]})
 
     def test_the_whole_log_twice(self):
         self.assertFalse(self.verdict(renumbered(self.log + self.log))["ok"])
@@ -241,8 +241,7 @@ class Checker(unittest.TestCase):
     def test_what_should_stay_at_home(self):
         for verdict in ("voided", "held", "superseded"):
             r = self.verdict(self.inserted(self.event(verdict)))
-            self.assertIn("not_wanted",
-                          {p["code"] for p in r["problems"]}, verdict)
+            self.assertIn("not_wanted", {p["code"] for p in r["problems"]}, verdict)
         r = self.verdict(self.inserted(self.event("duplicate", "checkout")))
         self.assertTrue({"doubled", "not_wanted"} & {p["code"] for p in r["problems"]})
 
@@ -252,8 +251,8 @@ class Checker(unittest.TestCase):
         self.refused(self.log[:i] + [wrong] + self.log[i + 1:], "due")
 
     def test_the_earlier_of_two_due_dates(self):
-        e = next(e for e in self.truth["events"] if e.get("sent_due", "") > e.get("due", "~"[:0])
-                 and "due" in e and e["verdict"]["hold"] == "sent")
+        e = next(e for e in self.truth["events"] if e.get("sent_due", "") > e.get("due", "")
+                 and e["verdict"]["hold"] == "sent")
         i = next(i for i, x in enumerate(self.log) if e["item"] in x)
         due = e["due"]
         wrong = re.sub(r"CF\d\d/\d\d/\d{4}", f"CF{due[5:7]}/{due[8:]}/{due[:4]}", self.log[i])

@@ -190,12 +190,15 @@ static int run(struct batch *b)
     return rc;
 }
 
-int batch_run(const struct cli *c, const char *path)
+int batch_run(const struct cli *cli, const char *path)
 {
+    struct cli plain = *cli; /* stdout is for answers: no error object may stand among them */
+    const struct cli *c = &plain;
     struct batch b = { .c = c, .fd = STDIN_FILENO };
     struct stat st;
     int rc;
 
+    plain.json = false;
     if (strcmp(path, "-") != 0)
         b.fd = open(path, O_RDONLY | O_CLOEXEC);
     if (b.fd < 0)

@@ -43,7 +43,7 @@ static enum line_kind kind_of(const char *s, size_t n)
 /* The rest has not come. A line that is too long already need not be kept. */
 static enum line_kind wait_for_rest(struct lines *l, size_t left)
 {
-    if (left > LINE_BYTES_MAX + 1) { /* + 1: its last byte may be a carriage return */
+    if (l->skipping || left > LINE_BYTES_MAX + 1) { /* + 1: its last byte may be a carriage return */
         l->skipping = true;
         l->at = l->bytes.len;
     }
@@ -59,7 +59,7 @@ enum line_kind lines_next(struct lines *l, const char **line, size_t *n)
         size_t len = lf != NULL ? (size_t)(lf - s) : left;
 
         if (lf == NULL && !l->ended)
-            return l->skipping ? wait_for_rest(l, LINE_BYTES_MAX + 2) : wait_for_rest(l, left);
+            return wait_for_rest(l, left);
         l->at += len + (lf != NULL);
         if (l->skipping) {
             l->skipping = false;

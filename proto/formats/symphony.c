@@ -213,8 +213,9 @@ static enum err symphony_write(const struct policy *p, struct format_state *stat
         return err_why(msg, ERR_INVALID, "not_carried", "kind", "%s: Symphony has no line for %s",
                        it->id, record_kind_name(it->rec->kind));
     if (station == 0 || station > 9999)
-        return err_why(msg, ERR_INVALID, "no_station", "desk",
-                       "%s: desk %s has no station number in [stations]", it->id, it->desk);
+        return err_why(msg, ERR_CONFIG, "no_station", "desk",
+                       "desk %s has no station number: add it to [stations], publish the policy "
+                       "and run the upload again", it->desk);
     civil_from_unix(next_local(st, p, it->tick_s), 0, &l.at);
     if (!ymd_is_valid(today(&l)))
         l.bad = "at";

@@ -477,17 +477,27 @@ static void what_cannot_be_written_holds_the_later_records_of_its_item(void **st
     struct export_result r;
 
     (void)state;
-    b.job.policy.symphony.default_station = 0;
-    b.job.policy.symphony.n_stations = 1;
-    snprintf(b.job.policy.symphony.station[0].desk, DESK_NAME_MAX + 1, "MAIN-1");
-    b.job.policy.symphony.station[0].number = 42;
-    add(1, RECORD_CHECKOUT, I1, U1, 0, 0); /* MAIN-2 has no station */
+    add(1, RECORD_CHECKOUT, I1, U1, 20260101, 0); /* due before it was lent: a server refuses it */
     add(0, RECORD_RENEW, I1, U1, 0, 100);
     add(0, RECORD_CHECKOUT, I2, U1, 0, 101);
     r = export_all();
     assert_int_equal(r.outcomes[OUTCOME_UNWRITABLE], 1);
     assert_int_equal(r.outcomes[OUTCOME_BEHIND], 1);
     assert_int_equal(r.outcomes[OUTCOME_SENT], 1);
+}
+
+static void a_desk_without_a_station_stops_the_batch_before_anything_is_agreed(void **state)
+{
+    struct export_out nowhere = { 0 };
+    struct export_result r;
+    struct errmsg msg = { .text = "" };
+
+    (void)state;
+    b.job.policy.symphony.default_station = 0;
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 0);
+    assert_int_equal(export_run(&b.job, memdisk_disk(b.mem), &format_symphony, NULL, NULL, &nowhere,
+                                &r, &msg), ERR_CONFIG);
+    assert_non_null(strstr(msg.text, "MAIN-2 has no station number"));
 }
 
 static void flat_registrations_are_a_part_of_their_own_before_the_log(void **state)
@@ -581,6 +591,7 @@ int main(void)
         T(a_new_card_is_used_a_second_after_its_registration),
         T(in_house_use_is_counted_as_not_carried),
         T(what_cannot_be_written_holds_the_later_records_of_its_item),
+        T(a_desk_without_a_station_stops_the_batch_before_anything_is_agreed),
         T(flat_registrations_are_a_part_of_their_own_before_the_log),
         T(the_digest_is_that_of_the_bytes_and_the_same_every_time),
         T(the_payload_does_not_depend_on_the_order_of_arrival),

@@ -245,7 +245,7 @@ static void a_refused_record_leaves_nothing_behind(void **state)
     assert_int_equal(add(b, "2026-03-09T10:15:40-04:00", "MAIN-1"), ERR_INVALID);
     assert_string_equal(b->msg.field, "due"); /* before the event */
     record(b, RECORD_CHECKOUT, "39999000005015", "29999000001016", 0);
-    assert_int_equal(add(b, "2026-03-09T10:15:40-04:00", "BUS"), ERR_INVALID);
+    assert_int_equal(add(b, "2026-03-09T10:15:40-04:00", "BUS"), ERR_CONFIG);
     assert_string_equal(b->msg.why, "no_station");
     record(b, RECORD_INHOUSE, "39999000005015", "", 0);
     assert_int_equal(add(b, "2026-03-09T10:15:40-04:00", "MAIN-1"), ERR_INVALID);

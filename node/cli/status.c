@@ -1,0 +1,115 @@
+/* status.c - `tideover status`: one screen, problems first. */
+#include "client.h"
+
+#include <string.h>
+
+static void print_problem(const struct cli *c, const json_t *p)
+{
+    const char *text = json_is_string(p) ? json_string_value(p) : j_text(p, "message", NULL);
+    const char *desk = j_text(p, "desk", NULL);
+
+    printf("%s# Problem: %s%s%s%s%s\n", hue(c, HUE_BAD),
+           text != NULL ? text : j_text(p, "code", "unknown"),
+           text == NULL && desk != NULL ? " (" : "", text == NULL && desk != NULL ? desk : "",
+           text == NULL && desk != NULL ? ")" : "", hue(c, HUE_OFF));
+}
+
+/* "unreachable since 09:12:04 (4 h)" */
+static void print_server(const struct cli *c, const json_t *server)
+{
+    const char *state = j_text(server, "state", "not watched");
+    const json_t *since = json_object_get(server, "since");
+    bool bad = strcmp(state, "unreachable") == 0 || strcmp(state, "down") == 0;
+    char at[32];
+
+    printf("Server    %s%s%s", hue(c, bad ? HUE_BAD : HUE_OFF), state, hue(c, HUE_OFF));
+    if (json_is_string(since) || json_is_integer(since)) {
+        words_time(since, true, at);
+        printf(" since %s", at);
+    }
+    putchar('\n');
+}
+
+static void print_records(const json_t *records)
+{
+    static const struct {
+        const char *key, *words;
+    } parts[] = { { "local", "recorded here" },
+                  { "replicated", "of them also on other desks" },
+                  { "pending", "on the way" },
+                  { "held", "held of the branch" },
+                  { "pending_upload", "not uploaded yet" } };
+    bool first = true;
+    char n[32];
+
+    fputs("Records   ", stdout);
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        long long v = j_int(records, parts[i].key, -1);
+
+        if (v < 0)
+            continue;
+        words_number(v, n);
+        fputs(first ? "" : ", ", stdout);
+        printf("%s %s", n, parts[i].words);
+        first = false;
+    }
+    putchar('\n');
+}
+
+static void print_upload(const json_t *status)
+{
+    const json_t *uploader = json_object_get(status, "uploader");
+    const json_t *upload = json_object_get(status, "upload");
+    long long term = j_int(uploader, "term", -1);
+
+    if (json_is_string(uploader))
+        printf("Uploader  %s\n", json_string_value(uploader));
+    else if (j_text(uploader, "desk", NULL) != NULL && term >= 0)
+        printf("Uploader  %s (term %lld)\n", j_text(uploader, "desk", "-"), term);
+    else
+        printf("Uploader  none elected\n");
+    if (json_is_string(upload))
+        printf("Upload    %s\n", json_string_value(upload));
+    else if (json_is_object(upload))
+        printf("Upload    %s\n", j_text(upload, "state", "-"));
+}
+
+static void print_store(const json_t *store)
+{
+    long long disk = j_int(store, "disk_free_bytes", -1), used = j_int(store, "used_bytes", -1);
+
+    if (used < 0 && disk < 0)
+        return;
+    fputs("Store    ", stdout);
+    if (used >= 0)
+        printf(" %lld KiB used%s", used / 1024, disk >= 0 ? "," : "");
+    if (disk >= 0)
+        printf(" %lld GiB free on the disk", disk >> 30);
+    putchar('\n');
+}
+
+int cmd_status(struct cli *c)
+{
+    struct client *cl = NULL;
+    json_t *s = NULL, *problem;
+    size_t i;
+    int rc = cli_connect(c, &cl);
+
+    if (rc == 0)
+        rc = cli_call(c, cl, "/api/v1/status", NULL, NULL, &s);
+    if (rc == 0 && c->json) {
+        cli_json(s);
+    } else if (rc == 0) {
+        json_array_foreach(json_object_get(s, "problems"), i, problem)
+            print_problem(c, problem);
+        printf("Branch    %s\nThis desk %s%s%s\n", j_text(s, "branch", "-"), j_text(s, "desk", "-"),
+               j_text(s, "id", NULL) != NULL ? "  " : "", j_text(s, "id", ""));
+        print_server(c, json_object_get(s, "server"));
+        print_records(json_object_get(s, "records"));
+        print_upload(s);
+        print_store(json_object_get(s, "store"));
+    }
+    json_decref(s);
+    client_close(cl);
+    return rc;
+}
