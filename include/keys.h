@@ -27,9 +27,9 @@ enum err keys_write_root(const char *dir, const uint8_t seed[SEED_BYTES], struct
 bool keys_root_is_here(const char *dir);
 
 /* Whole small files: written aside, flushed, renamed; the directory is flushed too. */
-enum err file_write(const char *dir, const char *name, const void *p, size_t n, unsigned mode,
+enum err small_file_write(const char *dir, const char *name, const void *p, size_t n, unsigned mode,
                     struct errmsg *msg);
-enum err file_read(const char *dir, const char *name, size_t max, struct buf *out,
+enum err small_file_read(const char *dir, const char *name, size_t max, struct buf *out,
                    struct errmsg *msg);
 
 #endif

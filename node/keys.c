@@ -42,7 +42,7 @@ static enum err flush_dir(const char *dir, struct errmsg *msg)
     return rc == 0 ? ERR_OK : err_set(msg, ERR_DISK, "cannot flush %s: %s", dir, strerror(errno));
 }
 
-enum err file_write(const char *dir, const char *name, const void *p, size_t n, unsigned mode,
+enum err small_file_write(const char *dir, const char *name, const void *p, size_t n, unsigned mode,
                     struct errmsg *msg)
 {
     char path[4096], aside[4096 + 8];
@@ -65,7 +65,7 @@ enum err file_write(const char *dir, const char *name, const void *p, size_t n, 
     return flush_dir(dir, msg);
 }
 
-enum err file_read(const char *dir, const char *name, size_t max, struct buf *out,
+enum err small_file_read(const char *dir, const char *name, size_t max, struct buf *out,
                    struct errmsg *msg)
 {
     char path[4096];
@@ -98,7 +98,7 @@ enum err keys_write_desk(const char *dir, const uint8_t seed[3 * SEED_BYTES], st
     mp_put_array(&b, 2);
     mp_put_u64(&b, 1);
     mp_put_bin(&b, seed, 3 * SEED_BYTES);
-    e = file_write(dir, "desk.key", b.p, b.len, 0600, msg);
+    e = small_file_write(dir, "desk.key", b.p, b.len, 0600, msg);
     buf_wipe(&b);
     return e;
 }
@@ -108,7 +108,7 @@ enum err keys_read_desk(const char *dir, struct ident *out, struct errmsg *msg)
     struct buf b = { 0 };
     uint8_t seed[3 * SEED_BYTES];
     struct mp m;
-    enum err e = file_read(dir, "desk.key", KEY_FILE_MAX, &b, msg);
+    enum err e = small_file_read(dir, "desk.key", KEY_FILE_MAX, &b, msg);
 
     if (e == ERR_NOFILE)
         return err_set(msg, e, "no desk lives in %s: found a branch with \"tideover init\" or join "
@@ -131,12 +131,12 @@ enum err keys_read_desk(const char *dir, struct ident *out, struct errmsg *msg)
 
 enum err keys_write_lead(const char *dir, const uint8_t *box, size_t n, struct errmsg *msg)
 {
-    return file_write(dir, "lead.key", box, n, 0600, msg);
+    return small_file_write(dir, "lead.key", box, n, 0600, msg);
 }
 
 enum err keys_read_lead_box(const char *dir, struct buf *out, struct errmsg *msg)
 {
-    enum err e = file_read(dir, "lead.key", KEY_FILE_MAX, out, msg);
+    enum err e = small_file_read(dir, "lead.key", KEY_FILE_MAX, out, msg);
 
     if (e == ERR_NOFILE)
         return err_why(msg, ERR_DENIED, "no_lead_key", "",
@@ -172,7 +172,7 @@ enum err keys_write_root(const char *dir, const uint8_t seed[SEED_BYTES], struct
                  "(two sticks, two drawers) and delete it here. It is needed only if the lead\n"
                  "passphrase is lost or a lead key is stolen.\n",
                  hex);
-    e = file_write(dir, "root-key-backup", text, (size_t)n, 0600, msg);
+    e = small_file_write(dir, "root-key-backup", text, (size_t)n, 0600, msg);
     sodium_memzero(hex, sizeof hex);
     sodium_memzero(text, sizeof text);
     return e;

@@ -85,7 +85,8 @@ struct node {
     uint64_t retry_ms;
     struct invite invite[INVITES_MAX];
     struct job *upload_job;       /* for progress */
-    uint64_t ticked_ms, started_ms;
+    uint64_t ticked_ms, started_ms, hint_ms;
+    unsigned hints;               /* rounds through [peers] known */
     atomic_int server;            /* -1 not watched, 0 down, 1 up; the probe's thread writes */
     struct probe *probe;
     uint8_t probe_policy[HASH_BYTES];

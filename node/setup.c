@@ -133,7 +133,7 @@ static enum err write_conf(const struct site *s, const char *name, const char *l
     enum err e;
 
     conf_default_text(name, listen ? listen : DEFAULT_LISTEN, web ? web : DEFAULT_WEB, &b);
-    e = file_write(s->dir, "tideover.conf", b.p, b.len, 0600, msg);
+    e = small_file_write(s->dir, "tideover.conf", b.p, b.len, 0600, msg);
     buf_free(&b);
     return e;
 }

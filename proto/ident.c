@@ -127,7 +127,7 @@ size_t base32_decode(const char *s, uint8_t *out, size_t room)
             out[o++] = (uint8_t)(bits >> have);
         }
     }
-    return (bits & ((1u << have) - 1)) == 0 ? o : 0; /* the padding bits are zero */
+    return have < 5 && (bits & ((1u << have) - 1)) == 0 ? o : 0; /* only padding, all zero */
 }
 
 void desk_id_short(const struct desk_id *id, char out[8])

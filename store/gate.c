@@ -4,7 +4,7 @@
 
 #include "store_int.h"
 
-uint64_t now_ms(void)
+uint64_t gate_now_ms(void)
 {
     struct timespec t;
 
@@ -54,7 +54,7 @@ void gate_leave(struct gate *g)
 
 bool gate_shut(struct gate *g, unsigned patience_ms)
 {
-    uint64_t until_ms = now_ms() + patience_ms;
+    uint64_t until_ms = gate_now_ms() + patience_ms;
     struct timespec until = { (time_t)(until_ms / 1000), (long)(until_ms % 1000) * 1000000 };
     int rc = 0;
     bool empty;

@@ -154,7 +154,7 @@ static enum err verify_table(struct store_reader *r, enum table t, uint64_t *che
                              struct buf *val, struct errmsg *msg)
 {
     uint8_t key[DISK_KEY_MAX];
-    uint64_t since_ms = now_ms();
+    uint64_t since_ms = gate_now_ms();
     size_t n = 0;
 
     while (r->view.txn != NULL) {
@@ -168,9 +168,9 @@ static enum err verify_table(struct store_reader *r, enum table t, uint64_t *che
         if (e != ERR_OK)
             return err_set(msg, e, "table %s cannot be read: %s", table_rows[t].name, err_text(e));
         n = found;
-        if (now_ms() - since_ms >= RENEW_MS) {
+        if (gate_now_ms() - since_ms >= RENEW_MS) {
             store_reader_renew(r);
-            since_ms = now_ms();
+            since_ms = gate_now_ms();
         }
     }
     return err_set(msg, r->lost, "the snapshot is lost: %s", err_text(r->lost));

@@ -85,7 +85,7 @@ void gate_enter(struct gate *g);
 void gate_leave(struct gate *g);
 bool gate_shut(struct gate *g, unsigned patience_ms); /* false: somebody stayed, it is open again */
 void gate_open(struct gate *g);
-uint64_t now_ms(void); /* monotonic */
+uint64_t gate_now_ms(void); /* monotonic */
 
 /* ---- the handle ---- */
 
