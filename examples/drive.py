@@ -302,28 +302,35 @@ class Desk:
         keeps it from being recorded twice."""
         todo, answers, ids = collections.deque(lines), {}, {}
         order = [x["key"] for x in todo]
+        last, when = -1, time.monotonic()
         while todo:
             self._await_node(restart, deadline)
             todo = self._feed_once(todo, answers, ids, window, deadline)
+            if len(todo) != last:
+                last, when = len(todo), time.monotonic()
+            elif time.monotonic() > when + deadline:
+                raise Timeout(f"{self.name}: record --batch breaks off: {self.batch_error()}")
+            if todo:
+                self._settle()
         return [answers[k] for k in order]
 
+    def _is_up(self):
+        node = self.node
+        return node is not None and node.poll() is None and self.up.is_set()
+
     def _await_node(self, restart, deadline):
-        if self.node is not None and self.node.poll() is None and self.up.is_set():
-            return
-        if restart:
+        if restart and not self._is_up():
             self.start()
-        elif not self.up.wait(deadline):
-            raise Timeout(f"{self.name} did not come back within {deadline:g} s")
+        wait_until(self._is_up, deadline, f"{self.name} to come back")
 
     def _feed_once(self, todo, answers, ids, window, deadline):
         """Until all is answered or the node is gone; returns what is unanswered, in order."""
-        batch, flying, end = Batch(self), collections.deque(), time.monotonic() + deadline
+        batch, flying = Batch(self), collections.deque()
         try:
             while todo or flying:
                 line = todo[0] if todo else None
-                ready = line is not None and len(flying) < window and (
-                    line["op"] != "void" or "ref" not in line or line["ref"] in ids)
-                if ready:
+                if line is not None and len(flying) < window and (
+                        line["op"] != "void" or "ref" not in line or line["ref"] in ids):
                     if not batch.send(resolved(line, ids)):
                         break
                     flying.append(todo.popleft())
@@ -338,22 +345,19 @@ class Desk:
                 if a.get("ok"):
                     ids[line["key"]] = a["id"]
                 self.recorded += 1
-                end = time.monotonic() + deadline
         finally:
             batch.close()
         flying.extend(todo)
-        if flying and self.node is not None and self.node.poll() is None:
-            self._settle(end)
         return flying
 
-    def _settle(self, end):
-        """The batch broke off: is the node dying, or well and the batch's end another's fault?"""
-        if time.monotonic() > end:
-            raise Timeout(f"{self.name}: record --batch goes on breaking off: {self.batch_error()}")
-        if self.cli("status", check=False).rc != 0:
+    def _settle(self):
+        """The batch broke off. A node that was killed under it takes a moment to be gone; one that
+        is well is simply asked again."""
+        node = self.node
+        if node is not None:
             try:
-                self.node.wait(1)
-            except (subprocess.TimeoutExpired, AttributeError):
+                node.wait(0.1)
+            except subprocess.TimeoutExpired:
                 pass
 
     def batch_error(self):

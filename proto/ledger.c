@@ -1116,7 +1116,8 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
     case LEDGER_PREVOTE:
     case LEDGER_CANDIDATE:
         if (now->boot_ms - l->since >= LEASE_LEFT_MS) {
-            set_problem(l, "too few seats answer; waiting for a majority");
+            if (l->trigger.len > 0 || l->acc.len > 0) /* a change of seats can wait in silence */
+                set_problem(l, "too few seats answer; waiting for a majority");
             to_idle(l, now, 0);
         } else if (now->boot_ms >= l->retry_at) {
             ask_seats(l, now, l->state == LEDGER_PREVOTE ? WIRE_PREVOTE : WIRE_VOTE,

@@ -230,7 +230,9 @@ static int check_complete(const struct cli *c)
     if (c->json && !command_takes(k, OPT_JSON))
         return cli_usage(c, "\"%s\" has no --json", k->verb);
     for (unsigned i = 0; i < NEEDS_MAX && k->needs[i] != OPT_NONE; i++)
-        if (c->value[k->needs[i]] == NULL)
+        if (c->value[k->needs[i]] == NULL && k->object == NULL && verb_has_objects(k->verb))
+            return cli_usage(c, "%s what? See: tideover %s --help", k->verb, k->verb);
+        else if (c->value[k->needs[i]] == NULL)
             return cli_usage(c, "--%s is missing", option_row(k->needs[i])->name);
     if (c->argc < least)
         return cli_usage(c, "%s is missing", k->args);
