@@ -18,7 +18,7 @@ import sys
 import unicodedata
 from datetime import datetime, timedelta
 
-LINE = re.compile(rb"E(\d{14})(\d{4})R (\^S(\d\d)([0-9A-Za-z]{2})([^\r\n]*)\^\^O)(\d{5})", re.DOTALL)
+LINE = re.compile(rb"E(\d{14})(\d{4})R (\^S(\d\d)([0-9A-Za-z]{2})([^\r\n]*)\^\^O)(\d{5})")
 # Fields in their order; those marked with "?" may be left out.
 FIELDS = {
     "CV": "FF FE Fc FW NQ UO CF? dC",
@@ -121,7 +121,7 @@ def parse_log(raw, problems):
             continue
         line["n"] = n
         if last and line["stamp"] < last:
-            problems.add("stamp", f"line {n}: its stamp runs back from {last} to {line['stamp']}", n)
+            problems.add("stamp", f"line {n}: the stamp runs back from {last}", n)
         last = line["stamp"]
         want = seqs.get(line["station"], 0) % 99 + 1
         if line["seq"] != want:
@@ -268,8 +268,8 @@ def check_order(truth, pairs, problems):
             keys = [k for k in keys if k in place]
             for a, b in zip(keys, keys[1:]):
                 if place[a] > place[b] and when[a] != when[b]:
-                    problems.add("order", f"{what[:-1]} {name}: line {line_of[b]['n']} stands before "
-                                          f"line {line_of[a]['n']}, it happened after it")
+                    problems.add("order", f"{what[:-1]} {name}: line {line_of[b]['n']} stands "
+                                          f"before line {line_of[a]['n']}, it happened after it")
     for a, b in truth["order"]["registrations"]:
         if a in line_of and b in line_of and (place[a] > place[b] or
                                               line_of[a]["stamp"] >= line_of[b]["stamp"]):
@@ -285,7 +285,7 @@ def check_order(truth, pairs, problems):
             problems.add("stamp", f"line {line['n']} is stamped {line['stamp']:%H:%M:%S}: "
                                   f"{describe(e)}", line["n"])
         if "NQ" in line and stamps.setdefault((line["NQ"], line["stamp"]), line["n"]) != line["n"]:
-            problems.add("stamp", f"line {line['n']}: two events on item {line['NQ']} in one second")
+            problems.add("stamp", f"line {line['n']}: item {line['NQ']} twice in one second")
 
 
 def check_registrations(truth, pairs, problems):
@@ -317,7 +317,7 @@ def check_flat(expect, users, problems):
         for tag, field in tags.items():
             if user.get(tag, "") != latin1(e.get(field, "")):
                 problems.add("registration", f"user file, line {user['n']}: {tag} is "
-                                             f"{user.get(tag, '')!r}, expected {e.get(field, '')!r}")
+                                             f"{user.get(tag, '')!r}, not {e.get(field, '')!r}")
         if user.get("USER_BIRTH_DATE") != e["birth"].replace("-", ""):
             problems.add("registration", f"user file, line {user['n']}: wrong birth date")
     for e in want.values():

@@ -162,7 +162,7 @@ class Day:
         self.scan(e["t"] + self.rng.randint(APART, 6000), self.desk(), "discharge", item=item)
 
     def swap(self, users=None):
-        """R4, R8: out, back, out to somebody else: the discharge goes up even if others are held."""
+        """R4, R8: out, back, out to somebody else: that discharge is sent, whatever the policy."""
         item, t = self.item(), self.begin(7200)
         users = users or self.two_patrons(self.rng.choice((2, 2, 2, 3)))
         for i, user in enumerate(users):
@@ -462,7 +462,7 @@ def main():
     p.add_argument("--desks", default="MAIN-1,MAIN-2,KIDS-1")
     p.add_argument("--stations", help="their station numbers (default 42,43,...)")
     when = p.add_mutually_exclusive_group()
-    when.add_argument("--now", help="the day is the last whole one before this (default: the clock)")
+    when.add_argument("--now", help="take the last whole day before this (default: the clock)")
     when.add_argument("--start", help="when the day begins, like 2026-11-23T09:00:00-05:00")
     p.add_argument("--with-conflicts", action="store_true", help="add what a lead must decide")
     a = p.parse_args()

@@ -459,12 +459,12 @@ static void query_text(const char *query, const char *name, char *out, size_t ro
 
 static void get_list(struct node *n, struct http_request *rq)
 {
-    upload_list(n, rq, query_number(rq->query, "after", 0));
+    stream_list(n, rq, query_number(rq->query, "after", 0));
 }
 
 static void get_report(struct node *n, struct http_request *rq)
 {
-    upload_report(n, rq, query_number(rq->query, "slot", 0));
+    report_slot(n, rq, query_number(rq->query, "slot", 0));
 }
 
 static void get_export(struct node *n, struct http_request *rq)
@@ -472,7 +472,7 @@ static void get_export(struct node *n, struct http_request *rq)
     char format[32];
 
     query_text(rq->query, "format", format, sizeof format);
-    upload_export(n, rq, format);
+    stream_export(n, rq, format);
 }
 
 static const struct route {
@@ -489,7 +489,7 @@ static const struct route {
     { "GET", "/api/v1/records", HTTP_CTL, get_list, NULL },
     { "GET", "/api/v1/policy", HTTP_DESK, get_policy, NULL },
     { "GET", "/api/v1/upload/status", HTTP_DESK, get_upload_status, NULL },
-    { "GET", "/api/v1/upload/plan", HTTP_CTL, upload_plan, NULL },
+    { "GET", "/api/v1/upload/plan", HTTP_CTL, report_plan, NULL },
     { "GET", "/api/v1/upload/report", HTTP_CTL, get_report, NULL },
     { "GET", "/api/v1/export", HTTP_CTL, get_export, NULL },
     { "POST", "/api/v1/log/verify", HTTP_CTL, verify_start, NULL },

@@ -104,8 +104,10 @@ static enum err read_text(const char *path, struct buf *out, struct errmsg *msg)
     enum err e = ERR_OK;
 
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return err_set(msg, ERR_NOFILE, "there is no desk here: %s is missing; make one with "
-                       "tideover init, or tideover join", path);
+        return err_set(msg, ERR_NOFILE,
+                       "there is no desk here: %s is missing; make one with "
+                       "tideover init, or tideover join",
+                       path);
     if (fd < 0)
         return err_set(msg, errno == EACCES ? ERR_DENIED : ERR_DISK, "cannot read %s: %s", path,
                        strerror(errno));

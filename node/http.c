@@ -6,27 +6,21 @@
  * with unread bytes would reset it, and the caller would never see why. */
 #include "http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "conf.h"
 #include "http_int.h"
 
-#define CONNECTIONS_MAX 64    /* a page, a few scripts, and room */
-#define IDLE_S          30
-#define MEMORY_BYTES    16384 /* of one connection: 8 KiB of headers, and libmicrohttpd's own */
-#define DRAIN_MAX       (1 << 20) /* of a refused body; past it the connection is cut */
-#define CLOSE_WAIT_S    2     /* for the last answers to leave */
+#define IDLE_S       30
+#define MEMORY_BYTES 16384     /* of one connection: 8 KiB of headers, and libmicrohttpd's own */
+#define DRAIN_MAX    (1 << 20) /* of a refused body; past it the connection is cut */
+#define CLOSE_WAIT_S 2         /* for the last answers to leave */
 
 struct exchange {
     struct http_request rq;
@@ -180,11 +174,12 @@ static void end_exchange(void *cls, struct MHD_Connection *c, void **con_cls,
     }
     if (x->response != NULL)
         MHD_destroy_response(x->response); /* the peer left before it could be queued */
-    buf_wipe(&x->body); /* may hold a passphrase */
+    buf_wipe(&x->body);                    /* may hold a passphrase */
     free(x);
 }
 
-/* A caller that waits for "100 Continue", or announces more than is worth draining, hears at once. */
+/* A caller that waits for "100 Continue", or announces more than is worth draining, hears at once.
+ */
 static bool body_stays_away(const struct exchange *x)
 {
     const char *length =
@@ -196,9 +191,8 @@ static bool body_stays_away(const struct exchange *x)
 
 static enum MHD_Result judge(struct exchange *x, const char *method)
 {
-    enum refusal r =
-        request_check(x->connection, method, (const char(*)[HTTP_HOST_BYTES])x->h->hosts,
-                      &x->h->config, &x->rq);
+    enum refusal r = request_check(
+        x->connection, method, (const char(*)[HTTP_HOST_BYTES])x->h->hosts, &x->h->config, &x->rq);
 
     /* A foreign Host is told nothing but that. */
     if (r == REFUSAL_HOST || x->refusal == REFUSAL_NONE)
@@ -297,42 +291,6 @@ static enum MHD_Result take_request(void *cls, struct MHD_Connection *c, const c
 
 /* ---- opening and closing ---- */
 
-static bool is_loopback(const char *host)
-{
-    return strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0;
-}
-
-static int bind_loopback(const char *host, uint16_t port)
-{
-    struct sockaddr_in v4 = { .sin_family = AF_INET,
-                              .sin_port = htons(port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
-                               .sin6_port = htons(port),
-                               .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-    bool six = strcmp(host, "::1") == 0;
-    int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1, rc;
-
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* on Linux: over TIME_WAIT only */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted sockets inherit it */
-    if (six)
-        rc = bind(fd, (struct sockaddr *)&v6, sizeof v6);
-    else
-        rc = bind(fd, (struct sockaddr *)&v4, sizeof v4);
-    if (rc == 0)
-        rc = listen(fd, CONNECTIONS_MAX);
-    if (rc != 0) {
-        int saved = errno;
-        close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
-}
-
 /* Signals are the main thread's: libmicrohttpd's thread is started with all of them blocked. */
 static struct MHD_Daemon *start_daemon(struct http *h, int fd)
 {
@@ -342,12 +300,11 @@ static struct MHD_Daemon *start_daemon(struct http *h, int fd)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &saved);
     d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-                         take_request, h, MHD_OPTION_LISTEN_SOCKET, fd,
-                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
-                         MHD_OPTION_URI_LOG_CALLBACK, open_exchange, h,
-                         MHD_OPTION_NOTIFY_COMPLETED, end_exchange, h, MHD_OPTION_END);
+                         take_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                         (unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+                         (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
+                         MHD_OPTION_URI_LOG_CALLBACK, open_exchange, h, MHD_OPTION_NOTIFY_COMPLETED,
+                         end_exchange, h, MHD_OPTION_END);
     pthread_sigmask(SIG_SETMASK, &saved, NULL);
     return d;
 }
@@ -362,24 +319,13 @@ static void free_http(struct http *h)
 
 enum err http_open(const struct http_config *c, struct http **out, struct errmsg *msg)
 {
-    char host[CONF_ADDR_MAX];
     uint16_t port = 0;
     struct http *h;
-    int fd;
+    int fd = -1;
+    enum err e = http_listen(c->listen, &fd, &port, msg);
 
-    if (!addr_split(c->listen, host, &port) || !is_loopback(host))
-        return err_set(msg, ERR_CONFIG,
-                       "[web] listen must be 127.0.0.1:PORT or [::1]:PORT, not \"%s\"", c->listen);
-    fd = bind_loopback(host, port);
-    if (fd < 0 && errno == EADDRINUSE)
-        return err_set(msg, ERR_EXISTS,
-                       "port %u of %s is taken by another program; choose another one with "
-                       "\"listen\" in [web] of tideover.conf", port, host);
-    if (fd < 0 && errno == EACCES)
-        return err_set(msg, ERR_DENIED, "port %u needs rights that this user lacks; choose one "
-                       "above 1023 with \"listen\" in [web] of tideover.conf", port);
-    if (fd < 0)
-        return err_set(msg, ERR_CONFIG, "cannot listen on %s: %s", c->listen, strerror(errno));
+    if (e != ERR_OK)
+        return e;
     h = calloc(1, sizeof *h);
     if (h == NULL) {
         close(fd);

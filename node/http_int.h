@@ -10,19 +10,19 @@
 #define HTTP_HOST_BYTES 24 /* "127.0.0.1:65535" and its NUL */
 
 enum refusal { /* in the order in which they are looked for */
-    REFUSAL_NONE,
-    REFUSAL_TARGET,  /* request line: bad escape, control byte, absolute form */
-    REFUSAL_LONG,    /* path or query over its limit */
-    REFUSAL_HOST,    /* DNS rebinding stops here */
-    REFUSAL_METHOD,
-    REFUSAL_ORIGIN,
-    REFUSAL_SITE,
-    REFUSAL_TOKEN,
-    REFUSAL_BODY,    /* a GET with a body, a POST whose body holds a NUL */
-    REFUSAL_TYPE,
-    REFUSAL_LARGE,
-    REFUSAL_NONCE,
-    REFUSAL_CLOSING, /* the node is stopping */
+               REFUSAL_NONE,
+               REFUSAL_TARGET, /* request line: bad escape, control byte, absolute form */
+               REFUSAL_LONG,   /* path or query over its limit */
+               REFUSAL_HOST,   /* DNS rebinding stops here */
+               REFUSAL_METHOD,
+               REFUSAL_ORIGIN,
+               REFUSAL_SITE,
+               REFUSAL_TOKEN,
+               REFUSAL_BODY, /* a GET with a body, a POST whose body holds a NUL */
+               REFUSAL_TYPE,
+               REFUSAL_LARGE,
+               REFUSAL_NONCE,
+               REFUSAL_CLOSING, /* the node is stopping */
 };
 
 struct refusal_row {
@@ -31,6 +31,11 @@ struct refusal_row {
     const char *code, *message;
 };
 const struct refusal_row *refusal_row(enum refusal r); /* never NULL */
+
+#define HTTP_CONNECTIONS_MAX 64 /* a page, a few scripts, and room */
+
+/* A listening socket of ours on loopback. ERR_CONFIG, ERR_EXISTS, ERR_DENIED. */
+enum err http_listen(const char *listen_on, int *fd, uint16_t *port, struct errmsg *msg);
 
 /* The request's own address, in the three forms a browser or script may use. */
 void hosts_fill(char hosts[HTTP_HOSTS][HTTP_HOST_BYTES], uint16_t port);

@@ -1,35 +1,15 @@
-/* lead.c - what a lead signs: invites, revocations, the policy, the upload's trigger.
+/* lead.c - what a lead signs: revocations, the policy, the upload's trigger (invites: invite.c).
  *
  * The key is opened by the passphrase of the request, on a thread of its own (Argon2id takes a
  * second), used for one signature on the loop's thread, and wiped. */
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
-#include "day.h"
 #include "keys.h"
-#include "node_int.h"
-#include "wire.h"
-
-#define WRONG_MAX       5
-#define DOOR_AFTER_MS   600000 /* a used or expired code is told so for ten minutes more */
-#define EXPIRES_MAX_S   86400
-
-struct lead_job {
-    struct job job; /* first */
-    struct http_request *rq;
-    json_t *body;
-    char passphrase[256];
-    uint8_t sk[SIGN_SK_BYTES];
-    enum err err;
-    struct errmsg msg;
-    enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer);
-};
+#include "lead_int.h"
 
 static void lead_run(struct job *j)
 {
@@ -72,8 +52,8 @@ static void lead_done(struct job *j)
     free(l);
 }
 
-static void lead_start(struct node *n, struct http_request *rq, json_t *body,
-                       enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer))
+void lead_start(struct node *n, struct http_request *rq, json_t *body,
+                enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer))
 {
     const char *pass = json_string_value(json_object_get(body, "passphrase"));
     struct lead_job *l = calloc(1, sizeof *l);
@@ -99,7 +79,7 @@ static void lead_start(struct node *n, struct http_request *rq, json_t *body,
     node_start_job(n, &l->job);
 }
 
-static const char *text_of(const struct lead_job *l, const char *name)
+const char *lead_text(const struct lead_job *l, const char *name)
 {
     const char *s = json_string_value(json_object_get(l->body, name));
 
@@ -110,7 +90,7 @@ static const char *text_of(const struct lead_job *l, const char *name)
 
 static enum err sign_revoke(struct node *n, struct lead_job *l, json_t **answer)
 {
-    const char *name = text_of(l, "desk");
+    const char *name = lead_text(l, "desk");
     const struct desk *d = roster_find_name(core_roster(n->core), name);
     struct moment now = node_now();
     struct trusted *v = NULL;
@@ -147,7 +127,7 @@ void lead_revoke(struct node *n, struct http_request *rq, json_t *body)
 
 static enum err sign_policy(struct node *n, struct lead_job *l, json_t **answer)
 {
-    const char *text = text_of(l, "text");
+    const char *text = lead_text(l, "text");
     struct policy *p = malloc(sizeof *p);
     struct moment now = node_now();
     struct buf op = { 0 };
@@ -207,282 +187,4 @@ static enum err sign_upload(struct node *n, struct lead_job *l, json_t **answer)
 void lead_upload(struct node *n, struct http_request *rq, json_t *body)
 {
     lead_start(n, rq, body, sign_upload);
-}
-
-/* ---- invites ---- */
-
-/* Where a new desk can reach us: the address we are bound to, else the first real one. */
-static void own_ipv4(const struct node *n, uint8_t out[4])
-{
-    struct ifaddrs *all = NULL;
-    char host[CONF_ADDR_MAX];
-    unsigned a, b, c, d;
-    uint16_t port;
-
-    memcpy(out, (uint8_t[]){ 127, 0, 0, 1 }, 4);
-    if (addr_split(n->conf.listen, host, &port) && strcmp(host, "0.0.0.0") != 0 &&
-        sscanf(host, "%u.%u.%u.%u", &a, &b, &c, &d) == 4) {
-        memcpy(out, (uint8_t[]){ (uint8_t)a, (uint8_t)b, (uint8_t)c, (uint8_t)d }, 4);
-        return;
-    }
-    if (getifaddrs(&all) != 0)
-        return;
-    for (struct ifaddrs *i = all; i; i = i->ifa_next)
-        if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET && (i->ifa_flags & IFF_UP) &&
-            !(i->ifa_flags & IFF_LOOPBACK)) {
-            memcpy(out, &((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr, 4);
-            break;
-        }
-    freeifaddrs(all);
-}
-
-static unsigned roles_of(const char *role)
-{
-    return strcmp(role, "admin") == 0  ? ROLE_DESK | ROLE_ADMIN
-           : strcmp(role, "lead") == 0 ? ROLE_DESK | ROLE_LEAD
-           : strcmp(role, "desk") == 0 ? ROLE_DESK
-                                       : 0;
-}
-
-static void close_invite(struct node *n, struct invite *i)
-{
-    net_door_close(n->net, i->door);
-    buf_free(&i->power);
-    buf_wipe(&i->lead_box);
-    sodium_memzero(i, sizeof *i);
-}
-
-static enum err check_invite(struct node *n, struct lead_job *l, const char *name, unsigned roles,
-                             json_int_t expires)
-{
-    const struct desk *d = roster_find_name(core_roster(n->core), name);
-
-    if (name[0] == '\0' || strlen(name) > DESK_NAME_MAX ||
-        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") !=
-            strlen(name))
-        return err_why(&l->msg, ERR_INVALID, "bad_desk", "desk",
-                       "a desk name has 1 to %d letters, digits, - or _", DESK_NAME_MAX);
-    if (d && d->state == DESK_ACTIVE)
-        return err_why(&l->msg, ERR_EXISTS, "desk_exists", "desk",
-                       "%s is in the branch already: choose another name, or revoke it first", name);
-    if (roles == 0)
-        return err_why(&l->msg, ERR_INVALID, "bad_role", "role", "a role is desk, lead or admin");
-    if (expires < 1 || expires > EXPIRES_MAX_S)
-        return err_why(&l->msg, ERR_INVALID, "bad_expires", "expires",
-                       "an invite lives 1 second to 24 hours");
-    return ERR_OK;
-}
-
-static enum err open_invite(struct node *n, struct lead_job *l, struct invite *i, const char *name,
-                            unsigned roles, json_int_t expires_s)
-{
-    struct moment now = node_now();
-    struct invite_power p = { .roles = roles, .seat = true };
-    uint8_t seed[SEED_BYTES], door_pk[KEY_BYTES], door_sk[KEY_BYTES];
-    enum err e = ERR_OK;
-
-    randombytes_buf(i->code.token, sizeof i->code.token);
-    invite_door_keys(i->code.token, door_pk, door_sk);
-    if (roles & (ROLE_LEAD | ROLE_ADMIN))
-        e = keys_read_lead_box(n->dir, &i->lead_box, &l->msg);
-    if (e == ERR_OK && (i->door = net_door_open(n->net, door_sk, &i->code.port, &l->msg)) < 0)
-        e = ERR_FULL;
-    sodium_memzero(door_sk, sizeof door_sk);
-    if (e != ERR_OK)
-        return e;
-    own_ipv4(n, i->code.ipv4);
-    i->expires_ms = now.wall_ms + expires_s * 1000;
-    i->closes_boot_ms = now.boot_ms + (uint64_t)expires_s * 1000 + DOOR_AFTER_MS;
-    randombytes_buf(seed, sizeof seed);
-    crypto_sign_seed_keypair(p.invite_pk, i->invite_sk, seed);
-    sodium_memzero(seed, sizeof seed);
-    snprintf(p.name, sizeof p.name, "%s", name);
-    p.expires_ms = i->expires_ms;
-    invite_power_sign(core_roster(n->core), &p, l->sk, &i->power);
-    i->live = true;
-    return ERR_OK;
-}
-
-static enum err sign_invite(struct node *n, struct lead_job *l, json_t **answer)
-{
-    const char *name = text_of(l, "desk");
-    const char *role = text_of(l, "role")[0] ? text_of(l, "role") : "desk";
-    json_t *expires_j = json_object_get(l->body, "expires_s");
-    json_int_t expires = expires_j ? json_integer_value(expires_j) : 1800;
-    struct invite *i = NULL;
-    char code[INVITE_CODE_MAX], words[64], at[36];
-    enum err e = check_invite(n, l, name, roles_of(role), expires);
-
-    if (e != ERR_OK)
-        return e;
-    for (unsigned k = 0; k < INVITES_MAX && !i; k++)
-        if (!n->invite[k].live)
-            i = &n->invite[k];
-    if (!i)
-        return err_why(&l->msg, ERR_FULL, "too_many_invites", "",
-                       "%d invites are open already: let one expire", INVITES_MAX);
-    if ((e = open_invite(n, l, i, name, roles_of(role), expires)) != ERR_OK) {
-        buf_wipe(&i->lead_box);
-        sodium_memzero(i, sizeof *i);
-        return e;
-    }
-    invite_code_format(&i->code, code);
-    key_words(roster_root(core_roster(n->core)), words);
-    rfc3339_format(i->expires_ms, 0, at);
-    *answer = json_pack("{s:i, s:s, s:s, s:s}", "schema", 1, "code", code, "words", words, "expires",
-                        at);
-    sodium_memzero(code, sizeof code);
-    return ERR_OK;
-}
-
-void lead_invite(struct node *n, struct http_request *rq, json_t *body)
-{
-    lead_start(n, rq, body, sign_invite);
-}
-
-void invite_tick(struct node *n, const struct moment *now)
-{
-    for (unsigned k = 0; k < INVITES_MAX; k++)
-        if (n->invite[k].live && now->boot_ms >= n->invite[k].closes_boot_ms)
-            close_invite(n, &n->invite[k]);
-}
-
-/* ---- somebody knocks with a code ---- */
-
-static void answer_door(struct node *n, int door, uint64_t client, struct buf *b)
-{
-    struct door_reply *d = calloc(1, sizeof *d);
-
-    if (!d) {
-        buf_free(b);
-        return;
-    }
-    d->door = door;
-    d->client = client;
-    d->bytes = *b;
-    d->next = n->door_replies;
-    n->door_replies = d; /* after the commit: whoever is told "welcome" is on the roster on disk */
-}
-
-static void refuse(struct node *n, int door, uint64_t client, const char *why, const char *text)
-{
-    struct buf b = { 0 };
-
-    wire_begin(&b, WIRE_JOIN_REFUSED, 2);
-    mp_put_str(&b, why);
-    mp_put_str(&b, text);
-    answer_door(n, door, client, &b);
-    node_log(n, 2, "refused a join: %s", why);
-}
-
-/* [operations], [addresses], lead key box; ours among the addresses. */
-static void welcome(struct node *n, const struct invite *i, int door, uint64_t client)
-{
-    const struct roster *r = core_roster(n->core);
-    struct buf b = { 0 }, others = { 0 };
-    struct mp m;
-    char mine[CONF_ADDR_MAX], host[CONF_ADDR_MAX];
-    uint16_t port = 0;
-    uint32_t count;
-
-    wire_begin(&b, WIRE_WELCOME, 3);
-    mp_put_array(&b, roster_ops(r));
-    for (unsigned k = 0; k < roster_ops(r); k++) {
-        size_t len;
-        const uint8_t *op = roster_op(r, k, &len);
-        mp_put_bin(&b, op, len);
-    }
-    core_addresses(n->core, &others);
-    m = mp_over(others.p, others.len);
-    count = mp_get_array(&m);
-    addr_split(n->conf.listen, host, &port);
-    snprintf(mine, sizeof mine, "%u.%u.%u.%u:%u", i->code.ipv4[0], i->code.ipv4[1],
-             i->code.ipv4[2], i->code.ipv4[3], port);
-    mp_put_array(&b, count + 1);
-    buf_add(&b, m.p, (size_t)(m.end - m.p));
-    mp_put_array(&b, 2);
-    mp_put_bin(&b, n->me.id.b, DESK_ID_BYTES);
-    mp_put_str(&b, mine);
-    mp_put_bin(&b, i->lead_box.p, i->lead_box.len);
-    buf_free(&others);
-    answer_door(n, door, client, &b);
-}
-
-struct join {
-    uint8_t sign_pk[KEY_BYTES], curve_pk[KEY_BYTES], sig[SIG_BYTES], mac[HASH_BYTES];
-    char address[CONF_ADDR_MAX];
-};
-
-static bool join_decode(const uint8_t *p, size_t len, struct join *j)
-{
-    struct mp m = mp_over(p, len);
-    uint8_t both[2 * KEY_BYTES];
-
-    if (wire_open(&m) != WIRE_JOIN)
-        return false;
-    mp_get_raw(&m, j->sign_pk, KEY_BYTES);
-    mp_get_raw(&m, j->curve_pk, KEY_BYTES);
-    mp_get_raw(&m, j->sig, SIG_BYTES);
-    mp_get_raw(&m, j->mac, HASH_BYTES);
-    mp_get_str(&m, j->address, sizeof j->address);
-    memcpy(both, j->sign_pk, KEY_BYTES);
-    memcpy(both + KEY_BYTES, j->curve_pk, KEY_BYTES);
-    return mp_done(&m) && sign_ok("tideover join v1", both, sizeof both, j->sign_pk, j->sig);
-}
-
-static void admit(struct node *n, struct invite *i, const struct join *j, int door,
-                  uint64_t client)
-{
-    struct moment now = node_now();
-    struct errmsg msg = { .text = "" };
-    struct buf op = { 0 };
-    char address[CONF_ADDR_MAX];
-    struct desk_id id;
-    enum err e;
-
-    op_add_invited(core_roster(n->core), j->sign_pk, j->curve_pk, i->power.p, i->power.len,
-                   i->invite_sk, &op);
-    e = core_roster_add(n->core, &now, op.p, op.len, &msg);
-    buf_free(&op);
-    desk_id_of(j->sign_pk, &id);
-    if (e != ERR_OK || !roster_find(core_roster(n->core), &id)) {
-        refuse(n, door, client, "not_admitted", "the inviting desk could not enrol you: ask for a "
-                                                "new invite");
-        return;
-    }
-    i->used = true;
-    i->used_by = id;
-    memcpy(i->used_sign_pk, j->sign_pk, KEY_BYTES);
-    snprintf(address, sizeof address, "%s", j->address);
-    if (address[0] != ':')
-        core_hint(n->core, &id, address);
-    welcome(n, i, door, client);
-    node_log(n, 2, "%s joined the branch", roster_find(core_roster(n->core), &id)->name);
-}
-
-void invite_knock(struct node *n, int door, uint64_t client, const uint8_t *p, size_t len)
-{
-    struct moment now = node_now();
-    struct invite *i = NULL;
-    struct join j;
-    uint8_t mac[HASH_BYTES];
-
-    for (unsigned k = 0; k < INVITES_MAX; k++)
-        if (n->invite[k].live && n->invite[k].door == door)
-            i = &n->invite[k];
-    if (!i || i->wrong >= WRONG_MAX || !join_decode(p, len, &j))
-        return;
-    invite_mac(i->code.token, j.sign_pk, j.curve_pk, mac);
-    if (sodium_memcmp(mac, j.mac, sizeof mac) != 0)
-        i->wrong++;
-    else if (i->used && memcmp(i->used_sign_pk, j.sign_pk, KEY_BYTES) == 0)
-        welcome(n, i, door, client); /* our answer was lost */
-    else if (i->used)
-        refuse(n, door, client, "used_code",
-               "this code has been used already: ask the lead for a new invite");
-    else if (now.wall_ms >= i->expires_ms)
-        refuse(n, door, client, "expired_code",
-               "this code has expired: ask the lead for a new invite");
-    else
-        admit(n, i, &j, door, client);
 }

@@ -105,13 +105,17 @@ void api_handle(struct node *n, struct http_request *rq);
 void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg);
 void api_json(struct http_request *rq, unsigned status, json_t *j); /* takes j */
 
-/* upload.c: effects BUILD and DELIVER, plan, report, export, list, verify */
+/* upload.c: the effects BUILD and DELIVER */
 void upload_build(struct node *n, uint64_t number, const struct buf *draft);
 void upload_deliver(struct node *n, uint64_t number, const struct buf *intent);
-void upload_plan(struct node *n, struct http_request *rq);
-void upload_report(struct node *n, struct http_request *rq, uint64_t slot);
-void upload_export(struct node *n, struct http_request *rq, const char *format);
-void upload_list(struct node *n, struct http_request *rq, uint64_t after);
+
+/* report.c */
+void report_plan(struct node *n, struct http_request *rq);
+void report_slot(struct node *n, struct http_request *rq, uint64_t slot); /* 0: the newest upload */
+
+/* stream.c */
+void stream_export(struct node *n, struct http_request *rq, const char *format);
+void stream_list(struct node *n, struct http_request *rq, uint64_t after);
 
 /* verify.c */
 void verify_start(struct node *n, struct http_request *rq);

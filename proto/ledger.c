@@ -769,9 +769,15 @@ static void on_accept(struct ledger *l, const struct ledger_moment *now,
 static void deliver(struct ledger *l, const struct ledger_moment *now)
 {
     struct buf copy = { 0 };
+    struct errmsg msg = { .text = "" };
 
     if (l->lease_until < now->boot_ms + LEASE_LEFT_MS)
         return; /* the next renewal brings us back here */
+    if (l->ask->holds(l->ask->ctx, &l->cur, l->adopted, &msg) != ERR_OK) {
+        set_problem(l, msg.text); /* a majority holds all of an adopted cut; we are catching up */
+        l->retry_at = now->boot_ms + LEDGER_RETRY_MS;
+        return;
+    }
     l->delivering = true;
     l->since = now->boot_ms;
     buf_add(&copy, l->cur_bytes.p, l->cur_bytes.len);
@@ -1152,7 +1158,8 @@ void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t nu
         return;
     }
     l->cur.n_parts = n_parts;
-    memcpy(l->cur.parts, parts, n_parts * sizeof *parts);
+    if (n_parts > 0) /* a batch of which nothing is sent has none */
+        memcpy(l->cur.parts, parts, n_parts * sizeof *parts);
     encode_current(l);
     propose(l, now);
 }

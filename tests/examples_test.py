@@ -310,8 +310,9 @@ class Checker(unittest.TestCase):
         late = []
         for x in self.log:
             stamp = datetime.strptime(x[1:15], "%Y%m%d%H%M%S") + timedelta(minutes=60)
-            body = re.sub(r",(\d+):(\d\d)(?=\^dC)", lambda m: f",{int(m[1]) + 1}:{m[2]}", x[21:-5]) \
-                if x[25:27] == "EV" else x[21:-5]
+            body = x[21:-5]
+            if x[25:27] == "EV":
+                body = re.sub(r",(\d+)(?=:\d\d\^dC)", lambda m: f",{int(m[1]) + 1}", body)
             late.append(f"E{stamp:%Y%m%d%H%M%S}{x[15:21]}{body}{len(body):05}")
         self.refused(late, "stamp")
 

@@ -22,7 +22,7 @@ struct batch {
     int fd;
     struct lines lines;
     struct buf request;
-    uint64_t waiting;            /* lines in the request */
+    uint64_t waiting; /* lines in the request */
     uint64_t answered, refused;
     uint64_t read_bytes, file_bytes; /* file_bytes 0: a pipe */
     struct progress progress;
@@ -37,9 +37,12 @@ static void answer_ourselves(struct batch *b, const char *code, const char *mess
 
 static int went_away(const struct batch *b, const struct errmsg *msg)
 {
-    return cli_fail(b->c, err_exit(ERR_OFFLINE), "gone",
-                    "%s; %llu lines were answered, %llu more were sent and may be recorded or not",
-                    msg->text, (unsigned long long)b->answered, (unsigned long long)b->waiting);
+    bool not_sent = strcmp(msg->why, "no_node") == 0;
+
+    return cli_fail(b->c, err_exit(ERR_OFFLINE), msg->why,
+                    "%s; %llu lines were answered, the %llu after them %s", msg->text,
+                    (unsigned long long)b->answered, (unsigned long long)b->waiting,
+                    not_sent ? "were not sent" : "may be recorded or not");
 }
 
 /* Prints the answers and counts the refused; they must be as many as the lines. */

@@ -21,7 +21,8 @@ int cli_refused(const struct cli *c, unsigned status, const char *body, size_t n
 
     if (!json_is_object(error)) {
         json_decref(o);
-        return cli_fail(c, err_exit(ERR_PEER), "peer", "the node answered %u and no reason", status);
+        return cli_fail(c, err_exit(ERR_PEER), "peer", "the node answered %u and no reason",
+                        status);
     }
     if (c->json)
         cli_json(o);

@@ -41,8 +41,10 @@ static enum err no_node(const struct client *cl, struct errmsg *msg)
 
     snprintf(path, sizeof path, "%s/tideover.conf", cl->state);
     if (access(path, F_OK) != 0 && errno == ENOENT)
-        return err_why(msg, ERR_OFFLINE, "no_node", "", "no node runs on %s, and there is no desk "
-                       "there yet: tideover init, or tideover join", cl->state);
+        return err_why(msg, ERR_OFFLINE, "no_node", "",
+                       "no node runs on %s, and there is no desk "
+                       "there yet: tideover init, or tideover join",
+                       cl->state);
     return err_why(msg, ERR_OFFLINE, "no_node", "",
                    "no node runs on %s; start it with: tideover --state %s node", cl->state,
                    cl->state);
@@ -78,7 +80,7 @@ struct transfer {
     const struct request *rq;
     struct reply *reply;
     struct progress progress;
-    uint64_t received;
+    size_t given; /* of the body */
     bool disk_failed;
     int disk_errno;
 };
@@ -90,7 +92,6 @@ static size_t take_bytes(char *p, size_t one, size_t n, void *ctx)
 
     (void)one;
     curl_easy_getinfo(t->cl->curl, CURLINFO_RESPONSE_CODE, &status);
-    t->received += n;
     if (t->rq->to_fd != 0 && status == 200) {
         for (size_t done = 0; done < n;) {
             ssize_t wrote = write(t->rq->to_fd, p + done, n - done);
@@ -109,6 +110,22 @@ static size_t take_bytes(char *p, size_t one, size_t n, void *ctx)
         return 0;
     buf_add(&t->reply->body, p, n);
     return t->reply->body.failed ? 0 : n;
+}
+
+/* libcurl repeats a POST by itself if a kept connection ends before the answer, and the node may
+ * have recorded it. A body that cannot be rewound forbids that: CURLE_SEND_FAIL_REWIND. */
+static size_t give_bytes(char *p, size_t one, size_t room, void *ctx)
+{
+    struct transfer *t = ctx;
+    size_t n = t->rq->body_len - t->given;
+
+    (void)one;
+    if (n > room)
+        n = room;
+    if (n > 0)
+        memcpy(p, (const char *)t->rq->body + t->given, n);
+    t->given += n;
+    return n;
 }
 
 static size_t take_header(char *p, size_t one, size_t n, void *ctx)
@@ -156,8 +173,8 @@ static enum err transport_error(const struct transfer *t, CURLcode rc, struct er
             return err_set(msg, ERR_DISK, "cannot write the file: %s", strerror(t->disk_errno));
         return err_set(msg, ERR_PEER, "the node's answer is too large");
     default:
-        return err_why(msg, ERR_OFFLINE, "gone", "", "the node on %s went away: %s", t->cl->state,
-                       curl_easy_strerror(rc));
+        return err_why(msg, ERR_OFFLINE, "gone", "", "the node on %s went away before it answered",
+                       t->cl->state);
     }
 }
 
@@ -216,7 +233,8 @@ static void set_up(CURL *curl, struct transfer *t, const char *url, struct curl_
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     if (rq->type != NULL) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, rq->body);
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_bytes);
+        curl_easy_setopt(curl, CURLOPT_READDATA, t);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len);
     }
 }
@@ -287,8 +305,10 @@ static enum err ask_proof(struct client *cl, const char *which,
     if (e != ERR_OK)
         return e;
     if (!proof_is_right(&r, which, wanted))
-        e = err_why(msg, ERR_OFFLINE, "stranger", "", "another program answers on %s, not the node "
-                    "of %s; nothing was sent to it", cl->address, cl->state);
+        e = err_why(msg, ERR_OFFLINE, "stranger", "",
+                    "another program answers on %s, not the node "
+                    "of %s; nothing was sent to it",
+                    cl->address, cl->state);
     reply_free(&r);
     return e;
 }

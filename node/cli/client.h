@@ -6,8 +6,8 @@
 
 struct reply {
     unsigned status;
-    struct buf body;      /* with a NUL behind its length */
-    struct buf summary;   /* X-Tideover-Summary of an export; NUL as well */
+    struct buf body;    /* with a NUL behind its length */
+    struct buf summary; /* X-Tideover-Summary of an export; NUL as well */
 };
 void reply_free(struct reply *r);
 
@@ -18,12 +18,12 @@ enum err client_open(const char *state_dir, const struct cli *cli, struct client
 void client_close(struct client *cl); /* NULL is fine */
 
 struct request {
-    const char *path;         /* "/api/v1/status?..." */
-    const char *type;         /* NULL: GET */
+    const char *path; /* "/api/v1/status?..." */
+    const char *type; /* NULL: GET */
     const void *body;
     size_t body_len;
-    const char *waiting;      /* see cli_call() */
-    int to_fd;                /* 0: into reply.body; else a 200's bytes go to this file */
+    const char *waiting; /* see cli_call() */
+    int to_fd;           /* 0: into reply.body; else a 200's bytes go to this file */
 };
 /* Transport only: any HTTP status is ERR_OK. ERR_OFFLINE: nobody there, or it went away. */
 enum err client_send(struct client *cl, const struct request *rq, struct reply *out,

@@ -43,7 +43,8 @@ static enum line_kind kind_of(const char *s, size_t n)
 /* The rest has not come. A line that is too long already need not be kept. */
 static enum line_kind wait_for_rest(struct lines *l, size_t left)
 {
-    if (l->skipping || left > LINE_BYTES_MAX + 1) { /* + 1: its last byte may be a carriage return */
+    if (l->skipping ||
+        left > LINE_BYTES_MAX + 1) { /* + 1: its last byte may be a carriage return */
         l->skipping = true;
         l->at = l->bytes.len;
     }

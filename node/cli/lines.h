@@ -7,7 +7,7 @@
 #define LINE_BYTES_MAX 8192 /* a registration with every field full, escaped, stays below */
 
 enum line_kind {
-    LINE_NONE,     /* the rest has not come yet */
+    LINE_NONE, /* the rest has not come yet */
     LINE_GOOD,
     LINE_TOO_LONG, /* all of it is passed over */
     LINE_NOT_TEXT, /* holds a NUL, which no request may carry */

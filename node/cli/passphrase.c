@@ -21,8 +21,10 @@ enum err passphrase_read(const struct cli *c, const char *path, char *out, struc
         return err_set(msg, errno == ENOENT ? ERR_NOFILE : ERR_DENIED, "cannot read %s: %s", path,
                        strerror(errno));
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) != 0)
-        cli_note(c, "tideover: warning: others on this PC can read %s; make it yours alone: "
-                 "chmod 600 %s\n", path, path);
+        cli_note(c,
+                 "tideover: warning: others on this PC can read %s; make it yours alone: "
+                 "chmod 600 %s\n",
+                 path, path);
     n = read(fd, out, SETUP_WORDS);
     close(fd);
     if (n < 0)
@@ -57,8 +59,9 @@ int passphrase_get(const struct cli *c, char *out)
     }
     if (!term_can_ask() || !term_ask_secret("Lead's passphrase", out, SETUP_WORDS) || *out == 0) {
         sodium_memzero(out, SETUP_WORDS);
-        return cli_fail(c, err_exit(ERR_DENIED), "no_passphrase",
-                        "no passphrase: give it with --lead-passphrase-file FILE, or on a terminal");
+        return cli_fail(
+            c, err_exit(ERR_DENIED), "no_passphrase",
+            "no passphrase: give it with --lead-passphrase-file FILE, or on a terminal");
     }
     return 0;
 }

@@ -51,8 +51,7 @@ int cmd_peers(struct cli *c)
         cli_json(answer);
     } else if (rc == 0) {
         table_begin(&t, heading, COLUMNS);
-        json_array_foreach(json_object_get(answer, "peers"), i, p)
-            add_peer(&t, p);
+        json_array_foreach(json_object_get(answer, "peers"), i, p) add_peer(&t, p);
         table_end(&t);
         if (t.aligned)
             cli_note(c, "* has a seat: one of the desks that decide what is uploaded\n");

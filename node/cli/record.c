@@ -7,10 +7,10 @@ static const struct {
     enum cli_opt option;
     const char *key;
 } fields[] = {
-    { OPT_USER, "user" },     { OPT_ITEM, "item" },         { OPT_DUE, "due" },
-    { OPT_AT, "at" },         { OPT_FIRST, "first" },       { OPT_LAST, "last" },
-    { OPT_BIRTH, "birth" },   { OPT_PHONE, "phone" },       { OPT_EMAIL, "email" },
-    { OPT_STREET, "street" }, { OPT_CITY, "city" },         { OPT_POSTCODE, "postcode" },
+    { OPT_USER, "user" },     { OPT_ITEM, "item" },   { OPT_DUE, "due" },
+    { OPT_AT, "at" },         { OPT_FIRST, "first" }, { OPT_LAST, "last" },
+    { OPT_BIRTH, "birth" },   { OPT_PHONE, "phone" }, { OPT_EMAIL, "email" },
+    { OPT_STREET, "street" }, { OPT_CITY, "city" },   { OPT_POSTCODE, "postcode" },
     { OPT_TYPE, "type" },
 };
 
@@ -27,8 +27,7 @@ static int record_body(const struct cli *c, struct buf *body)
                             option_row(fields[i].option)->name);
         }
     }
-    return j_body(o, NULL, body) ? 0
-                                 : cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
+    return j_body(o, NULL, body) ? 0 : cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
 }
 
 static void print_saved(const struct cli *c, const json_t *answer)

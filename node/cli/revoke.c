@@ -14,8 +14,9 @@ int cmd_revoke(struct cli *c)
         cli_json(answer);
     } else if (rc == 0) {
         words_number(j_int(answer, "records_trusted", 0), records);
-        printf("%s is revoked. Its %s records known so far still count; later ones are set aside.\n",
-               j_text(answer, "desk", c->argv[0]), records);
+        printf(
+            "%s is revoked. Its %s records known so far still count; later ones are set aside.\n",
+            j_text(answer, "desk", c->argv[0]), records);
     }
     json_decref(answer);
     return rc;

@@ -100,8 +100,7 @@ int cmd_status(struct cli *c)
     if (rc == 0 && c->json) {
         cli_json(s);
     } else if (rc == 0) {
-        json_array_foreach(json_object_get(s, "problems"), i, problem)
-            print_problem(c, problem);
+        json_array_foreach(json_object_get(s, "problems"), i, problem) print_problem(c, problem);
         printf("Branch    %s\nThis desk %s%s%s\n", j_text(s, "branch", "-"), j_text(s, "desk", "-"),
                j_text(s, "id", NULL) != NULL ? "  " : "", j_text(s, "id", ""));
         print_server(c, json_object_get(s, "server"));

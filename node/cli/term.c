@@ -169,8 +169,7 @@ void progress_show(struct progress *p, const char *what, uint64_t done, uint64_t
     p->shown = true;
     p->drawn_ms = now;
     if (total == 0) {
-        fprintf(stderr, "\r\033[K%s, %llu s", what,
-                (unsigned long long)(now - p->began_ms) / 1000);
+        fprintf(stderr, "\r\033[K%s, %llu s", what, (unsigned long long)(now - p->began_ms) / 1000);
         if (done > 0)
             fprintf(stderr, ", %llu", (unsigned long long)done);
     } else {

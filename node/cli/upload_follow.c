@@ -3,13 +3,15 @@
 
 #include <string.h>
 
-#define POLL_MS       150
-#define IDLE_POLLS    200 /* half a minute of "idle": the trigger was forgotten or refused */
+#define POLL_MS    150
+#define IDLE_POLLS 200 /* half a minute of "idle": the trigger was forgotten or refused */
 
 static int let_go(const struct cli *c, long long slot)
 {
-    cli_note(c, "\nUpload %lld goes on without this command. To look at it: "
-             "tideover upload status\n", slot);
+    cli_note(c,
+             "\nUpload %lld goes on without this command. To look at it: "
+             "tideover upload status\n",
+             slot);
     return err_exit(ERR_BUSY);
 }
 
@@ -77,11 +79,15 @@ int upload_follow(const struct cli *c, struct client *cl, long long slot)
     else if (rc == 0 && step == STEP_WAIT && interrupted())
         rc = let_go(c, slot);
     else if (rc == 0 && step == STEP_WAIT)
-        rc = cli_fail(c, err_exit(ERR_BUSY), "not_started", "upload %lld did not begin; look at: "
-                      "tideover upload status", slot);
+        rc = cli_fail(c, err_exit(ERR_BUSY), "not_started",
+                      "upload %lld did not begin; look at: "
+                      "tideover upload status",
+                      slot);
     else if (rc != 0)
-        cli_note(c, "Upload %lld may go on at another desk. To look at it: "
-                 "tideover upload status\n", slot);
+        cli_note(c,
+                 "Upload %lld may go on at another desk. To look at it: "
+                 "tideover upload status\n",
+                 slot);
     interrupt_release();
     json_decref(s);
     return rc;

@@ -121,10 +121,8 @@ static void scrub(json_t *o, unsigned depth)
         return;
     if (json_is_string(o))
         scrub_text(o);
-    json_object_foreach(o, key, v)
-        scrub(v, depth + 1);
-    json_array_foreach(o, i, v)
-        scrub(v, depth + 1);
+    json_object_foreach(o, key, v) scrub(v, depth + 1);
+    json_array_foreach(o, i, v) scrub(v, depth + 1);
 }
 
 void j_scrub(json_t *o)

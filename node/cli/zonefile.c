@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define NAME_MAX_BYTES 64
-#define FILE_MAX_BYTES 65536 /* the largest of tzdata is below 4 KiB in its slim, 8 in its fat form */
+#define FILE_MAX_BYTES                                                                             \
+    65536 /* the largest of tzdata is below 4 KiB in its slim, 8 in its fat form */
 
 /* No way out of the directory: no "..", no leading slash. */
 static bool name_is_clean(const char *s)
@@ -30,7 +31,8 @@ static enum err take_footer(const char *name, const uint8_t *p, size_t n,
         ;
     len = n - 1 - from;
     if (len == 0 || len > ZONE_RULE_MAX)
-        return err_set(msg, ERR_CONFIG, "the time zone data of %s has no rule for the future", name);
+        return err_set(msg, ERR_CONFIG, "the time zone data of %s has no rule for the future",
+                       name);
     memcpy(out, p + from, len);
     out[len] = 0;
     return zone_parse(out, &zone, msg);
@@ -44,14 +46,15 @@ enum err zonefile_rule(const char *dir, const char *name, char out[ZONE_RULE_MAX
     size_t n;
     FILE *f;
 
-    if (!name_is_clean(name) ||
-        snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
+    if (!name_is_clean(name) || snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path)
         return err_set(msg, ERR_CONFIG, "\"%.64s\" is no time zone; it looks like Europe/Paris",
                        name);
     f = fopen(path, "rb");
     if (f == NULL)
-        return err_set(msg, ERR_CONFIG, "this PC knows no time zone \"%s\" (%s: %s); give its rule "
-                       "as zone_rule in [branch]", name, path, strerror(errno));
+        return err_set(msg, ERR_CONFIG,
+                       "this PC knows no time zone \"%s\" (%s: %s); give its rule "
+                       "as zone_rule in [branch]",
+                       name, path, strerror(errno));
     n = fread(bytes, 1, sizeof bytes, f);
     fclose(f);
     return take_footer(name, bytes, n, out, msg);
@@ -113,8 +116,10 @@ enum err zonefile_complete(const char *dir, const char *text, size_t n, struct b
             return e;
         if (n > 0 && text[n - 1] != '\n')
             buf_text(out, "\n");
-        buf_printf(out, "\n[branch]\n# From the time zone data of the PC that published this.\n"
-                   "zone_rule = %s\n", rule);
+        buf_printf(out,
+                   "\n[branch]\n# From the time zone data of the PC that published this.\n"
+                   "zone_rule = %s\n",
+                   rule);
     }
     buf_add(out, "", 1);
     if (out->failed)

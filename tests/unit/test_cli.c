@@ -182,7 +182,8 @@ static void the_state_directory_may_stand_anywhere_and_wins_over_the_environment
 {
     static const char *const words[] = { "--state /tmp/none-such status",
                                          "status --state /tmp/none-such",
-                                         "status --state=/tmp/none-such", "--state /tmp/none-such" };
+                                         "status --state=/tmp/none-such",
+                                         "--state /tmp/none-such" };
     struct capture k;
 
     (void)state;
@@ -228,9 +229,15 @@ static void the_daemon_gets_the_state_directory_and_what_is_its_own(void **state
 static void names_of_people_do_not_stay_in_the_arguments(void **state)
 {
     char user[] = "29999000001016", first[] = "--first=Ada";
-    char *argv[] = { (char *)"tideover", (char *)"--state", (char *)"/tmp/none-such",
-                     (char *)"record",   (char *)"user",    (char *)"--user",
-                     user,               first,             NULL };
+    char *argv[] = { (char *)"tideover",
+                     (char *)"--state",
+                     (char *)"/tmp/none-such",
+                     (char *)"record",
+                     (char *)"user",
+                     (char *)"--user",
+                     user,
+                     first,
+                     NULL };
     struct capture k;
     struct cli c = { .node = fake_node };
     bool done;
@@ -417,13 +424,14 @@ static void a_passphrase_is_escaped_into_the_body(void **state)
 
 static void a_terminal_never_sees_the_nodes_control_characters(void **state)
 {
-    json_t *o = json_loads("{\"a\":[\"x\\u001b[31m\",\"two\\nlines\"],\"b\":\"\\u009b1m\xc5\xbd\"}", 0,
-                           NULL);
+    json_t *o = json_loads("{\"a\":[\"x\\u001b[31m\",\"two\\nlines\"],\"b\":\"\\u009b1m\xc5\xbd\"}",
+                           0, NULL);
 
     (void)state;
     j_scrub(o);
     assert_string_equal(json_string_value(json_array_get(json_object_get(o, "a"), 0)), "x?[31m");
-    assert_string_equal(json_string_value(json_array_get(json_object_get(o, "a"), 1)), "two\nlines");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(o, "a"), 1)),
+                        "two\nlines");
     assert_string_equal(j_text(o, "b", ""), "??1m\xc5\xbd");
     json_decref(o);
 }

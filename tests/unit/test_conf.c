@@ -70,12 +70,14 @@ static void every_key_is_read(void **state)
     struct conf c;
     struct errmsg msg;
 
-    assert_int_equal(read_text(*state,
-                               "# comment\n[node]\nname = KIDS 1\nmap_size = 1GiB\n"
-                               "max_map_size = 8GiB\n[peers]\nlisten = tcp://[::1]:7500\n"
-                               "known = 10.0.0.1:7411,tcp://[fe80::1]:7411 , 10.0.0.2:1\n"
-                               "away_after = 2m\n[web]\nlisten = [::1]:7999\n[log]\nlevel = debug\n",
-                               &c, &msg), ERR_OK);
+    assert_int_equal(
+        read_text(*state,
+                  "# comment\n[node]\nname = KIDS 1\nmap_size = 1GiB\n"
+                  "max_map_size = 8GiB\n[peers]\nlisten = tcp://[::1]:7500\n"
+                  "known = 10.0.0.1:7411,tcp://[fe80::1]:7411 , 10.0.0.2:1\n"
+                  "away_after = 2m\n[web]\nlisten = [::1]:7999\n[log]\nlevel = debug\n",
+                  &c, &msg),
+        ERR_OK);
     assert_string_equal(c.name, "KIDS 1");
     assert_true(c.map_bytes == 1ull << 30 && c.map_max_bytes == 8ull << 30);
     assert_string_equal(c.listen, "[::1]:7500");
@@ -166,10 +168,22 @@ static void the_default_text_reads_back(void **state)
 
 static void addresses_are_numeric_with_a_port(void **state)
 {
-    static const char *const bad[] = { "",          ":7411",       "10.0.0.5",    "10.0.0.5:",
-                                       "10.0.0.5:0", "10.0.0.5:65536", "10.0.0.5:+1", "desk:7411",
-                                       "::1:7411",  "[::1]",       "[10.0.0.5]:1", "[::1:7411",
-                                       "10.0.0.5:7411 ", "10.0.0.5:74110", "[]:1", "256.0.0.1:1" };
+    static const char *const bad[] = { "",
+                                       ":7411",
+                                       "10.0.0.5",
+                                       "10.0.0.5:",
+                                       "10.0.0.5:0",
+                                       "10.0.0.5:65536",
+                                       "10.0.0.5:+1",
+                                       "desk:7411",
+                                       "::1:7411",
+                                       "[::1]",
+                                       "[10.0.0.5]:1",
+                                       "[::1:7411",
+                                       "10.0.0.5:7411 ",
+                                       "10.0.0.5:74110",
+                                       "[]:1",
+                                       "256.0.0.1:1" };
     char host[CONF_ADDR_MAX];
     uint16_t port;
 

@@ -66,8 +66,8 @@ static void answer(struct http_request *rq)
         http_answer(rq, 202, "application/json", NULL);
         return;
     }
-    buf_printf(&b, "%s %s?%s right=%d body=%zu:%s", rq->method, rq->path, rq->query,
-               (int)rq->right, rq->body_len, rq->body != NULL ? (const char *)rq->body : "");
+    buf_printf(&b, "%s %s?%s right=%d body=%zu:%s", rq->method, rq->path, rq->query, (int)rq->right,
+               rq->body_len, rq->body != NULL ? (const char *)rq->body : "");
     http_answer(rq, 200, "text/plain", &b);
     assert_null(b.p);
 }
@@ -273,43 +273,56 @@ static const struct {
     { 401, "no_token", "GET /healthz/ HTTP/1.1\r\n" HOST END },
     { 401, "no_token", "GET /api/v1/status HTTP/1.1\r\n" HOST "Authorization: Bearer \r\n" END },
     { 401, "no_token", "GET /api/v1/status HTTP/1.1\r\n" HOST "Authorization: Basic Og==\r\n" END },
-    { 401, "no_token", "GET /api/v1/status HTTP/1.1\r\n" HOST "Authorization: Bearer " CTL_HEX
-      "cc\r\n" END },
-    { 401, "no_token", "GET /api/v1/status HTTP/1.1\r\n" HOST "Authorization: Bearer eecccccccccccc"
+    { 401, "no_token",
+      "GET /api/v1/status HTTP/1.1\r\n" HOST "Authorization: Bearer " CTL_HEX "cc\r\n" END },
+    { 401, "no_token",
+      "GET /api/v1/status HTTP/1.1\r\n" HOST "Authorization: Bearer eecccccccccccc"
       "cccccccccccccccccccccccccccccccccccccccccccccccccc\r\n" END },
     { 401, "no_token", "GET /api/v1/status HTTP/1.1\r\n" HOST CTL DESK END },
     { 200, "", "GET /api/v1/status HTTP/1.1\r\n" HOST CTL END },
     { 200, "", "GET /api/v1/status HTTP/1.1\r\n" HOST DESK END },
-    { 200, "", "GET /api/v1/status HTTP/1.1\r\n" HOST CTL "Origin: http://127.0.0.1:%P\r\n"
+    { 200, "",
+      "GET /api/v1/status HTTP/1.1\r\n" HOST CTL "Origin: http://127.0.0.1:%P\r\n"
       "Sec-Fetch-Site: same-origin\r\n" END },
     { 200, "", "GET /api/v1/status HTTP/1.1\r\n" HOST CTL "Sec-Fetch-Site: none\r\n" END },
-    { 403, "wrong_origin", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
+    { 403, "wrong_origin",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
       "Content-Length: 0\r\nOrigin: http://127.0.0.1:1\r\n" END },
-    { 403, "wrong_origin", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
+    { 403, "wrong_origin",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
       "Content-Length: 0\r\nOrigin: https://127.0.0.1:%P\r\n" END },
-    { 403, "wrong_origin", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
+    { 403, "wrong_origin",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
       "Content-Length: 0\r\nOrigin: null\r\n" END },
-    { 403, "wrong_origin", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
+    { 403, "wrong_origin",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
       "Content-Length: 0\r\nOrigin: http://127.0.0.1:%P\r\nOrigin: http://evil.test\r\n" END },
-    { 403, "wrong_site", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
+    { 403, "wrong_site",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
       "Content-Length: 0\r\nSec-Fetch-Site: same-site\r\n" END },
-    { 403, "wrong_site", "GET /api/v1/status HTTP/1.1\r\n" HOST CTL
-      "Sec-Fetch-Site: cross-site\r\n" END },
+    { 403, "wrong_site",
+      "GET /api/v1/status HTTP/1.1\r\n" HOST CTL "Sec-Fetch-Site: cross-site\r\n" END },
     { 415, "wrong_type", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL "Content-Length: 0\r\n" END },
-    { 415, "wrong_type", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL
+    { 415, "wrong_type",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL
       "Content-Type: text/plain\r\nContent-Length: 0\r\n" END },
-    { 415, "wrong_type", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL
+    { 415, "wrong_type",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL
       "Content-Type: application/jsonx\r\nContent-Length: 0\r\n" END },
     { 200, "", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON "Content-Length: 0\r\n" END },
-    { 200, "", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL
+    { 200, "",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL
       "Content-Type: application/json; charset=utf-8\r\nContent-Length: 0\r\n" END },
-    { 200, "", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL
+    { 200, "",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL
       "Content-Type: application/x-ndjson\r\nContent-Length: 0\r\n" END },
-    { 413, "too_large", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
-      "Content-Length: 99999999999\r\n" END },
-    { 413, "too_large", "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
+    { 413, "too_large",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON "Content-Length: 99999999999\r\n" END },
+    { 413, "too_large",
+      "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
       "Content-Length: 65537\r\nExpect: 100-continue\r\n" END },
-    { 400, "bad_body", "GET /api/v1/status HTTP/1.1\r\n" HOST CTL "Content-Length: 2\r\n" END "{}" },
+    { 400, "bad_body",
+      "GET /api/v1/status HTTP/1.1\r\n" HOST CTL "Content-Length: 2\r\n" END "{}" },
     { 400, "bad_target", "GET /api/v1/sta%00tus HTTP/1.1\r\n" HOST CTL END },
     { 400, "bad_target", "GET /api/v1/sta%0atus HTTP/1.1\r\n" HOST CTL END },
     { 400, "bad_target", "GET /api/v1/sta%7ftus HTTP/1.1\r\n" HOST CTL END },
@@ -321,8 +334,8 @@ static const struct {
     { 200, "", "GET /api/v1/stat%75s HTTP/1.1\r\n" HOST CTL END },
     { 400, "bad_nonce", "GET /api/v1/proof HTTP/1.1\r\n" HOST END },
     { 400, "bad_nonce", "GET /api/v1/proof?nonce=00112233 HTTP/1.1\r\n" HOST END },
-    { 400, "bad_nonce", "GET /api/v1/proof?nonce=00112233445566778899aabbccddeefg HTTP/1.1\r\n" HOST
-      END },
+    { 400, "bad_nonce",
+      "GET /api/v1/proof?nonce=00112233445566778899aabbccddeefg HTTP/1.1\r\n" HOST END },
 };
 
 static void every_line_of_the_table_gets_its_answer(void **state)
@@ -335,7 +348,8 @@ static void every_line_of_the_table_gets_its_answer(void **state)
         char code[64];
 
         snprintf(code, sizeof code, "\"code\":\"%s\"", table[i].code);
-        if (status != table[i].status || (table[i].code[0] != 0 && strstr(body_of(&b), code) == NULL))
+        if (status != table[i].status ||
+            (table[i].code[0] != 0 && strstr(body_of(&b), code) == NULL))
             fail_msg("line %u, %.60s: %u %s", i, table[i].head, status,
                      status != 0 ? body_of(&b) : "");
     }
@@ -348,12 +362,15 @@ static void every_answer_carries_the_security_headers(void **state)
         "GET /healthz HTTP/1.1\r\n" HOST END,
         "GET /api/v1/status HTTP/1.1\r\n" HOST CTL END,
         "GET /api/v1/file HTTP/1.1\r\n" HOST CTL END,
-        "GET /healthz HTTP/1.1\r\nHost: evil.test\r\n" END,
+        ("GET /healthz HTTP/1.1\r\nHost: evil.test\r\n" END),
     };
     static const char *const wanted[] = {
-        "Content-Security-Policy: default-src 'none'; ", "X-Content-Type-Options: nosniff\r\n",
-        "Referrer-Policy: no-referrer\r\n",              "Cross-Origin-Resource-Policy: same-origin",
-        "Cross-Origin-Opener-Policy: same-origin\r\n",   "Cache-Control: no-store\r\n",
+        "Content-Security-Policy: default-src 'none'; ",
+        "X-Content-Type-Options: nosniff\r\n",
+        "Referrer-Policy: no-referrer\r\n",
+        "Cross-Origin-Resource-Policy: same-origin",
+        "Cross-Origin-Opener-Policy: same-origin\r\n",
+        "Cache-Control: no-store\r\n",
         "Content-Type: ",
     };
     struct buf b = { 0 };
@@ -374,8 +391,10 @@ static void the_handler_gets_clean_requests_and_the_right_of_their_token(void **
     assert_int_equal(ask(*state, "GET /api/v1/stat%75s?a=%41&b HTTP/1.1\r\n" HOST DESK END, "", &b),
                      200);
     assert_string_equal(body_of(&b), "GET /api/v1/status?a=%41&b right=1 body=0:");
-    assert_int_equal(ask(*state, "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON
-                         "Content-Length: 7\r\n" END, "{\"a\":1}", &b), 200);
+    assert_int_equal(
+        ask(*state, "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON "Content-Length: 7\r\n" END,
+            "{\"a\":1}", &b),
+        200);
     assert_string_equal(body_of(&b), "POST /api/v1/records? right=2 body=7:{\"a\":1}");
     buf_free(&b);
 }
@@ -397,8 +416,11 @@ static void the_proof_is_the_nonce_under_each_token(void **state)
     size_t n;
 
     sodium_hex2bin(nonce, sizeof nonce, "00112233445566778899aabbccddeeff", 32, NULL, &n, NULL);
-    assert_int_equal(ask(*state, "GET /api/v1/proof?nonce=00112233445566778899aabbccddeeff HTTP/1.1"
-                         "\r\n" HOST END, "", &b), 200);
+    assert_int_equal(ask(*state,
+                         "GET /api/v1/proof?nonce=00112233445566778899aabbccddeeff HTTP/1.1"
+                         "\r\n" HOST END,
+                         "", &b),
+                     200);
     memset(token, 0xdd, sizeof token);
     crypto_generichash(proof, 32, nonce, 16, token, 32);
     sodium_bin2hex(hex, sizeof hex, proof, 32);
@@ -421,10 +443,14 @@ static void a_connection_serves_many_requests_refused_ones_too(void **state)
     for (int i = 0; i < 20; i++) {
         assert_int_equal(ask_on(d, fd, "GET /api/v1/status HTTP/1.1\r\n" HOST CTL END, "", 0, &b),
                          200);
-        assert_int_equal(ask_on(d, fd, "POST /api/v1/x HTTP/1.1\r\n" HOST JSON
-                                "Content-Length: 5\r\n" END, "hello", 5, &b), 401);
-        assert_int_equal(ask_on(d, fd, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON
-                                "Content-Length: 5\r\n" END, "hello", 5, &b), 200);
+        assert_int_equal(ask_on(d, fd,
+                                "POST /api/v1/x HTTP/1.1\r\n" HOST JSON "Content-Length: 5\r\n" END,
+                                "hello", 5, &b),
+                         401);
+        assert_int_equal(
+            ask_on(d, fd, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON "Content-Length: 5\r\n" END,
+                   "hello", 5, &b),
+            200);
         assert_string_equal(body_of(&b), "POST /api/v1/x? right=2 body=5:hello");
     }
     close(fd);
@@ -439,11 +465,15 @@ static void a_body_of_64_kib_is_taken_and_one_byte_more_is_not(void **state)
     int fd = dial(d);
 
     memset(body, 'x', HTTP_BODY_MAX + 1);
-    assert_int_equal(ask_on(d, fd, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON
-                            "Content-Length: 65536\r\n" END, body, HTTP_BODY_MAX, &b), 200);
+    assert_int_equal(
+        ask_on(d, fd, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON "Content-Length: 65536\r\n" END,
+               body, HTTP_BODY_MAX, &b),
+        200);
     assert_non_null(strstr(body_of(&b), "body=65536:xxx"));
-    assert_int_equal(ask_on(d, fd, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON
-                            "Content-Length: 65537\r\n" END, body, HTTP_BODY_MAX + 1, &b), 413);
+    assert_int_equal(
+        ask_on(d, fd, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON "Content-Length: 65537\r\n" END,
+               body, HTTP_BODY_MAX + 1, &b),
+        413);
     assert_int_equal(ask_on(d, fd, "GET /healthz HTTP/1.1\r\n" HOST END, "", 0, &b), 200);
     close(fd);
     free(body);
@@ -457,8 +487,10 @@ static void a_chunked_body_is_counted_as_it_comes(void **state)
 
     buf_text(&body, "5\r\nhello\r\n0\r\n\r\n");
     buf_add(&body, "", 1);
-    assert_int_equal(ask(d, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON
-                         "Transfer-Encoding: chunked\r\n" END, (char *)body.p, &b), 200);
+    assert_int_equal(
+        ask(d, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON "Transfer-Encoding: chunked\r\n" END,
+            (char *)body.p, &b),
+        200);
     assert_non_null(strstr(body_of(&b), "body=5:hello"));
     buf_reset(&body);
     for (int i = 0; i < 80; i++) {
@@ -468,8 +500,10 @@ static void a_chunked_body_is_counted_as_it_comes(void **state)
     }
     buf_text(&body, "0\r\n\r\n");
     buf_add(&body, "", 1);
-    assert_int_equal(ask(d, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON
-                         "Transfer-Encoding: chunked\r\n" END, (char *)body.p, &b), 413);
+    assert_int_equal(
+        ask(d, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON "Transfer-Encoding: chunked\r\n" END,
+            (char *)body.p, &b),
+        413);
     buf_free(&body);
     buf_free(&b);
 }
@@ -485,7 +519,8 @@ static void an_endless_refused_body_is_cut_off(void **state)
 
     memset(bytes, 'x', sizeof bytes);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    snprintf(bytes, sizeof bytes, "POST /api/v1/x HTTP/1.1\r\nHost: evil.test\r\n"
+    snprintf(bytes, sizeof bytes,
+             "POST /api/v1/x HTTP/1.1\r\nHost: evil.test\r\n"
              "Transfer-Encoding: chunked\r\n\r\n");
     say(fd, bytes, strlen(bytes));
     memset(bytes, 'x', sizeof bytes);
@@ -506,12 +541,14 @@ static void a_zero_byte_in_the_body_or_target_reaches_nobody(void **state)
     int n;
     unsigned status;
 
-    assert_int_equal(ask_on(d, fd, "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON
-                            "Content-Length: 5\r\n" END, "he\0lo", 5, &b), 400);
+    assert_int_equal(ask_on(d, fd,
+                            "POST /api/v1/x HTTP/1.1\r\n" HOST CTL JSON "Content-Length: 5\r\n" END,
+                            "he\0lo", 5, &b),
+                     400);
     close(fd);
     fd = dial(d);
-    n = snprintf(raw, sizeof raw, "GET /api/v1/statusZ/../x HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n" CTL
-                 "\r\n", d->port);
+    n = snprintf(raw, sizeof raw,
+                 "GET /api/v1/statusZ/../x HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n" CTL "\r\n", d->port);
     *strchr(raw, 'Z') = 0;
     say(fd, raw, (size_t)n);
     status = hear(fd, &b);
@@ -579,8 +616,10 @@ static void *call_many(void *ctx)
 
     for (unsigned i = 0; i < 20; i++) {
         int n = snprintf(body, sizeof body, "%u-%u", c->number, i);
-        snprintf(head, sizeof head, "POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n" CTL JSON
-                 "Content-Length: %d\r\n\r\n", c->d->port, n);
+        snprintf(head, sizeof head,
+                 "POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n" CTL JSON
+                 "Content-Length: %d\r\n\r\n",
+                 c->d->port, n);
         snprintf(wanted, sizeof wanted, "body=%d:%s", n, body);
         if (ask_on(c->d, fd, head, body, (size_t)n, &b) == 200 &&
             strstr(body_of(&b), wanted) != NULL)
@@ -707,8 +746,10 @@ static void closing_answers_what_is_open_with_503(void **state)
 
 static void only_loopback_and_a_free_port_will_do(void **state)
 {
-    static const char *const bad[] = { "0.0.0.0:7412", "10.0.0.1:7412", "[::]:7412", "localhost:7412",
-                                       "127.0.0.1",    "127.0.0.1:0",   ":7412",     "" };
+    static const char *const bad[] = { "0.0.0.0:7412", "10.0.0.1:7412",
+                                       "[::]:7412",    "localhost:7412",
+                                       "127.0.0.1",    "127.0.0.1:0",
+                                       ":7412",        "" };
     struct door *d = *state;
     struct http_config c = { .handler = take };
     struct http *h = NULL;

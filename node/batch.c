@@ -1,0 +1,71 @@
+/* batch.c - what all long work over a batch has in common. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "batch_int.h"
+
+static bool go_on(void *ctx, uint64_t done, uint64_t total)
+{
+    struct batch_job *b = ctx;
+
+    atomic_store(&b->job.progress, done);
+    atomic_store(&b->job.total, total);
+    return store_reader_renew(b->reader) == ERR_OK;
+}
+
+struct batch_job *batch_new(struct node *n, const struct intent *in, struct errmsg *msg)
+{
+    struct batch_job *b = calloc(1, sizeof *b);
+
+    if (!b) {
+        err_set(msg, ERR_NOMEM, "out of memory");
+        return NULL;
+    }
+    if (core_merge_job(n->core, in, &b->merge, msg) != ERR_OK) {
+        free(b);
+        return NULL;
+    }
+    b->job.node = n;
+    return b;
+}
+
+void batch_free(struct batch_job *b)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (b->part[i])
+            fclose(b->part[i]);
+        if (b->part_path[i][0])
+            unlink(b->part_path[i]);
+    }
+    if (b->out)
+        fclose(b->out);
+    if (b->manifest)
+        fclose(b->manifest);
+    merge_job_free(&b->merge);
+    json_decref(b->lists);
+    json_decref(b->more);
+    free(b);
+}
+
+void batch_export(struct batch_job *b, const struct export_out *to)
+{
+    const struct format *f = format_by_name(b->merge.policy.format);
+
+    if (!f) {
+        b->err = err_set(&b->msg, ERR_CONFIG, "this version cannot write the format of the policy");
+        return;
+    }
+    if ((b->err = store_reader_open(b->job.node->store, &b->reader, &b->msg)) != ERR_OK)
+        return;
+    b->err = export_run(&b->merge, store_reader_disk(b->reader), f, go_on, b, to, &b->result,
+                        &b->msg);
+    store_reader_close(b->reader);
+}
+
+void batch_refuse(struct node *n, struct batch_job *b, struct http_request *rq,
+                  struct errmsg *msg)
+{
+    api_error(n, rq, b ? b->err : ERR_BUSY, msg);
+    if (b)
+        batch_free(b);
+}

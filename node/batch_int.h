@@ -1,0 +1,47 @@
+/* batch_int.h - long work over a merged batch: a job with its own copy of what to merge, its own
+ * snapshot of the store, and its own counts. Shared by upload.c, report.c and stream.c. */
+#ifndef TIDEOVER_BATCH_INT_H
+#define TIDEOVER_BATCH_INT_H
+
+#include <stdio.h>
+
+#include "export.h"
+#include "node_int.h"
+#include "sink.h"
+
+struct batch_job {
+    struct job job; /* first: a job is one */
+    struct merge_job merge;
+    struct store_reader *reader;
+    enum err err;
+    struct errmsg msg;
+    struct export_result result;
+    struct http_request *rq;   /* plan, report, export, list */
+    uint64_t number;           /* build, deliver: the effect's */
+    char sink[SINK_TEXT_MAX];
+    uint64_t term, attempt;
+    struct slot_part want[SLOT_PARTS_MAX];
+    unsigned n_want;
+    enum delivery delivery;
+    char words[256];
+    FILE *out;                 /* export, list: an unlinked file beside our state */
+    FILE *manifest;
+    FILE *part[2];
+    char part_path[2][4096];
+    uint64_t n, after, first_n;
+    json_t *lists;             /* report: duplicates and others, by verdict */
+    json_t *more;              /* plan, report: fields that the loop's thread knows */
+    const char *state_sent;
+    uint64_t slot;
+};
+
+/* Over a draft or decided intent, or (NULL) over all that is pending. NULL with msg. */
+struct batch_job *batch_new(struct node *n, const struct intent *in, struct errmsg *msg);
+void batch_free(struct batch_job *b);
+/* Runs the export into `to`; err, msg and result are the job's. On the job's thread. */
+void batch_export(struct batch_job *b, const struct export_out *to);
+/* Answers the request with the job's error (ERR_BUSY if there is no job), and frees the job. */
+void batch_refuse(struct node *n, struct batch_job *b, struct http_request *rq,
+                  struct errmsg *msg);
+
+#endif

@@ -1,0 +1,117 @@
+/* upload_words.c - a plan as people read it: problems first, every record accounted for. */
+#include "cli_int.h"
+
+/* "2 new users (first), 401 checkouts, 18 renewals" */
+static void add_kinds(struct buf *b, const json_t *send)
+{
+    static const struct {
+        const char *key, *one, *many;
+    } kinds[] = { { "user", "new user (first)", "new users (first)" },
+                  { "checkout", "checkout", "checkouts" },
+                  { "renew", "renewal", "renewals" },
+                  { "discharge", "discharge", "discharges" },
+                  { "inhouse", "in-house use", "in-house uses" } };
+    bool first = true;
+    char n[32];
+
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        long long v = j_int(send, kinds[i].key, 0);
+        if (v == 0)
+            continue;
+        words_number(v, n);
+        buf_printf(b, "%s%s %s", first ? ": " : ", ", n, v == 1 ? kinds[i].one : kinds[i].many);
+        first = false;
+    }
+}
+
+static void print_line(const char *label, long long n, const char *what)
+{
+    char number[32];
+
+    if (n == 0)
+        return;
+    words_number(n, number);
+    printf("  %-10s %s%s\n", label, number, what);
+}
+
+/* "538 records from 4 desks, 09:12:04 - 13:58:40; 6 duplicates, ... leave 524" */
+static void print_total(const json_t *p)
+{
+    static const char *const fates[] = { "send_total", "held",       "waits",
+                                         "review",     "duplicates", "voided",
+                                         "superseded", "uncarried",  "unwritable" };
+    long long total = j_int(p, "total", 0), rest = total, desks = (long long)j_count(p, "desks"),
+              duplicates = j_int(p, "duplicates", 0), voided = j_int(p, "voided", 0);
+    char n[32], first[32], last[32];
+
+    for (unsigned i = 0; i < sizeof fates / sizeof fates[0]; i++)
+        rest -= j_int(p, fates[i], 0);
+    words_number(total, n);
+    printf("%s record%s from %lld desk%s", n, total == 1 ? "" : "s", desks, desks == 1 ? "" : "s");
+    words_time(json_object_get(p, "first"), false, first);
+    words_time(json_object_get(p, "last"), false, last);
+    if (total > 0)
+        printf(", %s - %s", first, last);
+    if (duplicates > 0 || voided > 0 || rest > 0) {
+        long long left = total - duplicates - voided - (rest > 0 ? rest : 0);
+
+        printf("; %lld duplicate%s, %lld voided", duplicates, duplicates == 1 ? "" : "s", voided);
+        if (rest > 0)
+            printf(" (and %s%lld void%s)", rest == voided ? "their " : "", rest,
+                   rest == 1 ? "" : "s");
+        words_number(left, n);
+        printf(" leave %s", n);
+    }
+    putchar('\n');
+}
+
+static void print_texts(const struct cli *c, enum hue h, const char *label, const json_t *texts)
+{
+    const json_t *t;
+    size_t i;
+
+    json_array_foreach(texts, i, t) printf(
+        "%s%s%s%s\n", hue(c, h), label,
+        json_is_string(t) ? json_string_value(t) : j_text(t, "message", "-"), hue(c, HUE_OFF));
+}
+
+static void print_missing(const struct cli *c, const json_t *missing)
+{
+    const json_t *m;
+    char ago[32];
+    size_t i;
+
+    json_array_foreach(missing, i, m)
+    {
+        words_ago(j_int(m, "last_seen_s", -1), ago);
+        printf("%s# %s is away (last seen: %s) and may have more than the %lld records known%s\n",
+               hue(c, HUE_WARN), j_text(m, "desk", "a desk"), ago, j_int(m, "records_known", 0),
+               hue(c, HUE_OFF));
+    }
+}
+
+void plan_print(const struct cli *c, const json_t *p)
+{
+    struct buf kinds = { 0 };
+
+    print_texts(c, HUE_BAD, "# Problem: ", json_object_get(p, "problems"));
+    print_missing(c, json_object_get(p, "missing"));
+    print_total(p);
+    add_kinds(&kinds, json_object_get(p, "send"));
+    buf_add(&kinds, "", 1);
+    if (j_int(p, "send_total", 0) > 0 && !kinds.failed)
+        print_line("to upload", j_int(p, "send_total", 0), (const char *)kinds.p);
+    else
+        printf("  to upload  nothing\n");
+    print_line("held", j_int(p, "held", 0),
+               " discharges (discharges = hold): to be checked by hand");
+    print_line("wait", j_int(p, "waits", 0), " behind the registration of their card");
+    print_line("review", j_int(p, "review", 0), " not sent until a lead decides");
+    print_line("replaced", j_int(p, "superseded", 0), " by a later due date of the same loan");
+    print_line("not sent", j_int(p, "uncarried", 0), " that the format cannot say");
+    print_line("unwritable", j_int(p, "unwritable", 0), " with a value the format cannot hold");
+    print_texts(c, HUE_WARN, "  note       ", json_object_get(p, "losses"));
+    if (j_text(p, "sink", NULL) != NULL)
+        printf("  goes to    %s, as %s\n", j_text(p, "sink", "-"), j_text(p, "format", "-"));
+    buf_free(&kinds);
+}

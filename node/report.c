@@ -1,0 +1,214 @@
+/* report.c - what an upload would send (plan) and what one sent (report), counted and listed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "batch_int.h"
+#include "day.h"
+
+static void list_anomaly(void *ctx, const struct merged *m, enum outcome o, unsigned part,
+                         uint64_t line, const uint8_t *bytes, size_t n, const char *why)
+{
+    struct batch_job *b = ctx;
+    const char *name = o == OUTCOME_NOT_SENT ? verdict_name(m->verdict) : outcome_name(o);
+    json_t *list, *entry;
+    char id[RECORD_ID_TEXT];
+
+    (void)part;
+    (void)line;
+    (void)bytes;
+    (void)n;
+    if (o == OUTCOME_SENT || m->verdict == VERDICT_HELD || m->verdict == VERDICT_VOID)
+        return;
+    if ((list = json_object_get(b->lists, name)) == NULL) {
+        json_object_set_new(b->lists, name, json_array());
+        list = json_object_get(b->lists, name);
+    }
+    if (json_array_size(list) >= 1000)
+        return; /* a report is for people; the manifest has them all */
+    merge_id_text(&b->merge.feeds[m->feed], m->seq, id);
+    entry = json_pack("{s:s, s:s}", "id", id, "rule", m->rule);
+    if (m->has_other) {
+        merge_id_text(&b->merge.feeds[m->other_feed], m->other_seq, id);
+        json_object_set_new(entry, "of", json_string(id));
+    }
+    if (why[0])
+        json_object_set_new(entry, "why", json_string(why));
+    json_array_append_new(list, entry);
+}
+
+static void plan_run(struct job *j)
+{
+    struct batch_job *b = (struct batch_job *)j;
+    struct export_out to = { b, NULL, list_anomaly };
+
+    b->lists = json_object();
+    batch_export(b, &to);
+}
+
+static json_t *desks_of(const struct merge_job *m)
+{
+    json_t *all = json_object(), *out = json_array();
+    const char *name;
+    json_t *v;
+
+    for (unsigned i = 0; i < m->n_feeds; i++) {
+        const struct merge_feed *f = &m->feeds[i];
+        json_int_t n = f->to >= f->from ? (json_int_t)(f->to - f->from + 1) : 0;
+        json_t *old = json_object_get(all, f->desk);
+        if (n > 0)
+            json_object_set_new(all, f->desk, json_integer(n + json_integer_value(old)));
+    }
+    json_object_foreach(all, name, v)
+        json_array_append_new(out, json_pack("{s:s, s:I}", "desk", name, "records",
+                                             json_integer_value(v)));
+    json_decref(all);
+    return out;
+}
+
+static json_t *counts_json(const struct batch_job *b)
+{
+    const struct export_result *r = &b->result;
+    json_t *o = json_object(), *send = json_object();
+    json_int_t voids = (json_int_t)(r->verdicts[VERDICT_VOID] + r->verdicts[VERDICT_IDLE_VOID]);
+    char at[36];
+
+    for (unsigned k = RECORD_CHECKOUT; k <= RECORD_INHOUSE; k++)
+        json_object_set_new(send, record_kind_name(k), json_integer((json_int_t)r->sent[k]));
+    json_object_update_new(
+        o, json_pack("{s:i, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "schema", 1, "slot",
+                     (json_int_t)b->merge.slot, "total", (json_int_t)r->records, "send", send,
+                     "send_total", (json_int_t)r->outcomes[OUTCOME_SENT], "held",
+                     (json_int_t)r->verdicts[VERDICT_HELD], "waits",
+                     (json_int_t)r->verdicts[VERDICT_WAITS], "duplicates",
+                     (json_int_t)r->verdicts[VERDICT_DUPLICATE], "voided",
+                     (json_int_t)r->verdicts[VERDICT_VOIDED]));
+    json_object_update_new(
+        o, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "voids", voids, "late_voids",
+                     (json_int_t)r->verdicts[VERDICT_LATE_VOID], "superseded",
+                     (json_int_t)r->verdicts[VERDICT_SUPERSEDED], "review",
+                     (json_int_t)r->verdicts[VERDICT_REVIEW], "uncarried",
+                     (json_int_t)r->outcomes[OUTCOME_UNCARRIED], "unwritable",
+                     (json_int_t)r->outcomes[OUTCOME_UNWRITABLE], "behind",
+                     (json_int_t)r->outcomes[OUTCOME_BEHIND], "desks", desks_of(&b->merge),
+                     "format", b->merge.policy.format));
+    if (r->records > 0) {
+        rfc3339_format(r->first_ms, 0, at);
+        json_object_set_new(o, "first", json_string(at));
+        rfc3339_format(r->last_ms, 0, at);
+        json_object_set_new(o, "last", json_string(at));
+    }
+    return o;
+}
+
+static void plan_done(struct job *j)
+{
+    struct batch_job *b = (struct batch_job *)j;
+    json_t *o;
+
+    if (b->err != ERR_OK) {
+        batch_refuse(j->node, b, b->rq, &b->msg);
+        return;
+    }
+    o = counts_json(b);
+    json_object_set(o, "lists", b->lists);
+    json_object_update(o, b->more);
+    api_json(b->rq, 200, o);
+    batch_free(b);
+}
+
+static json_t *missing_desks(const struct node *n)
+{
+    struct moment now = node_now();
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < core_peers(n->core); i++) {
+        struct peer_view v;
+        const struct desk *d;
+        core_peer_view(n->core, &now, i, &v);
+        d = roster_find(core_roster(n->core), &v.id);
+        if (v.state == PEER_REVOKED || (v.state == PEER_ONLINE && v.missing == 0))
+            continue;
+        json_array_append_new(all, json_pack("{s:s, s:o, s:I}", "desk", d ? d->name : "?",
+                                             "last_seen_s",
+                                             v.ever_heard
+                                                 ? json_integer((json_int_t)v.silent_ms / 1000)
+                                                 : json_null(),
+                                             "missing", (json_int_t)v.missing));
+    }
+    return all;
+}
+
+void report_plan(struct node *n, struct http_request *rq)
+{
+    struct errmsg msg = { .text = "" };
+    struct batch_job *b = batch_new(n, NULL, &msg);
+
+    if (!b) {
+        batch_refuse(n, NULL, rq, &msg);
+        return;
+    }
+    b->rq = rq;
+    b->more = json_pack("{s:o, s:s}", "missing", missing_desks(n), "sink", b->merge.policy.sink);
+    b->job.run = plan_run;
+    b->job.done = plan_done;
+    node_start_job(n, &b->job);
+}
+
+static json_t *receipt_json(const struct node *n, const struct receipt *r, const struct intent *in)
+{
+    const struct roster *ros = core_roster(n->core);
+    const struct desk *d = roster_find(ros, &r->desk);
+    json_t *by = json_array(), *parts = json_array();
+    char at[36], sha[65] = "";
+
+    for (unsigned i = 0; i < r->n_accepted; i++) {
+        const struct desk *seat = roster_find(ros, &r->accepted[i].desk);
+        json_array_append_new(by, json_string(seat ? seat->name : "?"));
+    }
+    for (unsigned i = 0; i < in->n_parts; i++) {
+        hex_encode(in->parts[i].sha256, 32, sha);
+        json_array_append_new(parts, json_pack("{s:s, s:I, s:I, s:s}", "part", in->parts[i].suffix,
+                                               "lines", (json_int_t)in->parts[i].lines, "bytes",
+                                               (json_int_t)in->parts[i].bytes, "sha256", sha));
+    }
+    rfc3339_format(r->at_ms, 0, at);
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s}", "desk", d ? d->name : "?", "file",
+                     r->evidence, "sha256", sha, "accepted_by", by, "parts", parts, "at", at,
+                     "term", (json_int_t)r->term, "sink", in->sink);
+}
+
+void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
+{
+    struct errmsg msg = { .text = "" };
+    struct buf bytes = { 0 };
+    struct receipt r;
+    struct intent in = { 0 };
+    struct batch_job *b = NULL;
+    enum err e = ERR_MISSING;
+    uint64_t s = slot ? slot : ledger_decided(core_ledger(n->core));
+
+    for (; s > 0; s--) { /* the newest upload, or just the slot asked for */
+        intent_free(&in);
+        if ((e = ledger_receipt(core_ledger(n->core), s, &bytes)) != ERR_OK ||
+            (e = receipt_decode(bytes.p, bytes.len, &r, &msg)) != ERR_OK ||
+            (e = intent_decode(r.intent, r.intent_len, &in, &msg)) != ERR_OK)
+            break;
+        e = in.type == SLOT_UPLOAD ? ERR_OK : ERR_MISSING;
+        if (e == ERR_OK || slot)
+            break;
+    }
+    if (s == 0 || e == ERR_MISSING) {
+        e = err_why(&msg, ERR_MISSING, "no_upload", "", "nothing has been uploaded yet");
+    } else if (e == ERR_OK && (b = batch_new(n, &in, &msg)) != NULL) {
+        b->rq = rq;
+        b->more = receipt_json(n, &r, &in);
+        b->job.run = plan_run;
+        b->job.done = plan_done;
+    }
+    intent_free(&in);
+    buf_free(&bytes);
+    if (b)
+        node_start_job(n, &b->job);
+    else
+        api_error(n, rq, e == ERR_OK ? ERR_BUSY : e, &msg);
+}

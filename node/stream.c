@@ -1,0 +1,216 @@
+/* stream.c - answers too long for memory (export, list), through an unlinked file beside our state. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "batch_int.h"
+#include "record_json.h"
+
+static FILE *scratch(const struct node *n)
+{
+    char path[4096 + 32];
+    int fd;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/.scratch-XXXXXX", n->dir);
+    if ((fd = mkostemp(path, O_CLOEXEC)) < 0)
+        return NULL;
+    unlink(path);
+    if ((f = fdopen(fd, "w+b")) == NULL)
+        close(fd);
+    return f;
+}
+
+static void answer_scratch(struct batch_job *b, const char *type)
+{
+    int fd = -1;
+    off_t size;
+
+    if (b->err == ERR_OK && fflush(b->out) == 0)
+        fd = dup(fileno(b->out));
+    if (fd < 0 || (size = lseek(fd, 0, SEEK_END)) < 0 || lseek(fd, 0, SEEK_SET) != 0) {
+        if (fd >= 0)
+            close(fd);
+        if (b->err == ERR_OK)
+            b->err = err_set(&b->msg, ERR_DISK, "no room for the answer: %s", strerror(errno));
+        batch_refuse(b->job.node, b, b->rq, &b->msg);
+        return;
+    }
+    http_answer_fd(b->rq, type, fd, (uint64_t)size);
+    batch_free(b);
+}
+
+static enum err out_bytes(void *ctx, unsigned part, const uint8_t *p, size_t n, struct errmsg *msg)
+{
+    struct batch_job *b = ctx;
+
+    if (part == 1 && fwrite(p, 1, n, b->out) != n)
+        return err_set(msg, ERR_DISK, "no room for the export: %s", strerror(errno));
+    return ERR_OK;
+}
+
+static void export_job_run(struct job *j)
+{
+    struct batch_job *b = (struct batch_job *)j;
+    struct export_out to = { b, out_bytes, NULL };
+
+    batch_export(b, &to);
+}
+
+static void export_job_done(struct job *j)
+{
+    answer_scratch((struct batch_job *)j, "application/octet-stream");
+}
+
+void stream_export(struct node *n, struct http_request *rq, const char *format)
+{
+    struct errmsg msg = { .text = "" };
+    struct batch_job *b;
+
+    if (!format_by_name(format)) {
+        err_why(&msg, ERR_INVALID, "unknown_format", "format",
+                "this version writes the format symphony");
+        api_error(n, rq, ERR_INVALID, &msg);
+        return;
+    }
+    if ((b = batch_new(n, NULL, &msg)) == NULL || (b->out = scratch(n)) == NULL) {
+        if (b)
+            b->err = err_set(&msg, ERR_DISK, "no room beside the state: %s", strerror(errno));
+        batch_refuse(n, b, rq, &msg);
+        return;
+    }
+    snprintf(b->merge.policy.format, sizeof b->merge.policy.format, "%s", format);
+    b->rq = rq;
+    b->job.run = export_job_run;
+    b->job.done = export_job_done;
+    node_start_job(n, &b->job);
+}
+
+/* The list is every decided slot in turn and then what is pending, each in merged order. */
+struct list_job {
+    struct batch_job b; /* first */
+    unsigned n_jobs;
+    struct merge_job *jobs;
+};
+
+static const char *list_state(const struct batch_job *b, const struct merged *m, enum outcome o)
+{
+    switch (o) {
+    case OUTCOME_SENT:
+        return b->state_sent;
+    case OUTCOME_NOT_SENT:
+        return verdict_name(m->verdict);
+    case OUTCOME_UNCARRIED:
+    case OUTCOME_UNWRITABLE:
+    case OUTCOME_BEHIND:
+        return outcome_name(o);
+    }
+    return "";
+}
+
+static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigned part,
+                      uint64_t line, const uint8_t *bytes, size_t n, const char *why)
+{
+    struct batch_job *b = ctx;
+    json_t *e;
+    char id[RECORD_ID_TEXT], *text;
+
+    (void)part;
+    (void)line;
+    (void)bytes;
+    (void)n;
+    (void)why;
+    if (++b->n <= b->after)
+        return;
+    merge_id_text(&b->merge.feeds[m->feed], m->seq, id);
+    e = json_pack("{s:I, s:s, s:s, s:s, s:I}", "n", (json_int_t)b->n, "id", id, "desk",
+                  b->merge.feeds[m->feed].desk, "state", list_state(b, m, o), "slot",
+                  (json_int_t)b->merge.slot);
+    record_to_json(&m->rec, e);
+    if (m->rule[0])
+        json_object_set_new(e, "rule", json_string(m->rule));
+    if (m->has_other) {
+        merge_id_text(&b->merge.feeds[m->other_feed], m->other_seq, id);
+        json_object_set_new(e, "other", json_string(id));
+    }
+    if ((text = json_dumps(e, JSON_COMPACT)) != NULL)
+        fprintf(b->out, "%s\n", text);
+    free(text);
+    json_decref(e);
+}
+
+static void list_run(struct job *j)
+{
+    struct list_job *l = (struct list_job *)j;
+    struct export_out to = { &l->b, NULL, list_line };
+
+    for (unsigned i = 0; i <= l->n_jobs && l->b.err == ERR_OK; i++) {
+        struct merge_job keep = l->b.merge;
+        if (i < l->n_jobs)
+            l->b.merge = l->jobs[i];
+        l->b.state_sent = i < l->n_jobs ? "delivered" : "pending";
+        batch_export(&l->b, &to);
+        l->b.merge = keep;
+    }
+}
+
+static void list_done(struct job *j)
+{
+    struct list_job *l = (struct list_job *)j;
+
+    for (unsigned i = 0; i < l->n_jobs; i++)
+        merge_job_free(&l->jobs[i]);
+    free(l->jobs);
+    l->jobs = NULL;
+    answer_scratch(&l->b, "application/x-ndjson");
+}
+
+static enum err add_slot(struct node *n, struct list_job *l, uint64_t slot, struct errmsg *msg)
+{
+    struct buf bytes = { 0 };
+    struct receipt r;
+    struct intent in;
+    enum err e = ledger_receipt(core_ledger(n->core), slot, &bytes);
+
+    if (e == ERR_OK && (e = receipt_decode(bytes.p, bytes.len, &r, msg)) == ERR_OK &&
+        (e = intent_decode(r.intent, r.intent_len, &in, msg)) == ERR_OK) {
+        if (in.type == SLOT_UPLOAD &&
+            (e = core_merge_job(n->core, &in, &l->jobs[l->n_jobs], msg)) == ERR_OK)
+            l->n_jobs++;
+        intent_free(&in);
+    }
+    buf_free(&bytes);
+    return e;
+}
+
+void stream_list(struct node *n, struct http_request *rq, uint64_t after)
+{
+    struct errmsg msg = { .text = "" };
+    struct list_job *l = calloc(1, sizeof *l);
+    uint64_t slots = ledger_decided(core_ledger(n->core));
+    enum err e = l ? core_merge_job(n->core, NULL, &l->b.merge, &msg) : ERR_NOMEM;
+
+    if (e == ERR_OK && ((l->jobs = calloc(slots ? slots : 1, sizeof *l->jobs)) == NULL ||
+                        (l->b.out = scratch(n)) == NULL))
+        e = err_set(&msg, ERR_DISK, "no room for the list: %s", strerror(errno));
+    for (uint64_t s = 1; e == ERR_OK && s <= slots; s++)
+        e = add_slot(n, l, s, &msg);
+    if (e != ERR_OK) {
+        for (unsigned i = 0; l && i < l->n_jobs; i++)
+            merge_job_free(&l->jobs[i]);
+        if (l) {
+            free(l->jobs);
+            batch_free(&l->b);
+        }
+        api_error(n, rq, e, &msg);
+        return;
+    }
+    l->b.rq = rq;
+    l->b.after = after;
+    l->b.job.run = list_run;
+    l->b.job.done = list_done;
+    node_start_job(n, &l->b.job);
+}

@@ -1,0 +1,258 @@
+"""What the end-to-end tests share: branches of real desks, barcodes, conditions with a deadline.
+
+A branch of three desks is founded once per test file and stopped; each test that wants one gets its
+own copy of the three state directories (same ports, so one test at a time, as unittest runs them).
+Founding itself is what test_joining.py tests."""
+import atexit
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+import unittest
+import uuid
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "examples"))
+
+import drive  # noqa: E402  (the path is set above)
+from drive import Desk, wait_until  # noqa: E402,F401
+
+NAMES = ("MAIN-1", "MAIN-2", "KIDS-1")
+PASSPHRASE = "canary passphrase of four words"
+GRACE = 5.2  # seconds that a seat keeps silent after its start (ledger.h, L7)
+
+
+def find_binary():
+    given = os.environ.get("TIDEOVER_BINARY")
+    tried = [pathlib.Path(given)] if given else [ROOT / "build/tideover",
+                                                 ROOT / "build/release/tideover"]
+    for path in tried:
+        if path.exists():
+            return path.resolve()
+    sys.exit(f"tests/e2e: there is no {tried[0]}: build it, or set TIDEOVER_BINARY")
+
+
+BINARY = find_binary()
+
+
+def work_dir():
+    """A directory of this process, gone when it ends."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="tideover-e2e-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+# ---- barcodes and lines ----------------------------------------------------------------------
+
+def luhn(digits):
+    total = 0
+    for i, c in enumerate(reversed(digits)):
+        d = int(c) * (2 if i % 2 == 0 else 1)
+        total += d - 9 if d > 9 else d
+    return digits + str(-total % 10)
+
+
+def user(n):
+    return luhn(f"29999{n:08d}")
+
+
+def item(n):
+    return luhn(f"39999{n:08d}")
+
+
+def checkout(n, **more):
+    """The n-th loan; each n has its own item."""
+    return {"op": "checkout", "user": user(1 + n % 97), "item": item(n), "key": uuid.uuid4().hex,
+            **more}
+
+
+def checkouts(first, count):
+    return [checkout(first + i) for i in range(count)]
+
+
+POLICY = """[branch]
+code = MAIN
+zone = America/New_York
+zone_rule = EST5EDT,M3.2.0,M11.1.0
+[merge]
+discharges = hold
+[upload]
+sink = file:{sink}
+format = symphony
+quiet = 1s
+[symphony]
+library = MAIN
+staff_login = MAINCIRC
+registration = jy
+[stations]
+{stations}
+"""
+
+
+def policy_text(sink, stations=NAMES):
+    lines = "\n".join(f"{name} = {42 + i}" for i, name in enumerate(stations))
+    return POLICY.format(sink=sink, stations=lines)
+
+
+def write_secret(path, text):
+    path.touch(mode=0o600)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def log_list(desk):
+    said = desk.cli("log", "list", "--json")
+    return [json.loads(x) for x in said.out.splitlines()]
+
+
+def held(desk):
+    return desk.status()["records"]["held"]
+
+
+def all_hold(desks, n, deadline):
+    for d in desks:
+        wait_until(lambda d=d: held(d) == n, deadline, f"{d.name} to hold {n} records")
+
+
+def problem_codes(desk):
+    return {p["code"] for p in desk.status()["problems"]}
+
+
+def four_words(said):
+    words = set(re.findall(r'"([a-z]+)"', (ROOT / "proto/words.c").read_text()))
+    return drive.four_words(said.out + said.err, words)
+
+
+# ---- tests -----------------------------------------------------------------------------------
+
+class Case(unittest.TestCase):
+    """A temporary directory, and desks that end with the test."""
+
+    maxDiff = None
+
+    def setUp(self):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="t-", dir=_home()))
+        self.addCleanup(self._clean)
+
+    def _clean(self):
+        try:
+            os.chmod(self.home, 0o700)
+        finally:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def own(self, desk):
+        self.addCleanup(desk.kill9)
+        return desk
+
+    def desk(self, name, state=None, **more):
+        return self.own(Desk(state or self.home / name.lower(), name=name, binary=BINARY, **more))
+
+    def assert_sentence(self, text, *words):
+        """One plain sentence for people on stderr, with these words in it."""
+        lines = [x for x in text.strip().splitlines() if not x.startswith("info:")]
+        self.assertEqual(1, len(lines), text)
+        self.assertNotRegex(lines[0], r"0x[0-9a-f]{4}|Assertion|\(null\)|errno|Sanitizer")
+        for w in words:
+            self.assertRegex(lines[0].lower(), w.lower())
+
+    def assert_refused(self, said, rc, *words):
+        self.assertEqual(rc, said.rc, said)
+        self.assert_sentence(said.err, *words)
+
+    def branch(self, names=NAMES, start=True, envs=None):
+        """Copies of the founded branch's first desks: self.desks, self.lead, self.sink."""
+        t = template()
+        self.lead, self.sink = t.lead, t.sink
+        shutil.rmtree(t.sink, ignore_errors=True)
+        t.sink.mkdir()
+        self.desks = []
+        for i, d in enumerate(t.desks[:len(names)]):
+            state = self.home / d.state.name
+            shutil.copytree(d.state, state)
+            self.desks.append(self.own(Desk(state, d.port, d.web_port, d.name, BINARY,
+                                            envs[i] if envs else None)))
+        if start:
+            for d in self.desks:
+                d.start()
+            self.all_online(self.desks)
+        return self.desks
+
+    def all_online(self, desks, deadline=15):
+        for d in desks:
+            wait_until(lambda d=d: d.status()["peers"]["online"] >= len(desks) - 1, deadline,
+                       f"{d.name} to see the others")
+
+    def feed(self, desk, lines):
+        answers = desk.feed(lines)
+        refused = [a for a in answers if not a["ok"]]
+        self.assertEqual([], refused)
+        return [a["id"] for a in answers]
+
+    def upload(self, desk, check=True, deadline=60):
+        return desk.cli("upload", "run", "--yes", "--lead-passphrase-file", self.lead, check=check,
+                        deadline=deadline)
+
+    def publish(self, desk, text):
+        path = self.home / "next-policy.ini"
+        path.write_text(text, encoding="utf-8")
+        return desk.cli("policy", "publish", path, "--lead-passphrase-file", self.lead)
+
+    def files(self):
+        """What arrived: names that do not begin with a dot."""
+        return sorted(p for p in self.sink.iterdir() if not p.name.startswith("."))
+
+
+_dir = None
+
+
+def _home():
+    global _dir
+    if _dir is None:
+        _dir = work_dir()
+    return _dir
+
+
+class Template:
+    """Three desks with three seats, stopped."""
+
+    def __init__(self):
+        home = _home() / "template"
+        home.mkdir()
+        self.sink = home / "sink"
+        self.sink.mkdir()
+        self.lead = write_secret(home / "lead", PASSPHRASE)
+        policy = home / "policy.ini"
+        policy.write_text(policy_text(self.sink), encoding="utf-8")
+        self.desks = [Desk(home / n.lower(), name=n, binary=BINARY) for n in NAMES]
+        first = self.desks[0]
+        try:
+            first.init("MAIN", policy=policy, passphrase_file=self.lead)
+            first.start()
+            for d in self.desks[1:]:
+                d.join(first.invite(d.name, passphrase_file=self.lead).out.strip())
+                d.start()
+            for d in self.desks:
+                wait_until(lambda d=d: len(d.status()["ledger"]["seats"]) == len(NAMES), 60,
+                           f"{d.name} to know three seats")
+        finally:
+            for d in self.desks:
+                d.stop()
+        (first.state / "root-key-backup").unlink()
+
+
+_template = None
+
+
+def template():
+    global _template
+    if _template is None:
+        _template = Template()
+    return _template
