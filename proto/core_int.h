@@ -1,4 +1,4 @@
-/* core_int.h - the core's insides, shared by core.c, sync.c and record_in.c. */
+/* core_int.h - the core's insides, shared by core.c, core_view.c, recording.c, peers.c and sync.c. */
 #ifndef TIDEOVER_CORE_INT_H
 #define TIDEOVER_CORE_INT_H
 
@@ -61,7 +61,15 @@ struct core {
     uint64_t slot_records;       /* under all cuts */
 };
 
-/* sync.c */
+static inline struct ledger_moment ledger_now(const struct moment *now)
+{
+    return (struct ledger_moment){ now->boot_ms, now->wall_ms };
+}
+
+/* recording.c */
+void record_load_keys(struct core *c);
+
+/* peers.c and sync.c */
 enum err sync_peers(struct core *c);        /* peers follow the roster */
 struct peer *sync_peer(const struct core *c, const struct desk_id *id);
 void sync_tick(struct core *c, const struct moment *now);

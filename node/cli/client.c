@@ -162,7 +162,9 @@ static enum err transport_error(const struct transfer *t, CURLcode rc, struct er
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_URL_MALFORMAT:
-        return no_node(t->cl, msg);
+        if (t->given == 0)
+            return no_node(t->cl, msg);
+        break; /* a kept connection ended under the body, and nobody answers a new one */
     case CURLE_OPERATION_TIMEDOUT:
         return err_why(msg, ERR_OFFLINE, "timeout", "", "the node on %s does not answer",
                        t->cl->state);
@@ -173,9 +175,10 @@ static enum err transport_error(const struct transfer *t, CURLcode rc, struct er
             return err_set(msg, ERR_DISK, "cannot write the file: %s", strerror(t->disk_errno));
         return err_set(msg, ERR_PEER, "the node's answer is too large");
     default:
-        return err_why(msg, ERR_OFFLINE, "gone", "", "the node on %s went away before it answered",
-                       t->cl->state);
+        break;
     }
+    return err_why(msg, ERR_OFFLINE, "gone", "", "the node on %s went away before it answered",
+                   t->cl->state);
 }
 
 static struct curl_slist *headers_of(const struct client *cl, const struct request *rq)

@@ -1,0 +1,298 @@
+/* core_view.c - what a desk can say about itself, its peers and its records. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_int.h"
+
+const struct roster *core_roster(const struct core *c)
+{
+    return c->roster;
+}
+
+const struct feeds *core_feeds(const struct core *c)
+{
+    return &c->feeds;
+}
+
+const struct ledger *core_ledger(const struct core *c)
+{
+    return c->ledger;
+}
+
+const struct ident *core_me(const struct core *c)
+{
+    return c->conf.me;
+}
+
+void core_ledger_view(const struct core *c, const struct moment *now, struct ledger_view *out)
+{
+    struct ledger_moment lnow = ledger_now(now);
+
+    ledger_view(c->ledger, &lnow, out);
+}
+
+int core_admits(const struct core *c, const uint8_t curve_pk[KEY_BYTES], struct desk_id *who)
+{
+    const struct desk *d = roster_find_curve(c->roster, curve_pk);
+
+    if (!d)
+        return 300;
+    *who = d->id;
+    return d->state == DESK_REVOKED ? 400 : 200;
+}
+
+const char *peer_state_name(enum peer_state s)
+{
+    switch (s) {
+    case PEER_ONLINE:
+        return "online";
+    case PEER_QUIET:
+        return "quiet";
+    case PEER_UNREACHABLE:
+        return "unreachable";
+    case PEER_REVOKED:
+        return "revoked";
+    }
+    return "";
+}
+
+unsigned core_peers(const struct core *c)
+{
+    return c->n_peers;
+}
+
+void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
+                    struct peer_view *out)
+{
+    const struct peer *p = &c->peers[i];
+    const struct desk *d = roster_find(c->roster, &p->id);
+
+    memset(out, 0, sizeof *out);
+    out->id = p->id;
+    out->ever_heard = p->ever_heard;
+    out->silent_ms = p->ever_heard ? now->boot_ms - p->heard_ms : 0;
+    out->state = d && d->state == DESK_REVOKED           ? PEER_REVOKED
+                 : !p->ever_heard                        ? PEER_UNREACHABLE
+                 : out->silent_ms < PEER_QUIET_MS        ? PEER_ONLINE
+                 : out->silent_ms < PEER_AWAY_MS         ? PEER_QUIET
+                                                         : PEER_UNREACHABLE;
+    out->inbound_only = out->state == PEER_ONLINE && !p->up;
+    out->memory_lost = p->memory_lost;
+    out->has_clock = p->has_clock;
+    out->clock_ms = p->clock_ms;
+    out->missing = sync_missing(c, p);
+    for (unsigned k = 0; k < c->feeds.n; k++)
+        if (sync_have(p, k) < c->feeds.v[k].seq)
+            out->behind += c->feeds.v[k].seq - sync_have(p, k);
+    snprintf(out->address, sizeof out->address, "%s", p->address);
+    snprintf(out->software, sizeof out->software, "%s", p->software);
+    out->refused = p->refused;
+}
+
+static uint64_t elsewhere(const struct core *c, unsigned feed)
+{
+    uint64_t best = 0;
+
+    for (unsigned i = 0; i < c->n_peers; i++)
+        if (!c->peers[i].memory_lost && sync_have(&c->peers[i], feed) > best)
+            best = sync_have(&c->peers[i], feed);
+    return best;
+}
+
+void core_view(const struct core *c, const struct moment *now, struct core_view *out)
+{
+    const struct desk *me = roster_find(c->roster, &c->conf.me->id);
+
+    (void)now;
+    memset(out, 0, sizeof *out);
+    out->start = c->mark.number;
+    out->held = c->feeds.records;
+    for (unsigned i = 0; i < c->feeds.n; i++) {
+        const struct feed *f = &c->feeds.v[i];
+        uint64_t best = elsewhere(c, i);
+        out->known += best > f->seq ? best : f->seq;
+        if (desk_id_eq(&f->opening.id.desk, &c->conf.me->id)) {
+            out->local += f->seq;
+            out->replicated += best < f->seq ? best : f->seq;
+        }
+        if (f->seq > feeds_cut(&c->feeds, &f->opening.id))
+            out->pending += f->seq - feeds_cut(&c->feeds, &f->opening.id);
+    }
+    out->memory_lost = c->memory_lost;
+    out->revoked = !me || me->state != DESK_ACTIVE;
+    out->contested = roster_contested(c->roster);
+    out->mark_confirmed = sync_mark_confirmed(c);
+    out->server_known = c->server_known;
+    out->server_up = c->server_up;
+    out->server_since_ms = c->server_since_ms;
+    out->refused = c->refused;
+}
+
+unsigned core_copies(const struct core *c, const struct record_ref *ref)
+{
+    int at = feeds_index(&c->feeds, &ref->feed);
+    unsigned n = 0;
+
+    if (at < 0)
+        return 0;
+    n = c->feeds.v[at].seq >= ref->seq && !c->memory_lost;
+    for (unsigned i = 0; i < c->n_peers; i++)
+        n += !c->peers[i].memory_lost && sync_have(&c->peers[i], (unsigned)at) >= ref->seq;
+    return n;
+}
+
+void core_id_text(const struct core *c, const struct record_ref *ref, char out[RECORD_ID_TEXT])
+{
+    const struct feed *f = feeds_find(&c->feeds, &ref->feed);
+
+    if (f)
+        feeds_id_text(f, c->roster, ref->seq, out);
+    else
+        snprintf(out, RECORD_ID_TEXT, "?");
+}
+
+enum err core_id_parse(const struct core *c, const char *text, struct record_ref *out,
+                       struct errmsg *msg)
+{
+    return feeds_id_parse(&c->feeds, c->roster, text, out, msg);
+}
+
+static void fill_feed(const struct core *c, const struct feed *f, struct merge_feed *out)
+{
+    const struct desk *d = roster_find(c->roster, &f->opening.id.desk);
+
+    out->feed = f->opening.id;
+    out->alias = f->alias;
+    out->number = f->opening.number;
+    out->suffix = f->suffix;
+    snprintf(out->desk, sizeof out->desk, "%s", d ? d->name : "?");
+}
+
+static struct merge_feed *job_feed(struct merge_job *j, const struct feed_id *id)
+{
+    unsigned lo = 0, hi = j->n_feeds;
+
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        int cmp = feed_id_cmp(&j->feeds[mid].feed, id);
+        if (cmp == 0)
+            return &j->feeds[mid];
+        if (cmp < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
+/* What went before slot `slot` of each feed, told by the receipts: a report of an old slot must see
+ * the branch as that slot saw it. */
+static enum err cuts_before(const struct core *c, uint64_t slot, struct merge_job *j,
+                            struct errmsg *msg)
+{
+    struct buf b = { 0 };
+    enum err e = ERR_OK;
+
+    for (uint64_t s = 1; s < slot && e == ERR_OK; s++) {
+        struct receipt r;
+        struct intent in;
+        if ((e = ledger_receipt(c->ledger, s, &b)) != ERR_OK ||
+            (e = receipt_decode(b.p, b.len, &r, msg)) != ERR_OK ||
+            (e = intent_decode(r.intent, r.intent_len, &in, msg)) != ERR_OK)
+            break;
+        for (unsigned i = 0; i < in.n_ranges; i++) {
+            struct merge_feed *f = job_feed(j, &in.ranges[i].feed);
+            if (f)
+                f->from = in.ranges[i].to + 1;
+        }
+        intent_free(&in);
+    }
+    buf_free(&b);
+    return e;
+}
+
+static enum err fill_ranges(const struct core *c, const struct intent *in, struct merge_job *j,
+                            struct errmsg *msg)
+{
+    uint64_t slot = in ? in->slot : ledger_decided(c->ledger) + 1;
+    enum err e = cuts_before(c, slot, j, msg);
+
+    for (unsigned i = 0; i < j->n_feeds; i++) {
+        struct merge_feed *f = &j->feeds[i];
+        uint64_t trusted = roster_trusted_to(c->roster, &f->feed);
+        uint64_t held = feeds_find(&c->feeds, &f->feed)->seq;
+        f->to = in ? f->from - 1 : held < trusted ? held : trusted;
+    }
+    for (unsigned i = 0; e == ERR_OK && in && i < in->n_ranges; i++) {
+        struct merge_feed *f = job_feed(j, &in->ranges[i].feed);
+        if (!f || in->ranges[i].from != f->from ||
+            feeds_find(&c->feeds, &f->feed)->seq < in->ranges[i].to)
+            return err_set(msg, ERR_BUSY, "not every record of slot %llu is here yet",
+                           (unsigned long long)slot);
+        f->to = in->ranges[i].to;
+        f->correction_ms = in->ranges[i].correction_ms;
+    }
+    for (unsigned i = 0; i < j->n_feeds; i++)
+        if (j->feeds[i].to >= j->feeds[i].from)
+            j->records += j->feeds[i].to - j->feeds[i].from + 1;
+    return e;
+}
+
+enum err core_merge_job(const struct core *c, const struct intent *in, struct merge_job *out,
+                        struct errmsg *msg)
+{
+    const struct policy *p = in ? roster_policy_by_hash(c->roster, in->policy)
+                                : roster_policy(c->roster);
+    enum err e;
+
+    memset(out, 0, sizeof *out);
+    if (!p)
+        return err_set(msg, ERR_CONFIG, "this version cannot read the branch's policy");
+    if ((out->feeds = calloc(c->feeds.n ? c->feeds.n : 1, sizeof *out->feeds)) == NULL)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    out->policy = *p;
+    memcpy(out->branch, roster_branch(c->roster), sizeof out->branch);
+    snprintf(out->code, sizeof out->code, "%s", roster_code(c->roster));
+    out->slot = in ? in->slot : ledger_decided(c->ledger) + 1;
+    out->epoch = in ? in->epoch.number : 0;
+    for (unsigned i = 0; i < c->feeds.n; i++) {
+        fill_feed(c, &c->feeds.v[c->feeds.by_id[i]], &out->feeds[i]);
+        out->feeds[i].from = 1;
+    }
+    out->n_feeds = c->feeds.n;
+    if ((e = fill_ranges(c, in, out, msg)) != ERR_OK)
+        merge_job_free(out);
+    return e;
+}
+
+void core_draft_trigger(const struct core *c, const struct moment *now, struct trigger *out)
+{
+    struct ledger_view v;
+    struct ledger_moment lnow = ledger_now(now);
+
+    ledger_view(c->ledger, &lnow, &v);
+    memset(out, 0, sizeof *out);
+    out->epoch = v.epoch;
+    out->slot = v.slot;
+    out->made_ms = now->wall_ms;
+    out->desk = c->conf.me->id;
+}
+
+enum err core_trusted_now(const struct core *c, const struct desk_id *desk, struct trusted **v,
+                          unsigned *n, uint64_t *records)
+{
+    *n = 0;
+    *records = 0;
+    if ((*v = calloc(c->feeds.n ? c->feeds.n : 1, sizeof **v)) == NULL)
+        return ERR_NOMEM;
+    for (unsigned i = 0; i < c->feeds.n; i++) {
+        const struct feed *f = &c->feeds.v[i];
+        if (!desk_id_eq(&f->opening.id.desk, desk) || f->seq == 0)
+            continue;
+        memcpy((*v)[*n].feed, f->opening.id.name, FEED_NAME_BYTES);
+        (*v)[(*n)++].seq = f->seq;
+        *records += f->seq;
+    }
+    return ERR_OK;
+}

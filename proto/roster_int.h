@@ -1,0 +1,57 @@
+/* roster_int.h - the roster's insides, shared by roster.c (meaning) and roster_ops.c (making). */
+#ifndef TIDEOVER_ROSTER_INT_H
+#define TIDEOVER_ROSTER_INT_H
+
+#include "roster.h"
+
+struct op {
+    uint8_t *bytes; /* owned */
+    size_t n;
+    uint8_t hash[HASH_BYTES], parent[HASH_BYTES];
+    uint8_t signer[KEY_BYTES];
+    uint32_t count; /* operations from FOUND to here, both included */
+    uint8_t type;
+    bool winning;   /* on the longest branch */
+    int parent_at;  /* index, -1 for FOUND */
+    const uint8_t *body; /* inside bytes */
+    size_t body_n;
+    const uint8_t *power; /* of an ADD made with an invite */
+    size_t power_n;
+};
+
+struct lead {
+    uint8_t pk[KEY_BYTES];
+    bool dropped;
+    uint8_t last[HASH_BYTES]; /* when dropped: its last operation that counts */
+};
+
+struct past_policy {
+    uint8_t hash[HASH_BYTES];
+    struct policy policy;
+    const char *text; /* inside the operation */
+    size_t n;
+};
+
+struct roster {
+    struct op *ops;
+    unsigned n_ops, room;
+    struct lead leads[32];
+    unsigned n_leads;
+    struct desk desks[ROSTER_DESKS_MAX];
+    unsigned n_desks;
+    struct past_policy **policies;
+    unsigned n_policies;
+    const struct past_policy *policy; /* in force */
+    uint8_t branch[BRANCH_ID_BYTES], root[KEY_BYTES], set_hash[HASH_BYTES];
+    char code[16];
+    unsigned tip;
+    bool contested;
+};
+
+extern const char roster_op_domain[];
+
+/* A lead's signed power: form and signature; whether the key is a lead's is the roster's to say. */
+bool power_decode(const uint8_t *p, size_t n, struct invite_power *out,
+                  uint8_t branch[BRANCH_ID_BYTES], uint8_t lead_pk[KEY_BYTES]);
+
+#endif
