@@ -34,7 +34,7 @@ struct export_result {
     uint64_t verdicts[VERDICT_COUNT];
     uint64_t outcomes[OUTCOME_BEHIND + 1];
     uint64_t sent[RECORD_KIND_LAST + 1];      /* by kind */
-    int64_t first_ms, last_ms;                /* of all records, corrected */
+    int64_t first_ms, last_ms;                /* of all records but voids, corrected; 0: none */
     uint64_t moved;                           /* lines whose tick was shifted (E2) */
     unsigned n_parts;                         /* those with at least one line */
     struct slot_part parts[SLOT_PARTS_MAX];

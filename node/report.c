@@ -91,7 +91,7 @@ static json_t *counts_json(const struct batch_job *b)
                      (json_int_t)r->outcomes[OUTCOME_UNWRITABLE], "behind",
                      (json_int_t)r->outcomes[OUTCOME_BEHIND], "desks", desks_of(&b->merge),
                      "format", b->merge.policy.format));
-    if (r->records > 0) {
+    if (r->first_ms > 0) {
         rfc3339_format(r->first_ms, 0, at);
         json_object_set_new(o, "first", json_string(at));
         rfc3339_format(r->last_ms, 0, at);

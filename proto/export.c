@@ -126,6 +126,17 @@ static enum outcome route(const struct export *x, const struct merged *m, unsign
     return holds(x, &x->behind, 'i', m->rec.item) ? OUTCOME_BEHIND : OUTCOME_SENT;
 }
 
+/* When the batch's day was. A void says when somebody noticed, not when something happened. */
+static void take_time(struct export_result *r, const struct merged *m)
+{
+    if (m->rec.kind == RECORD_VOID)
+        return;
+    if (r->first_ms == 0 || m->time_ms < r->first_ms)
+        r->first_ms = m->time_ms;
+    if (m->time_ms > r->last_ms)
+        r->last_ms = m->time_ms;
+}
+
 static enum err one(struct export *x, const struct merged *m, struct errmsg *msg)
 {
     struct export_result *r = x->r;
@@ -135,10 +146,8 @@ static enum err one(struct export *x, const struct merged *m, struct errmsg *msg
     enum outcome o = route(x, m, &part);
     enum err e = ERR_OK;
 
-    if (r->records == 0 || m->time_ms < r->first_ms)
-        r->first_ms = m->time_ms;
-    if (r->records++ == 0 || m->time_ms > r->last_ms)
-        r->last_ms = m->time_ms;
+    take_time(r, m);
+    r->records++;
     r->verdicts[m->verdict]++;
     buf_reset(&x->line);
     if (o == OUTCOME_SENT) {
