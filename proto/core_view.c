@@ -221,7 +221,8 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
     for (unsigned i = 0; i < j->n_feeds; i++) {
         struct merge_feed *f = &j->feeds[i];
         uint64_t trusted = roster_trusted_to(c->roster, &f->feed);
-        uint64_t held = feeds_find(&c->feeds, &f->feed)->seq;
+        const struct feed *here = feeds_find(&c->feeds, &f->feed);
+        uint64_t held = here->unknown_from > 0 ? here->unknown_from - 1 : here->seq;
         f->to = in ? f->from - 1 : held < trusted ? held : trusted;
     }
     for (unsigned i = 0; e == ERR_OK && in && i < in->n_ranges; i++) {

@@ -204,7 +204,9 @@ void words_barcode(const char *s, bool full, char out[40]); /* "…1234" */
 /* ---- shared between verbs ---- */
 
 void plan_print(const struct cli *c, const json_t *plan); /* upload_words.c */
-int upload_follow(const struct cli *c, struct client *cl, long long slot); /* upload_follow.c */
+/* Waits until the upload of *slot, or the first after it, is delivered; *slot becomes its number.
+ * 0 or exit code. upload_follow.c */
+int upload_follow(const struct cli *c, struct client *cl, long long *slot);
 int batch_run(const struct cli *c, const char *path); /* batch.c */
 enum err file_read(const char *path, size_t max, struct buf *out, struct errmsg *msg);
 /* Reads a policy file and fills in its zone's rule. 0 or exit code. */

@@ -36,9 +36,9 @@ static void print_records(const json_t *records)
         const char *key, *words;
     } parts[] = { { "local", "recorded here" },
                   { "replicated", "of them also on other desks" },
-                  { "pending", "on the way" },
-                  { "held", "held of the branch" },
-                  { "pending_upload", "not uploaded yet" } };
+                  { "held", "of the branch on this PC" },
+                  { "pending", "not uploaded yet" } };
+    long long known = j_int(records, "union", 0), held = j_int(records, "held", 0);
     bool first = true;
     char n[32];
 
@@ -49,9 +49,12 @@ static void print_records(const json_t *records)
         if (v < 0)
             continue;
         words_number(v, n);
-        fputs(first ? "" : ", ", stdout);
-        printf("%s %s", n, parts[i].words);
+        printf("%s%s %s", first ? "" : ", ", n, parts[i].words);
         first = false;
+    }
+    if (known > held) {
+        words_number(known - held, n);
+        printf(", %s on the way", n);
     }
     putchar('\n');
 }

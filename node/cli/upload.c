@@ -98,15 +98,29 @@ static void print_delivered(const json_t *r)
     print_names("  accepted   ", json_object_get(r, "accepted_by"));
 }
 
-static void print_duplicates(const json_t *list)
+static void print_list(const char *label, const json_t *list)
 {
     const json_t *d;
     size_t i;
 
-    if (json_array_size(list) > 0)
-        puts("Left out as the same event:");
-    json_array_foreach(list, i, d) printf("  %s is %s (%s)\n", j_text(d, "id", "-"),
-                                          j_text(d, "of", "-"), j_text(d, "rule", "-"));
+    json_array_foreach(list, i, d)
+    {
+        const char *of = j_text(d, "of", ""), *rule = j_text(d, "rule", ""),
+                   *why = j_text(d, "why", "");
+
+        printf("  %-10s %s%s%s%s%s%s%s%s\n", label, j_text(d, "id", "-"), *of != 0 ? " of " : "",
+               of, *rule != 0 ? " (" : "", rule, *rule != 0 ? ")" : "", *why != 0 ? ": " : "", why);
+    }
+}
+
+/* What was not sent, record by record. */
+static void print_lists(const json_t *report)
+{
+    json_t *lists = json_object_get(report, "lists"), *list;
+    const char *name;
+
+    print_list("duplicate", json_object_get(report, "duplicates"));
+    json_object_foreach(lists, name, list) print_list(name, list);
 }
 
 /* In a report "duplicates" is the list; the plan's words want its number. */
@@ -144,7 +158,7 @@ int cmd_upload_report(struct cli *c)
         plan = report_as_plan(r);
         plan_print(c, plan);
         json_decref(plan);
-        print_duplicates(json_object_get(r, "duplicates"));
+        print_lists(r);
     }
     json_decref(r);
     client_close(cl);
@@ -159,7 +173,7 @@ static int nothing_to_upload(const struct cli *c, const json_t *answer)
         cli_json(answer);
         return 0;
     }
-    puts("Nothing to upload: every record of the branch has its outcome.");
+    puts("Nothing to upload: no record of the branch is pending.");
     print_last(json_object_get(answer, "last"));
     return 0;
 }
@@ -183,13 +197,13 @@ static int tell_delivered(const struct cli *c, struct client *cl, long long slot
     return rc;
 }
 
-/* Under way already, by another command, page or desk: no second trigger is needed. */
+/* Under way already, by another command, page or desk: no second trigger is needed. "gathering" may
+ * as well be a change of seats; then the trigger is. */
 static bool is_under_way(const json_t *status)
 {
     const char *state = j_text(status, "state", "");
 
-    return strcmp(state, "gathering") == 0 || strcmp(state, "agreed") == 0 ||
-           strcmp(state, "sending") == 0;
+    return strcmp(state, "agreed") == 0 || strcmp(state, "sending") == 0;
 }
 
 static int start(const struct cli *c, struct client *cl, json_t **answer)
@@ -244,7 +258,7 @@ static int run(const struct cli *c, struct client *cl, json_t *status, json_t *p
             return nothing_to_upload(c, *answer);
         slot = j_int(*answer, "slot", slot);
     }
-    rc = upload_follow(c, cl, slot);
+    rc = upload_follow(c, cl, &slot);
     return rc == 0 ? tell_delivered(c, cl, slot) : rc;
 }
 

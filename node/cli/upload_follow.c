@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#define SEEN_MAX   280
 #define POLL_MS    150
 #define IDLE_POLLS 200 /* half a minute of "idle": the trigger was forgotten or refused */
 
@@ -26,33 +27,40 @@ static int tell_failed(const struct cli *c, const json_t *s)
                     j_text(s, "message", j_text(error, "message", "no reason was given")));
 }
 
-/* One line per change of state where no bar can be drawn. */
-static void tell_state(const struct cli *c, const char *state, char seen[32])
+/* One line per change where no bar can be drawn. seen: "gathering", "gathering: two of three seats
+ * are away". */
+static void tell_state(const struct cli *c, const json_t *s, char seen[SEEN_MAX])
 {
-    if (strcmp(state, seen) == 0)
+    const char *message = j_text(s, "message", NULL);
+    char text[SEEN_MAX];
+
+    snprintf(text, sizeof text, "%s%s%s", j_text(s, "state", "-"), message != NULL ? ": " : "",
+             message != NULL ? message : "");
+    if (strcmp(text, seen) == 0)
         return;
-    snprintf(seen, 32, "%s", state);
-    if (!term_err())
-        cli_note(c, "%s\n", state);
+    memcpy(seen, text, sizeof text);
+    if (!term_err() && strcmp(j_text(s, "state", ""), "failed") != 0)
+        cli_note(c, "%s\n", text);
 }
 
 enum step { STEP_WAIT, STEP_DELIVERED, STEP_FAILED };
 
-static enum step step_of(const json_t *s, long long slot)
+/* A change of seats may have taken the slot that was ours to be: then ours is a later one. */
+static enum step step_of(const json_t *s, long long *slot)
 {
-    const char *state = j_text(s, "state", "");
-    long long at = j_int(s, "slot", slot);
+    long long last = j_int(json_object_get(s, "last"), "slot", -1);
 
-    if (j_int(json_object_get(s, "last"), "slot", -1) >= slot || at > slot ||
-        (at == slot && strcmp(state, "delivered") == 0))
+    if (last >= *slot) {
+        *slot = last;
         return STEP_DELIVERED;
-    return at == slot && strcmp(state, "failed") == 0 ? STEP_FAILED : STEP_WAIT;
+    }
+    return strcmp(j_text(s, "state", ""), "failed") == 0 ? STEP_FAILED : STEP_WAIT;
 }
 
-int upload_follow(const struct cli *c, struct client *cl, long long slot)
+int upload_follow(const struct cli *c, struct client *cl, long long *slot)
 {
     struct progress bar;
-    char seen[32] = "";
+    char seen[SEEN_MAX] = "";
     unsigned idle = 0;
     enum step step = STEP_WAIT;
     json_t *s = NULL;
@@ -68,7 +76,7 @@ int upload_follow(const struct cli *c, struct client *cl, long long slot)
             break;
         step = step_of(s, slot);
         idle = strcmp(j_text(s, "state", ""), "idle") == 0 ? idle + 1 : 0;
-        tell_state(c, j_text(s, "state", "-"), seen);
+        tell_state(c, s, seen);
         progress_show(&bar, seen, (uint64_t)j_int(s, "done", 0), (uint64_t)j_int(s, "total", 0));
         if (step == STEP_WAIT)
             sleep_ms(POLL_MS);
@@ -77,17 +85,17 @@ int upload_follow(const struct cli *c, struct client *cl, long long slot)
     if (step == STEP_FAILED)
         rc = tell_failed(c, s);
     else if (rc == 0 && step == STEP_WAIT && interrupted())
-        rc = let_go(c, slot);
+        rc = let_go(c, *slot);
     else if (rc == 0 && step == STEP_WAIT)
         rc = cli_fail(c, err_exit(ERR_BUSY), "not_started",
                       "upload %lld did not begin; look at: "
                       "tideover upload status",
-                      slot);
+                      *slot);
     else if (rc != 0)
         cli_note(c,
                  "Upload %lld may go on at another desk. To look at it: "
                  "tideover upload status\n",
-                 slot);
+                 *slot);
     interrupt_release();
     json_decref(s);
     return rc;

@@ -37,15 +37,16 @@ static void print_line(const char *label, long long n, const char *what)
 /* "538 records from 4 desks, 09:12:04 - 13:58:40; 6 duplicates, ... leave 524" */
 static void print_total(const json_t *p)
 {
-    static const char *const fates[] = { "send_total", "held",       "waits",
-                                         "review",     "duplicates", "voided",
-                                         "superseded", "uncarried",  "unwritable" };
+    static const char *const fates[] = { "send_total", "held",   "waits",      "review",
+                                         "duplicates", "voided", "superseded", "uncarried",
+                                         "unwritable", "behind", "late_voids" };
     long long total = j_int(p, "total", 0), rest = total, desks = (long long)j_count(p, "desks"),
               duplicates = j_int(p, "duplicates", 0), voided = j_int(p, "voided", 0);
     char n[32], first[32], last[32];
 
     for (unsigned i = 0; i < sizeof fates / sizeof fates[0]; i++)
         rest -= j_int(p, fates[i], 0);
+    rest = j_int(p, "voids", rest);
     words_number(total, n);
     printf("%s record%s from %lld desk%s", n, total == 1 ? "" : "s", desks, desks == 1 ? "" : "s");
     words_time(json_object_get(p, "first"), false, first);
@@ -75,6 +76,7 @@ static void print_texts(const struct cli *c, enum hue h, const char *label, cons
         json_is_string(t) ? json_string_value(t) : j_text(t, "message", "-"), hue(c, HUE_OFF));
 }
 
+/* "BUS is away (last seen: 3 h) and may have more" */
 static void print_missing(const struct cli *c, const json_t *missing)
 {
     const json_t *m;
@@ -83,10 +85,20 @@ static void print_missing(const struct cli *c, const json_t *missing)
 
     json_array_foreach(missing, i, m)
     {
-        words_ago(j_int(m, "last_seen_s", -1), ago);
-        printf("%s# %s is away (last seen: %s) and may have more than the %lld records known%s\n",
-               hue(c, HUE_WARN), j_text(m, "desk", "a desk"), ago, j_int(m, "records_known", 0),
-               hue(c, HUE_OFF));
+        long long seen = j_int(m, "last_seen_s", -1), lacking = j_int(m, "missing", 0),
+                  known = j_int(m, "records_known", -1);
+
+        words_ago(seen, ago);
+        printf("%s# %s ", hue(c, HUE_WARN), j_text(m, "desk", "a desk"));
+        if (lacking > 0 && seen >= 0)
+            printf("has %lld records that are not here yet (last heard: %s)", lacking, ago);
+        else if (seen >= 0)
+            printf("is away (last heard: %s) and may have more", ago);
+        else
+            printf("has not been heard since this node started, and may have more");
+        if (known >= 0)
+            printf(" than the %lld known", known);
+        puts(hue(c, HUE_OFF));
     }
 }
 
@@ -104,8 +116,12 @@ void plan_print(const struct cli *c, const json_t *p)
     else
         printf("  to upload  nothing\n");
     print_line("held", j_int(p, "held", 0),
-               " discharges (discharges = hold): to be checked by hand");
+               j_int(p, "held", 0) == 1 ? " discharge, to be checked by hand (discharges = hold)"
+                                        : " discharges, to be checked by hand (discharges = hold)");
     print_line("wait", j_int(p, "waits", 0), " behind the registration of their card");
+    print_line("wait", j_int(p, "behind", 0), " behind an unwritable record of their item");
+    print_line("too late", j_int(p, "late_voids", 0),
+               " voids of records sent before: to be undone in the ILS");
     print_line("review", j_int(p, "review", 0), " not sent until a lead decides");
     print_line("replaced", j_int(p, "superseded", 0), " by a later due date of the same loan");
     print_line("not sent", j_int(p, "uncarried", 0), " that the format cannot say");

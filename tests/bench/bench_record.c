@@ -161,6 +161,7 @@ struct line { /* node.c's queue: a list under a mutex, and an eventfd that wakes
     struct request *first, **end;
     int wake_fd;
     bool stop;
+    unsigned live; /* clients that still ask */
     uint64_t commits;
 };
 
@@ -194,13 +195,14 @@ static void *client_run(void *arg)
         c->done++;
         pthread_mutex_lock(&c->line->lock);
         stop = c->line->stop;
+        c->line->live -= stop;
         pthread_mutex_unlock(&c->line->lock);
     }
     sem_destroy(&r.answered);
     return NULL;
 }
 
-static struct request *take_all(struct line *l, bool stop)
+static struct request *take_all(struct line *l, bool stop, unsigned *live)
 {
     struct request *all;
 
@@ -209,25 +211,26 @@ static struct request *take_all(struct line *l, bool stop)
     l->first = NULL;
     l->end = &l->first;
     l->stop = stop;
+    *live = l->live;
     pthread_mutex_unlock(&l->lock);
     return all;
 }
 
-/* One round of the loop; returns how many were answered. */
-static unsigned writer_round(struct keeper *k, struct line *l, bool stop)
+/* One round of the loop; false once no client is left. */
+static bool writer_round(struct keeper *k, struct line *l, bool stop)
 {
     struct pollfd p = { l->wake_fd, POLLIN, 0 };
     struct request *all;
     uint64_t drained;
-    unsigned n = 0;
+    unsigned n = 0, live;
 
-    if (poll(&p, 1, TICK_MS) > 0 && read(l->wake_fd, &drained, sizeof drained) < 0)
+    if (poll(&p, 1, stop ? 1 : TICK_MS) > 0 && read(l->wake_fd, &drained, sizeof drained) < 0)
         bench_die("eventfd: %s", strerror(errno));
-    all = take_all(l, stop);
+    all = take_all(l, stop, &live);
     for (struct request *r = all; r; r = r->next, n++)
         k->add(k);
     if (n == 0)
-        return 0;
+        return live > 0;
     k->commit(k);
     l->commits++;
     while (all) { /* r is the client's again once it is answered */
@@ -235,15 +238,14 @@ static unsigned writer_round(struct keeper *k, struct line *l, bool stop)
         all = r->next;
         sem_post(&r->answered);
     }
-    return n;
+    return true;
 }
 
 static double many_slice(struct keeper *k, double seconds, struct latency *lat, uint64_t *commits)
 {
     static struct client c[CLIENTS];
-    struct line l = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    struct line l = { .lock = PTHREAD_MUTEX_INITIALIZER, .live = CLIENTS };
     uint64_t start = bench_ns(), end = start + (uint64_t)(seconds * 1e9), done = 0;
-    unsigned last_words = 0;
 
     l.end = &l.first;
     if ((l.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
@@ -256,8 +258,8 @@ static double many_slice(struct keeper *k, double seconds, struct latency *lat, 
     }
     while (bench_ns() < end)
         writer_round(k, &l, false);
-    while (last_words < CLIENTS) /* each client asks once more at most, and is answered */
-        last_words += writer_round(k, &l, true);
+    while (writer_round(k, &l, true))
+        ;
     for (unsigned i = 0; i < CLIENTS; i++) {
         pthread_join(c[i].thread, NULL);
         done += c[i].done;

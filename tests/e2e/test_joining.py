@@ -77,30 +77,30 @@ class Joining(branch.Case):
         self.assert_no_trace(desk)
         self.assertNotIn("LATE", self.desks())
 
-    def test_a_code_of_another_branch_finds_nobody(self):
-        """Well-formed, the right address, but no such door: the answer never comes."""
+    def test_an_invite_ends_with_the_node_and_a_code_of_another_branch_finds_nobody(self):
+        """Two waits of fifteen seconds for an answer that never comes, at the same time."""
         other = self.desk("OTHER")
         other.init("OTHER", passphrase_file=self.lead)
         other.start()
-        code = other.invite("X", passphrase_file=self.lead).out.strip()
+        ended, strange = (other.invite(n, passphrase_file=self.lead).out.strip() for n in "XY")
         other.stop()
-        desk = self.desk("X", self.home / "x" / "state")
-        desk.state.parent.mkdir()
-        self.assert_refused(desk.join(code, at=f"127.0.0.1:{self.first.port}", check=False), 69,
-                            "nobody answers")
-        self.assert_no_trace(desk)
+        other.start()
+        desks = [self.desk(n, self.home / n / "state") for n in "XY"]
+        said = [None, None]
 
-    def test_an_invite_ends_with_the_node(self):
-        second = self.desk("SECOND")
-        second.init("MAIN", passphrase_file=self.lead)
-        second.start()
-        code = second.invite("X", passphrase_file=self.lead).out.strip()
-        second.stop()
-        second.start()
-        desk = self.desk("X", self.home / "x" / "state")
-        desk.state.parent.mkdir()
-        self.assert_refused(desk.join(code, check=False), 69, "restarted")
-        self.assert_no_trace(desk)
+        def go(i, code, at):
+            desks[i].state.parent.mkdir()
+            said[i] = desks[i].join(code, at=at, check=False)
+        at_first = f"127.0.0.1:{self.first.port}"  # a real desk, but no such door
+        threads = [threading.Thread(target=go, args=x) for x in ((0, ended, None),
+                                                                 (1, strange, at_first))]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        for i in range(2):
+            self.assert_refused(said[i], 69, "nobody answers.*restarted")
+            self.assert_no_trace(desks[i])
 
     def test_a_name_that_is_in_the_branch_is_refused(self):
         self.assert_refused(self.first.cli("invite", "--desk", "MAIN-1", "--lead-passphrase-file",
@@ -112,9 +112,10 @@ class Joining(branch.Case):
         late = self.desk("B", self.home / "out" / "b")
         late.state.parent.mkdir()
         said = late.join(codes[1], check=False)
-        self.assert_refused(said, 77, "TWIN|name|enrol")
-        self.assert_no_trace(late)
+        # Two desks of one name would give the same id to two records.
         self.assertEqual(1, [p["name"] for p in self.first.peers()].count("TWIN"))
+        self.assert_refused(said, 77, "TWIN|name|invite")
+        self.assert_no_trace(late)
 
     def test_two_desks_race_for_one_code_and_one_gets_in(self):
         code = self.invite("RACE").out.strip()
