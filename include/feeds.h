@@ -19,7 +19,7 @@ struct feed {
     uint64_t seq;             /* held up to here, durable after the batch */
     uint8_t hash[HASH_BYTES]; /* h(seq) */
     uint64_t unknown_from;    /* first record of a kind this version does not know; 0 = none */
-    char suffix;              /* 'b', 'c' .. if an older feed of the desk has the same number */
+    char suffix;              /* 'b', 'c' .. if an older feed of that name has the same number */
     /* sync's notes */
     int want_peer;            /* whom we asked for more; -1 nobody */
     uint64_t want_to, want_since_ms;
@@ -28,6 +28,7 @@ struct feed {
 
 struct feeds {
     const struct disk *disk;
+    const struct roster *roster; /* whose desks share a name; NULL: every desk has its own */
     const uint8_t *branch;
     struct feed *v; /* by alias: v[i].alias == i + 1 */
     unsigned n, room;
@@ -43,7 +44,8 @@ struct feeds {
 };
 
 enum err feeds_load(struct feeds *fs, const struct disk *disk,
-                    const uint8_t branch[BRANCH_ID_BYTES], struct errmsg *msg);
+                    const uint8_t branch[BRANCH_ID_BYTES], const struct roster *roster,
+                    struct errmsg *msg);
 void feeds_free(struct feeds *fs);
 
 struct feed *feeds_find(const struct feeds *fs, const struct feed_id *id); /* NULL: unknown */

@@ -17,7 +17,7 @@ struct sink_file {
 
 struct sink_batch {
     const char *target;   /* what stands behind "file:" in the policy */
-    uint64_t term, attempt; /* for names of files that are being written */
+    const char *writer;   /* desk and attempt, for names of files that are being written */
     unsigned n_files;
     const struct sink_file *files;
 };

@@ -19,7 +19,7 @@ struct batch_job {
     struct http_request *rq;   /* plan, report, export, list */
     uint64_t number;           /* build, deliver: the effect's */
     char sink[SINK_TEXT_MAX];
-    uint64_t term, attempt;
+    char writer[64];           /* of files that are being written: desk, start, attempt */
     struct slot_part want[SLOT_PARTS_MAX];
     unsigned n_want;
     enum delivery delivery;

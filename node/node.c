@@ -391,7 +391,7 @@ static void watch_server(struct node *n)
     if (p && memcmp(hash, n->probe_policy, HASH_BYTES) != 0) {
         memcpy(n->probe_policy, hash, HASH_BYTES);
         probe_stop(n->probe);
-        n->probe = probe_start(p, &n->server, n->wake_fd);
+        n->probe = probe_start(p, &n->server);
     }
     verdict = atomic_load(&n->server);
     core_server(n->core, verdict >= 0, verdict > 0);
@@ -512,6 +512,7 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
         (e = net_open(n->conf.listen, &n->me, ev, &n->net, msg)) != ERR_OK ||
         (e = open_core(n, msg)) != ERR_OK)
         return e;
+    n->runs = true;
     if ((e = make_run_files(n, &hc, msg)) != ERR_OK)
         return e;
     e = http_open(&hc, &n->http, msg);
@@ -557,7 +558,8 @@ static void node_close(struct node *n)
     net_close(n->net);
     core_close(n->core);
     store_close(n->store);
-    remove_run_files(n);
+    if (n->runs) /* else they are another node's */
+        remove_run_files(n);
     for (unsigned i = 0; i < INVITES_MAX; i++) {
         buf_free(&n->invite[i].power);
         buf_free(&n->invite[i].lead_box);
@@ -595,7 +597,7 @@ static int run_node(struct node *n)
         char id[8];
         desk_id_short(&n->me.id, id);
         n->started_ms = clock_ms(CLOCK_BOOTTIME);
-        printf("ready desk %s (%s) branch %s, desks %s, page http://%s/\n", n->conf.name, id,
+        printf("ready desk %s (%s) branch %s, desks %s, api http://%s\n", n->conf.name, id,
                roster_code(core_roster(n->core)), n->conf.listen, n->conf.web);
         fflush(stdout);
         while (!stop_signal)

@@ -85,6 +85,7 @@ struct node {
     uint64_t retry_ms;
     struct invite invite[INVITES_MAX];
     struct job *upload_job;       /* for progress */
+    bool runs;                    /* run/ is ours to remove */
     uint64_t ticked_ms, started_ms, hint_ms;
     unsigned hints;               /* rounds through [peers] known */
     atomic_int server;            /* -1 not watched, 0 down, 1 up; the probe's thread writes */
@@ -130,7 +131,7 @@ void invite_tick(struct node *n, const struct moment *now);
 
 /* probe.c */
 struct probe;
-struct probe *probe_start(const struct policy *p, atomic_int *verdict, int wake_fd);
-void probe_stop(struct probe *p); /* NULL is fine; waits for its thread */
+struct probe *probe_start(const struct policy *p, atomic_int *verdict);
+void probe_stop(struct probe *p); /* NULL is fine; its thread says nothing any more */
 
 #endif

@@ -21,11 +21,10 @@ struct probe {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop;
+    bool stop, orphan; /* orphan: nobody waits, the thread frees */
     char target[2][POLICY_TEXT_VALUE]; /* primary, backup ("" = none) */
     unsigned offline_after, back_after;
     atomic_int *verdict;
-    int wake_fd;
 };
 
 static bool connects(const struct addrinfo *a)
@@ -118,11 +117,31 @@ static bool pause_for(struct probe *p, unsigned ms)
     return !stop;
 }
 
+/* Under the lock: once told to stop, the verdict may belong to another probe. */
+static bool say(struct probe *p, int verdict)
+{
+    bool go_on;
+
+    pthread_mutex_lock(&p->lock);
+    go_on = !p->stop;
+    if (go_on)
+        atomic_store(p->verdict, verdict);
+    pthread_mutex_unlock(&p->lock);
+    return go_on;
+}
+
+static void probe_free(struct probe *p)
+{
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->wake);
+    free(p);
+}
+
 static void *watch(void *arg)
 {
     struct probe *p = arg;
     unsigned good = 0, bad = 0;
-    bool first = true;
+    bool first = true, orphan;
 
     do {
         bool ok = answers(p->target[0]) || answers(p->target[1]);
@@ -134,17 +153,18 @@ static void *watch(void *arg)
         else if (!ok && bad >= p->offline_after)
             now = 0;
         first = false;
-        if (now != was) {
-            uint64_t one = 1;
-            atomic_store(p->verdict, now);
-            if (write(p->wake_fd, &one, sizeof one) < 0)
-                continue; /* the loop looks every tick anyway */
-        }
+        if (now != was && !say(p, now))
+            break;
     } while (pause_for(p, PROBE_EVERY_MS));
+    pthread_mutex_lock(&p->lock);
+    orphan = p->orphan;
+    pthread_mutex_unlock(&p->lock);
+    if (orphan)
+        probe_free(p);
     return NULL;
 }
 
-struct probe *probe_start(const struct policy *policy, atomic_int *verdict, int wake_fd)
+struct probe *probe_start(const struct policy *policy, atomic_int *verdict)
 {
     struct probe *p;
 
@@ -156,11 +176,11 @@ struct probe *probe_start(const struct policy *policy, atomic_int *verdict, int 
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     snprintf(p->target[0], sizeof p->target[0], "%s", policy->probe);
-    snprintf(p->target[1], sizeof p->target[1], "%s", policy->probe_backup);
+    if (strcmp(policy->probe_backup, "none") != 0)
+        snprintf(p->target[1], sizeof p->target[1], "%s", policy->probe_backup);
     p->offline_after = policy->offline_after;
     p->back_after = policy->back_after;
     p->verdict = verdict;
-    p->wake_fd = wake_fd;
     if (pthread_create(&p->thread, NULL, watch, p) != 0) {
         free(p);
         return NULL;
@@ -172,12 +192,9 @@ void probe_stop(struct probe *p)
 {
     if (!p)
         return;
+    pthread_detach(p->thread); /* it may hang in a connect for seconds: the loop must not */
     pthread_mutex_lock(&p->lock);
-    p->stop = true;
+    p->stop = p->orphan = true;
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
-    pthread_join(p->thread, NULL);
-    pthread_mutex_destroy(&p->lock);
-    pthread_cond_destroy(&p->wake);
-    free(p);
 }

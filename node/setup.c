@@ -1,6 +1,7 @@
 /* setup.c - founding a branch and joining one. */
 #include "setup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -57,6 +58,20 @@ static enum err make_parents(const char *path, struct errmsg *msg)
     return ERR_OK;
 }
 
+static bool is_absent_or_empty(const char *path)
+{
+    DIR *d = opendir(path);
+    const struct dirent *e;
+    bool empty = true;
+
+    if (!d)
+        return errno == ENOENT;
+    while (empty && (e = readdir(d)) != NULL)
+        empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+    closedir(d);
+    return empty;
+}
+
 static enum err site_begin(struct site *s, const char *state_dir, struct errmsg *msg)
 {
     size_t n;
@@ -66,13 +81,10 @@ static enum err site_begin(struct site *s, const char *state_dir, struct errmsg 
         return err_set(msg, ERR_INVALID, "the path of the state directory is too long");
     for (n = strlen(s->final); n > 1 && s->final[n - 1] == '/'; n--)
         s->final[n - 1] = '\0';
-    if (rmdir(s->final) != 0 && errno != ENOENT) /* an empty one may be there already */
-        return errno == ENOTEMPTY || errno == EEXIST
-                   ? err_why(msg, ERR_EXISTS, "state_exists", "",
-                             "%s is not empty: a desk lives there already, or it is not a state "
-                             "directory; choose another with --state", s->final)
-                   : err_set(msg, errno == EACCES ? ERR_DENIED : ERR_DISK, "cannot use %s: %s",
-                             s->final, strerror(errno));
+    if (!is_absent_or_empty(s->final)) /* an empty one is replaced at the end */
+        return err_why(msg, ERR_EXISTS, "state_exists", "",
+                       "%s is not empty: a desk lives there already, or it is not a state "
+                       "directory; choose another with --state", s->final);
     if ((e = make_parents(s->final, msg)) != ERR_OK)
         return e;
     snprintf(s->dir, sizeof s->dir, "%s.new-XXXXXX", s->final);
@@ -177,32 +189,44 @@ static enum err write_store(const struct site *s, const struct ident *me, const 
 
 /* ---- founding ---- */
 
-static bool name_is_good(const char *s, size_t max)
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+
+static bool is_made_of(const char *s, const char *set, size_t max)
 {
-    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    size_t n = strspn(s, set);
 
     return n > 0 && n <= max && s[n] == '\0';
 }
 
-static enum err check_init(const struct setup_init *in, struct errmsg *msg)
+static enum err check_addresses(const char *listen, const char *web, struct errmsg *msg)
 {
     char host[CONF_ADDR_MAX];
     uint16_t port;
 
-    if (!in->branch || !name_is_good(in->branch, 15))
+    if (listen && !addr_split(listen, host, &port))
+        return err_why(msg, ERR_INVALID, "bad_address", "listen", "%s is no numeric ADDRESS:PORT",
+                       listen);
+    if (web && (!addr_split(web, host, &port) ||
+                (strncmp(host, "127.", 4) != 0 && strcmp(host, "::1") != 0)))
+        return err_why(msg, ERR_INVALID, "bad_address", "web",
+                       "%s is no address of this PC alone: give 127.0.0.1:PORT", web);
+    return ERR_OK;
+}
+
+static enum err check_init(const struct setup_init *in, struct errmsg *msg)
+{
+    if (!in->branch || !is_made_of(in->branch, UPPER, 15))
         return err_why(msg, ERR_INVALID, "bad_branch", "branch",
-                       "a branch code has 1 to 15 letters, digits, - or _");
-    if (!in->desk || !name_is_good(in->desk, DESK_NAME_MAX))
+                       "a branch code has 1 to 15 capital letters, digits, - or _");
+    if (!in->desk || !is_made_of(in->desk, UPPER LOWER, DESK_NAME_MAX))
         return err_why(msg, ERR_INVALID, "bad_desk", "desk",
                        "a desk name has 1 to %d letters, digits, - or _", DESK_NAME_MAX);
-    if (in->listen && !addr_split(in->listen, host, &port))
-        return err_why(msg, ERR_INVALID, "bad_address", "listen",
-                       "%s is no numeric ADDRESS:PORT", in->listen);
     if (in->passphrase && strlen(in->passphrase) < 12)
         return err_why(msg, ERR_INVALID, "weak_passphrase", "passphrase",
                        "a lead passphrase has at least 12 characters; leave it out and six words "
                        "are made for you");
-    return ERR_OK;
+    return check_addresses(in->listen, in->web, msg);
 }
 
 /* This PC's own zone; UTC if it cannot be told. */
@@ -230,6 +254,7 @@ static enum err policy_text(const struct setup_init *in, struct buf *out, struct
 {
     char zone[64], rule[ZONE_RULE_MAX + 1];
     struct policy p;
+    enum err e;
 
     if (in->policy_text) {
         buf_text(out, in->policy_text);
@@ -239,7 +264,11 @@ static enum err policy_text(const struct setup_init *in, struct buf *out, struct
     }
     if (out->failed)
         return err_set(msg, ERR_NOMEM, "out of memory");
-    return policy_parse((const char *)out->p, out->len, &p, msg);
+    e = policy_parse((const char *)out->p, out->len, &p, msg);
+    if (e == ERR_OK && strcmp(p.code, in->branch) != 0)
+        e = err_why(msg, ERR_CONFIG, "other_branch", "policy",
+                    "the policy is for branch %s, not for %s: change its code", p.code, in->branch);
+    return e;
 }
 
 struct founding { /* secrets of one call */
@@ -468,7 +497,7 @@ static void advertised(const char *listen, char out[CONF_ADDR_MAX])
     if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
         snprintf(out, CONF_ADDR_MAX, ":%u", port);
     else
-        snprintf(out, CONF_ADDR_MAX, "%.40s:%u", host, port);
+        snprintf(out, CONF_ADDR_MAX, strchr(host, ':') ? "[%.40s]:%u" : "%.40s:%u", host, port);
 }
 
 enum err setup_join(const struct setup_join *in, char *branch, char *desk, char *words,
@@ -487,10 +516,8 @@ enum err setup_join(const struct setup_join *in, char *branch, char *desk, char 
     randombytes_buf(seed, sizeof seed);
     ident_from_seed(seed, &me);
     advertised(in->listen ? in->listen : DEFAULT_LISTEN, listen);
-    if (e == ERR_OK && listen[0] == '\0')
-        e = err_why(msg, ERR_INVALID, "bad_address", "listen", "%s is no numeric ADDRESS:PORT",
-                    in->listen);
-    if (e == ERR_OK && (e = site_begin(&s, in->state_dir, msg)) == ERR_OK &&
+    if (e == ERR_OK && (e = check_addresses(in->listen, in->web, msg)) == ERR_OK &&
+        (e = site_begin(&s, in->state_dir, msg)) == ERR_OK &&
         (e = knock_open(&k, &code, in->at, msg)) == ERR_OK &&
         (e = ask_in(&k, &code, &me, listen, in->timeout_ms ? in->timeout_ms : 5000, r, &addresses,
                     &lead_box, msg)) == ERR_OK) {

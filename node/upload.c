@@ -144,7 +144,7 @@ static bool is_agreed(const struct batch_job *b)
 static void hand_over(struct batch_job *b)
 {
     struct sink_file *files = calloc(SLOT_PARTS_MAX, sizeof *files);
-    struct sink_batch batch = { .term = b->term, .attempt = b->attempt, .files = files };
+    struct sink_batch batch = { .writer = b->writer, .files = files };
 
     if (!files) {
         b->delivery = DELIVERY_RETRY;
@@ -203,6 +203,18 @@ static void deliver_done(struct job *j)
     batch_free(b);
 }
 
+/* A dead uploader and its successor may be writing at one time: never to one name. */
+static void name_writer(const struct node *n, uint64_t number, char out[64])
+{
+    struct core_view v;
+    struct moment now = node_now();
+    char hex[17];
+
+    core_view(n->core, &now, &v);
+    hex_encode(n->me.id.b, 8, hex);
+    snprintf(out, 64, "%s-%llu-%llu", hex, (unsigned long long)v.start, (unsigned long long)number);
+}
+
 void upload_deliver(struct node *n, uint64_t number, const struct buf *intent)
 {
     struct errmsg msg = { .text = "" };
@@ -213,8 +225,8 @@ void upload_deliver(struct node *n, uint64_t number, const struct buf *intent)
     if (intent_decode(intent->p, intent->len, &in, &msg) == ERR_OK) {
         if ((b = batch_new(n, &in, &msg)) != NULL) {
             snprintf(b->sink, sizeof b->sink, "%s", in.sink);
-            b->number = b->attempt = number;
-            b->term = in.term;
+            b->number = number;
+            name_writer(n, number, b->writer);
             b->slot = in.slot;
             b->n_want = in.n_parts;
             memcpy(b->want, in.parts, sizeof b->want);

@@ -161,7 +161,7 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     c->server_since_ms = now->boot_ms;
     c->ask = (struct ledger_ask){ c, ask_holds, ask_cut, ask_gathered, ask_decided, ask_dice };
     if ((e = load_roster(c, msg)) != ERR_OK ||
-        (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), msg)) != ERR_OK ||
+        (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) != ERR_OK ||
         (e = ledger_open(conf->me, c->roster, conf->disk, &c->fx, &c->ask, &lnow, &c->ledger,
                          msg)) != ERR_OK ||
         (e = next_mark(c, msg)) != ERR_OK || (e = sync_peers(c)) != ERR_OK) {

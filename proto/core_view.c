@@ -90,12 +90,20 @@ void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
     out->refused = p->refused;
 }
 
+/* The copies of a desk that lost its memory, or that was revoked, keep nothing safe. */
+static bool copies_count(const struct core *c, const struct peer *p)
+{
+    const struct desk *d = roster_find(c->roster, &p->id);
+
+    return !p->memory_lost && d && d->state != DESK_REVOKED;
+}
+
 static uint64_t elsewhere(const struct core *c, unsigned feed)
 {
     uint64_t best = 0;
 
     for (unsigned i = 0; i < c->n_peers; i++)
-        if (!c->peers[i].memory_lost && sync_have(&c->peers[i], feed) > best)
+        if (copies_count(c, &c->peers[i]) && sync_have(&c->peers[i], feed) > best)
             best = sync_have(&c->peers[i], feed);
     return best;
 }
@@ -138,7 +146,7 @@ unsigned core_copies(const struct core *c, const struct record_ref *ref)
         return 0;
     n = c->feeds.v[at].seq >= ref->seq && !c->memory_lost;
     for (unsigned i = 0; i < c->n_peers; i++)
-        n += !c->peers[i].memory_lost && sync_have(&c->peers[i], (unsigned)at) >= ref->seq;
+        n += copies_count(c, &c->peers[i]) && sync_have(&c->peers[i], (unsigned)at) >= ref->seq;
     return n;
 }
 
@@ -291,9 +299,11 @@ enum err core_trusted_now(const struct core *c, const struct desk_id *desk, stru
         const struct feed *f = &c->feeds.v[i];
         if (!desk_id_eq(&f->opening.id.desk, desk) || f->seq == 0)
             continue;
+        *records += f->seq;
+        if (f->seq <= feeds_cut(&c->feeds, &f->opening.id))
+            continue; /* all of it is decided: nothing is left to trust */
         memcpy((*v)[*n].feed, f->opening.id.name, FEED_NAME_BYTES);
         (*v)[(*n)++].seq = f->seq;
-        *records += f->seq;
     }
     return ERR_OK;
 }

@@ -40,7 +40,7 @@ struct export {
     struct export_result *r;
     struct part_state part[2]; /* users, log */
     struct hmap tick_items;    /* items and new cards that have a line in the current tick (E2, E3) */
-    struct hmap behind;        /* items that wait behind an unwritable record (E5) */
+    struct hmap behind;        /* items and new cards that wait behind an unwritable record (E5) */
     int64_t tick;
     bool any_tick;
     struct buf line;
@@ -123,7 +123,9 @@ static enum outcome route(const struct export *x, const struct merged *m, unsign
             break;
     if (*part == 2)
         return OUTCOME_UNCARRIED;
-    return holds(x, &x->behind, 'i', m->rec.item) ? OUTCOME_BEHIND : OUTCOME_SENT;
+    return holds(x, &x->behind, 'i', m->rec.item) || holds(x, &x->behind, 'c', m->rec.user)
+               ? OUTCOME_BEHIND
+               : OUTCOME_SENT;
 }
 
 /* When the batch's day was. A void says when somebody noticed, not when something happened. */
@@ -160,6 +162,8 @@ static enum err one(struct export *x, const struct merged *m, struct errmsg *msg
         if (e == ERR_INVALID) {
             o = OUTCOME_UNWRITABLE;
             mark(x, &x->behind, 'i', m->rec.item);
+            if (m->rec.kind == RECORD_USER)
+                mark(x, &x->behind, 'c', m->rec.user);
             e = ERR_OK;
         } else if (e == ERR_OK) {
             e = x->line.failed ? err_set(msg, ERR_NOMEM, "out of memory")

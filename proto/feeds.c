@@ -92,8 +92,16 @@ static bool make_room(struct feeds *fs)
     return true;
 }
 
-/* Two feeds of a desk with one number (a wiped disk counts again from its neighbours' memory): the
- * later one, by the clock at its start, prints a letter. */
+static bool same_name(const struct feeds *fs, const struct desk_id *a, const struct desk_id *b)
+{
+    const struct desk *x = fs->roster ? roster_find(fs->roster, a) : NULL;
+    const struct desk *y = fs->roster ? roster_find(fs->roster, b) : NULL;
+
+    return desk_id_eq(a, b) || (x && y && strcmp(x->name, y->name) == 0);
+}
+
+/* Two feeds of one name with one number (a wiped disk that counts again, a new PC under the name of
+ * a revoked one): the later one, by the clock at its start, prints a letter. */
 static void letter_twins(struct feeds *fs, const struct feed *fresh)
 {
     const struct opening *o = &fresh->opening;
@@ -101,11 +109,11 @@ static void letter_twins(struct feeds *fs, const struct feed *fresh)
     for (unsigned i = 0; i < fs->n; i++) {
         struct feed *f = &fs->v[i];
         unsigned older = 0;
-        if (f->opening.number != o->number || !desk_id_eq(&f->opening.id.desk, &o->id.desk))
+        if (f->opening.number != o->number || !same_name(fs, &f->opening.id.desk, &o->id.desk))
             continue;
         for (unsigned k = 0; k < fs->n; k++) {
             const struct opening *p = &fs->v[k].opening;
-            if (k != i && p->number == o->number && desk_id_eq(&p->id.desk, &o->id.desk) &&
+            if (k != i && p->number == o->number && same_name(fs, &p->id.desk, &o->id.desk) &&
                 (p->at_ms < f->opening.at_ms ||
                  (p->at_ms == f->opening.at_ms && feed_id_cmp(&p->id, &f->opening.id) < 0)))
                 older++;
@@ -179,7 +187,8 @@ static enum err load_head(struct feeds *fs, struct feed *f, struct buf *raw, str
 }
 
 enum err feeds_load(struct feeds *fs, const struct disk *disk,
-                    const uint8_t branch[BRANCH_ID_BYTES], struct errmsg *msg)
+                    const uint8_t branch[BRANCH_ID_BYTES], const struct roster *roster,
+                    struct errmsg *msg)
 {
     struct buf raw = { 0 };
     enum err e = ERR_OK;
@@ -187,6 +196,7 @@ enum err feeds_load(struct feeds *fs, const struct disk *disk,
     memset(fs, 0, sizeof *fs);
     fs->disk = disk;
     fs->branch = branch;
+    fs->roster = roster;
     fs->hash_is_stale = true;
     for (uint32_t alias = 1; e == ERR_OK; alias++) {
         struct opening o;

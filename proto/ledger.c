@@ -515,7 +515,8 @@ static void on_renew(struct ledger *l, const struct ledger_moment *now, const st
 {
     struct buf b = { 0 };
 
-    if (term < l->term || (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
+    if (!l->may_vote || term < l->term ||
+        (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
         return;
     if (term > l->term || !l->voted)
         enter_term(l, now, term, from);
@@ -1077,7 +1078,9 @@ static void tick_leader(struct ledger *l, const struct ledger_moment *now)
             build(l, now);
         break;
     case LEDGER_ACCEPT:
-        if (now->boot_ms >= l->retry_at)
+        if (now->boot_ms - l->since >= GATHER_MAX_MS)
+            resign(l, now, LEASE_MS); /* the problem stays on the screen; another may do better */
+        else if (now->boot_ms >= l->retry_at)
             send_accept(l, now);
         break;
     case LEDGER_QUIET:

@@ -186,16 +186,21 @@ enum err core_record(struct core *c, const struct moment *now, struct record *r,
         (c->n_wait == BLOCK_RECORDS_MAX || c->wait.len + bytes.len + 8 > BLOCK_BYTES_MAX))
         e = core_seal(c, msg);
     if (e == ERR_OK) {
+        size_t before = c->wait.len;
         f = &c->feeds.v[c->own];
         mp_put_bin(&c->wait, bytes.p, bytes.len);
+        if (c->wait.failed) { /* as if it had never been there */
+            c->wait.len = before;
+            c->wait.failed = false;
+            buf_free(&bytes);
+            return err_set(msg, ERR_NOMEM, "out of memory");
+        }
         feed_next_hash(c->wait_hash, bytes.p, bytes.len);
         c->n_wait++;
         out->feed = f->opening.id;
         out->seq = f->seq + c->n_wait;
         if (key_is_set(r->key))
             key_learn(c, r->key, out);
-        if (c->wait.failed)
-            e = err_set(msg, ERR_NOMEM, "out of memory");
     }
     buf_free(&bytes);
     return e;

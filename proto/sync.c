@@ -52,7 +52,7 @@ static void load_peer(struct core *c, struct peer *p)
         p->has_mark = mp_get_raw(&m, p->mark.random, MARK_BYTES);
     }
     meta_key('A', &p->id, key);
-    if (d->get(d->ctx, TABLE_META, key, sizeof key, &b) == ERR_OK && b.len < ADDR_TEXT_MAX)
+    if (d->get(d->ctx, TABLE_META, key, sizeof key, &b) == ERR_OK && b.len <= ADDR_TEXT_MAX)
         memcpy(p->address, b.p, b.len);
     buf_free(&b);
 }
@@ -653,6 +653,25 @@ static bool take_block(struct core *c, struct peer *p, struct feed *f, const str
     return feeds_append(&c->feeds, f, b, known, h, NULL) == ERR_OK;
 }
 
+/* A feed begins here only with its author's signature: the head over its first block covers h(0),
+ * and that covers the opening. A forged one would shut the real feed out for ever. */
+static struct feed *open_proven(struct core *c, struct peer *p, const struct opening *o,
+                                const struct block *b)
+{
+    const struct desk *author = roster_find(c->roster, &o->id.desk);
+    struct feed *f = NULL;
+    uint8_t h[HASH_BYTES];
+    size_t known;
+
+    feed_h0(roster_branch(c->roster), o, h);
+    if (!author || block_check(b, roster_branch(c->roster), author->sign_pk, 0, h, &known, NULL)) {
+        p->refused++;
+        c->refused++;
+        return NULL;
+    }
+    return feeds_open(&c->feeds, o, &f, NULL) == ERR_OK ? f : NULL;
+}
+
 static void on_blocks(struct core *c, struct peer *p, struct mp *m)
 {
     size_t opening_n = 0, block_n = 0;
@@ -670,12 +689,12 @@ static void on_blocks(struct core *c, struct peer *p, struct mp *m)
     }
     if ((f = feeds_find(&c->feeds, &b.feed)) == NULL) {
         if (b.first != 1 || !opening_decode(opening, opening_n, &o) ||
-            !feed_id_eq(&o.id, &b.feed) || !roster_find(c->roster, &o.id.desk)) {
+            !feed_id_eq(&o.id, &b.feed)) {
             if (roster_find(c->roster, &b.feed.desk))
                 send_want(c, p, &b.feed, 1, WANT_RECORDS);
             return;
         }
-        if (feeds_open(&c->feeds, &o, &f, NULL) != ERR_OK)
+        if ((f = open_proven(c, p, &o, &b)) == NULL)
             return;
     }
     i = f->alias - 1;

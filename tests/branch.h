@@ -1,4 +1,4 @@
-/* branch.h - a founded branch for unit tests: keys from small numbers, operations kept for replay. */
+/* branch.h - a founded branch for unit tests: keys from small numbers, operations to replay. */
 #ifndef TIDEOVER_BRANCH_H
 #define TIDEOVER_BRANCH_H
 

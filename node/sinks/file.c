@@ -102,8 +102,7 @@ static enum delivery drop_one(const struct sink_batch *b, const struct sink_file
     bool ok, readable;
 
     snprintf(final, sizeof final, "%s/%s", b->target, f->name);
-    snprintf(aside, sizeof aside, "%s/.%s.t%llu-%llu", b->target, f->name,
-             (unsigned long long)b->term, (unsigned long long)b->attempt);
+    snprintf(aside, sizeof aside, "%s/.%s.%s", b->target, f->name, b->writer);
     if (access(final, F_OK) == 0)
         goto compare;
     if ((from = open(f->path, O_RDONLY | O_CLOEXEC)) < 0)
@@ -126,11 +125,9 @@ static enum delivery drop_one(const struct sink_batch *b, const struct sink_file
         return d;
     }
     unlink(aside);
-    if (flush_dir(b->target) != 0)
-        return fail(words, "cannot flush", b->target);
 compare:
-    if (is_equal(final, &f->part, &readable))
-        return DELIVERY_DONE;
+    if (is_equal(final, &f->part, &readable)) /* flushed too if it was another who wrote it */
+        return flush_dir(b->target) == 0 ? DELIVERY_DONE : fail(words, "cannot flush", b->target);
     if (!readable)
         return fail(words, "cannot read back", final);
     snprintf(words, 256, "%.120s is there with other content: nothing was overwritten. Compare it, "

@@ -332,6 +332,7 @@ class State(branch.Case):
     def test_a_second_node_on_one_state_directory_is_refused_and_the_first_goes_on(self):
         (d,) = self.branch(branch.NAMES[:1])
         self.assert_refused(d.cli("node", check=False), 75, "another.*node.*is using")
+        self.assertEqual("MAIN-1", d.status()["desk"], "the running node still answers")
         self.feed(d, branch.checkouts(0, 3))
 
     def test_a_taken_port_is_named(self):

@@ -25,7 +25,8 @@ struct known_feed *check_feed(struct sim *s, const struct feed_id *id)
 /* ---- the ledger ---- */
 
 /* One intent for a slot, wherever it is called decided or delivered. */
-static void one_hash(struct sim *s, uint64_t slot, const uint8_t hash[HASH_BYTES], const char *where)
+static void one_hash(struct sim *s, uint64_t slot, const uint8_t hash[HASH_BYTES],
+                     const char *where)
 {
     static const uint8_t none[HASH_BYTES];
 
@@ -355,7 +356,8 @@ bool check_is_settled(const struct sim *s, char why[200])
         if (v.slot != s->n_slots + 1 || v.open || v.triggered || c.pending > 0 ||
             c.held != s->desk[0].held_records) {
             snprintf(why, 200,
-                     "%s: next slot %llu of %llu, %s%s%s, %llu pending, %llu held, may vote %d: %.80s",
+                     "%s: next slot %llu of %llu, %s%s%s, %llu pending, %llu held, may vote %d: "
+                     "%.80s",
                      d->name, (unsigned long long)v.slot, (unsigned long long)s->n_slots + 1,
                      ledger_state_name(v.state), v.open ? ", open" : "",
                      v.triggered ? ", triggered" : "", (unsigned long long)c.pending,

@@ -1,4 +1,4 @@
-/* sim.h - a whole branch in one process: virtual clock, network, disks, sink. A seed is all there is.
+/* sim.h - a whole branch in one process: virtual clock, network, disks, sink. A seed is all.
  *
  * Every step is: one event reaches one desk, its batch is committed (or the desk crashes before, or
  * right after), its effects go out, and the invariants are looked at (check.c). After a while the
@@ -164,7 +164,7 @@ void *sim_grow(void *v, unsigned n, unsigned *room, size_t size);
 /* net.c */
 void net_send(struct sim *s, int from, int to, struct buf *bytes);
 void net_connect(struct sim *s, int from, int to);
-bool net_try(struct sim *s, int from, int to, unsigned try_no); /* connected now? else again later */
+bool net_try(struct sim *s, int from, int to, unsigned try_no); /* connected? else again later */
 void net_lost(struct sim *s, int from, int to);
 void net_desk_died(struct sim *s, int desk);
 void net_cut_some(struct sim *s);

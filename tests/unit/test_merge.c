@@ -63,7 +63,7 @@ static int setup(void **state)
     (void)state;
     memset(&b, 0, sizeof b);
     b.mem = memdisk_new();
-    assert_int_equal(feeds_load(&b.feeds, memdisk_disk(b.mem), b.id, NULL), ERR_OK);
+    assert_int_equal(feeds_load(&b.feeds, memdisk_disk(b.mem), b.id, NULL, NULL), ERR_OK);
     b.job.feeds = calloc(DESKS, sizeof *b.job.feeds);
     b.job.n_feeds = DESKS;
     b.job.slot = 1;

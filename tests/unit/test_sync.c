@@ -774,7 +774,8 @@ static void garbage_is_counted_and_changes_nothing(void **state)
         buf_free(&b);
     }
     assert_int_equal(view(w, 0).refused - refused, sent);
-    assert_memory_equal(before, feeds_hash((struct feeds *)(uintptr_t)core_feeds(w->v[0].core)), 16);
+    assert_memory_equal(before, feeds_hash((struct feeds *)(uintptr_t)core_feeds(w->v[0].core)),
+                        16);
     assert_memory_equal(roster, roster_hash(core_roster(w->v[0].core)), HASH_BYTES);
     assert_int_equal(ledger_decided(core_ledger(w->v[0].core)), 0);
     run(w, 5000);
@@ -876,6 +877,7 @@ static void a_revoked_desk_is_not_heard_and_its_later_records_stay_out_of_slots(
     assert_int_equal(core_admits(w->v[1].core, w->b.desk[2].curve_pk, &id), 400);
     assert_true(w->v[1].disconnected[2]);
     assert_int_equal(peer(w, 0, 2).state, PEER_REVOKED);
+    assert_int_equal(core_copies(w->v[0].core, &ref), 2); /* a stolen copy is none */
     assert_int_equal(held(w, 0), 5); /* stored and spread by DESK-2 all the same */
     cut(w, 1, 2, false);
     refused = view(w, 1).refused;
