@@ -76,7 +76,8 @@ enum err core_roster_add(struct core *c, const struct moment *now, const uint8_t
 enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
                       struct errmsg *msg);
 void core_built(struct core *c, const struct moment *now, uint64_t number,
-                const struct slot_part *parts, unsigned n_parts, const char *failure);
+                const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
+                const char *failure);
 void core_delivered(struct core *c, const struct moment *now, uint64_t number, enum delivery how,
                     const char *words);
 
@@ -111,6 +112,7 @@ struct core_view {
     uint64_t local, held, known; /* own records; records here; union known to this screen */
     uint64_t replicated;         /* own records that are also on another desk */
     uint64_t pending;            /* held and in no decided slot */
+    uint64_t set_aside;          /* in decided slots, without a final outcome: held, waiting, review */
     bool memory_lost;            /* peers remember more of us than we do */
     bool revoked;
     bool contested;              /* two leads worked apart */

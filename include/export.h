@@ -45,6 +45,9 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
                     const struct format *format, merge_yield yield, void *yield_ctx,
                     const struct export_out *to, struct export_result *out, struct errmsg *msg);
 
+/* Records of the batch that have no final outcome yet. */
+uint64_t export_set_aside(const struct export_result *r);
+
 /* "MAIN-20261123-e0-s000001-1a2b3c4d.log": library, day of the last record, epoch, slot, digest. */
 void export_file_name(const struct merge_job *job, const struct export_result *r, unsigned part,
                       char out[96]);

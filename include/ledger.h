@@ -98,7 +98,8 @@ enum err ledger_trigger(struct ledger *l, const struct ledger_moment *now, const
                         size_t n, struct errmsg *msg);
 /* Answers to EFFECT_BUILD and EFFECT_DELIVER. */
 void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t number,
-                  const struct slot_part *parts, unsigned n_parts, const char *failure);
+                  const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
+                  const char *failure);
 enum delivery {
     DELIVERY_DONE,  /* handed over, or found there already with equal content */
     DELIVERY_RETRY, /* not handed over, try again */

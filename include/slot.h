@@ -60,6 +60,7 @@ struct intent {
     unsigned n_ranges;
     struct slot_range *ranges; /* owned: intent_free */
     uint64_t records;          /* under the cut */
+    uint64_t set_aside;        /* of them without a final outcome: held, waiting, for review */
     unsigned n_parts;
     struct slot_part parts[SLOT_PARTS_MAX];
     struct buf trigger;        /* owned; signed bytes of SLOT_UPLOAD's trigger */

@@ -97,44 +97,50 @@ static const char *desk_name(const struct node *n, const struct desk_id *id)
 
 /* ---- recording ---- */
 
-static json_t *record_one(struct node *n, const char *p, size_t len)
-{
-    struct errmsg msg = { .text = "" };
-    struct record *r = malloc(sizeof *r);
-    json_t *o = r ? json_object_of(p, len, &msg) : NULL;
-    struct moment now = node_now();
+struct recorded { /* what became of one request to record */
+    enum err err;
+    struct errmsg msg;
     struct record_ref ref;
-    char id[RECORD_ID_TEXT];
     bool again;
-    enum err e = !r ? ERR_NOMEM : !o ? ERR_INVALID : record_of_json(n->core, o, r, &msg);
+};
 
+static void record_one(struct node *n, const char *p, size_t len, struct recorded *out)
+{
+    struct record *r = malloc(sizeof *r);
+    json_t *o = r ? json_object_of(p, len, &out->msg) : NULL;
+    struct moment now = node_now();
+
+    out->err = !r ? ERR_NOMEM : !o ? ERR_INVALID : record_of_json(n->core, o, r, &out->msg);
     json_decref(o);
-    if (e == ERR_OK)
-        e = core_record(n->core, &now, r, &ref, &again, &msg);
+    if (out->err == ERR_OK)
+        out->err = core_record(n->core, &now, r, &out->ref, &out->again, &out->msg);
     free(r);
-    if (e != ERR_OK)
-        return json_pack("{s:b, s:o}", "ok", 0, "error", error_json(e, &msg, true));
-    core_id_text(n->core, &ref, id);
-    return json_pack("{s:b, s:s, s:i}", "ok", 1, "id", id, "copies",
-                     again ? (int)core_copies(n->core, &ref) : 1);
 }
 
-static void answer_record(struct node *n, struct http_request *rq, json_t *answer)
+/* A client with one record waits a moment for its first copy elsewhere: that is what a slip says. */
+static void answer_record(struct node *n, struct http_request *rq, const char *p, size_t len)
 {
-    json_t *error = json_object_get(answer, "error");
-    struct buf b = { 0 };
-    unsigned status = 200;
+    struct recorded done = { .msg = { .text = "" } };
 
-    json_object_set_new(answer, "schema", json_integer(1));
-    if (error)
-        status = json_integer_value(json_object_get(error, "exit")) >= 70 ? 503 : 400;
-    json_bytes(answer, &b);
-    node_reply_later(n, rq, status, "application/json", &b);
+    record_one(n, p, len, &done);
+    if (done.err == ERR_OK)
+        node_reply_copies(n, rq, &done.ref);
+    else
+        api_error(n, rq, done.err, &done.msg);
+}
+
+void api_recorded(struct node *n, const struct record_ref *ref, struct buf *out)
+{
+    char id[RECORD_ID_TEXT];
+
+    core_id_text(n->core, ref, id);
+    json_bytes(json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies",
+                         (int)core_copies(n->core, ref)), out);
 }
 
 static void record_single(struct node *n, struct http_request *rq)
 {
-    answer_record(n, rq, record_one(n, (const char *)rq->body, rq->body_len));
+    answer_record(n, rq, (const char *)rq->body, rq->body_len);
 }
 
 static void record_batch(struct node *n, struct http_request *rq)
@@ -145,11 +151,17 @@ static void record_batch(struct node *n, struct http_request *rq)
     while (p && p < end) {
         const char *nl = memchr(p, '\n', (size_t)(end - p));
         size_t len = (size_t)((nl ? nl : end) - p);
-        json_t *answer = record_one(n, p, len);
-        json_t *error = json_object_get(answer, "error");
-        if (error)
-            json_object_del(error, "exit");
-        json_bytes(answer, &b);
+        struct recorded done = { .msg = { .text = "" } };
+        char id[RECORD_ID_TEXT];
+        record_one(n, p, len, &done);
+        if (done.err == ERR_OK) {
+            core_id_text(n->core, &done.ref, id);
+            json_bytes(json_pack("{s:b, s:s, s:i}", "ok", 1, "id", id, "copies",
+                                 done.again ? (int)core_copies(n->core, &done.ref) : 1), &b);
+        } else {
+            json_bytes(json_pack("{s:b, s:o}", "ok", 0, "error",
+                                 error_json(done.err, &done.msg, false)), &b);
+        }
         p += len + 1;
     }
     node_reply_later(n, rq, 200, "application/x-ndjson", &b);
@@ -168,7 +180,7 @@ static void record_void(struct node *n, struct http_request *rq)
     json_object_set_new(o, "op", json_string("void"));
     text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
-    answer_record(n, rq, record_one(n, text ? text : "", text ? strlen(text) : 0));
+    answer_record(n, rq, text ? text : "", text ? strlen(text) : 0);
     free(text);
 }
 
@@ -281,9 +293,10 @@ static void get_status(struct node *n, struct http_request *rq)
                   roster_code(core_roster(n->core)), "desk", desk_name(n, &n->me.id), "version",
                   TIDEOVER_VERSION, "server", server_json(n, &now));
     json_object_set_new(o, "records",
-                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "local", (json_int_t)v.local, "held",
-                                  (json_int_t)v.held, "union", (json_int_t)v.known, "replicated",
-                                  (json_int_t)v.replicated, "pending", (json_int_t)v.pending));
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "local", (json_int_t)v.local,
+                                  "held", (json_int_t)v.held, "union", (json_int_t)v.known,
+                                  "replicated", (json_int_t)v.replicated, "pending",
+                                  (json_int_t)v.pending, "set_aside", (json_int_t)v.set_aside));
     json_object_set_new(o, "peers", json_pack("{s:i, s:i}", "online", online, "total",
                                               core_peers(n->core)));
     json_object_set_new(o, "uploader",
@@ -418,9 +431,9 @@ static void get_upload_status(struct node *n, struct http_request *rq)
         state = json_is_null(last) || v.pending > 0 ? "idle" : "delivered";
     if (strcmp(state, "electing") == 0)
         state = "gathering";
-    o = json_pack("{s:i, s:s, s:I, s:I, s:I, s:o}", "schema", 1, "state", state, "slot",
-                  (json_int_t)l.slot, "pending", (json_int_t)v.pending, "term", (json_int_t)l.term,
-                  "last", last);
+    o = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:o}", "schema", 1, "state", state, "slot",
+                  (json_int_t)l.slot, "pending", (json_int_t)v.pending, "set_aside",
+                  (json_int_t)v.set_aside, "term", (json_int_t)l.term, "last", last);
     json_object_set_new(o, "uploader",
                         l.has_uploader ? json_string(desk_name(n, &l.uploader)) : json_null());
     json_object_set_new(o, "message", l.problem[0] ? json_string(l.problem) : json_null());
@@ -459,7 +472,8 @@ static void query_text(const char *query, const char *name, char *out, size_t ro
 
 static void get_list(struct node *n, struct http_request *rq)
 {
-    stream_list(n, rq, query_number(rq->query, "after", 0));
+    stream_list(n, rq, query_number(rq->query, "after", 0),
+                query_number(rq->query, "limit", UINT64_MAX));
 }
 
 static void get_report(struct node *n, struct http_request *rq)

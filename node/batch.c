@@ -4,7 +4,7 @@
 
 #include "batch_int.h"
 
-static bool go_on(void *ctx, uint64_t done, uint64_t total)
+bool batch_go_on(void *ctx, uint64_t done, uint64_t total)
 {
     struct batch_job *b = ctx;
 
@@ -57,7 +57,7 @@ void batch_export(struct batch_job *b, const struct export_out *to)
     }
     if ((b->err = store_reader_open(b->job.node->store, &b->reader, &b->msg)) != ERR_OK)
         return;
-    b->err = export_run(&b->merge, store_reader_disk(b->reader), f, go_on, b, to, &b->result,
+    b->err = export_run(&b->merge, store_reader_disk(b->reader), f, batch_go_on, b, to, &b->result,
                         &b->msg);
     store_reader_close(b->reader);
 }

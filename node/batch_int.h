@@ -28,7 +28,8 @@ struct batch_job {
     FILE *manifest;
     FILE *part[2];
     char part_path[2][4096];
-    uint64_t n, after, first_n;
+    unsigned wanted_part;      /* export */
+    uint64_t n, after, limit;  /* list */
     json_t *lists;             /* report: duplicates and others, by verdict */
     json_t *more;              /* plan, report: fields that the loop's thread knows */
     const char *state_sent;
@@ -38,6 +39,8 @@ struct batch_job {
 /* Over a draft or decided intent, or (NULL) over all that is pending. NULL with msg. */
 struct batch_job *batch_new(struct node *n, const struct intent *in, struct errmsg *msg);
 void batch_free(struct batch_job *b);
+/* The merge_yield of all of them: shows progress, renews the snapshot. ctx is the job. */
+bool batch_go_on(void *ctx, uint64_t done, uint64_t total);
 /* Runs the export into `to`; err, msg and result are the job's. On the job's thread. */
 void batch_export(struct batch_job *b, const struct export_out *to);
 /* Answers the request with the job's error (ERR_BUSY if there is no job), and frees the job. */

@@ -26,6 +26,7 @@
 #define BATCH_BYTES      (256 * 1024) /* taken in, then commit: well under the store's batch limit */
 #define REOPEN_EVERY_MS  1000
 #define HINT_EVERY_MS    3000
+#define COPIES_WAIT_MS   800 /* a person waits for a slip no longer */
 
 static volatile sig_atomic_t stop_signal; /* the one global */
 
@@ -175,6 +176,24 @@ void node_reply_later(struct node *n, struct http_request *rq, unsigned status, 
     n->replies_end = &r->next;
 }
 
+void node_reply_copies(struct node *n, struct http_request *rq, const struct record_ref *ref)
+{
+    struct reply *r = calloc(1, sizeof *r);
+
+    if (!r) {
+        http_answer(rq, 503, "application/json", NULL);
+        return;
+    }
+    r->rq = rq;
+    r->status = 200;
+    r->type = "application/json";
+    r->copies = true;
+    r->ref = *ref;
+    r->until_ms = clock_ms(CLOCK_BOOTTIME) + COPIES_WAIT_MS;
+    *n->replies_end = r;
+    n->replies_end = &r->next;
+}
+
 /* ---- jobs ---- */
 
 static void *run_job(void *arg)
@@ -281,12 +300,49 @@ static void carry_out(struct node *n)
     effects_clear(fx);
 }
 
+static bool any_peer_is_online(const struct node *n, const struct moment *now)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < core_peers(n->core); i++) {
+        struct peer_view v;
+        core_peer_view(n->core, now, i, &v);
+        any |= v.state == PEER_ONLINE;
+    }
+    return any;
+}
+
+/* Durable here; is there a second copy, or is there nothing to wait for? */
+static bool copies_are_told(struct node *n, struct reply *r)
+{
+    struct moment now = node_now();
+
+    if (!r->copies)
+        return true;
+    r->durable = true;
+    if (core_copies(n->core, &r->ref) < 2 && now.boot_ms < r->until_ms &&
+        any_peer_is_online(n, &now))
+        return false;
+    api_recorded(n, &r->ref, &r->body);
+    return true;
+}
+
 static void release_replies(struct node *n, bool durable)
 {
-    while (n->replies) {
-        struct reply *r = n->replies;
-        n->replies = r->next;
-        if (durable) {
+    struct reply *all = n->replies;
+
+    n->replies = NULL;
+    n->replies_end = &n->replies;
+    while (all) {
+        struct reply *r = all;
+        all = r->next;
+        r->next = NULL;
+        if (durable || r->durable) {
+            if (!copies_are_told(n, r)) {
+                *n->replies_end = r;
+                n->replies_end = &r->next;
+                continue;
+            }
             http_answer(r->rq, r->status, r->type, &r->body);
         } else {
             struct errmsg msg = { .text = "" };
@@ -297,7 +353,6 @@ static void release_replies(struct node *n, bool durable)
         }
         free(r);
     }
-    n->replies_end = &n->replies;
     while (n->door_replies) {
         struct door_reply *d = n->door_replies;
         n->door_replies = d->next;
@@ -550,6 +605,14 @@ static void node_close(struct node *n)
         struct http_request *next = rq->next;
         http_answer(rq, 503, "application/json", NULL);
         rq = next;
+    }
+    while (n->replies) { /* durable, and waiting for a copy */
+        struct reply *r = n->replies;
+        n->replies = r->next;
+        if (r->copies && r->durable)
+            api_recorded(n, &r->ref, &r->body);
+        http_answer(r->rq, r->durable ? 200 : 503, r->type, &r->body);
+        free(r);
     }
     if (n->net && n->core)
         say_goodbye(n);

@@ -38,6 +38,10 @@ struct reply { /* an answer that waits for the commit */
     unsigned status;
     const char *type;
     struct buf body;
+    bool copies;          /* wait for the first copy elsewhere, but not past until_ms */
+    bool durable;
+    struct record_ref ref;
+    uint64_t until_ms;
     struct reply *next;
 };
 
@@ -98,12 +102,15 @@ struct moment node_now(void);
 void node_start_job(struct node *n, struct job *j);
 void node_reply_later(struct node *n, struct http_request *rq, unsigned status, const char *type,
                       struct buf *body); /* after this round's commit */
+/* As recorded, once there is a copy on another desk, or after a moment without one. */
+void node_reply_copies(struct node *n, struct http_request *rq, const struct record_ref *ref);
 void node_cycle(struct node *n); /* seal, commit, effects, answers */
 void node_log(struct node *n, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* api.c */
 void api_handle(struct node *n, struct http_request *rq);
 void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg);
+void api_recorded(struct node *n, const struct record_ref *ref, struct buf *out);
 void api_json(struct http_request *rq, unsigned status, json_t *j); /* takes j */
 
 /* upload.c: the effects BUILD and DELIVER */
@@ -116,7 +123,7 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot); /* 0: 
 
 /* stream.c */
 void stream_export(struct node *n, struct http_request *rq, const char *format);
-void stream_list(struct node *n, struct http_request *rq, uint64_t after);
+void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit);
 
 /* verify.c */
 void verify_start(struct node *n, struct http_request *rq);

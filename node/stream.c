@@ -47,7 +47,7 @@ static enum err out_bytes(void *ctx, unsigned part, const uint8_t *p, size_t n, 
 {
     struct batch_job *b = ctx;
 
-    if (part == 1 && fwrite(p, 1, n, b->out) != n)
+    if (part == b->wanted_part && fwrite(p, 1, n, b->out) != n)
         return err_set(msg, ERR_DISK, "no room for the export: %s", strerror(errno));
     return ERR_OK;
 }
@@ -72,7 +72,7 @@ void stream_export(struct node *n, struct http_request *rq, const char *format)
 
     if (!format_by_name(format)) {
         err_why(&msg, ERR_INVALID, "unknown_format", "format",
-                "this version writes the format symphony");
+                "this version writes the formats symphony and ldflat");
         api_error(n, rq, ERR_INVALID, &msg);
         return;
     }
@@ -82,7 +82,13 @@ void stream_export(struct node *n, struct http_request *rq, const char *format)
         batch_refuse(n, b, rq, &msg);
         return;
     }
-    snprintf(b->merge.policy.format, sizeof b->merge.policy.format, "%s", format);
+    b->wanted_part = strcmp(format, format_ldflat.name) == 0 ? 0 : 1;
+    if (b->wanted_part == 0 && b->merge.policy.symphony.registration != REGISTRATION_FLAT) {
+        b->err = err_why(&msg, ERR_INVALID, "no_flat_file", "format",
+                         "by the branch's policy registrations do not go into a flat user file");
+        batch_refuse(n, b, rq, &msg);
+        return;
+    }
     b->rq = rq;
     b->job.run = export_job_run;
     b->job.done = export_job_done;
@@ -123,7 +129,7 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
     (void)bytes;
     (void)n;
     (void)why;
-    if (++b->n <= b->after)
+    if (++b->n <= b->after || b->n - b->after > b->limit)
         return;
     merge_id_text(&b->merge.feeds[m->feed], m->seq, id);
     e = json_pack("{s:I, s:s, s:s, s:s, s:I}", "n", (json_int_t)b->n, "id", id, "desk",
@@ -142,19 +148,48 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
     json_decref(e);
 }
 
+/* What is pending is listed without the format: a policy that cannot be exported yet (no station
+ * numbers on the first day) must not hide the records. */
+static void list_pending(struct batch_job *b)
+{
+    const struct format *f = format_by_name(b->merge.policy.format);
+    struct merge *m = NULL;
+    struct merged *r = malloc(sizeof *r);
+
+    if (!r || (b->err = store_reader_open(b->job.node->store, &b->reader, &b->msg)) != ERR_OK) {
+        free(r);
+        return;
+    }
+    b->err = merge_open(&b->merge, store_reader_disk(b->reader), batch_go_on, b, &m, &b->msg);
+    while (b->err == ERR_OK && (b->err = merge_next(m, r, &b->msg)) == ERR_OK) {
+        bool carried = (f && f->carries(&b->merge.policy, r->rec.kind)) ||
+                       r->rec.kind == RECORD_USER;
+        list_line(b, r, r->verdict != VERDICT_SEND ? OUTCOME_NOT_SENT
+                        : carried                  ? OUTCOME_SENT
+                                                   : OUTCOME_UNCARRIED, 0, 0, NULL, 0, "");
+    }
+    if (b->err == ERR_MISSING)
+        b->err = ERR_OK;
+    merge_close(m);
+    store_reader_close(b->reader);
+    free(r);
+}
+
 static void list_run(struct job *j)
 {
     struct list_job *l = (struct list_job *)j;
     struct export_out to = { &l->b, NULL, list_line };
 
-    for (unsigned i = 0; i <= l->n_jobs && l->b.err == ERR_OK; i++) {
+    l->b.state_sent = "delivered";
+    for (unsigned i = 0; i < l->n_jobs && l->b.err == ERR_OK; i++) {
         struct merge_job keep = l->b.merge;
-        if (i < l->n_jobs)
-            l->b.merge = l->jobs[i];
-        l->b.state_sent = i < l->n_jobs ? "delivered" : "pending";
+        l->b.merge = l->jobs[i];
         batch_export(&l->b, &to);
         l->b.merge = keep;
     }
+    l->b.state_sent = "pending";
+    if (l->b.err == ERR_OK)
+        list_pending(&l->b);
 }
 
 static void list_done(struct job *j)
@@ -180,13 +215,15 @@ static enum err add_slot(struct node *n, struct list_job *l, uint64_t slot, stru
         if (in.type == SLOT_UPLOAD &&
             (e = core_merge_job(n->core, &in, &l->jobs[l->n_jobs], msg)) == ERR_OK)
             l->n_jobs++;
+        if (e == ERR_BUSY)
+            e = ERR_OK; /* its records are still on their way to this desk */
         intent_free(&in);
     }
     buf_free(&bytes);
     return e;
 }
 
-void stream_list(struct node *n, struct http_request *rq, uint64_t after)
+void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit)
 {
     struct errmsg msg = { .text = "" };
     struct list_job *l = calloc(1, sizeof *l);
@@ -210,6 +247,7 @@ void stream_list(struct node *n, struct http_request *rq, uint64_t after)
     }
     l->b.rq = rq;
     l->b.after = after;
+    l->b.limit = limit;
     l->b.job.run = list_run;
     l->b.job.done = list_done;
     node_start_job(n, &l->b.job);

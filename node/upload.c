@@ -28,7 +28,7 @@ static void build_done(struct job *j)
 
     if (!n->stopped)
         core_built(n->core, &now, b->number, b->result.parts, b->result.n_parts,
-                   b->err == ERR_OK ? NULL : b->msg.text);
+                   export_set_aside(&b->result), b->err == ERR_OK ? NULL : b->msg.text);
     if (n->upload_job == j)
         n->upload_job = NULL;
     batch_free(b);
@@ -46,7 +46,7 @@ void upload_build(struct node *n, uint64_t number, const struct buf *draft)
         intent_free(&in);
     }
     if (!b) {
-        core_built(n->core, &now, number, NULL, 0, msg.text);
+        core_built(n->core, &now, number, NULL, 0, 0, msg.text);
         return;
     }
     b->number = number;

@@ -134,7 +134,7 @@ static void ask_decided(void *ctx, const struct intent *in)
 
     for (unsigned i = 0; i < in->n_ranges; i++)
         feeds_set_cut(&c->feeds, &in->ranges[i].feed, in->ranges[i].to);
-    c->slot_records += in->records;
+    c->set_aside += in->set_aside;
 }
 
 static void ask_dice(void *ctx, void *out, size_t n)
@@ -302,11 +302,12 @@ enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p
 }
 
 void core_built(struct core *c, const struct moment *now, uint64_t number,
-                const struct slot_part *parts, unsigned n_parts, const char *failure)
+                const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
+                const char *failure)
 {
     struct ledger_moment lnow = ledger_now(now);
 
-    ledger_built(c->ledger, &lnow, number, parts, n_parts, failure);
+    ledger_built(c->ledger, &lnow, number, parts, n_parts, set_aside, failure);
 }
 
 void core_delivered(struct core *c, const struct moment *now, uint64_t number, enum delivery how,

@@ -58,7 +58,7 @@ struct core {
     bool server_known, server_up;
     uint64_t server_since_ms, now_ms, beat_ms, slow_ms;
     uint64_t refused;
-    uint64_t slot_records;       /* under all cuts */
+    uint64_t set_aside;          /* in decided slots, without a final outcome */
 };
 
 static inline struct ledger_moment ledger_now(const struct moment *now)

@@ -127,6 +127,7 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
         if (f->seq > feeds_cut(&c->feeds, &f->opening.id))
             out->pending += f->seq - feeds_cut(&c->feeds, &f->opening.id);
     }
+    out->set_aside = c->set_aside;
     out->memory_lost = c->memory_lost;
     out->revoked = !me || me->state != DESK_ACTIVE;
     out->contested = roster_contested(c->roster);

@@ -248,6 +248,13 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
     return e;
 }
 
+uint64_t export_set_aside(const struct export_result *r)
+{
+    return r->verdicts[VERDICT_HELD] + r->verdicts[VERDICT_WAITS] + r->verdicts[VERDICT_REVIEW] +
+           r->verdicts[VERDICT_LATE_VOID] + r->outcomes[OUTCOME_UNWRITABLE] +
+           r->outcomes[OUTCOME_BEHIND];
+}
+
 void export_file_name(const struct merge_job *job, const struct export_result *r, unsigned part,
                       char out[96])
 {

@@ -39,6 +39,7 @@ struct ledger {
     unsigned yes;               /* bit per seat, for the question under way */
     uint64_t best_acc_term;
     struct buf adopt;           /* best accepted intent among the votes */
+    struct accepted voucher;    /* who accepted it, in best_acc_term */
     uint64_t renew_id, renew_sent;
     unsigned renew_yes;
     struct intent cur;          /* what is proposed */
@@ -445,10 +446,32 @@ static void on_prevoted(struct ledger *l, const struct ledger_moment *now,
         become_candidate(l, now);
 }
 
+static void sign_accepted(const struct ledger *l, const uint8_t *acc, size_t n, uint64_t slot,
+                          uint64_t term, uint8_t sig[SIG_BYTES])
+{
+    uint8_t hash[HASH_BYTES];
+
+    intent_hash(acc, n, hash);
+    accepted_sign(roster_branch(l->roster), slot, term, hash, l->me->sign_sk, sig);
+}
+
+/* Did this seat accept this intent in that term? */
+static bool vouches(const struct ledger *l, const struct accepted *a, const uint8_t *p, size_t n,
+                    uint64_t slot, uint64_t term)
+{
+    const struct desk *d = roster_find(l->roster, &a->desk);
+    uint8_t hash[HASH_BYTES];
+
+    intent_hash(p, n, hash);
+    return d && seat_of(l, &a->desk) >= 0 &&
+           accepted_ok(roster_branch(l->roster), slot, term, hash, d->sign_pk, a->sig);
+}
+
 static void on_vote(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
                     uint64_t term, uint64_t dec)
 {
     struct buf b = { 0 };
+    uint8_t sig[SIG_BYTES] = { 0 };
     bool again = term == l->term && l->voted && desk_id_eq(&l->voted_for, from);
     bool own = term == l->term && !l->voted && desk_id_eq(from, &l->me->id);
     bool yes = (term > l->term || again || own) && would_vote(l, now, from, dec);
@@ -459,10 +482,13 @@ static void on_vote(struct ledger *l, const struct ledger_moment *now, const str
         enter_term(l, now, term, from); /* L1: on disk before the answer leaves */
         promise(l, now, from);
     }
-    begin(l, &b, WIRE_VOTED, 3, l->term);
+    if (l->acc.len > 0)
+        sign_accepted(l, l->acc.p, l->acc.len, l->dec + 1, l->acc_term, sig);
+    begin(l, &b, WIRE_VOTED, 4, l->term);
     mp_put_bool(&b, yes);
     mp_put_u64(&b, l->acc_term);
     mp_put_bin(&b, l->acc.p, l->acc.len);
+    mp_put_bin(&b, sig, sizeof sig);
     send_to(l, from, &b);
 }
 
@@ -475,15 +501,18 @@ static void on_voted(struct ledger *l, const struct ledger_moment *now, const st
     uint64_t acc_term = mp_get_u64(m);
     size_t n = 0;
     const uint8_t *acc = mp_get_bin(m, &n);
+    struct accepted by = { .desk = *from };
     struct intent in;
     int seat = seat_of(l, from);
 
+    mp_get_raw(m, by.sig, sizeof by.sig);
     if (m->bad || l->state != LEDGER_CANDIDATE || seat < 0 || !yes || term != l->term)
         return;
     /* L5: what a seat accepted for this slot must be finished, not replaced. */
     if (n > 0 && acc_term >= l->best_acc_term && intent_decode(acc, n, &in, NULL) == ERR_OK) {
-        if (in.slot == l->dec + 1) {
+        if (in.slot == l->dec + 1 && vouches(l, &by, acc, n, in.slot, acc_term)) {
             l->best_acc_term = acc_term;
+            l->voucher = by;
             buf_reset(&l->adopt);
             buf_add(&l->adopt, acc, n);
         }
@@ -562,8 +591,11 @@ static void send_accept(struct ledger *l, const struct ledger_moment *now)
 {
     struct buf b = { 0 };
 
-    begin(l, &b, WIRE_ACCEPT, 1, l->term);
+    begin(l, &b, WIRE_ACCEPT, 4, l->term);
     mp_put_bin(&b, l->cur_bytes.p, l->cur_bytes.len);
+    mp_put_bin(&b, l->voucher.desk.b, l->adopted ? DESK_ID_BYTES : 0);
+    mp_put_u64(&b, l->adopted ? l->best_acc_term : 0);
+    mp_put_bin(&b, l->voucher.sig, l->adopted ? SIG_BYTES : 0);
     send_to_seats(l, &b, l->acc_yes);
     buf_free(&b);
     l->retry_at = now->boot_ms + LEDGER_RETRY_MS;
@@ -702,7 +734,7 @@ static enum err check_seats(const struct ledger *l, const struct intent *in, str
     return ok ? ERR_OK : err_set(msg, ERR_REFUSED, "seats that the roster here does not ask for");
 }
 
-static enum err check_intent(const struct ledger *l, const struct intent *in, uint64_t term,
+static enum err check_intent(const struct ledger *l, const struct intent *in, bool adopted,
                              struct errmsg *msg)
 {
     if (memcmp(in->branch, roster_branch(l->roster), BRANCH_ID_BYTES) != 0 ||
@@ -711,21 +743,40 @@ static enum err check_intent(const struct ledger *l, const struct intent *in, ui
     if (in->slot != l->dec + 1 || memcmp(in->prev, l->dec_hash, HASH_BYTES) != 0)
         return err_set(msg, ERR_REFUSED, "an intent that does not follow the last receipt"); /* L6 */
     return in->type == SLOT_SEATS ? check_seats(l, in, msg)
-                                  : check_upload(l, in, in->term < term, msg);
+                                  : check_upload(l, in, adopted, msg);
 }
 
 static void answer_accepted(struct ledger *l, const struct desk_id *to, const uint8_t *acc,
                             size_t n, uint64_t slot, uint64_t term)
 {
-    uint8_t hash[HASH_BYTES], sig[SIG_BYTES];
+    uint8_t sig[SIG_BYTES];
     struct buf b = { 0 };
 
-    intent_hash(acc, n, hash);
-    accepted_sign(roster_branch(l->roster), slot, term, hash, l->me->sign_sk, sig);
+    sign_accepted(l, acc, n, slot, term, sig);
     begin(l, &b, WIRE_ACCEPTED, 2, term);
     mp_put_u64(&b, slot);
     mp_put_bin(&b, sig, sizeof sig);
     send_to(l, to, &b);
+}
+
+/* An intent that some seat accepted before is finished as it is, though the roster may have changed
+ * since; a proposer's word for that is not enough. */
+static bool is_adopted(const struct ledger *l, const struct intent *in, const uint8_t *p, size_t n,
+                       uint64_t term, struct mp *m)
+{
+    struct accepted by;
+    size_t desk_n = 0, sig_n = 0;
+    const uint8_t *desk = mp_get_bin(m, &desk_n), *sig;
+    uint64_t acc_term = mp_get_u64(m);
+
+    sig = mp_get_bin(m, &sig_n);
+    if (l->acc.len == n && memcmp(l->acc.p, p, n) == 0)
+        return true;
+    if (m->bad || desk_n != DESK_ID_BYTES || sig_n != SIG_BYTES || acc_term >= term)
+        return false;
+    memcpy(by.desk.b, desk, desk_n);
+    memcpy(by.sig, sig, sig_n);
+    return vouches(l, &by, p, n, in->slot, acc_term);
 }
 
 static void on_accept(struct ledger *l, const struct ledger_moment *now,
@@ -749,7 +800,7 @@ static void on_accept(struct ledger *l, const struct ledger_moment *now,
     if (term > l->term || !l->voted)
         enter_term(l, now, term, from);
     promise(l, now, from);
-    if ((e = check_intent(l, &in, term, &msg)) == ERR_OK) {
+    if ((e = check_intent(l, &in, is_adopted(l, &in, p, n, term, m), &msg)) == ERR_OK) {
         struct buf copy = { 0 };
         buf_add(&copy, p, n);
         buf_free(&l->acc);
@@ -1149,7 +1200,8 @@ void ledger_may_vote(struct ledger *l, bool yes)
 }
 
 void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t number,
-                  const struct slot_part *parts, unsigned n_parts, const char *failure)
+                  const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
+                  const char *failure)
 {
     if (l->state != LEDGER_BUILD || number != l->number)
         return; /* the answer to a build we gave up on */
@@ -1161,6 +1213,7 @@ void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t nu
         return;
     }
     l->cur.n_parts = n_parts;
+    l->cur.set_aside = set_aside;
     if (n_parts > 0) /* a batch of which nothing is sent has none */
         memcpy(l->cur.parts, parts, n_parts * sizeof *parts);
     encode_current(l);

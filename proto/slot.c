@@ -45,7 +45,7 @@ static void get_epoch(struct mp *m, struct epoch *e)
     mp_get_raw(m, e->hash, HASH_BYTES);
 }
 
-#define INTENT_FIELDS 19 /* counted by test_slot */
+#define INTENT_FIELDS 20 /* counted by test_slot */
 
 void intent_encode(const struct intent *in, struct buf *out)
 {
@@ -75,6 +75,7 @@ void intent_encode(const struct intent *in, struct buf *out)
         mp_put_u64(out, r->clock);
     }
     mp_put_u64(out, in->records);
+    mp_put_u64(out, in->set_aside);
     mp_put_array(out, in->n_parts);
     for (unsigned i = 0; i < in->n_parts; i++) {
         mp_put_array(out, 4);
@@ -160,6 +161,7 @@ enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct er
     mp_get_str(&m, out->sink, sizeof out->sink);
     get_ranges(&m, out);
     out->records = mp_get_u64(&m);
+    out->set_aside = mp_get_u64(&m);
     get_parts(&m, out);
     if (mp_get_array(&m) != 0 || mp_get_array(&m) != 0)
         m.bad = true;

@@ -471,7 +471,7 @@ static bool to_desk(struct sim *s, struct event *e)
         core_peer_down(d->core, &s->desk[e->from].me.id);
         return true;
     case EV_BUILT:
-        core_built(d->core, &now, e->number, e->parts, e->n_parts, NULL);
+        core_built(d->core, &now, e->number, e->parts, e->n_parts, 0, NULL);
         return true;
     case EV_DELIVERED:
         core_delivered(d->core, &now, e->number, e->how, "sim");

@@ -190,11 +190,18 @@ static void answer_prevote(struct bench *t, unsigned from, bool yes)
 
 static void answer_vote(struct bench *t, unsigned from, uint64_t acc_term, const struct buf *acc)
 {
-    struct buf b = question(WIRE_VOTED, 3, view(t).term, view(t).slot - 1);
+    struct buf b = question(WIRE_VOTED, 4, view(t).term, view(t).slot - 1);
+    uint8_t hash[HASH_BYTES], sig[SIG_BYTES] = { 0 };
 
+    if (acc) {
+        intent_hash(acc->p, acc->len, hash);
+        accepted_sign(roster_branch(t->b.r), view(t).slot, acc_term, hash,
+                      t->b.desk[from].sign_sk, sig);
+    }
     mp_put_bool(&b, true);
     mp_put_u64(&b, acc_term);
     mp_put_bin(&b, acc ? acc->p : NULL, acc ? acc->len : 0);
+    mp_put_bin(&b, sig, sizeof sig);
     say(t, from, &b);
 }
 
@@ -403,7 +410,7 @@ static void propose(struct bench *t, struct buf *intent)
     assert_int_equal(view(t).state, LEDGER_BUILD);
     e = wanted(t, EFFECT_BUILD);
     assert_non_null(e);
-    ledger_built(t->l, &t->now, e->number, NULL, 0, NULL);
+    ledger_built(t->l, &t->now, e->number, NULL, 0, 0, NULL);
     drain(t);
     assert_int_equal(view(t).state, LEDGER_ACCEPT);
     proposal(t, B, intent);

@@ -111,7 +111,7 @@ static void carry_out(struct world *w, unsigned i, struct effect *e)
         w->v[i].disconnected[to] = true;
         break;
     case EFFECT_BUILD:
-        core_built(w->v[i].core, &now, e->number, NULL, 0, NULL);
+        core_built(w->v[i].core, &now, e->number, NULL, 0, 0, NULL);
         break;
     case EFFECT_DELIVER:
         buf_free(&w->slot);
