@@ -20,7 +20,7 @@ struct bench {
     struct ledger_ask ask;
     struct ledger_moment now;
     enum err holds;
-    bool gathered, nothing_new;
+    bool gathered, nothing_new, adopted; /* adopted: as the last question said */
     unsigned decided;
     uint8_t seats_hash[HASH_BYTES]; /* of slot 1 */
 };
@@ -29,9 +29,10 @@ struct bench {
 
 static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, struct errmsg *msg)
 {
-    const struct bench *t = ctx;
+    struct bench *t = ctx;
 
-    (void)in, (void)adopted;
+    (void)in;
+    t->adopted = adopted;
     return t->holds == ERR_OK ? ERR_OK : err_set(msg, t->holds, "not all records are here");
 }
 
@@ -729,6 +730,33 @@ static void L5_a_new_uploader_proposes_the_accepted_intent_unchanged_and_waits(v
     bench_free(t);
 }
 
+static void L5_a_proposers_word_that_an_intent_is_old_is_not_enough(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf intent = { 0 }, b;
+    uint8_t hash[HASH_BYTES], sig[SIG_BYTES];
+
+    (void)state;
+    make_intent(t, 2, 5, 3, &t->b.lead, &intent);
+    t->holds = ERR_REFUSED;
+    assert_false(accepts(t, B, 7, &intent)); /* "of term 5", says the proposer of term 7 */
+    assert_false(t->adopted);
+    intent_hash(intent.p, intent.len, hash);
+    accepted_sign(roster_branch(t->b.r), 2, 5, hash, t->b.desk[C].sign_sk, sig);
+    for (unsigned forged = 0; forged < 2; forged++) {
+        sig[0] ^= forged ? 1 : 0;
+        b = question(WIRE_ACCEPT, 4, 7, 1);
+        mp_put_bin(&b, intent.p, intent.len);
+        mp_put_bin(&b, t->b.desk[C].id.b, DESK_ID_BYTES);
+        mp_put_u64(&b, 5);
+        mp_put_bin(&b, sig, sizeof sig);
+        say(t, B, &b);
+        assert_int_equal(t->adopted, !forged); /* seat C's signature of term 5 is */
+    }
+    buf_free(&intent);
+    bench_free(t);
+}
+
 static void L5_an_intent_of_a_slot_decided_meanwhile_is_not_adopted(void **state)
 {
     struct bench *t = bench_new(3);
@@ -1130,6 +1158,7 @@ int main(void)
         cmocka_unit_test(L4_an_acceptance_of_other_bytes_does_not_count),
         cmocka_unit_test(L4_no_request_goes_out_at_the_end_of_a_lease),
         cmocka_unit_test(L5_a_new_uploader_proposes_the_accepted_intent_unchanged_and_waits),
+        cmocka_unit_test(L5_a_proposers_word_that_an_intent_is_old_is_not_enough),
         cmocka_unit_test(L5_an_intent_of_a_slot_decided_meanwhile_is_not_adopted),
         cmocka_unit_test(L8_a_delivered_slot_gets_a_receipt_that_others_can_check),
         cmocka_unit_test(L8_a_receipt_without_a_majority_is_refused),
