@@ -73,7 +73,7 @@ enum err feeds_record(const struct disk *disk, uint32_t alias, uint64_t seq, str
                       struct record *out, struct errmsg *msg);
 
 uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id); /* 0: nothing was sent */
-void feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to);
+bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to); /* false: no memory */
 const uint8_t *feeds_hash(struct feeds *fs); /* 16 bytes; equal hash: equal sets of records */
 
 /* "KIDS-1/3/0042"; and back. Name by the roster; ERR_MISSING if no such record is held here. */

@@ -2,7 +2,7 @@
  *
  * http.c owns sockets, limits, Host/Origin/token checks and hands clean requests to one handler in
  * libmicrohttpd's thread; the handler passes them on and returns at once. The request stays
- * suspended until http_answer(), from any thread. Rules: ux page "security checklist", README
+ * suspended until http_answer(), from any thread, and never after http_close(). Rules: README,
  * "Local API". */
 #ifndef TIDEOVER_HTTP_H
 #define TIDEOVER_HTTP_H

@@ -22,7 +22,7 @@
 enum discharges { DISCHARGES_HOLD, DISCHARGES_EXPORT };
 enum registration_form { REGISTRATION_FLAT, REGISTRATION_JY, REGISTRATION_NONE };
 
-/* formats.md-style site profile of SirsiDynix Symphony; every unverified guess is a key here. */
+/* Site profile of SirsiDynix Symphony; every unverified guess is a key here. */
 struct symphony_profile {
     char library[16];     /* FE, and name of the file */
     char user_access[32]; /* FF, default OFFLINE */

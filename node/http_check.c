@@ -1,4 +1,4 @@
-/* http_check.c - the security checklist of the local API, ux page section 8.
+/* http_check.c - the security checklist of the local API, README "Security".
  *
  * The Host check is what stops DNS rebinding, and it must not lean on Sec-Fetch-*: such requests
  * carry none. A page on another port of 127.0.0.1 is "same-site" to a browser, so that word is

@@ -270,6 +270,7 @@ static void connect_to(struct node *n, const struct desk_id *peer, const char *a
 static void carry_out(struct node *n)
 {
     struct effects *fx = core_effects(n->core);
+    struct errmsg msg = { .text = "" };
 
     for (unsigned i = 0; i < fx->n; i++) {
         struct effect *e = &fx->v[i];
@@ -291,6 +292,10 @@ static void carry_out(struct node *n)
             break;
         case EFFECT_DELIVER:
             upload_deliver(n, e->number, &e->bytes);
+            break;
+        case EFFECT_PERIOD:
+            if (store_period_begin(n->store, &msg) != ERR_OK)
+                node_log(n, 1, "no new period: %s", msg.text);
             break;
         case EFFECT_EVENT:
             node_log(n, 2, "%s", (const char *)e->bytes.p);

@@ -80,6 +80,8 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
     const struct core *c = ctx;
     uint64_t records = 0;
 
+    if (c->short_of_memory)
+        return err_set(msg, ERR_NOMEM, "this desk ran out of memory: restart it");
     for (unsigned i = 0; i < in->n_ranges; i++) {
         enum err e = range_ok(c, &in->ranges[i], adopted, msg);
         if (e != ERR_OK)
@@ -96,6 +98,8 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
     const struct core *c = ctx;
     const struct policy *p = roster_policy(c->roster);
 
+    if (c->short_of_memory)
+        return err_set(msg, ERR_NOMEM, "this desk ran out of memory: restart it");
     if (!p)
         return err_set(msg, ERR_CONFIG, "this version cannot read the branch's policy: "
                                         "update tideover on this desk");
@@ -133,7 +137,7 @@ static void ask_decided(void *ctx, const struct intent *in)
     struct core *c = ctx;
 
     for (unsigned i = 0; i < in->n_ranges; i++)
-        feeds_set_cut(&c->feeds, &in->ranges[i].feed, in->ranges[i].to);
+        c->short_of_memory |= !feeds_set_cut(&c->feeds, &in->ranges[i].feed, in->ranges[i].to);
     c->set_aside += in->set_aside;
 }
 
@@ -168,6 +172,7 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
         core_close(c);
         return e;
     }
+    c->memory_lost = sync_memory_was_lost(conf->disk);
     record_load_keys(c);
     *out = c;
     return ERR_OK;

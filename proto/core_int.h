@@ -42,6 +42,7 @@ struct core {
     struct ledger_ask ask;
     struct mark mark;
     bool memory_lost;
+    bool short_of_memory;        /* a cut was not taken in: neither accept nor propose a slot */
 
     struct peer *peers;
     unsigned n_peers;
@@ -53,7 +54,7 @@ struct core {
     uint8_t wait_hash[HASH_BYTES];
     struct hmap keys, old_keys;  /* idempotency keys of own records: index into key_refs */
     struct record_ref *key_refs;
-    unsigned n_key_refs, key_refs_room;
+    uint64_t n_key_refs;
 
     bool server_known, server_up;
     uint64_t server_since_ms, now_ms, beat_ms, slow_ms;
@@ -80,6 +81,7 @@ void sync_push(struct core *c, struct feed *f, const struct block *b);
 void sync_acknowledge(struct core *c);      /* for every feed that moved in this batch */
 void sync_send_roster(struct core *c);      /* tell everybody that ours changed */
 bool sync_is_online(const struct core *c, const struct peer *p);
+bool sync_memory_was_lost(const struct disk *d); /* found at an earlier start */
 bool sync_mark_confirmed(const struct core *c);
 uint64_t sync_missing(const struct core *c, const struct peer *p);
 bool sync_gathered(const struct core *c);

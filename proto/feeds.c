@@ -424,7 +424,7 @@ uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id)
     return there ? fs->cuts[at].to : 0;
 }
 
-void feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to)
+bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to)
 {
     bool there;
     unsigned at = cut_place(fs, id, &there);
@@ -434,7 +434,7 @@ void feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to)
             unsigned room = fs->cuts_room ? 2 * fs->cuts_room : 64;
             struct feed_cut *grown = realloc(fs->cuts, room * sizeof *grown);
             if (!grown)
-                return;
+                return false;
             fs->cuts = grown;
             fs->cuts_room = room;
         }
@@ -443,6 +443,7 @@ void feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to)
         fs->cuts[at].id = *id;
     }
     fs->cuts[at].to = to;
+    return true;
 }
 
 const uint8_t *feeds_hash(struct feeds *fs)

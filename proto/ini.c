@@ -210,7 +210,7 @@ static int take_pair(void *user, const char *section, const char *key, const cha
     return r->err == ERR_OK;
 }
 
-/* Measured on libinih 55: see ux.md, section 5. Set once; later calls only read them. */
+/* Measured on libinih 55. Set once; later calls only read them. */
 static void set_switches(void)
 {
     if (ini_max_line == 4096)

@@ -907,6 +907,8 @@ static void settle(struct ledger *l, const struct ledger_moment *now, const uint
         l->origin = false;
     }
     persist(l);
+    if (in->type == SLOT_UPLOAD)
+        effects_add(l->fx, EFFECT_PERIOD, NULL, in->slot, NULL);
     effects_event(l->fx, in->type == SLOT_SEATS ? "slot %llu decided: %u seats"
                                                 : "slot %llu delivered: %u ranges",
                   (unsigned long long)in->slot,

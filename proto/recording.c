@@ -20,17 +20,11 @@ static void key_learn(struct core *c, const uint8_t key[RECORD_KEY_BYTES],
         c->old_keys = c->keys;
         memset(&c->keys, 0, sizeof c->keys);
     }
-    if (c->n_key_refs == c->key_refs_room) {
-        unsigned room = c->key_refs_room ? 2 * c->key_refs_room : 1024;
-        struct record_ref *grown = realloc(c->key_refs, room * sizeof *grown);
-        if (!grown)
-            return;
-        c->key_refs = grown;
-        c->key_refs_room = room;
-    }
+    if (!c->key_refs && (c->key_refs = calloc(2 * KEYS_KEPT, sizeof *c->key_refs)) == NULL)
+        return;
     if ((at = hmap_at(&c->keys, key, &fresh)) != NULL) {
-        *at = c->n_key_refs;
-        c->key_refs[c->n_key_refs++] = *ref;
+        *at = c->n_key_refs++ % (2 * KEYS_KEPT); /* two generations: no living place is reused */
+        c->key_refs[*at] = *ref;
     }
 }
 

@@ -313,6 +313,15 @@ static void sort_ops(unsigned *v, unsigned n, struct op *ops)
         }
 }
 
+/* A lead has spoken again since, on the branch that counts. */
+static bool is_superseded(const struct roster *r, const struct op *loser)
+{
+    for (unsigned i = 0; i < r->n_ops; i++)
+        if (r->ops[i].winning && r->ops[i].type == loser->type && r->ops[i].count > loser->count)
+            return true;
+    return false;
+}
+
 /* The state is recomputed from all operations in one fixed order: operations are rare, and a
  * function of the set cannot depend on who told us first. */
 static bool recompute(struct roster *r)
@@ -350,7 +359,7 @@ static bool recompute(struct roster *r)
             !lead_signs(r, o->signer, (int)order[k]))
             continue;
         if ((o->type == OP_SET || o->type == OP_POLICY) && !o->winning) {
-            r->contested = true;
+            r->contested |= !is_superseded(r, o);
             continue;
         }
         switch (o->type) {

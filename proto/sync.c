@@ -236,8 +236,21 @@ static bool take_mark(struct core *c, struct peer *p, const struct mark *m, bool
     return !same;
 }
 
+static const uint8_t lost_key[] = { 'F' };
+
+bool sync_memory_was_lost(const struct disk *d)
+{
+    struct buf b = { 0 };
+    enum err e = d->get(d->ctx, TABLE_META, lost_key, sizeof lost_key, &b);
+
+    buf_free(&b);
+    return e == ERR_OK;
+}
+
 static void take_confirmation(struct core *c, struct peer *p, const struct mark *ours)
 {
+    const struct disk *d = c->conf.disk;
+
     if (ours->number == 0)
         return;
     p->confirms = ours->number == c->mark.number &&
@@ -247,6 +260,7 @@ static void take_confirmation(struct core *c, struct peer *p, const struct mark 
             effects_event(&c->fx, "other desks remember a later start of this desk: its disk was "
                                   "restored or cloned; it has no vote until a lead restores it");
         c->memory_lost = true;
+        d->put(d->ctx, TABLE_META, lost_key, sizeof lost_key, "", 0); /* restarts do not heal it */
     }
 }
 

@@ -79,7 +79,7 @@ const struct command commands[] = {
       "record that a user takes an item",
       "  tideover record checkout --user 29999000001016 --item 39999000005015 --due 2026-12-07\n",
       cmd_record, false },
-    { "record", "discharge", NULL, { OPT_ITEM }, { OPT_USER, OPT_AT, OPT_JSON },
+    { "record", "discharge", NULL, { OPT_ITEM }, { OPT_AT, OPT_JSON },
       "record that an item came back", "  tideover record discharge --item 39999000005015\n",
       cmd_record, false },
     { "record", "renew", NULL, { OPT_USER, OPT_ITEM }, { OPT_DUE, OPT_AT, OPT_JSON },

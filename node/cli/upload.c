@@ -40,6 +40,17 @@ int cmd_upload_plan(struct cli *c)
     return rc;
 }
 
+/* Decided, but not done with: a person or a later slot has the last word on them. */
+static void print_set_aside(const json_t *answer)
+{
+    char n[32];
+
+    if (j_int(answer, "set_aside", 0) == 0)
+        return;
+    words_number(j_int(answer, "set_aside", 0), n);
+    printf("Set aside    %s records (held discharges, new cards, for review): tideover upload report\n", n);
+}
+
 int cmd_upload_status(struct cli *c)
 {
     struct client *cl = NULL;
@@ -65,6 +76,7 @@ int cmd_upload_status(struct cli *c)
             printf(", by %s (term %lld)", j_text(s, "uploader", "-"), j_int(s, "term", 0));
         words_number(j_int(s, "pending", 0), n);
         printf("\nNot uploaded %s records\n", n);
+        print_set_aside(s);
         print_last(json_object_get(s, "last"));
     }
     json_decref(s);
@@ -94,6 +106,7 @@ static void print_delivered(const json_t *r)
     words_number(j_int(r, "send_total", j_int(r, "records", 0)), n);
     printf("  records    %s\n  file       %s\n  SHA-256    %s\n", n, j_text(r, "file", "-"),
            j_text(r, "sha256", "-"));
+    printf("  in         %s\n", j_text(r, "sink", "-"));
     printf("  sent by    %s\n", j_text(r, "desk", "-"));
     print_names("  accepted   ", json_object_get(r, "accepted_by"));
 }
@@ -119,17 +132,14 @@ static void print_lists(const json_t *report)
     json_t *lists = json_object_get(report, "lists"), *list;
     const char *name;
 
-    print_list("duplicate", json_object_get(report, "duplicates"));
     json_object_foreach(lists, name, list) print_list(name, list);
 }
 
-/* In a report "duplicates" is the list; the plan's words want its number. */
+/* The plan's words, without where it would go. */
 static json_t *report_as_plan(const json_t *r)
 {
     json_t *p = json_copy((json_t *)(uintptr_t)r);
 
-    if (p != NULL && json_is_array(json_object_get(r, "duplicates")))
-        json_object_set_new(p, "duplicates", json_integer((json_int_t)j_count(r, "duplicates")));
     json_object_del(p, "sink");
     return p;
 }
@@ -174,6 +184,7 @@ static int nothing_to_upload(const struct cli *c, const json_t *answer)
         return 0;
     }
     puts("Nothing to upload: no record of the branch is pending.");
+    print_set_aside(answer);
     print_last(json_object_get(answer, "last"));
     return 0;
 }

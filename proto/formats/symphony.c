@@ -1,6 +1,6 @@
 /* symphony.c - writer of SirsiDynix Symphony's transaction log, one line a record.
  *
- * Every field, code and order is of formats.md, 1.1 to 1.3; what is not sure there is a key of the
+ * Fields and order as SirsiDynix API transactions are known to have; what is not sure is a key of the
  * profile here. Fields are written in the order of the functions below, and in no other. */
 #include "format_int.h"
 

@@ -238,6 +238,8 @@ static void carry_out(struct sim *s, int desk)
             sim_trace(s, desk, "delivers, number %llu", (unsigned long long)e->number);
             sink_deliver(s, desk, e);
             break;
+        case EFFECT_PERIOD: /* sealing is below the model */
+            break;
         case EFFECT_EVENT:
             sim_trace(s, desk, "- %s", (const char *)e->bytes.p);
             break;

@@ -176,7 +176,7 @@ void sink_deliver(struct sim *s, int desk, const struct effect *e);
 enum delivery sink_take(struct sim *s, const struct parcel *p); /* at the sink */
 void parcel_free(struct parcel *p);
 
-/* check.c: p2p.md 6.6, and what the design promises besides */
+/* check.c: the invariants I1 to I9 of PROTOCOL.md, and the promises about records */
 struct known_feed *check_feed(struct sim *s, const struct feed_id *id);
 void check_durable(struct sim *s, int desk); /* commits the desk's batch, looking at each change */
 void check_effect(struct sim *s, int desk, const struct effect *e);

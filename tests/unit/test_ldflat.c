@@ -1,4 +1,4 @@
-/* test_ldflat.c - writer and judge of the LDUSER flat user file, against formats.md, 1.5. */
+/* test_ldflat.c - writer and judge of the LDUSER flat user file. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* test_symphony.c - writer, reader and judge of the Symphony log, against formats.md, 1.1 to 1.3.
+/* test_symphony.c - writer, reader and judge of the Symphony log.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -120,6 +120,7 @@ static void carry_out(struct world *w, unsigned i, struct effect *e)
         w->delivered++;
         core_delivered(w->v[i].core, &now, e->number, DELIVERY_DONE, "x");
         break;
+    case EFFECT_PERIOD:
     case EFFECT_EVENT:
         break;
     }
