@@ -34,8 +34,8 @@ double latency_us(const struct latency *l, double share);
 
 struct row {
     const char *id, *what, *unit;
-    const char *against;     /* NULL: a figure without a peer */
-    const char *must, *aim;  /* as design 12 has them; NULL: none */
+    const char *against;    /* NULL: a figure without a peer */
+    const char *must, *aim; /* as design 12 has them; NULL: none */
     const char *note;
     struct samples ours, theirs;
 };
@@ -61,8 +61,8 @@ void desk_open(struct bench_desk *d, const struct bench_branch *b, unsigned i, c
 void desk_close(struct bench_desk *d);
 struct moment bench_moment(void);
 
-/* A checkout whose numbers follow from i: 14 digits with a check digit, staff and idempotency key as
- * a desk's page sends them. Its bytes in the log: about 130; as a line of JSON: about 200. */
+/* A checkout whose numbers follow from i: 14 digits with a check digit, staff and idempotency key
+ * as a desk's page sends them. Its bytes in the log: about 130; as a line of JSON: about 200. */
 void record_fill(struct record *r, uint64_t i);
 size_t record_line(uint64_t i, char *out, size_t room); /* with the newline */
 

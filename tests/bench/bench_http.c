@@ -67,7 +67,10 @@ static void measure(const struct load *node, const struct load *redis, unsigned 
     static struct latency lat[2][2];
     struct latency *l = lat[connections > 1];
     char id[16], what[96], note[128];
-    struct row r = { .id = id, .what = what, .unit = "records/s", .note = note,
+    struct row r = { .id = id,
+                     .what = what,
+                     .unit = "records/s",
+                     .note = note,
                      .against = "Redis AOF always, RPUSH 250 B, as many" };
 
     snprintf(id, sizeof id, "http-%u", connections);

@@ -284,8 +284,11 @@ struct setting {
 static void measure_one(const struct setting *s, struct ours *o, struct bare *b)
 {
     static struct latency lat, bare_lat;
-    struct row r = { .id = "record-1", .what = "one durable record, 1 client", .unit = "records/s",
-                     .against = "LMDB, one put of 250 B a commit", .must = ">= 0.85",
+    struct row r = { .id = "record-1",
+                     .what = "one durable record, 1 client",
+                     .unit = "records/s",
+                     .against = "LMDB, one put of 250 B a commit",
+                     .must = ">= 0.85",
                      .aim = ">= 1.6" };
     char note[160];
 
@@ -308,10 +311,15 @@ static void measure_many(const struct setting *s, struct ours *o, struct bare *b
     static struct latency lat, bare_lat, redis_lat;
     struct push push = { VALUE_BYTES };
     struct load redis = { "127.0.0.1", s->redis, push_request, push_answer, &push };
-    struct row r = { .id = "record-32", .what = "32 clients, each waits for its own record",
-                     .unit = "records/s", .against = "Redis AOF always, 32 connections, RPUSH 250 B",
-                     .must = ">= 1.3", .aim = ">= 2" };
-    struct row q = { .id = "record-32-lmdb", .what = "the same", .unit = "records/s",
+    struct row r = { .id = "record-32",
+                     .what = "32 clients, each waits for its own record",
+                     .unit = "records/s",
+                     .against = "Redis AOF always, 32 connections, RPUSH 250 B",
+                     .must = ">= 1.3",
+                     .aim = ">= 2" };
+    struct row q = { .id = "record-32-lmdb",
+                     .what = "the same",
+                     .unit = "records/s",
                      .against = "LMDB, put of 250 B, same group commit" };
     uint64_t commits = 0, bare_commits = 0;
     char note[200], bare_note[100];
@@ -332,7 +340,8 @@ static void measure_many(const struct setting *s, struct ours *o, struct bare *b
                 break;
             }
     q.ours = r.ours;
-    snprintf(note, sizeof note, "%.1f records a commit; p50 %.0f us, p99 %.0f us; Redis p50 %.0f us",
+    snprintf(note, sizeof note,
+             "%.1f records a commit; p50 %.0f us, p99 %.0f us; Redis p50 %.0f us",
              (double)lat.all / (double)commits, latency_us(&lat, 0.5), latency_us(&lat, 0.99),
              latency_us(&redis_lat, 0.5));
     snprintf(bare_note, sizeof bare_note, "LMDB: %.1f records a commit, p50 %.0f us",
@@ -348,8 +357,10 @@ static void measure_many(const struct setting *s, struct ours *o, struct bare *b
 static void measure_cpu(const struct setting *s, struct ours *o, struct bare *b)
 {
     static struct latency lat;
-    struct row r = { .id = "record-cpu", .what = "CPU of one durable record (with its flush)",
-                     .unit = "us", .against = "LMDB, one put a commit",
+    struct row r = { .id = "record-cpu",
+                     .what = "CPU of one durable record (with its flush)",
+                     .unit = "us",
+                     .against = "LMDB, one put a commit",
                      .note = "lower is better; CPU of the process, not time waited for the disk" };
     struct keeper *k[2] = { &o->keeper, &b->keeper };
     struct samples *to[2] = { &r.ours, &r.theirs };

@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import unittest
@@ -37,6 +38,7 @@ def find_binary():
 
 
 BINARY = find_binary()
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what we started ends with us
 
 
 def work_dir():

@@ -104,10 +104,9 @@ class Upload(branch.Case):
         for e in exports[1:]:
             self.assertEqual(first, e.read_bytes())
         self.assertEqual([], self.files(), "an export sends nothing")
-        self.upload(desks[2])
+        self.upload(desks[0])
         (log,) = self.files()
         self.assertEqual(first, log.read_bytes())
-        self.assertIn("Iğdır".upper().encode(), first.upper()) if b"I\xc4\x9fd" in first else None
         self.assert_all_agree(desks, log)
 
     def test_plan_and_report_add_up_and_a_second_run_sends_nothing(self):
@@ -216,9 +215,10 @@ class Upload(branch.Case):
         self.assert_refused(desks[0].cli("void", first, check=False), 65, "uploaded already")
         for d in desks:
             wait_until(lambda d=d: d.upload_status()["pending"] == 3, 5, f"{d.name}: three pending")
-        self.upload(desks[1])
+        self.upload(desks[0])
         (second,) = [p for p in self.files() if p != log]
-        self.assertEqual(slot + 1, desks[1].upload_status()["last"]["slot"])
+        self.assertEqual(slot + 1, desks[0].upload_status()["last"]["slot"])
+        wait_until(lambda: desks[2].upload_status()["pending"] == 0, 5, "KIDS-1 to know")
         self.assertEqual(3, len(re.findall(r"(?m)^.*39999\d{9}.*$", second.read_text())))
         slots = {r["id"]: r["slot"] for r in branch.log_list(desks[2])}
         self.assertEqual([slot + 1] * 3, [slots[x] for x in late])
@@ -312,7 +312,7 @@ class Upload(branch.Case):
         for text, words in ((branch.policy_text(self.sink) + "[upload]\ncolour = blue\n", "colour"),
                             (branch.policy_text(self.sink).replace("code = MAIN", "code = EAST"),
                              "EAST"),
-                            ("", "code"), ("[branch", "")):
+                            ("", "code"), ("[branch", ".")):
             path = self.home / "bad.ini"
             path.write_text(text)
             said = one.cli("policy", "publish", path, "--lead-passphrase-file", self.lead,

@@ -13,41 +13,41 @@ libs="$(pkg-config --libs libsodium msgpack inih)"
 
 objects=
 for c in "$top"/proto/*.c "$top"/proto/formats/*.c "$top"/tests/sim/*.c ${SIM_EXTRA:-}; do
-    [ "$(basename "$c")" = ledger.c ] && continue
     o=$dir/$(basename "$(dirname "$c")")-$(basename "$c" .c).o
     $cc $flags -c "$c" -o "$o"
     objects="$objects $o"
 done
 
 failed=0
-mutant() { # name, invariants that may report it, seeds, sed script
-    sed "$4" "$top/proto/ledger.c" > "$dir/$1.c"
-    changed=$(diff "$top/proto/ledger.c" "$dir/$1.c" | grep -c '^>' || true)
+mutant() { # name, file of proto/, invariants that may report it, seeds, sed script
+    sed "$5" "$top/proto/$2.c" > "$dir/$1.c"
+    changed=$(diff "$top/proto/$2.c" "$dir/$1.c" | grep -c '^>' || true)
     if [ "$changed" -ne 1 ]; then
         echo "$1: the mutation changed $changed lines instead of one"
         failed=1
         return
     fi
     $cc $flags -c "$dir/$1.c" -o "$dir/$1.o"
-    $cc $objects "$dir/$1.o" -o "$dir/sim-$1" $libs
-    if said=$("$dir/sim-$1" --seeds "1-$3"); then
-        echo "$1: NOT noticed in $3 seeds"
+    others=$(echo "$objects" | sed "s# $dir/proto-$2\.o##")
+    $cc $others "$dir/$1.o" -o "$dir/sim-$1" $libs
+    if said=$("$dir/sim-$1" --seeds "1-$4"); then
+        echo "$1: NOT noticed in $4 seeds"
         failed=1
         return
     fi
     said=$(echo "$said" | head -n 1)
     by=$(echo "$said" | sed 's/^seed [0-9]*: \([A-Za-z0-9]*\) .*/\1/')
-    case " $2 " in
+    case " $3 " in
     *" $by "*) echo "$1: noticed, $said" ;;
-    *) echo "$1: noticed, but not by $2: $said" && failed=1 ;;
+    *) echo "$1: noticed, but not by $3: $said" && failed=1 ;;
     esac
 }
 
-mutant vote-not-persisted "I1" 5000 '/^static void enter_term/,/^}/s/    persist(l);/    (void)l;/'
-mutant term-forgotten "I1 I2" 1000 's/    l->term = mp_get_u64(&m);/    (void)mp_get_u64(\&m);/'
-mutant sent-before-majority "I3" 300 's/is_majority(l, l->acc_yes)/l->acc_yes != 0/'
-mutant accepted-ignored "I2" 1000 's/l->adopt.len > 0) { .. L5 ../l->adopt.len > SIZE_MAX - 1) {/'
-mutant no-restart-grace "I7" 5000 's/\(l->grace_until = now->boot_ms\) + LEASE_PROMISE_MS/\1/'
-mutant no-promise "I7" 1000 '/^static void promise/,/^}/s/\(l->promise_until = now->boot_ms\) + LEASE_PROMISE_MS/\1/'
-mutant records-not-held "L3" 300 's/return l->ask->holds(.*/return ERR_OK;/'
+mutant vote-not-persisted election "I1" 5000 '/^void election_enter_term/,/^}/s/    ledger_persist(l);/    (void)l;/'
+mutant term-forgotten ledger "I1 I2" 1000 's/    l->term = mp_get_u64(&m);/    (void)mp_get_u64(\&m);/'
+mutant sent-before-majority uploader "I3" 300 's/ledger_is_majority(l, l->acc_yes)/l->acc_yes != 0/'
+mutant accepted-ignored uploader "I2" 1000 's/l->adopt.len > 0) { .. L5 ../l->adopt.len > SIZE_MAX - 1) {/'
+mutant no-restart-grace ledger "I7" 5000 's/\(l->grace_until = now->boot_ms\) + LEASE_PROMISE_MS/\1/'
+mutant no-promise election "I7" 1000 '/^void election_promise/,/^}/s/\(l->promise_until = now->boot_ms\) + LEASE_PROMISE_MS/\1/'
+mutant records-not-held seat "L3" 300 's/return l->ask->holds(.*/return ERR_OK;/'
 exit $failed

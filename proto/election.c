@@ -1,0 +1,221 @@
+/* election.c - standing, voting, the lease: rules L1, L2, L7. */
+#include "ledger_int.h"
+
+void election_end(struct ledger *l, const struct ledger_moment *now, uint64_t wait_ms)
+{
+    l->state = LEDGER_IDLE;
+    l->adopted = l->delivering = false;
+    l->number++; /* answers to what was asked for before mean nothing now */
+    l->next_try = now->boot_ms + wait_ms + ledger_roll(l, 500, 1500);
+}
+
+void election_ask(struct ledger *l, const struct ledger_moment *now, enum wire_type type,
+                  uint64_t term)
+{
+    struct buf b = { 0 };
+
+    ledger_begin(l, &b, type, 0, term);
+    ledger_send_seats(l, &b, l->yes);
+    buf_free(&b);
+    l->retry_at = now->boot_ms + LEDGER_RETRY_MS;
+}
+
+void election_stand(struct ledger *l, const struct ledger_moment *now)
+{
+    l->state = LEDGER_PREVOTE;
+    l->yes = 0;
+    l->since = now->boot_ms;
+    election_ask(l, now, WIRE_PREVOTE, l->term + 1);
+}
+
+static void become_candidate(struct ledger *l, const struct ledger_moment *now)
+{
+    l->state = LEDGER_CANDIDATE;
+    l->term++;
+    l->voted = false;
+    l->yes = 0;
+    l->since = l->asked_at = now->boot_ms;
+    l->best_acc_term = 0;
+    buf_reset(&l->adopt);
+    ledger_persist(l);
+    election_ask(l, now, WIRE_VOTE, l->term);
+}
+
+/* Only ever towards a higher term; leadership and candidacy of the old one end here. */
+void election_enter_term(struct ledger *l, const struct ledger_moment *now, uint64_t term,
+                         const struct desk_id *leader)
+{
+    if (term > l->term && l->state != LEDGER_IDLE && !desk_id_eq(leader, &l->me->id))
+        election_end(l, now, LEASE_PROMISE_MS);
+    l->term = term;
+    l->voted = true;
+    l->voted_for = *leader;
+    ledger_persist(l);
+}
+
+void election_promise(struct ledger *l, const struct ledger_moment *now, const struct desk_id *to)
+{
+    l->promise_until = now->boot_ms + LEASE_PROMISE_MS;
+    l->promised_to = *to;
+    l->heard_leader = now->boot_ms;
+}
+
+static bool would_vote(const struct ledger *l, const struct ledger_moment *now,
+                       const struct desk_id *for_whom, uint64_t their_dec)
+{
+    if (ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote || now->boot_ms < l->grace_until)
+        return false; /* L7 */
+    if (now->boot_ms < l->promise_until && !desk_id_eq(for_whom, &l->promised_to))
+        return false; /* L2 */
+    return their_dec >= l->dec;
+}
+
+void election_on_prevote(struct ledger *l, const struct ledger_moment *now,
+                         const struct desk_id *from, uint64_t term, uint64_t dec)
+{
+    struct buf b = { 0 };
+
+    if (dec < l->dec)
+        ledger_send_receipts(l, from, dec + 1);
+    if (dec > l->dec)
+        ledger_ask_slots(l, from);
+    ledger_begin(l, &b, WIRE_PREVOTED, 1, l->term);
+    mp_put_bool(&b, term > l->term && would_vote(l, now, from, dec));
+    ledger_send(l, from, &b);
+}
+
+void election_on_prevoted(struct ledger *l, const struct ledger_moment *now,
+                          const struct desk_id *from, uint64_t term, bool yes)
+{
+    int seat = ledger_seat_of(l, from);
+
+    if (l->state != LEDGER_PREVOTE || seat < 0)
+        return;
+    if (term > l->term) { /* the next attempt must be above what any seat has seen */
+        l->term = term;
+        l->voted = false;
+        ledger_persist(l);
+        election_end(l, now, 0);
+        return;
+    }
+    if (yes)
+        l->yes |= 1u << seat;
+    if (ledger_is_majority(l, l->yes))
+        become_candidate(l, now);
+}
+
+void election_on_vote(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
+                      uint64_t term, uint64_t dec)
+{
+    struct buf b = { 0 };
+    uint8_t sig[SIG_BYTES] = { 0 };
+    bool again = term == l->term && l->voted && desk_id_eq(&l->voted_for, from);
+    bool own = term == l->term && !l->voted && desk_id_eq(from, &l->me->id);
+    bool yes = (term > l->term || again || own) && would_vote(l, now, from, dec);
+
+    if (dec < l->dec)
+        ledger_send_receipts(l, from, dec + 1);
+    if (yes) {
+        election_enter_term(l, now, term, from); /* L1: on disk before the answer leaves */
+        election_promise(l, now, from);
+    }
+    if (l->acc.len > 0)
+        seat_sign_accepted(l, l->acc.p, l->acc.len, l->dec + 1, l->acc_term, sig);
+    ledger_begin(l, &b, WIRE_VOTED, 4, l->term);
+    mp_put_bool(&b, yes);
+    mp_put_u64(&b, l->acc_term);
+    mp_put_bin(&b, l->acc.p, l->acc.len);
+    mp_put_bin(&b, sig, sizeof sig);
+    ledger_send(l, from, &b);
+}
+
+void election_on_voted(struct ledger *l, const struct ledger_moment *now,
+                       const struct desk_id *from, uint64_t term, struct mp *m)
+{
+    bool yes = mp_get_bool(m);
+    uint64_t acc_term = mp_get_u64(m);
+    size_t n = 0;
+    const uint8_t *acc = mp_get_bin(m, &n);
+    struct accepted by = { .desk = *from };
+    struct intent in;
+    int seat = ledger_seat_of(l, from);
+
+    mp_get_raw(m, by.sig, sizeof by.sig);
+    if (m->bad || l->state != LEDGER_CANDIDATE || seat < 0 || !yes || term != l->term)
+        return;
+    /* L5: what a seat accepted for this slot must be finished, not replaced. */
+    if (n > 0 && acc_term >= l->best_acc_term && intent_decode(acc, n, &in, NULL) == ERR_OK) {
+        if (in.slot == l->dec + 1 && seat_vouches(l, &by, acc, n, in.slot, acc_term)) {
+            l->best_acc_term = acc_term;
+            l->voucher = by;
+            buf_reset(&l->adopt);
+            buf_add(&l->adopt, acc, n);
+        }
+        intent_free(&in);
+    }
+    l->yes |= 1u << seat;
+    if (ledger_is_majority(l, l->yes))
+        uploader_begin(l, now);
+}
+
+void election_renew(struct ledger *l, const struct ledger_moment *now)
+{
+    struct buf b = { 0 };
+
+    l->renew_id++;
+    l->renew_yes = 0;
+    l->renew_sent = now->boot_ms;
+    l->renew_at = now->boot_ms + LEASE_RENEW_MS;
+    ledger_begin(l, &b, WIRE_RENEW, 1, l->term);
+    mp_put_u64(&b, l->renew_id);
+    ledger_send_seats(l, &b, 0);
+    buf_free(&b);
+}
+
+void election_on_renew(struct ledger *l, const struct ledger_moment *now,
+                       const struct desk_id *from, uint64_t term, uint64_t id)
+{
+    struct buf b = { 0 };
+
+    if (!l->may_vote || term < l->term ||
+        (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
+        return;
+    if (term > l->term || !l->voted)
+        election_enter_term(l, now, term, from);
+    election_promise(l, now, from);
+    ledger_begin(l, &b, WIRE_RENEWED, 1, term);
+    mp_put_u64(&b, id);
+    ledger_send(l, from, &b);
+}
+
+void election_on_renewed(struct ledger *l, const struct desk_id *from, uint64_t term, uint64_t id)
+{
+    int seat = ledger_seat_of(l, from);
+
+    if (!ledger_leads(l) || term != l->term || id != l->renew_id || seat < 0)
+        return;
+    l->renew_yes |= 1u << seat;
+    if (ledger_is_majority(l, l->renew_yes) && l->renew_sent + LEASE_OWN_MS > l->lease_until)
+        l->lease_until = l->renew_sent + LEASE_OWN_MS; /* from the sending of the question */
+}
+
+void election_resign(struct ledger *l, const struct ledger_moment *now, uint64_t wait_ms)
+{
+    struct buf b = { 0 };
+
+    ledger_begin(l, &b, WIRE_RESIGN, 0, l->term);
+    ledger_send_all(l, &b);
+    buf_free(&b);
+    if (desk_id_eq(&l->promised_to, &l->me->id))
+        l->promise_until = 0;
+    election_end(l, now, wait_ms);
+}
+
+void election_on_resign(struct ledger *l, const struct ledger_moment *now,
+                        const struct desk_id *from, uint64_t term)
+{
+    if (term >= l->term && desk_id_eq(&l->promised_to, from))
+        l->promise_until = 0;
+    if (l->state == LEDGER_IDLE && ledger_has_work(l))
+        l->next_try = now->boot_ms + ledger_roll(l, 100, 600);
+}

@@ -1,0 +1,117 @@
+/* ledger_int.h - the ledger's insides, shared by ledger.c, election.c, seat.c and uploader.c. */
+#ifndef TIDEOVER_LEDGER_INT_H
+#define TIDEOVER_LEDGER_INT_H
+
+#include "ledger.h"
+#include "wire.h"
+
+struct ledger {
+    const struct ident *me;
+    const struct roster *roster;
+    const struct disk *disk;
+    struct effects *fx;
+    const struct ledger_ask *ask;
+
+    /* on disk before any answer leaves (one META value) */
+    struct epoch epoch;
+    uint64_t term;
+    bool voted;
+    struct desk_id voted_for; /* in `term` */
+    uint64_t acc_term;
+    struct buf acc;     /* accepted intent of slot dec + 1; empty: none */
+    struct buf trigger; /* a lead's, not yet satisfied; empty: none */
+
+    /* what the receipts say */
+    uint64_t dec, last_upload;
+    uint8_t dec_hash[HASH_BYTES];
+    unsigned n_seats;
+    struct desk_id seats[SEATS_MAX];
+
+    /* gone with a restart */
+    enum ledger_state state;
+    uint64_t trigger_slot;
+    uint64_t grace_until, promise_until, heard_leader;
+    struct desk_id promised_to;
+    bool may_vote, stopped, origin;
+    uint64_t next_try, asked_at, retry_at, lease_until, renew_at, since, quiet_until;
+    unsigned yes; /* bit per seat, for the question under way */
+    uint64_t best_acc_term;
+    struct buf adopt;        /* best accepted intent among the votes */
+    struct accepted voucher; /* who accepted it, in best_acc_term */
+    uint64_t renew_id, renew_sent;
+    unsigned renew_yes;
+    struct intent cur; /* what is proposed */
+    struct buf cur_bytes;
+    uint8_t cur_hash[HASH_BYTES];
+    bool adopted, delivering;
+    unsigned acc_yes;
+    struct accepted accepted[SEATS_MAX];
+    uint64_t number; /* of the last build or delivery asked for */
+    char problem[256];
+};
+
+/* ---- ledger.c ---- */
+int ledger_seat_of(const struct ledger *l, const struct desk_id *id);
+bool ledger_is_majority(const struct ledger *l, unsigned bits);
+bool ledger_leads(const struct ledger *l);
+bool ledger_same_epoch(const struct ledger *l, uint64_t number, const uint8_t *hash);
+unsigned ledger_seats_wanted(const struct ledger *l, struct desk_id out[SEATS_MAX]);
+bool ledger_wants_seats(const struct ledger *l);
+bool ledger_has_work(const struct ledger *l);
+uint64_t ledger_roll(const struct ledger *l, uint64_t from, uint64_t to);
+void ledger_set_problem(struct ledger *l, const char *words);
+void ledger_persist(struct ledger *l);
+void ledger_take_decision(struct ledger *l, const struct receipt *r, const struct intent *in);
+void ledger_send(struct ledger *l, const struct desk_id *to, struct buf *b);
+void ledger_send_seats(struct ledger *l, const struct buf *b, unsigned except);
+void ledger_send_all(struct ledger *l, const struct buf *b);
+void ledger_begin(struct ledger *l, struct buf *b, enum wire_type type, unsigned more,
+                  uint64_t term);
+void ledger_send_receipts(struct ledger *l, const struct desk_id *to, uint64_t from);
+void ledger_ask_slots(struct ledger *l, const struct desk_id *from);
+void ledger_drop_trigger(struct ledger *l);
+
+/* ---- election.c ---- */
+void election_end(struct ledger *l, const struct ledger_moment *now, uint64_t wait_ms);
+void election_ask(struct ledger *l, const struct ledger_moment *now, enum wire_type type,
+                  uint64_t term);
+void election_stand(struct ledger *l, const struct ledger_moment *now);
+void election_enter_term(struct ledger *l, const struct ledger_moment *now, uint64_t term,
+                         const struct desk_id *leader);
+void election_promise(struct ledger *l, const struct ledger_moment *now, const struct desk_id *to);
+void election_on_prevote(struct ledger *l, const struct ledger_moment *now,
+                         const struct desk_id *from, uint64_t term, uint64_t dec);
+void election_on_prevoted(struct ledger *l, const struct ledger_moment *now,
+                          const struct desk_id *from, uint64_t term, bool yes);
+void election_on_vote(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
+                      uint64_t term, uint64_t dec);
+void election_on_voted(struct ledger *l, const struct ledger_moment *now,
+                       const struct desk_id *from, uint64_t term, struct mp *m);
+void election_renew(struct ledger *l, const struct ledger_moment *now);
+void election_on_renew(struct ledger *l, const struct ledger_moment *now,
+                       const struct desk_id *from, uint64_t term, uint64_t id);
+void election_on_renewed(struct ledger *l, const struct desk_id *from, uint64_t term, uint64_t id);
+void election_resign(struct ledger *l, const struct ledger_moment *now, uint64_t wait_ms);
+void election_on_resign(struct ledger *l, const struct ledger_moment *now,
+                        const struct desk_id *from, uint64_t term);
+
+/* ---- seat.c ---- */
+void seat_sign_accepted(const struct ledger *l, const uint8_t *acc, size_t n, uint64_t slot,
+                        uint64_t term, uint8_t sig[SIG_BYTES]);
+bool seat_vouches(const struct ledger *l, const struct accepted *a, const uint8_t *p, size_t n,
+                  uint64_t slot, uint64_t term);
+void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
+                    uint64_t term, uint64_t their_dec, struct mp *m);
+void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_t *bytes, size_t n,
+                 const struct receipt *r, const struct intent *in);
+void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
+                     struct mp *m);
+
+/* ---- uploader.c ---- */
+void uploader_begin(struct ledger *l, const struct ledger_moment *now);
+void uploader_on_accepted(struct ledger *l, const struct ledger_moment *now,
+                          const struct desk_id *from, uint64_t term, struct mp *m);
+void uploader_on_refused(struct ledger *l, const struct desk_id *from, uint64_t term, struct mp *m);
+void uploader_tick(struct ledger *l, const struct ledger_moment *now);
+
+#endif

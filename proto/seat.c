@@ -1,0 +1,199 @@
+/* seat.c - what a seat accepts, and the receipts that everybody takes: rules L3, L6, L8, L9. */
+#include "ledger_int.h"
+
+#include <string.h>
+
+void seat_sign_accepted(const struct ledger *l, const uint8_t *acc, size_t n, uint64_t slot,
+                        uint64_t term, uint8_t sig[SIG_BYTES])
+{
+    uint8_t hash[HASH_BYTES];
+
+    intent_hash(acc, n, hash);
+    accepted_sign(roster_branch(l->roster), slot, term, hash, l->me->sign_sk, sig);
+}
+
+/* Did this seat accept this intent in that term? */
+bool seat_vouches(const struct ledger *l, const struct accepted *a, const uint8_t *p, size_t n,
+                  uint64_t slot, uint64_t term)
+{
+    const struct desk *d = roster_find(l->roster, &a->desk);
+    uint8_t hash[HASH_BYTES];
+
+    intent_hash(p, n, hash);
+    return d && ledger_seat_of(l, &a->desk) >= 0 &&
+           accepted_ok(roster_branch(l->roster), slot, term, hash, d->sign_pk, a->sig);
+}
+
+static enum err check_upload(const struct ledger *l, const struct intent *in, bool adopted,
+                             struct errmsg *msg)
+{
+    struct trigger t;
+    enum err e;
+
+    if (in->rules == 0 || in->rules > POLICY_RULES || !roster_policy_by_hash(l->roster, in->policy))
+        return err_set(msg, ERR_REFUSED, "rules or a policy that this desk does not know");
+    if ((e = trigger_open(in->trigger.p, in->trigger.len, roster_branch(l->roster), &t, msg)))
+        return e;
+    if ((!adopted && !roster_is_lead(l->roster, t.lead_pk)) || t.slot > in->slot ||
+        t.slot <= l->last_upload)
+        return err_set(msg, ERR_DENIED, "no lead asked for this upload");
+    return l->ask->holds(l->ask->ctx, in, adopted, msg); /* L3 */
+}
+
+/* Not compared with what this desk would propose: the roster may have grown since, and an accepted
+ * intent must stay acceptable. Every added seat is one that a lead named; none is taken away. */
+static enum err check_seats(const struct ledger *l, const struct intent *in, struct errmsg *msg)
+{
+    bool ok = in->n_seats > l->n_seats && in->n_seats % 2 == 1 && in->n_ranges == 0 &&
+              memcmp(in->seats, l->seats, l->n_seats * sizeof in->seats[0]) == 0;
+
+    for (unsigned i = l->n_seats; ok && i < in->n_seats; i++) {
+        const struct desk *d = roster_find(l->roster, &in->seats[i]);
+        ok = d && d->seat;
+        for (unsigned k = 0; k < i; k++)
+            ok = ok && !desk_id_eq(&in->seats[k], &in->seats[i]);
+    }
+    return ok ? ERR_OK : err_set(msg, ERR_REFUSED, "seats that the roster here does not ask for");
+}
+
+static enum err check_intent(const struct ledger *l, const struct intent *in, bool adopted,
+                             struct errmsg *msg)
+{
+    if (memcmp(in->branch, roster_branch(l->roster), BRANCH_ID_BYTES) != 0 ||
+        !ledger_same_epoch(l, in->epoch.number, in->epoch.hash))
+        return err_set(msg, ERR_DENIED, "an intent of another branch or epoch");
+    if (in->slot != l->dec + 1 || memcmp(in->prev, l->dec_hash, HASH_BYTES) != 0)
+        return err_set(msg, ERR_REFUSED,
+                       "an intent that does not follow the last receipt"); /* L6 */
+    return in->type == SLOT_SEATS ? check_seats(l, in, msg) : check_upload(l, in, adopted, msg);
+}
+
+static void answer_accepted(struct ledger *l, const struct desk_id *to, const uint8_t *acc,
+                            size_t n, uint64_t slot, uint64_t term)
+{
+    uint8_t sig[SIG_BYTES];
+    struct buf b = { 0 };
+
+    seat_sign_accepted(l, acc, n, slot, term, sig);
+    ledger_begin(l, &b, WIRE_ACCEPTED, 2, term);
+    mp_put_u64(&b, slot);
+    mp_put_bin(&b, sig, sizeof sig);
+    ledger_send(l, to, &b);
+}
+
+/* An intent that some seat accepted before is finished as it is, though the roster may have changed
+ * since; a proposer's word for that is not enough. */
+static bool is_adopted(const struct ledger *l, const struct intent *in, const uint8_t *p, size_t n,
+                       uint64_t term, struct mp *m)
+{
+    struct accepted by;
+    size_t desk_n = 0, sig_n = 0;
+    const uint8_t *desk = mp_get_bin(m, &desk_n), *sig;
+    uint64_t acc_term = mp_get_u64(m);
+
+    sig = mp_get_bin(m, &sig_n);
+    if (l->acc.len == n && memcmp(l->acc.p, p, n) == 0)
+        return true;
+    if (m->bad || desk_n != DESK_ID_BYTES || sig_n != SIG_BYTES || acc_term >= term)
+        return false;
+    memcpy(by.desk.b, desk, desk_n);
+    memcpy(by.sig, sig, sig_n);
+    return seat_vouches(l, &by, p, n, in->slot, acc_term);
+}
+
+void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
+                    uint64_t term, uint64_t their_dec, struct mp *m)
+{
+    size_t n = 0;
+    const uint8_t *p = mp_get_bin(m, &n);
+    struct intent in;
+    struct errmsg msg = { .text = "" };
+    enum err e;
+
+    if (m->bad || ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote || term < l->term ||
+        (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
+        return;
+    if (their_dec > l->dec) {
+        ledger_ask_slots(l, from);
+        return;
+    }
+    if (intent_decode(p, n, &in, &msg) != ERR_OK)
+        return;
+    if (term > l->term || !l->voted)
+        election_enter_term(l, now, term, from);
+    election_promise(l, now, from);
+    if ((e = check_intent(l, &in, is_adopted(l, &in, p, n, term, m), &msg)) == ERR_OK) {
+        struct buf copy = { 0 };
+        buf_add(&copy, p, n);
+        buf_free(&l->acc);
+        l->acc = copy;
+        l->acc_term = term;
+        ledger_persist(l);
+        answer_accepted(l, from, l->acc.p, l->acc.len, in.slot, term);
+    } else {
+        struct buf b = { 0 };
+        ledger_begin(l, &b, WIRE_REFUSED, 2, term);
+        mp_put_u64(&b, in.slot);
+        mp_put_str(&b, msg.text);
+        ledger_send(l, from, &b);
+    }
+    intent_free(&in);
+}
+
+void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_t *bytes, size_t n,
+                 const struct receipt *r, const struct intent *in)
+{
+    uint8_t key[8];
+
+    put_be64(key, in->slot);
+    l->disk->put(l->disk->ctx, TABLE_SLOTS, key, sizeof key, bytes, n);
+    ledger_take_decision(l, r, in);
+    buf_reset(&l->acc); /* an intent of a decided slot: a register, not a log */
+    buf_reset(&l->adopt);
+    l->acc_term = 0;
+    l->stopped = false;
+    if (l->trigger.len > 0 && in->type == SLOT_UPLOAD && l->trigger_slot <= in->slot) {
+        buf_reset(&l->trigger);
+        l->origin = false;
+    }
+    ledger_persist(l);
+    if (in->type == SLOT_UPLOAD)
+        effects_add(l->fx, EFFECT_PERIOD, NULL, in->slot, NULL);
+    effects_event(
+        l->fx,
+        in->type == SLOT_SEATS ? "slot %llu decided: %u seats" : "slot %llu delivered: %u ranges",
+        (unsigned long long)in->slot, in->type == SLOT_SEATS ? in->n_seats : in->n_ranges);
+    l->next_try = now->boot_ms + ledger_roll(l, 200, 700);
+}
+
+void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
+                     struct mp *m)
+{
+    uint64_t slot = mp_get_u64(m);
+    size_t n = 0;
+    const uint8_t *p = mp_get_bin(m, &n);
+    struct receipt r;
+    struct intent in;
+    struct errmsg msg = { .text = "" };
+
+    if (m->bad || slot <= l->dec)
+        return;
+    if (slot > l->dec + 1) {
+        ledger_ask_slots(l, from);
+        return;
+    }
+    if (receipt_open(p, n, l->roster, l->seats, l->n_seats, &r, &msg) != ERR_OK) { /* L8 */
+        effects_event(l->fx, "refused a receipt for slot %llu: %s", (unsigned long long)slot,
+                      msg.text);
+        return;
+    }
+    if (intent_decode(r.intent, r.intent_len, &in, NULL) != ERR_OK)
+        return;
+    if (in.slot == slot && memcmp(in.prev, l->dec_hash, HASH_BYTES) == 0 &&
+        ledger_same_epoch(l, in.epoch.number, in.epoch.hash)) {
+        seat_settle(l, now, p, n, &r, &in);
+        if (l->state != LEDGER_IDLE)
+            election_end(l, now, 0); /* somebody else finished what we stood for */
+    }
+    intent_free(&in);
+}

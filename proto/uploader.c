@@ -1,0 +1,324 @@
+/* uploader.c - the elected desk: adopt or propose, hand over, write the receipt: L4, L5. */
+#include "ledger_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A receipt leads to the next work, and that to the next receipt. */
+static void write_receipt(struct ledger *l, const struct ledger_moment *now, const char *evidence);
+
+static void send_accept(struct ledger *l, const struct ledger_moment *now)
+{
+    struct buf b = { 0 };
+
+    ledger_begin(l, &b, WIRE_ACCEPT, 4, l->term);
+    mp_put_bin(&b, l->cur_bytes.p, l->cur_bytes.len);
+    mp_put_bin(&b, l->voucher.desk.b, l->adopted ? DESK_ID_BYTES : 0);
+    mp_put_u64(&b, l->adopted ? l->best_acc_term : 0);
+    mp_put_bin(&b, l->voucher.sig, l->adopted ? SIG_BYTES : 0);
+    ledger_send_seats(l, &b, l->acc_yes);
+    buf_free(&b);
+    l->retry_at = now->boot_ms + LEDGER_RETRY_MS;
+}
+
+static void propose(struct ledger *l, const struct ledger_moment *now)
+{
+    l->state = LEDGER_ACCEPT;
+    l->since = now->boot_ms;
+    l->acc_yes = 0;
+    memset(l->accepted, 0, sizeof l->accepted);
+    intent_hash(l->cur_bytes.p, l->cur_bytes.len, l->cur_hash);
+    send_accept(l, now);
+}
+
+static void fill_intent(struct ledger *l, enum slot_type type)
+{
+    intent_free(&l->cur);
+    memset(&l->cur, 0, sizeof l->cur);
+    memcpy(l->cur.branch, roster_branch(l->roster), BRANCH_ID_BYTES);
+    l->cur.epoch = l->epoch;
+    l->cur.slot = l->dec + 1;
+    l->cur.term = l->term;
+    memcpy(l->cur.prev, l->dec_hash, HASH_BYTES);
+    l->cur.desk = l->me->id;
+    l->cur.type = type;
+    memcpy(l->cur.policy, roster_policy_hash(l->roster), HASH_BYTES);
+}
+
+static void encode_current(struct ledger *l)
+{
+    buf_reset(&l->cur_bytes);
+    intent_encode(&l->cur, &l->cur_bytes);
+}
+
+static void propose_seats(struct ledger *l, const struct ledger_moment *now)
+{
+    fill_intent(l, SLOT_SEATS);
+    l->cur.n_seats = ledger_seats_wanted(l, l->cur.seats);
+    encode_current(l);
+    propose(l, now);
+}
+
+static void build(struct ledger *l, const struct ledger_moment *now)
+{
+    struct errmsg msg = { .text = "" };
+    struct buf draft = { 0 };
+
+    fill_intent(l, SLOT_UPLOAD);
+    if (l->ask->cut(l->ask->ctx, &l->cur, &msg) != ERR_OK) {
+        ledger_set_problem(l, msg.text);
+        l->stopped = true;
+        ledger_drop_trigger(l); /* a person was told; pressing again tries again */
+        election_resign(l, now, LEASE_MS);
+        return;
+    }
+    if (l->cur.n_ranges == 0) { /* nothing new since the last slot */
+        ledger_drop_trigger(l);
+        election_resign(l, now, 0);
+        return;
+    }
+    buf_add(&l->cur.trigger, l->trigger.p, l->trigger.len);
+    l->state = LEDGER_BUILD;
+    l->since = now->boot_ms;
+    intent_encode(&l->cur, &draft);
+    effects_add(l->fx, EFFECT_BUILD, NULL, ++l->number, &draft);
+}
+
+/* What an uploader does first, and again after each slot. */
+static void next_work(struct ledger *l, const struct ledger_moment *now)
+{
+    l->adopted = false;
+    l->since = now->boot_ms;
+    if (l->adopt.len > 0) { /* L5 */
+        intent_free(&l->cur);
+        if (intent_decode(l->adopt.p, l->adopt.len, &l->cur, NULL) == ERR_OK) {
+            buf_reset(&l->cur_bytes);
+            buf_add(&l->cur_bytes, l->adopt.p, l->adopt.len);
+            l->adopted = true;
+            propose(l, now);
+            return;
+        }
+    }
+    if (ledger_wants_seats(l))
+        propose_seats(l, now);
+    else if (l->trigger.len > 0)
+        l->state = LEDGER_GATHER;
+    else
+        election_resign(l, now, 0);
+}
+
+void uploader_begin(struct ledger *l, const struct ledger_moment *now)
+{
+    l->lease_until = l->asked_at + LEASE_OWN_MS;
+    l->renew_yes = 0;
+    l->quiet_until = 0;
+    ledger_set_problem(l, "");
+    l->state = LEDGER_GATHER;
+    effects_event(l->fx, "elected uploader for slot %llu, term %llu",
+                  (unsigned long long)l->dec + 1, (unsigned long long)l->term);
+    election_renew(l, now);
+    next_work(l, now);
+}
+
+static void deliver(struct ledger *l, const struct ledger_moment *now)
+{
+    struct buf copy = { 0 };
+    struct errmsg msg = { .text = "" };
+
+    if (l->lease_until < now->boot_ms + LEASE_LEFT_MS)
+        return; /* the next renewal brings us back here */
+    if (l->ask->holds(l->ask->ctx, &l->cur, l->adopted, &msg) != ERR_OK) {
+        ledger_set_problem(
+            l, msg.text); /* a majority holds all of an adopted cut; we are catching up */
+        l->retry_at = now->boot_ms + LEDGER_RETRY_MS;
+        return;
+    }
+    l->delivering = true;
+    l->since = now->boot_ms;
+    buf_add(&copy, l->cur_bytes.p, l->cur_bytes.len);
+    effects_add(l->fx, EFFECT_DELIVER, NULL, ++l->number, &copy);
+}
+
+static void send_or_wait(struct ledger *l, const struct ledger_moment *now)
+{
+    const struct policy *p = roster_policy_by_hash(l->roster, l->cur.policy);
+
+    if (l->cur.type == SLOT_SEATS) {
+        write_receipt(l, now, "");
+        return;
+    }
+    l->state = LEDGER_SEND;
+    l->delivering = false;
+    if (l->adopted) { /* what a dead uploader sent may still be on its way */
+        l->state = LEDGER_QUIET;
+        l->quiet_until = now->boot_ms + (p ? p->quiet_ms : 30000);
+        return;
+    }
+    deliver(l, now);
+}
+
+void uploader_on_accepted(struct ledger *l, const struct ledger_moment *now,
+                          const struct desk_id *from, uint64_t term, struct mp *m)
+{
+    uint64_t slot = mp_get_u64(m);
+    uint8_t sig[SIG_BYTES];
+    int seat = ledger_seat_of(l, from);
+    const struct desk *d = roster_find(l->roster, from);
+
+    mp_get_raw(m, sig, sizeof sig);
+    if (m->bad || l->state != LEDGER_ACCEPT || term != l->term || slot != l->cur.slot || seat < 0 ||
+        !d || !accepted_ok(roster_branch(l->roster), slot, term, l->cur_hash, d->sign_pk, sig))
+        return;
+    l->acc_yes |= 1u << seat;
+    l->accepted[seat].desk = *from;
+    memcpy(l->accepted[seat].sig, sig, SIG_BYTES);
+    if (ledger_is_majority(l, l->acc_yes)) { /* L4 */
+        ledger_set_problem(l, "");
+        send_or_wait(l, now);
+    }
+}
+
+void uploader_on_refused(struct ledger *l, const struct desk_id *from, uint64_t term, struct mp *m)
+{
+    uint64_t slot = mp_get_u64(m);
+    char words[160];
+    const struct desk *d = roster_find(l->roster, from);
+
+    mp_get_str(m, words, sizeof words);
+    if (!m->bad && l->state == LEDGER_ACCEPT && term == l->term && slot == l->cur.slot && d)
+        snprintf(l->problem, sizeof l->problem, "%s cannot accept yet: %s", d->name, words);
+}
+
+static void send_receipt_to_all(struct ledger *l, uint64_t slot, const struct buf *receipt)
+{
+    struct buf b = { 0 };
+
+    wire_begin(&b, WIRE_RECEIPT, 2);
+    mp_put_u64(&b, slot);
+    mp_put_bin(&b, receipt->p, receipt->len);
+    ledger_send_all(l, &b);
+    buf_free(&b);
+}
+
+static void write_receipt(struct ledger *l, const struct ledger_moment *now, const char *evidence)
+{
+    struct receipt r = { .intent = l->cur_bytes.p,
+                         .intent_len = l->cur_bytes.len,
+                         .term = l->term,
+                         .desk = l->me->id,
+                         .at_ms = now->wall_ms };
+    struct buf b = { 0 };
+    bool seats = l->cur.type == SLOT_SEATS;
+
+    for (unsigned i = 0; i < l->n_seats; i++)
+        if (l->acc_yes >> i & 1)
+            r.accepted[r.n_accepted++] = l->accepted[i];
+    snprintf(r.evidence, sizeof r.evidence, "%s", evidence);
+    receipt_encode(&r, l->me->sign_sk, &b);
+    seat_settle(l, now, b.p, b.len, &r, &l->cur);
+    send_receipt_to_all(l, l->cur.slot, &b);
+    buf_free(&b);
+    if (seats)
+        election_resign(l, now, 0); /* L9: votes of the old seats elect nobody under the new ones */
+    else
+        next_work(l, now);
+}
+
+/* Effects may be dropped like messages. Whoever is elected next finds the accepted intent, waits
+ * `quiet`, and delivers it again. */
+static void check_overdue(struct ledger *l, const struct ledger_moment *now)
+{
+    if (now->boot_ms - l->since < LEDGER_ANSWER_MS)
+        return;
+    ledger_set_problem(l, "the upload gave no answer for ten minutes: it is begun anew");
+    election_resign(l, now, 0);
+}
+
+void uploader_tick(struct ledger *l, const struct ledger_moment *now)
+{
+    if (now->boot_ms >= l->lease_until) {
+        effects_event(l->fx, "lease over in term %llu", (unsigned long long)l->term);
+        election_end(l, now, LEASE_PROMISE_MS);
+        return;
+    }
+    if (now->boot_ms >= l->renew_at)
+        election_renew(l, now);
+    switch (l->state) {
+    case LEDGER_GATHER:
+        if (l->ask->gathered(l->ask->ctx) || now->boot_ms - l->since >= GATHER_MAX_MS)
+            build(l, now);
+        break;
+    case LEDGER_ACCEPT:
+        if (now->boot_ms - l->since >= GATHER_MAX_MS)
+            election_resign(l, now,
+                            LEASE_MS); /* the problem stays on the screen; another may do better */
+        else if (now->boot_ms >= l->retry_at)
+            send_accept(l, now);
+        break;
+    case LEDGER_QUIET:
+        if (now->boot_ms >= l->quiet_until) {
+            l->state = LEDGER_SEND;
+            deliver(l, now);
+        }
+        break;
+    case LEDGER_SEND:
+        if (l->delivering)
+            check_overdue(l, now);
+        else if (now->boot_ms >= l->retry_at)
+            deliver(l, now);
+        break;
+    case LEDGER_BUILD:
+        check_overdue(l, now);
+        break;
+    case LEDGER_IDLE:
+    case LEDGER_PREVOTE:
+    case LEDGER_CANDIDATE:
+        break;
+    }
+}
+
+void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t number,
+                  const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
+                  const char *failure)
+{
+    if (l->state != LEDGER_BUILD || number != l->number)
+        return; /* the answer to a build we gave up on */
+    if (failure) {
+        ledger_set_problem(l, failure);
+        l->stopped = true;
+        ledger_drop_trigger(l);
+        election_resign(l, now, LEASE_MS);
+        return;
+    }
+    l->cur.n_parts = n_parts;
+    l->cur.set_aside = set_aside;
+    if (n_parts > 0) /* a batch of which nothing is sent has none */
+        memcpy(l->cur.parts, parts, n_parts * sizeof *parts);
+    encode_current(l);
+    propose(l, now);
+}
+
+void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_t number,
+                      enum delivery how, const char *words)
+{
+    if (l->state != LEDGER_SEND || number != l->number || now->boot_ms >= l->lease_until)
+        return; /* after the term it is evidence, not a receipt */
+    l->delivering = false;
+    switch (how) {
+    case DELIVERY_DONE:
+        ledger_set_problem(l, "");
+        write_receipt(l, now, words);
+        break;
+    case DELIVERY_RETRY:
+        ledger_set_problem(l, words);
+        l->retry_at = now->boot_ms + LEASE_MS;
+        break;
+    case DELIVERY_STOP:
+        ledger_set_problem(l, words);
+        l->stopped = true;
+        ledger_drop_trigger(l);
+        election_resign(l, now, LEASE_MS);
+        break;
+    }
+}
