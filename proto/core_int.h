@@ -1,4 +1,5 @@
-/* core_int.h - the core's insides, shared by core.c, core_view.c, recording.c, peers.c and sync.c. */
+/* core_int.h - the core's insides, shared by core.c, core_view.c, recording.c, peers.c and sync.c.
+ */
 #ifndef TIDEOVER_CORE_INT_H
 #define TIDEOVER_CORE_INT_H
 
@@ -16,16 +17,16 @@ struct peer {
     char address[ADDR_TEXT_MAX]; /* proven by a HELLO, or a hint */
     bool proven;
     char software[SOFTWARE_MAX];
-    bool ever_heard, up;         /* up: our connection to it stands */
+    bool ever_heard, up; /* up: our connection to it stands */
     uint64_t heard_ms, hello_ms, connect_ms, vector_ms, vector_sent_ms, roster_sent_ms;
-    uint64_t beat_every_ms;      /* as it says itself */
-    uint32_t connects;           /* since it was last heard, for the back-off */
-    struct mark mark;            /* the highest it showed, durable here */
+    uint64_t beat_every_ms; /* as it says itself */
+    uint32_t connects;      /* since it was last heard, for the back-off */
+    struct mark mark;       /* the highest it showed, durable here */
     bool has_mark, memory_lost, confirms;
     uint8_t vector_hash[16];
-    uint64_t *have, *sent;       /* per feed (by index): durable there; pushed to it */
+    uint64_t *have, *sent; /* per feed (by index): durable there; pushed to it */
     unsigned n_have;
-    int64_t echo_wall_ms;        /* its clock in its last beat, and our boot time then */
+    int64_t echo_wall_ms; /* its clock in its last beat, and our boot time then */
     uint64_t echo_boot_ms;
     int64_t clock_ms;
     bool has_clock;
@@ -42,24 +43,24 @@ struct core {
     struct ledger_ask ask;
     struct mark mark;
     bool memory_lost;
-    bool short_of_memory;        /* a cut was not taken in: neither accept nor propose a slot */
+    bool short_of_memory; /* a cut was not taken in: neither accept nor propose a slot */
 
     struct peer *peers;
     unsigned n_peers;
 
-    int own;                     /* index of the open own feed, -1: none yet */
+    int own; /* index of the open own feed, -1: none yet */
     struct feed_clock clock;
-    struct buf wait;             /* records recorded and not sealed */
+    struct buf wait; /* records recorded and not sealed */
     uint32_t n_wait;
     uint8_t wait_hash[HASH_BYTES];
-    struct hmap keys, old_keys;  /* idempotency keys of own records: index into key_refs */
+    struct hmap keys, old_keys; /* idempotency keys of own records: index into key_refs */
     struct record_ref *key_refs;
     uint64_t n_key_refs;
 
     bool server_known, server_up;
     uint64_t server_since_ms, now_ms, beat_ms, slow_ms;
     uint64_t refused;
-    uint64_t set_aside;          /* in decided slots, without a final outcome */
+    uint64_t set_aside; /* in decided slots, without a final outcome */
 };
 
 static inline struct ledger_moment ledger_now(const struct moment *now)
@@ -70,16 +71,31 @@ static inline struct ledger_moment ledger_now(const struct moment *now)
 /* recording.c */
 void record_load_keys(struct core *c);
 
+/* peers.c */
+void peer_send(struct core *c, const struct peer *p, struct buf *b);
+bool peer_is_active(const struct core *c, const struct peer *p);
+bool peer_room(struct core *c, struct peer *p);
+void peer_learn_have(struct core *c, struct peer *p, unsigned feed, uint64_t seq);
+void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, const char *ip,
+                   struct mp *m);
+bool peer_in_peace(const struct core *c);
+void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m);
+void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool beat);
+
+/* sync.c */
+void sync_send_vector(struct core *c, struct peer *p);
+void sync_send_roster_have(struct core *c, struct peer *p);
+
 /* peers.c and sync.c */
-enum err sync_peers(struct core *c);        /* peers follow the roster */
+enum err sync_peers(struct core *c); /* peers follow the roster */
 struct peer *sync_peer(const struct core *c, const struct desk_id *id);
 void sync_tick(struct core *c, const struct moment *now);
 void sync_message(struct core *c, const struct moment *now, struct peer *p, const char *ip,
                   unsigned type, struct mp *m);
 void sync_peer_up(struct core *c, const struct moment *now, struct peer *p);
 void sync_push(struct core *c, struct feed *f, const struct block *b);
-void sync_acknowledge(struct core *c);      /* for every feed that moved in this batch */
-void sync_send_roster(struct core *c);      /* tell everybody that ours changed */
+void sync_acknowledge(struct core *c); /* for every feed that moved in this batch */
+void sync_send_roster(struct core *c); /* tell everybody that ours changed */
 bool sync_is_online(const struct core *c, const struct peer *p);
 bool sync_memory_was_lost(const struct disk *d); /* found at an earlier start */
 bool sync_mark_confirmed(const struct core *c);
