@@ -156,8 +156,9 @@ static void record_batch(struct node *n, struct http_request *rq)
         record_one(n, p, len, &done);
         if (done.err == ERR_OK) {
             core_id_text(n->core, &done.ref, id);
-            json_bytes(json_pack("{s:b, s:s, s:i}", "ok", 1, "id", id, "copies",
-                                 done.again ? (int)core_copies(n->core, &done.ref) : 1), &b);
+            /* written plainly: a number of ours needs no escapes, and this line is the hot one */
+            buf_printf(&b, "{\"ok\":true,\"id\":\"%s\",\"copies\":%u}\n", id,
+                       done.again ? core_copies(n->core, &done.ref) : 1);
         } else {
             json_bytes(json_pack("{s:b, s:o}", "ok", 0, "error",
                                  error_json(done.err, &done.msg, false)), &b);

@@ -103,6 +103,7 @@ static enum err open_invite(struct node *n, struct lead_job *l, struct invite *i
     crypto_sign_seed_keypair(p.invite_pk, i->invite_sk, seed);
     sodium_memzero(seed, sizeof seed);
     snprintf(p.name, sizeof p.name, "%s", name);
+    snprintf(i->name, sizeof i->name, "%s", name);
     p.expires_ms = i->expires_ms;
     invite_power_sign(core_roster(n->core), &p, l->sk, &i->power);
     i->live = true;
@@ -243,9 +244,15 @@ static void admit(struct node *n, struct invite *i, const struct join *j, int do
     struct errmsg msg = { .text = "" };
     struct buf op = { 0 };
     char address[CONF_ADDR_MAX];
+    const struct desk *twin = roster_find_name(core_roster(n->core), i->name);
     struct desk_id id;
     enum err e;
 
+    if (twin && twin->state == DESK_ACTIVE) { /* two codes for one name: the first one to come */
+        refuse(n, door, client, "desk_exists",
+               "a desk of this name joined meanwhile: ask the lead for an invite with another name");
+        return;
+    }
     op_add_invited(core_roster(n->core), j->sign_pk, j->curve_pk, i->power.p, i->power.len,
                    i->invite_sk, &op);
     e = core_roster_add(n->core, &now, op.p, op.len, &msg);

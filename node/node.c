@@ -573,6 +573,7 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
         (e = open_core(n, msg)) != ERR_OK)
         return e;
     n->runs = true;
+    upload_clean(n);
     if ((e = make_run_files(n, &hc, msg)) != ERR_OK)
         return e;
     e = http_open(&hc, &n->http, msg);

@@ -47,6 +47,7 @@ struct reply { /* an answer that waits for the commit */
 
 struct invite {
     bool live;
+    char name[DESK_NAME_MAX + 1]; /* of the desk it is for */
     int door;
     int64_t expires_ms;           /* wall clock; the door answers "used" or "expired" a while on */
     uint64_t closes_boot_ms;
@@ -116,6 +117,7 @@ void api_json(struct http_request *rq, unsigned status, json_t *j); /* takes j *
 /* upload.c: the effects BUILD and DELIVER */
 void upload_build(struct node *n, uint64_t number, const struct buf *draft);
 void upload_deliver(struct node *n, uint64_t number, const struct buf *intent);
+void upload_clean(const struct node *n); /* at the start, before anything else writes there */
 
 /* report.c */
 void report_plan(struct node *n, struct http_request *rq);

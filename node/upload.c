@@ -1,4 +1,5 @@
 /* upload.c - the upload's two jobs: computing the payload's digests, and handing the payload over. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,23 @@ static void hand_over(struct batch_job *b)
         b->delivery = sink_deliver(b->sink, &batch, b->words);
     }
     free(files);
+}
+
+void upload_clean(const struct node *n)
+{
+    char dir[4096], path[4096 + 300];
+    const struct dirent *e;
+    DIR *d;
+
+    snprintf(dir, sizeof dir, "%s/uploads", n->dir);
+    if ((d = opendir(dir)) == NULL)
+        return;
+    while ((e = readdir(d)) != NULL) /* plain text that a killed node could not take away */
+        if (strstr(e->d_name, ".part")) {
+            snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+            unlink(path);
+        }
+    closedir(d);
 }
 
 static void deliver_run(struct job *j)

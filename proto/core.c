@@ -205,12 +205,20 @@ struct effects *core_effects(struct core *c)
 
 /* ---- events ---- */
 
+/* A start is confirmed once; that a confirming desk is lost or revoked later takes nothing back, for
+ * this desk's own memory has been whole since. */
+static void weigh_vote(struct core *c)
+{
+    c->confirmed = c->confirmed || sync_mark_confirmed(c);
+    ledger_may_vote(c->ledger, c->confirmed && !c->memory_lost);
+}
+
 void core_tick(struct core *c, const struct moment *now)
 {
     struct ledger_moment lnow = ledger_now(now);
 
     c->now_ms = now->boot_ms;
-    ledger_may_vote(c->ledger, sync_mark_confirmed(c));
+    weigh_vote(c);
     sync_tick(c, now);
     ledger_tick(c->ledger, &lnow);
 }
@@ -242,7 +250,7 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
         }
     } else if (peer) {
         sync_message(c, now, peer, ip, type, &m);
-        ledger_may_vote(c->ledger, sync_mark_confirmed(c));
+        weigh_vote(c);
     }
     if (m.bad) {
         c->refused++;

@@ -131,7 +131,7 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
     out->memory_lost = c->memory_lost;
     out->revoked = !me || me->state != DESK_ACTIVE;
     out->contested = roster_contested(c->roster);
-    out->mark_confirmed = sync_mark_confirmed(c);
+    out->mark_confirmed = c->confirmed && !c->memory_lost;
     out->server_known = c->server_known;
     out->server_up = c->server_up;
     out->server_since_ms = c->server_since_ms;

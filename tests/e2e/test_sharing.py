@@ -306,12 +306,22 @@ class Seats(branch.Case):
         wait_until(lambda: "peer_memory_lost" in problem_codes(one), 5, "MAIN-1 to say so")
         self.assert_uploads(one)
 
-    def test_a_branch_of_three_can_upload_after_one_died_and_another_was_restarted(self):
+    def test_a_restarted_seat_keeps_silent_until_a_majority_of_the_others_remembers_it(self):
+        """L7: with one seat dead, a restarted one has no vote until the dead one is back."""
         one, two, three = self.voting()
         three.kill9()
         two.stop()
         two.start()
-        self.assert_uploads(one)
+        self.all_online([one, two])
+        uploading = threading.Thread(target=self.upload, args=(one, False), daemon=True)
+        uploading.start()
+        wait_until(lambda: "upload_waits" in problem_codes(one), 20, "it to say that it waits")
+        self.assertFalse(two.status()["ledger"]["may_vote"])
+        self.assertEqual([], self.files())
+        three.start()
+        wait_until(lambda: one.upload_status()["state"] == "delivered", 30, "the upload")
+        uploading.join(10)
+        self.assertEqual(1, len(self.files()))
 
 
 # ---- a real partition ------------------------------------------------------------------------
