@@ -11,12 +11,12 @@
 #include "conf.h"
 #include "wire.h"
 
-#define ZAP_ENFORCE_DOMAIN 93   /* draft macro, honoured by Debian's 4.3.4: fail closed */
-#define PEERS_MAX 256           /* as the roster */
-#define DOORS_MAX 16            /* invites alive at once */
-#define CLIENTS_MAX 64          /* knocks that wait for an answer, per node */
-#define AT_ONCE_MAX 512         /* messages between two looks at the timers */
-#define DOOR_PORTS 64           /* tried above the node's own port */
+#define ZAP_ENFORCE_DOMAIN 93  /* draft macro, honoured by Debian's 4.3.4: fail closed */
+#define PEERS_MAX          256 /* as the roster */
+#define DOORS_MAX          16  /* invites alive at once */
+#define CLIENTS_MAX        64  /* knocks that wait for an answer, per node */
+#define AT_ONCE_MAX        512 /* messages between two looks at the timers */
+#define DOOR_PORTS         64  /* tried above the node's own port */
 
 struct dealer {
     struct desk_id peer;
@@ -34,7 +34,7 @@ struct client { /* a routing id, kept until its answer */
 };
 
 struct net {
-    void *ctx, *zap, *router;
+    void *ctx, *zap, *router, *router_monitor;
     const struct ident *me;
     const struct net_events *ev;
     char host[CONF_ADDR_MAX];
@@ -70,6 +70,23 @@ static void set_curve_server(void *sock, const uint8_t sk[KEY_BYTES], const char
     zmq_setsockopt(sock, ZMQ_ZAP_DOMAIN, domain, strlen(domain));
     set_int(sock, ZAP_ENFORCE_DOMAIN, 1); /* without it a missing handler lets everybody in */
     set_int(sock, ZMQ_RCVHWM, 8192);
+}
+
+/* The socket's events on a socket of their own; NULL: none left. */
+static void *watch(struct net *n, void *sock, int events)
+{
+    char name[48];
+    void *monitor;
+
+    snprintf(name, sizeof name, "inproc://monitor-%llu", (unsigned long long)++n->monitors);
+    if (zmq_socket_monitor(sock, name, events) != 0 ||
+        (monitor = zmq_socket(n->ctx, ZMQ_PAIR)) == NULL)
+        return NULL;
+    set_int(monitor, ZMQ_LINGER, 0);
+    if (zmq_connect(monitor, name) == 0)
+        return monitor;
+    zmq_close(monitor);
+    return NULL;
 }
 
 /* ---- opening ---- */
@@ -113,6 +130,9 @@ enum err net_open(const char *listen, const struct ident *me, const struct net_e
     } else {
         set_common(n->router);
         set_curve_server(n->router, me->curve_sk, "branch");
+        n->router_monitor =
+            watch(n, n->router,
+                  ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL);
         e = bind_to(n->router, n->host, n->port, msg);
     }
     if (e != ERR_OK) {
@@ -142,8 +162,12 @@ void net_close(struct net *n)
         close_dealer(&n->dealer[i]);
     for (int i = 0; i < DOORS_MAX; i++)
         net_door_close(n, i);
-    if (n->router)
+    if (n->router) {
+        zmq_socket_monitor(n->router, NULL, 0);
         zmq_close(n->router);
+    }
+    if (n->router_monitor)
+        zmq_close(n->router_monitor);
     if (n->zap)
         zmq_close(n->zap);
     zmq_ctx_term(n->ctx);
@@ -175,21 +199,6 @@ static void set_dealer(struct net *n, void *sock, const uint8_t server_pk[KEY_BY
     set_int(sock, ZMQ_RECONNECT_IVL_MAX, 2000);
 }
 
-static bool watch(struct net *n, struct dealer *d)
-{
-    char name[48];
-    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
-
-    snprintf(name, sizeof name, "inproc://monitor-%llu", (unsigned long long)++n->monitors);
-    if (zmq_socket_monitor(d->sock, name, events) != 0)
-        return false;
-    d->monitor = zmq_socket(n->ctx, ZMQ_PAIR);
-    if (!d->monitor)
-        return false;
-    set_int(d->monitor, ZMQ_LINGER, 0);
-    return zmq_connect(d->monitor, name) == 0;
-}
-
 enum err net_connect(struct net *n, const struct desk_id *peer, const uint8_t curve_pk[KEY_BYTES],
                      const char *address, struct errmsg *msg)
 {
@@ -212,7 +221,9 @@ enum err net_connect(struct net *n, const struct desk_id *peer, const uint8_t cu
     set_dealer(n, d->sock, curve_pk);
     set_int(d->sock, ZMQ_IPV6, strchr(host, ':') != NULL);
     snprintf(endpoint, sizeof endpoint, "tcp://%s", address);
-    if (!watch(n, d) || zmq_connect(d->sock, endpoint) != 0) {
+    d->monitor = watch(n, d->sock,
+                       ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED);
+    if (!d->monitor || zmq_connect(d->sock, endpoint) != 0) {
         close_dealer(d);
         return err_set(msg, ERR_OFFLINE, "cannot connect to %s: %s", address, zmq_strerror(errno));
     }
@@ -351,40 +362,44 @@ static void router_serve(struct net *n)
     }
 }
 
-static void monitor_serve(struct net *n, struct dealer *d)
+/* The next event of a monitor; 0: none waits. */
+static unsigned next_event(void *monitor)
 {
-    for (;;) {
-        zmq_msg_t head, where;
-        uint16_t event = 0;
-        bool good;
+    zmq_msg_t head, where;
+    uint16_t event = 0;
+    bool good;
 
-        zmq_msg_init(&head);
-        zmq_msg_init(&where);
-        if (!d->monitor || !receive(d->monitor, &head, &where, &good)) {
-            zmq_msg_close(&head);
-            zmq_msg_close(&where);
-            return;
-        }
-        if (zmq_msg_size(&head) >= sizeof event)
-            memcpy(&event, zmq_msg_data(&head), sizeof event);
-        zmq_msg_close(&head);
-        zmq_msg_close(&where);
+    zmq_msg_init(&head);
+    zmq_msg_init(&where);
+    if (monitor && receive(monitor, &head, &where, &good) && zmq_msg_size(&head) >= sizeof event)
+        memcpy(&event, zmq_msg_data(&head), sizeof event);
+    zmq_msg_close(&head);
+    zmq_msg_close(&where);
+    return event;
+}
+
+static void dealer_events(struct net *n, struct dealer *d)
+{
+    unsigned event;
+
+    while ((event = next_event(d->monitor)) != 0) {
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
             n->ev->up(n->ev->ctx, &d->peer);
-        else if (event != 0)
+        else
             n->ev->down(n->ev->ctx, &d->peer);
     }
 }
 
 void net_poll(struct net *n, int wake_fd, int timeout_ms)
 {
-    zmq_pollitem_t items[3 + DOORS_MAX + PEERS_MAX];
-    int which[3 + DOORS_MAX + PEERS_MAX];
+    zmq_pollitem_t items[4 + DOORS_MAX + PEERS_MAX];
+    int which[4 + DOORS_MAX + PEERS_MAX];
     int k = 0;
 
     items[k++] = (zmq_pollitem_t){ n->zap, 0, ZMQ_POLLIN, 0 };
     items[k++] = (zmq_pollitem_t){ n->router, 0, ZMQ_POLLIN, 0 };
     items[k++] = (zmq_pollitem_t){ NULL, wake_fd, ZMQ_POLLIN, 0 };
+    items[k++] = (zmq_pollitem_t){ n->router_monitor, wake_fd, ZMQ_POLLIN, 0 };
     for (int i = 0; i < DOORS_MAX; i++)
         if (n->door[i].sock) {
             which[k] = -1 - i;
@@ -399,11 +414,13 @@ void net_poll(struct net *n, int wake_fd, int timeout_ms)
         return;
     if (items[0].revents)
         zap_serve(n);
-    for (int i = 3; i < k; i++) {
+    while (items[3].revents && n->router_monitor && next_event(n->router_monitor) != 0)
+        n->refused++; /* not even a handshake: garbage, or a stranger's client */
+    for (int i = 4; i < k; i++) {
         if (!items[i].revents)
             continue;
         if (which[i] >= 0) {
-            monitor_serve(n, &n->dealer[which[i]]);
+            dealer_events(n, &n->dealer[which[i]]);
         } else {
             int door = -1 - which[i];
             zmq_msg_t id, body;
@@ -416,8 +433,7 @@ void net_poll(struct net *n, int wake_fd, int timeout_ms)
                 c->number = n->clients;
                 c->n = zmq_msg_size(&id);
                 memcpy(c->id, zmq_msg_data(&id), c->n);
-                n->ev->knock(n->ev->ctx, door, c->number, zmq_msg_data(&body),
-                             zmq_msg_size(&body));
+                n->ev->knock(n->ev->ctx, door, c->number, zmq_msg_data(&body), zmq_msg_size(&body));
             }
             zmq_msg_close(&id);
             zmq_msg_close(&body);

@@ -5,9 +5,11 @@
 
 #include "core_int.h"
 
-#define HELLO_AGAIN_MS   1000
-#define RECONNECT_MIN_MS 500
-#define RECONNECT_MAX_MS 5000
+#define HELLO_AGAIN_MS     1000
+#define RECONNECT_HEARD_MS 100 /* it has just reached us, so we can reach it */
+#define RECONNECT_MIN_MS   500
+#define RECONNECT_MAX_MS   5000
+#define RECONNECT_EAGER    60 /* for half a minute: a short partition heals within a second */
 
 void peer_send(struct core *c, const struct peer *p, struct buf *b)
 {
@@ -408,7 +410,7 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
     take_confirmation(c, p, &ours);
     keep_address(c, p, address, ip);
     get_addresses(c, m);
-    if (!p->up && p->connects > 0 && c->now_ms - p->connect_ms > RECONNECT_MIN_MS)
+    if (!p->up && p->connects > 0 && c->now_ms - p->connect_ms > RECONNECT_HEARD_MS)
         connect_peer(c, p);
     /* It says HELLO again while it lacks our confirmation: an answer may have been lost. */
     if (tell || first || c->now_ms - p->hello_ms >= HELLO_AGAIN_MS)
@@ -486,13 +488,11 @@ void sync_peer_up(struct core *c, const struct moment *now, struct peer *p)
 
 void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool beat)
 {
-    uint64_t back_off = RECONNECT_MIN_MS << (p->connects < 4 ? p->connects : 4);
+    uint64_t back_off = p->connects < RECONNECT_EAGER ? RECONNECT_MIN_MS : RECONNECT_MAX_MS;
     bool silent = !p->ever_heard || c->now_ms - p->heard_ms > p->beat_every_ms + PEER_LATE_MS;
 
     if (!peer_is_active(c, p))
         return;
-    if (back_off > RECONNECT_MAX_MS)
-        back_off = RECONNECT_MAX_MS;
     if ((silent || p->connect_ms == 0) &&
         (p->connect_ms == 0 || c->now_ms - p->connect_ms >= back_off))
         connect_peer(c, p);
