@@ -483,6 +483,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
 void sync_peer_up(struct core *c, const struct moment *now, struct peer *p)
 {
     p->up = true;
+    p->vector_sent_ms = p->roster_sent_ms = 0; /* what was sent before went nowhere */
     send_hello(c, p, now->wall_ms);
 }
 
