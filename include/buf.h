@@ -16,12 +16,12 @@ struct buf {
     bool failed; /* an append ran out of memory: everything after it was ignored */
 };
 
-void buf_free(struct buf *b); /* wipes nothing; buf_wipe() for secrets */
-void buf_wipe(struct buf *b); /* zero the bytes, then free */
-void buf_reset(struct buf *b);                                /* length 0, memory kept, failed cleared */
-uint8_t *buf_grow(struct buf *b, size_t n);                   /* n bytes at the end, or NULL */
-void buf_add(struct buf *b, const void *p, size_t n);         /* check b->failed once at the end */
-void buf_text(struct buf *b, const char *s);                  /* without the NUL */
+void buf_free(struct buf *b);                         /* wipes nothing; buf_wipe() for secrets */
+void buf_wipe(struct buf *b);                         /* zero the bytes, then free */
+void buf_reset(struct buf *b);                        /* length 0, memory kept, failed cleared */
+uint8_t *buf_grow(struct buf *b, size_t n);           /* n bytes at the end, or NULL */
+void buf_add(struct buf *b, const void *p, size_t n); /* check b->failed once at the end */
+void buf_text(struct buf *b, const char *s);          /* without the NUL */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- msgpack out ---- */
@@ -48,13 +48,13 @@ uint32_t mp_get_map(struct mp *m);
 uint64_t mp_get_u64(struct mp *m);
 int64_t mp_get_i64(struct mp *m);
 bool mp_get_bool(struct mp *m);
-const uint8_t *mp_get_bin(struct mp *m, size_t *n);      /* borrowed from the input */
-bool mp_get_raw(struct mp *m, void *out, size_t n);      /* a bin of exactly n bytes */
-bool mp_get_str(struct mp *m, char *out, size_t room);   /* NUL-terminated copy; too long, or a NUL
-                                                            or control byte inside, is bad */
-void mp_skip(struct mp *m);                              /* any object, bounded depth */
-bool mp_is_map(const struct mp *m);                      /* peek at the next object */
-bool mp_done(const struct mp *m);                        /* all read and nothing bad */
+const uint8_t *mp_get_bin(struct mp *m, size_t *n);    /* borrowed from the input */
+bool mp_get_raw(struct mp *m, void *out, size_t n);    /* a bin of exactly n bytes */
+bool mp_get_str(struct mp *m, char *out, size_t room); /* NUL-terminated copy; too long, or a NUL
+                                                          or control byte inside, is bad */
+void mp_skip(struct mp *m);                            /* any object, bounded depth */
+bool mp_is_map(const struct mp *m);                    /* peek at the next object */
+bool mp_done(const struct mp *m);                      /* all read and nothing bad */
 
 /* ---- fixed-width big-endian, for keys ---- */
 void put_be32(uint8_t *p, uint32_t v);

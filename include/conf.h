@@ -15,14 +15,14 @@
 #define CONF_ADDR_MAX  64
 
 struct conf {
-    char name[DESK_NAME_MAX + 1];    /* [node] name; for people, the identity is the key */
-    char listen[CONF_ADDR_MAX];      /* [peers] listen, default 0.0.0.0:7411 (tcp:// accepted) */
-    char web[CONF_ADDR_MAX];         /* [web] listen, default 127.0.0.1:7412, loopback only */
+    char name[DESK_NAME_MAX + 1]; /* [node] name; for people, the identity is the key */
+    char listen[CONF_ADDR_MAX];   /* [peers] listen, default 0.0.0.0:7411 (tcp:// accepted) */
+    char web[CONF_ADDR_MAX];      /* [web] listen, default 127.0.0.1:7412, loopback only */
     unsigned n_known;
     char known[CONF_PEERS_MAX][CONF_ADDR_MAX]; /* [peers] known = A:P, B:P */
-    uint32_t away_after_ms;          /* [peers] away_after, default 30s */
-    uint64_t map_bytes, map_max_bytes; /* [node] map_size 64MiB, max_map_size 4GiB */
-    int log_level;                   /* [log] level = error | warn | info (default) | debug */
+    uint32_t away_after_ms;                    /* [peers] away_after, default 30s */
+    uint64_t map_bytes, map_max_bytes;         /* [node] map_size 64MiB, max_map_size 4GiB */
+    int log_level; /* [log] level = error | warn | info (default) | debug */
 };
 
 /* DIR/tideover.conf. ERR_NOFILE: no state there; ERR_CONFIG names the line. */

@@ -17,28 +17,28 @@
 #include "merge.h"
 #include "roster.h"
 
-#define ADDR_TEXT_MAX 64  /* "255.255.255.255:65535", "[v6]:port" */
+#define ADDR_TEXT_MAX 64 /* "255.255.255.255:65535", "[v6]:port" */
 #define MARK_BYTES    16
 #define SOFTWARE_MAX  24
 
-#define BEAT_MS          1000 /* while the server is down or a slot is open */
-#define BEAT_PEACE_MS    2000
-#define BEAT_SLOWEST_MS  30000 /* what a peer may announce at most */
-#define PEER_QUIET_MS    3000
-#define PEER_AWAY_MS     10000
-#define PEER_LATE_MS     500   /* a beat so late: its connection is made anew */
+#define BEAT_MS         1000 /* while the server is down or a slot is open */
+#define BEAT_PEACE_MS   2000
+#define BEAT_SLOWEST_MS 30000 /* what a peer may announce at most */
+#define PEER_QUIET_MS   3000
+#define PEER_AWAY_MS    10000
+#define PEER_LATE_MS    500 /* a beat so late: its connection is made anew */
 
 struct core;
 
 struct moment {
-    uint64_t boot_ms;    /* CLOCK_BOOTTIME */
-    int64_t wall_ms;     /* CLOCK_REALTIME */
-    int utc_off_min;     /* of this PC, for display in records */
+    uint64_t boot_ms; /* CLOCK_BOOTTIME */
+    int64_t wall_ms;  /* CLOCK_REALTIME */
+    int utc_off_min;  /* of this PC, for display in records */
 };
 
 struct core_config {
-    const struct ident *me;    /* borrowed for the core's life */
-    const struct disk *disk;   /* borrowed */
+    const struct ident *me;                       /* borrowed for the core's life */
+    const struct disk *disk;                      /* borrowed */
     void (*dice)(void *ctx, void *out, size_t n); /* cryptographic random bytes */
     void *dice_ctx;
     char address[ADDR_TEXT_MAX]; /* where peers reach us: "10.0.0.5:7411" or ":7411" */
@@ -97,11 +97,11 @@ struct peer_view {
     struct desk_id id;
     enum peer_state state;
     bool ever_heard, inbound_only, memory_lost, has_clock;
-    uint64_t silent_ms;          /* since it was last heard */
-    uint64_t behind, missing;    /* records it lacks of ours; we lack of what it has */
-    int64_t clock_ms;            /* its clock minus ours */
+    uint64_t silent_ms;       /* since it was last heard */
+    uint64_t behind, missing; /* records it lacks of ours; we lack of what it has */
+    int64_t clock_ms;         /* its clock minus ours */
     char address[ADDR_TEXT_MAX], software[SOFTWARE_MAX];
-    uint64_t refused;            /* messages of it that broke the protocol */
+    uint64_t refused; /* messages of it that broke the protocol */
 };
 unsigned core_peers(const struct core *c);
 void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
@@ -112,14 +112,14 @@ struct core_view {
     uint64_t local, held, known; /* own records; records here; union known to this screen */
     uint64_t replicated;         /* own records that are also on another desk */
     uint64_t pending;            /* held and in no decided slot */
-    uint64_t set_aside;          /* in decided slots, without a final outcome: held, waiting, review */
-    bool memory_lost;            /* peers remember more of us than we do */
+    uint64_t set_aside; /* in decided slots, without a final outcome: held, waiting, review */
+    bool memory_lost;   /* peers remember more of us than we do */
     bool revoked;
-    bool contested;              /* two leads worked apart */
+    bool contested; /* two leads worked apart */
     bool mark_confirmed;
     bool server_known, server_up;
-    uint64_t server_since_ms;    /* boot time of the last change */
-    uint64_t refused;            /* messages refused, all peers and strangers */
+    uint64_t server_since_ms; /* boot time of the last change */
+    uint64_t refused;         /* messages refused, all peers and strangers */
 };
 void core_view(const struct core *c, const struct moment *now, struct core_view *out);
 

@@ -11,7 +11,7 @@
 
 #include "err.h"
 
-struct zone { /* by value; zone_parse fills it */
+struct zone {                 /* by value; zone_parse fills it */
     int std_off_s, dst_off_s; /* seconds east of UTC */
     bool has_dst;
     struct zone_change {
@@ -33,14 +33,14 @@ struct civil {
 void civil_from_unix(int64_t unix_s, int offset_s, struct civil *out); /* proleptic Gregorian */
 int64_t civil_to_unix(const struct civil *c, int offset_s);
 
-bool ymd_is_valid(uint32_t ymd);                 /* 20261207: a day that exists, 1900-2999 */
+bool ymd_is_valid(uint32_t ymd);                        /* 20261207: a day that exists, 1900-2999 */
 uint32_t ymd_at(const struct zone *z, int64_t unix_ms); /* the branch's date then */
 
 /* "2026-12-07" -> 20261207; "2026-11-23T09:12:04-05:00" (or Z) -> Unix ms and offset in minutes.
  * Seconds and zone are required (RFC 3339). ERR_INVALID otherwise. */
 enum err ymd_parse(const char *s, uint32_t *out, struct errmsg *msg);
 enum err rfc3339_parse(const char *s, int64_t *unix_ms, int *offset_min, struct errmsg *msg);
-void ymd_format(uint32_t ymd, char out[11]);                              /* "2026-12-07" */
-void rfc3339_format(int64_t unix_ms, int offset_min, char out[36]);       /* with the offset */
+void ymd_format(uint32_t ymd, char out[11]);                        /* "2026-12-07" */
+void rfc3339_format(int64_t unix_ms, int offset_min, char out[36]); /* with the offset */
 
 #endif

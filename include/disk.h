@@ -18,7 +18,8 @@ enum table {
     TABLE_ROSTER, /* arrival number be32                         -> signed operation */
     TABLE_FEEDS,  /* alias be32                                  -> opening of the feed */
     TABLE_BLOCKS, /* alias be32, last seq be64                   -> block */
-    TABLE_PAPER,  /* time be64, feed 24, seq be64              -> nothing: records typed from paper */
+    TABLE_PAPER,  /* time be64, feed 24, seq be64              -> nothing: records typed from paper
+                   */
     TABLE_CARDS,  /* feed 24, seq be64                         -> nothing: registrations */
     TABLE_VOIDS,  /* target (feed 24, seq be64), void (same)    -> nothing */
     TABLE_SLOTS,  /* slot be64                                   -> receipt, its intent inside */
@@ -36,7 +37,8 @@ struct disk {
      * bytes; val may be NULL. ERR_MISSING at the end of the table. */
     enum err (*seek)(void *ctx, enum table t, const void *key, size_t n, int dir, uint8_t *key_out,
                      size_t *key_len, struct buf *val);
-    enum err (*put)(void *ctx, enum table t, const void *key, size_t n, const void *val, size_t len);
+    enum err (*put)(void *ctx, enum table t, const void *key, size_t n, const void *val,
+                    size_t len);
     enum err (*del)(void *ctx, enum table t, const void *key, size_t n);
 };
 

@@ -13,9 +13,9 @@ enum effect_type {
     EFFECT_CONNECT,    /* make the connection to `to` anew, at the address in bytes */
     EFFECT_DISCONNECT, /* `to` is revoked: close */
     EFFECT_BUILD,      /* compute the payload of the draft intent in bytes; answer with `number` */
-    EFFECT_DELIVER,    /* hand the payload of the intent in bytes to its sink; answer with `number` */
-    EFFECT_PERIOD,     /* an upload was decided: what comes now is sealed under a new key */
-    EFFECT_EVENT,      /* one line for the event log, in bytes; never personal data */
+    EFFECT_DELIVER, /* hand the payload of the intent in bytes to its sink; answer with `number` */
+    EFFECT_PERIOD,  /* an upload was decided: what comes now is sealed under a new key */
+    EFFECT_EVENT,   /* one line for the event log, in bytes; never personal data */
 };
 
 struct effect {

@@ -2,7 +2,8 @@
  *
  * The code decides what the caller does and which exit code a person's shell sees; the message
  * says what happened in one plain sentence. `why` and `field` are the stable words of the local
- * API ("wrong_slot", "item"): scripts match those, never the sentence. Nobody prints below node/. */
+ * API ("wrong_slot", "item"): scripts match those, never the sentence. Nobody prints below node/.
+ */
 #ifndef TIDEOVER_ERR_H
 #define TIDEOVER_ERR_H
 

@@ -1,8 +1,8 @@
 /* export.h - a batch as files: ticks, parts, digests, validation, manifest.
  *
- * The payload of a slot is a pure function of its job (ranges, corrections, policy) and the records:
- * the same bytes on every desk, so that a successor can finish what another began. Rules E1 to E10:
- * proto/PROTOCOL.md, "Payload". */
+ * The payload of a slot is a pure function of its job (ranges, corrections, policy) and the
+ * records: the same bytes on every desk, so that a successor can finish what another began. Rules
+ * E1 to E10: proto/PROTOCOL.md, "Payload". */
 #ifndef TIDEOVER_EXPORT_H
 #define TIDEOVER_EXPORT_H
 
@@ -11,11 +11,12 @@
 #include "slot.h"
 
 enum outcome { /* of one record in a batch */
-    OUTCOME_SENT,
-    OUTCOME_NOT_SENT,   /* its verdict says why */
-    OUTCOME_UNCARRIED,  /* the format has no way to say it (in-house use in a Symphony log) */
-    OUTCOME_UNWRITABLE, /* a value the format cannot hold: an exception (E5) */
-    OUTCOME_BEHIND,     /* waits behind an unwritable record of its item (E5) */
+               OUTCOME_SENT,
+               OUTCOME_NOT_SENT,   /* its verdict says why */
+               OUTCOME_UNCARRIED,  /* the format has no way to say it (in-house use in a Symphony
+                                      log) */
+               OUTCOME_UNWRITABLE, /* a value the format cannot hold: an exception (E5) */
+               OUTCOME_BEHIND,     /* waits behind an unwritable record of its item (E5) */
 };
 const char *outcome_name(enum outcome o);
 
@@ -30,13 +31,13 @@ struct export_out {
 };
 
 struct export_result {
-    uint64_t records;                         /* all under the cut */
+    uint64_t records; /* all under the cut */
     uint64_t verdicts[VERDICT_COUNT];
     uint64_t outcomes[OUTCOME_BEHIND + 1];
-    uint64_t sent[RECORD_KIND_LAST + 1];      /* by kind */
-    int64_t first_ms, last_ms;                /* of all records but voids, corrected; 0: none */
-    uint64_t moved;                           /* lines whose tick was shifted (E2) */
-    unsigned n_parts;                         /* those with at least one line */
+    uint64_t sent[RECORD_KIND_LAST + 1]; /* by kind */
+    int64_t first_ms, last_ms;           /* of all records but voids, corrected; 0: none */
+    uint64_t moved;                      /* lines whose tick was shifted (E2) */
+    unsigned n_parts;                    /* those with at least one line */
     struct slot_part parts[SLOT_PARTS_MAX];
 };
 

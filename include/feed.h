@@ -17,9 +17,9 @@
 
 struct opening {
     struct feed_id id;
-    uint32_t number;             /* for people: the desk's 1st, 2nd ... feed as far as it knew */
-    int64_t at_ms;               /* the feed's clock at its start */
-    struct feed_id prev;         /* the desk's feed before, zeros if none */
+    uint32_t number;     /* for people: the desk's 1st, 2nd ... feed as far as it knew */
+    int64_t at_ms;       /* the feed's clock at its start */
+    struct feed_id prev; /* the desk's feed before, zeros if none */
     uint64_t prev_seq;
     uint8_t prev_hash[HASH_BYTES];
 };
@@ -45,9 +45,11 @@ void feed_h0(const uint8_t branch[BRANCH_ID_BYTES], const struct opening *o, uin
 void feed_next_hash(uint8_t h[HASH_BYTES], const uint8_t *record, size_t n); /* h(n-1) -> h(n) */
 
 void head_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct feed_id *feed, uint64_t seq,
-               const uint8_t h[HASH_BYTES], const uint8_t sk[SIGN_SK_BYTES], uint8_t sig[SIG_BYTES]);
+               const uint8_t h[HASH_BYTES], const uint8_t sk[SIGN_SK_BYTES],
+               uint8_t sig[SIG_BYTES]);
 bool head_ok(const uint8_t branch[BRANCH_ID_BYTES], const struct feed_id *feed, uint64_t seq,
-             const uint8_t h[HASH_BYTES], const uint8_t pk[KEY_BYTES], const uint8_t sig[SIG_BYTES]);
+             const uint8_t h[HASH_BYTES], const uint8_t pk[KEY_BYTES],
+             const uint8_t sig[SIG_BYTES]);
 
 /* BLAKE2b-128 over branch, feed, sequence and h(n): the record's name for machines, for ever. */
 void record_machine_id(const uint8_t branch[BRANCH_ID_BYTES], const struct feed_id *feed,
@@ -80,7 +82,8 @@ struct feed_clock {
     int64_t wall_ms;  /* at the feed's start */
     uint64_t boot_ms; /* CLOCK_BOOTTIME then */
 };
-/* The moment by this clock; false: the wall clock stepped away, the next record opens a new feed. */
+/* The moment by this clock; false: the wall clock stepped away, the next record opens a new feed.
+ */
 bool feed_clock_now(const struct feed_clock *c, uint64_t boot_ms, int64_t wall_ms, int64_t *now_ms);
 
 #endif

@@ -21,9 +21,9 @@ struct feed {
     uint64_t unknown_from;    /* first record of a kind this version does not know; 0 = none */
     char suffix;              /* 'b', 'c' .. if an older feed of that name has the same number */
     /* sync's notes */
-    int want_peer;            /* whom we asked for more; -1 nobody */
+    int want_peer; /* whom we asked for more; -1 nobody */
     uint64_t want_to, want_since_ms;
-    bool moved;               /* new records in this batch: acknowledge */
+    bool moved; /* new records in this batch: acknowledge */
 };
 
 struct feeds {
@@ -36,11 +36,11 @@ struct feeds {
     struct feed_cut {
         struct feed_id id;
         uint64_t to;
-    } *cuts; /* how far slots went, also of feeds that are not here yet; sorted by id */
+    } * cuts; /* how far slots went, also of feeds that are not here yet; sorted by id */
     unsigned n_cuts, cuts_room;
-    uint64_t records;         /* held, all feeds */
+    uint64_t records; /* held, all feeds */
     bool hash_is_stale;
-    uint8_t hash[16];         /* of the whole vector */
+    uint8_t hash[16]; /* of the whole vector */
 };
 
 enum err feeds_load(struct feeds *fs, const struct disk *disk,
@@ -89,7 +89,7 @@ void ref_key(const struct record_ref *ref, uint8_t out[REF_KEY]);
 void ref_of_key(const uint8_t key[REF_KEY], struct record_ref *out);
 void paper_key(int64_t time_ms, const struct record_ref *ref, uint8_t out[PAPER_KEY]);
 int64_t paper_key_time(const uint8_t key[PAPER_KEY]);
-#define VOID_KEY  (2 * REF_KEY)
+#define VOID_KEY (2 * REF_KEY)
 /* Who voided this record: the first by key order, whatever the order of arrival. ERR_MISSING. */
 enum err feeds_void_of(const struct disk *disk, const struct record_ref *target,
                        struct record_ref *voider);

@@ -18,10 +18,10 @@
 
 struct format_item { /* borrowed for the call */
     const struct record *rec;
-    const char *id;     /* "KIDS-1/3/0042" */
-    const char *desk;   /* name of the desk that recorded it */
-    int64_t tick_s;     /* Unix seconds: moment to write, already corrected and spread by E2 */
-    uint32_t due;       /* yyyymmdd to write, may differ from rec->due (R3); 0 = none */
+    const char *id;   /* "KIDS-1/3/0042" */
+    const char *desk; /* name of the desk that recorded it */
+    int64_t tick_s;   /* Unix seconds: moment to write, already corrected and spread by E2 */
+    uint32_t due;     /* yyyymmdd to write, may differ from rec->due (R3); 0 = none */
 };
 
 #define FORMAT_STATE_BYTES 16384 /* station counters of one log; a format's own struct must fit */

@@ -14,19 +14,19 @@
 #include "buf.h"
 #include "err.h"
 
-#define HTTP_BODY_MAX   65536 /* one request's body */
+#define HTTP_BODY_MAX    65536 /* one request's body */
 #define HTTP_TOKEN_BYTES 32
 
 enum http_right { HTTP_NOBODY, HTTP_DESK, HTTP_CTL }; /* which token came with the request */
 
 struct http_request {
-    char method[8];       /* "GET", "POST" */
-    char path[128];       /* "/api/v1/status", decoded, clean */
-    char query[256];      /* raw, without '?' */
-    uint8_t *body;        /* NUL-terminated; NULL if none */
+    char method[8];  /* "GET", "POST" */
+    char path[128];  /* "/api/v1/status", decoded, clean */
+    char query[256]; /* raw, without '?' */
+    uint8_t *body;   /* NUL-terminated; NULL if none */
     size_t body_len;
     enum http_right right;
-    void *priv;           /* http.c's own */
+    void *priv;                /* http.c's own */
     struct http_request *next; /* for the receiver's queue */
 };
 

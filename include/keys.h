@@ -1,8 +1,9 @@
 /* keys.h - the key files of a state directory, all 0600.
  *
  *   desk.key         this desk's identity; whoever can read it can act as this desk
- *   lead.key         the lead key, sealed by the lead passphrase; only on desks with role lead, admin
- *   root-key-backup  the branch root key in plain; to be moved off this PC, it outranks every lead
+ *   lead.key         the lead key, sealed by the lead passphrase; only on desks with role lead,
+ * admin root-key-backup  the branch root key in plain; to be moved off this PC, it outranks every
+ * lead
  *
  * Byte forms: store/FORMAT.md, "Key files". */
 #ifndef TIDEOVER_KEYS_H
@@ -28,8 +29,8 @@ bool keys_root_is_here(const char *dir);
 
 /* Whole small files: written aside, flushed, renamed; the directory is flushed too. */
 enum err small_file_write(const char *dir, const char *name, const void *p, size_t n, unsigned mode,
-                    struct errmsg *msg);
+                          struct errmsg *msg);
 enum err small_file_read(const char *dir, const char *name, size_t max, struct buf *out,
-                   struct errmsg *msg);
+                         struct errmsg *msg);
 
 #endif

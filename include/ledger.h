@@ -35,15 +35,16 @@
 #include "roster.h"
 #include "slot.h"
 
-#define LEASE_MS          5000 /* long against a LAN round trip, short against a person's patience */
-#define LEASE_DRIFT_PCT   2    /* clocks may run apart by so much */
-#define LEASE_OWN_MS      (LEASE_MS - LEASE_MS * 2 * LEASE_DRIFT_PCT / 100)
-#define LEASE_PROMISE_MS  (LEASE_MS + LEASE_MS * 2 * LEASE_DRIFT_PCT / 100)
-#define LEASE_LEFT_MS     2000 /* a request goes out only with so much left */
-#define LEASE_RENEW_MS    1000
-#define GATHER_MAX_MS     60000 /* then without the desks that are still behind: they go late */
-#define LEDGER_RETRY_MS   500  /* unanswered questions are asked again */
-#define LEDGER_ANSWER_MS  600000 /* a build or delivery unanswered so long is lost: it is done anew */
+#define LEASE_MS         5000 /* long against a LAN round trip, short against a person's patience */
+#define LEASE_DRIFT_PCT  2    /* clocks may run apart by so much */
+#define LEASE_OWN_MS     (LEASE_MS - LEASE_MS * 2 * LEASE_DRIFT_PCT / 100)
+#define LEASE_PROMISE_MS (LEASE_MS + LEASE_MS * 2 * LEASE_DRIFT_PCT / 100)
+#define LEASE_LEFT_MS    2000 /* a request goes out only with so much left */
+#define LEASE_RENEW_MS   1000
+#define GATHER_MAX_MS    60000 /* then without the desks that are still behind: they go late */
+#define LEDGER_RETRY_MS  500   /* unanswered questions are asked again */
+#define LEDGER_ANSWER_MS                                                                           \
+    600000 /* a build or delivery unanswered so long is lost: it is done anew */
 
 enum ledger_state {
     LEDGER_IDLE,
@@ -110,13 +111,13 @@ void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_
 
 struct ledger_view {
     enum ledger_state state;
-    uint64_t slot;  /* the next to be decided */
+    uint64_t slot; /* the next to be decided */
     uint64_t term;
     bool open;      /* an intent of that slot is accepted here */
     bool triggered; /* a lead asked for an upload that is not decided */
     bool is_uploader;
     bool may_vote;
-    bool stopped;   /* needs a person: problem says why */
+    bool stopped; /* needs a person: problem says why */
     bool has_uploader;
     struct desk_id uploader; /* as far as this desk knows */
     unsigned n_seats;

@@ -1,10 +1,10 @@
 /* merge.h - one log out of many feeds: order, duplicates, voids, what is sent and what is not.
  *
  * The order is by (time, feed, sequence), where time is the feed's clock plus the feed's one
- * correction, or the true time typed from paper. Two passes over the same order: a survey that finds
- * what depends on later records, then a walk that yields every record with its verdict. Blocks are
- * opened one per feed at a time; what the survey keeps grows with items and anomalies, not with the
- * log. Rules R1 to R11: README, "What the merge does". */
+ * correction, or the true time typed from paper. Two passes over the same order: a survey that
+ * finds what depends on later records, then a walk that yields every record with its verdict.
+ * Blocks are opened one per feed at a time; what the survey keeps grows with items and anomalies,
+ * not with the log. Rules R1 to R11: README, "What the merge does". */
 #ifndef TIDEOVER_MERGE_H
 #define TIDEOVER_MERGE_H
 
@@ -31,7 +31,7 @@ const char *verdict_name(enum verdict v); /* "send", "duplicate", ... */
 struct merge_feed {
     struct feed_id feed;
     uint32_t alias;
-    uint64_t from, to;         /* to < from: nothing of it in this slot; from = what went before + 1 */
+    uint64_t from, to; /* to < from: nothing of it in this slot; from = what went before + 1 */
     int64_t correction_ms;
     uint32_t number;
     char suffix;
@@ -39,30 +39,30 @@ struct merge_feed {
 };
 
 struct merge_job {
-    struct merge_feed *feeds;  /* owned; all feeds known, sorted by feed id */
+    struct merge_feed *feeds; /* owned; all feeds known, sorted by feed id */
     unsigned n_feeds;
     struct policy policy;
     uint8_t branch[16];
     char code[16];
     uint64_t slot;
     uint32_t epoch;
-    uint64_t records;          /* sum over the ranges, for progress */
+    uint64_t records; /* sum over the ranges, for progress */
 };
 void merge_job_free(struct merge_job *j);
 void merge_id_text(const struct merge_feed *f, uint64_t seq, char out[RECORD_ID_TEXT]);
 
 struct merged {
     struct record rec;
-    unsigned feed;        /* index in job.feeds */
+    unsigned feed; /* index in job.feeds */
     uint64_t seq;
     int64_t time_ms;
     enum verdict verdict;
-    const char *rule;     /* "R3" or "" */
+    const char *rule; /* "R3" or "" */
     bool has_other;
     unsigned other_feed;
     uint64_t other_seq;
-    uint32_t due;         /* to be sent; may be a duplicate's later one (R3) */
-    bool early;           /* R7: a registration pulled before its card's first use */
+    uint32_t due; /* to be sent; may be a duplicate's later one (R3) */
+    bool early;   /* R7: a registration pulled before its card's first use */
 };
 
 /* Called every few hundred records; false stops the merge with ERR_BUSY. */

@@ -1,8 +1,9 @@
-/* net.h - ZeroMQ with CURVE: one bound ROUTER that only receives, one DEALER per peer that only sends.
+/* net.h - ZeroMQ with CURVE: one bound ROUTER that only receives, one DEALER per peer that only
+ * sends.
  *
  * Who sent a message is the User-Id that our ZAP handler gave to its CURVE key, read from the
- * message itself; routing ids are claims and not used. ZeroMQ may lose messages: see sync. All calls
- * from one thread. The options and why each: README, "The network". */
+ * message itself; routing ids are claims and not used. ZeroMQ may lose messages: see sync. All
+ * calls from one thread. The options and why each: README, "The network". */
 #ifndef TIDEOVER_NET_H
 #define TIDEOVER_NET_H
 
@@ -43,8 +44,8 @@ bool net_send(struct net *n, const struct desk_id *peer, const uint8_t *p, size_
  * in one go up to a bound, so that timers keep their time under a flood. */
 void net_poll(struct net *n, int wake_fd, int timeout_ms);
 
-/* A join door: its own ROUTER on a port of its own (returned), any client key, the given server key.
- * Returns its number, or -1 with msg. */
+/* A join door: its own ROUTER on a port of its own (returned), any client key, the given server
+ * key. Returns its number, or -1 with msg. */
 int net_door_open(struct net *n, const uint8_t curve_sk[KEY_BYTES], uint16_t *port,
                   struct errmsg *msg);
 void net_door_answer(struct net *n, int door, uint64_t client, const uint8_t *p, size_t len);

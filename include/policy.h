@@ -24,22 +24,22 @@ enum registration_form { REGISTRATION_FLAT, REGISTRATION_JY, REGISTRATION_NONE }
 
 /* Site profile of SirsiDynix Symphony; every unverified guess is a key here. */
 struct symphony_profile {
-    char library[16];     /* FE, and name of the file */
-    char user_access[32]; /* FF, default OFFLINE */
-    char staff_login[32]; /* FW, default <library>CIRC */
-    char clearance[16];   /* Fc, default NONE */
-    char client[4];       /* dC, default 3 */
-    bool header, trailer, crlf; /* defaults yes, yes, no */
-    char due_code[3];     /* CF (default) or WH */
-    char due_time[6];     /* "23:59"; empty: a date without time */
+    char library[16];                    /* FE, and name of the file */
+    char user_access[32];                /* FF, default OFFLINE */
+    char staff_login[32];                /* FW, default <library>CIRC */
+    char clearance[16];                  /* Fc, default NONE */
+    char client[4];                      /* dC, default 3 */
+    bool header, trailer, crlf;          /* defaults yes, yes, no */
+    char due_code[3];                    /* CF (default) or WH */
+    char due_time[6];                    /* "23:59"; empty: a date without time */
     enum registration_form registration; /* default flat */
-    char user_profile[32];   /* UM's companion PE, default ADULT; a registration's type overrides */
-    char user_language[16];  /* Ib, default ENGLISH */
-    char user_environment[16];   /* UV and UX, default PUBLIC */
-    char user_hist_rule[16]; /* P7, default CIRCRULE */
-    unsigned user_years;     /* privilege expires after so many years, default 2; 0 = NEVER */
-    bool write_pin;          /* default no */
-    unsigned default_station; /* for a desk without one; 0 = refuse to export its records */
+    char user_profile[32];  /* UM's companion PE, default ADULT; a registration's type overrides */
+    char user_language[16]; /* Ib, default ENGLISH */
+    char user_environment[16]; /* UV and UX, default PUBLIC */
+    char user_hist_rule[16];   /* P7, default CIRCRULE */
+    unsigned user_years;       /* privilege expires after so many years, default 2; 0 = NEVER */
+    bool write_pin;            /* default no */
+    unsigned default_station;  /* for a desk without one; 0 = refuse to export its records */
     unsigned n_stations;
     struct {
         char desk[DESK_NAME_MAX + 1];
@@ -48,28 +48,29 @@ struct symphony_profile {
 };
 
 struct policy {
-    unsigned rules;                /* [policy] rules, default POLICY_RULES */
-    char code[16];                 /* [branch] code */
-    char zone_name[48];            /* [branch] zone, for people */
-    struct zone zone;              /* [branch] zone_rule, written by `policy publish` */
+    unsigned rules;                          /* [policy] rules, default POLICY_RULES */
+    char code[16];                           /* [branch] code */
+    char zone_name[48];                      /* [branch] zone, for people */
+    struct zone zone;                        /* [branch] zone_rule, written by `policy publish` */
     char user_pattern[64], item_pattern[64]; /* [scan]; literals, [..] classes, {n}, {m,n} */
-    bool check_digit;              /* [scan] check_digit = mod10 | none */
-    uint32_t double_scan_ms;       /* [merge] double_scan = 5s */
-    uint32_t same_event_ms;        /* [merge] same_event = 60s */
-    enum discharges discharges;    /* [merge] discharges = hold | export */
+    bool check_digit;                        /* [scan] check_digit = mod10 | none */
+    uint32_t double_scan_ms;                 /* [merge] double_scan = 5s */
+    uint32_t same_event_ms;                  /* [merge] same_event = 60s */
+    enum discharges discharges;              /* [merge] discharges = hold | export */
     char probe[POLICY_TEXT_VALUE]; /* [server] probe = tcp:HOST:PORT | http(s)://... | none */
     char probe_backup[POLICY_TEXT_VALUE];
     unsigned offline_after, back_after; /* [server], defaults 3 and 5 checks */
-    char sink[POLICY_TEXT_VALUE];  /* [upload] sink = file:DIR */
-    char format[16];               /* [upload] format = symphony */
-    uint32_t quiet_ms;             /* [upload] quiet = 30s: a successor's wait before its first look */
+    char sink[POLICY_TEXT_VALUE];       /* [upload] sink = file:DIR */
+    char format[16];                    /* [upload] format = symphony */
+    uint32_t quiet_ms; /* [upload] quiet = 30s: a successor's wait before its first look */
     struct symphony_profile symphony; /* [symphony] and [stations] */
 };
 
 /* Text as published. On failure *out is untouched and the message names the line. */
 enum err policy_parse(const char *text, size_t n, struct policy *out, struct errmsg *msg);
 
-/* What a branch starts with when `init` is given no file; NUL-terminated, at most POLICY_TEXT_MAX. */
+/* What a branch starts with when `init` is given no file; NUL-terminated, at most POLICY_TEXT_MAX.
+ */
 void policy_default_text(const char *code, const char *zone_name, const char *zone_rule,
                          struct buf *out);
 

@@ -14,15 +14,15 @@
 #include "buf.h"
 #include "err.h"
 
-#define DESK_ID_BYTES   16 /* BLAKE2b-128 of the desk's signing key */
-#define FEED_NAME_BYTES 8  /* random, drawn anew at every start of the node */
-#define DESK_NAME_MAX   24 /* fits a slip and a table column */
-#define BARCODE_MAX     32 /* the local API's limit; 14 in nearly every library */
-#define STAFF_MAX       40
-#define REG_TEXT_MAX    200 /* names and addresses, in bytes of UTF-8 */
+#define DESK_ID_BYTES    16 /* BLAKE2b-128 of the desk's signing key */
+#define FEED_NAME_BYTES  8  /* random, drawn anew at every start of the node */
+#define DESK_NAME_MAX    24 /* fits a slip and a table column */
+#define BARCODE_MAX      32 /* the local API's limit; 14 in nearly every library */
+#define STAFF_MAX        40
+#define REG_TEXT_MAX     200  /* names and addresses, in bytes of UTF-8 */
 #define RECORD_BYTES_MAX 4096 /* a registration with every field full stays below */
 #define RECORD_KEY_BYTES 16
-#define RECORD_ID_TEXT  (DESK_NAME_MAX + 40) /* "KIDS-1/3b/0042" and its NUL */
+#define RECORD_ID_TEXT   (DESK_NAME_MAX + 40) /* "KIDS-1/3b/0042" and its NUL */
 
 struct desk_id {
     uint8_t b[DESK_ID_BYTES];
@@ -40,13 +40,13 @@ struct record_ref {
 };
 
 enum record_kind { /* on the wire and the disk: numbers are for ever */
-    RECORD_CHECKOUT = 1,
-    RECORD_DISCHARGE = 2,
-    RECORD_RENEW = 3,
-    RECORD_USER = 4, /* registration of a new user */
-    RECORD_INHOUSE = 5,
-    RECORD_VOID = 6, /* takes back `target` */
-    RECORD_KIND_LAST = RECORD_VOID
+                   RECORD_CHECKOUT = 1,
+                   RECORD_DISCHARGE = 2,
+                   RECORD_RENEW = 3,
+                   RECORD_USER = 4, /* registration of a new user */
+                   RECORD_INHOUSE = 5,
+                   RECORD_VOID = 6, /* takes back `target` */
+                   RECORD_KIND_LAST = RECORD_VOID
 };
 
 enum record_flag {
@@ -64,19 +64,19 @@ struct registration {
 };
 
 struct record {
-    uint8_t kind; /* enum record_kind, or a number this version does not know */
-    uint8_t count;             /* in-house uses of the item, 1-99; else 0 */
-    uint32_t flags;            /* enum record_flag */
-    uint32_t due;              /* yyyymmdd in the branch's zone; 0 = the server decides */
-    int64_t at_ms;             /* the feed's clock when it was recorded, Unix ms UTC */
-    int64_t paper_ms;          /* true time typed from paper; 0 = none */
-    int32_t utc_off_min;       /* the desk's offset from UTC then, for display only */
+    uint8_t kind;        /* enum record_kind, or a number this version does not know */
+    uint8_t count;       /* in-house uses of the item, 1-99; else 0 */
+    uint32_t flags;      /* enum record_flag */
+    uint32_t due;        /* yyyymmdd in the branch's zone; 0 = the server decides */
+    int64_t at_ms;       /* the feed's clock when it was recorded, Unix ms UTC */
+    int64_t paper_ms;    /* true time typed from paper; 0 = none */
+    int32_t utc_off_min; /* the desk's offset from UTC then, for display only */
     char item[BARCODE_MAX + 1];
     char user[BARCODE_MAX + 1];
     char staff[STAFF_MAX + 1];
-    struct record_ref target;       /* of a void */
-    uint8_t key[RECORD_KEY_BYTES];  /* the caller's idempotency key; zeros = none */
-    struct registration reg;        /* of RECORD_USER */
+    struct record_ref target;      /* of a void */
+    uint8_t key[RECORD_KEY_BYTES]; /* the caller's idempotency key; zeros = none */
+    struct registration reg;       /* of RECORD_USER */
 };
 
 /* When it happened, by what the desk knew: paper_ms if typed, else at_ms + correction_ms. */
@@ -89,14 +89,15 @@ enum err record_encode(const struct record *r, struct buf *out, struct errmsg *m
  * only `kind` (and what of the known tags is there) is filled. */
 enum err record_decode(const uint8_t *p, size_t n, struct record *out, struct errmsg *msg);
 
-const char *record_kind_name(unsigned kind); /* "checkout" ... ; "unknown" */
+const char *record_kind_name(unsigned kind);              /* "checkout" ... ; "unknown" */
 unsigned record_kind_by_name(const char *name, size_t n); /* 0 = no such kind */
 
 bool desk_id_eq(const struct desk_id *a, const struct desk_id *b);
 bool feed_id_eq(const struct feed_id *a, const struct feed_id *b);
 int feed_id_cmp(const struct feed_id *a, const struct feed_id *b); /* memcmp order */
 
-/* Text is well-formed UTF-8 without control bytes. Barcodes: [0-9A-Za-z .$/+%-], 1 to BARCODE_MAX. */
+/* Text is well-formed UTF-8 without control bytes. Barcodes: [0-9A-Za-z .$/+%-], 1 to BARCODE_MAX.
+ */
 bool text_is_clean(const char *s);
 bool barcode_is_clean(const char *s);
 

@@ -1,10 +1,10 @@
 /* roster.h - who belongs to the branch, and under which policy: signed operations, replayed.
  *
  * Every operation names its parent's hash, so that the operations form a tree that grows a second
- * branch only when two leads work apart. ADD, REVOKE, RETIRE, LEAD and LEAD_DROP apply wherever they
- * stand; of SET and POLICY only those on the longest branch (then: smaller tip hash) apply, and
- * `contested` says that a person should look. The same set of operations gives the same roster on
- * every desk, in whatever order they arrived. Byte form: proto/PROTOCOL.md, "Roster". */
+ * branch only when two leads work apart. ADD, REVOKE, RETIRE, LEAD and LEAD_DROP apply wherever
+ * they stand; of SET and POLICY only those on the longest branch (then: smaller tip hash) apply,
+ * and `contested` says that a person should look. The same set of operations gives the same roster
+ * on every desk, in whatever order they arrived. Byte form: proto/PROTOCOL.md, "Roster". */
 #ifndef TIDEOVER_ROSTER_H
 #define TIDEOVER_ROSTER_H
 
@@ -18,15 +18,16 @@
 
 enum role { ROLE_DESK = 1, ROLE_LEAD = 2, ROLE_ADMIN = 4 }; /* bits */
 
-enum op_type { /* on the wire and the disk: numbers are for ever */
-    OP_FOUND = 1,     /* the branch begins: code, root key, first lead; signed by the root */
-    OP_LEAD = 2,      /* a further lead key; signed by the root */
-    OP_LEAD_DROP = 3, /* a lead key ends: what it signed after the named operation is void; root */
-    OP_ADD = 4,       /* a desk joins; signed by a lead, or by an invite that a lead signed */
-    OP_SET = 5,       /* a desk's name and roles */
-    OP_REVOKE = 7,    /* a desk is no longer trusted, its feeds only so far */
-    OP_RETIRE = 8,    /* a desk leaves in honour: all it wrote counts */
-    OP_POLICY = 9,    /* the branch's policy */
+enum op_type {               /* on the wire and the disk: numbers are for ever */
+               OP_FOUND = 1, /* the branch begins: code, root key, first lead; signed by the root */
+               OP_LEAD = 2,  /* a further lead key; signed by the root */
+               OP_LEAD_DROP =
+                   3, /* a lead key ends: what it signed after the named operation is void; root */
+               OP_ADD = 4, /* a desk joins; signed by a lead, or by an invite that a lead signed */
+               OP_SET = 5, /* a desk's name and roles */
+               OP_REVOKE = 7, /* a desk is no longer trusted, its feeds only so far */
+               OP_RETIRE = 8, /* a desk leaves in honour: all it wrote counts */
+               OP_POLICY = 9, /* the branch's policy */
 };
 
 struct trusted { /* of a revoked desk: how far a feed counts; a feed not named counts to 0 */
@@ -41,13 +42,14 @@ struct desk {
     uint8_t sign_pk[KEY_BYTES], curve_pk[KEY_BYTES];
     char name[DESK_NAME_MAX + 1];
     unsigned roles;
-    bool seat;             /* a lead named it for a seat in the ledger */
+    bool seat; /* a lead named it for a seat in the ledger */
     enum desk_state state;
-    unsigned n_trusted;    /* when revoked; owned by the roster */
+    unsigned n_trusted; /* when revoked; owned by the roster */
     const struct trusted *trusted;
 };
 
-struct invite_power { /* "may add one desk", signed by a lead; its secret key lives in memory only */
+struct invite_power { /* "may add one desk", signed by a lead; its secret key lives in memory only
+                       */
     uint8_t invite_pk[KEY_BYTES];
     char name[DESK_NAME_MAX + 1];
     unsigned roles;
@@ -68,8 +70,8 @@ unsigned roster_ops(const struct roster *r);
 const uint8_t *roster_op(const struct roster *r, unsigned i, size_t *n); /* borrowed for ever */
 const uint8_t *roster_op_hash(const struct roster *r, unsigned i);
 bool roster_has_op(const struct roster *r, const uint8_t hash[HASH_BYTES]);
-const uint8_t *roster_hash(const struct roster *r);   /* HASH_BYTES: of the set of operations */
-const uint8_t *roster_tip(const struct roster *r);    /* parent for the next operation */
+const uint8_t *roster_hash(const struct roster *r); /* HASH_BYTES: of the set of operations */
+const uint8_t *roster_tip(const struct roster *r);  /* parent for the next operation */
 bool roster_contested(const struct roster *r);
 
 const uint8_t *roster_branch(const struct roster *r); /* BRANCH_ID_BYTES */
@@ -82,7 +84,8 @@ const struct desk *roster_find(const struct roster *r, const struct desk_id *id)
 const struct desk *roster_find_name(const struct roster *r, const char *name);
 const struct desk *roster_find_curve(const struct roster *r, const uint8_t curve_pk[KEY_BYTES]);
 unsigned roster_active(const struct roster *r);
-uint64_t roster_trusted_to(const struct roster *r, const struct feed_id *feed); /* UINT64_MAX: all */
+uint64_t roster_trusted_to(const struct roster *r,
+                           const struct feed_id *feed); /* UINT64_MAX: all */
 bool roster_is_lead(const struct roster *r, const uint8_t pk[KEY_BYTES]);
 
 /* The seats that the roster asks for: 1 for one or two desks, 3 for three or four, else 5; the

@@ -12,10 +12,10 @@
 
 struct setup_init {
     const char *state_dir;
-    const char *branch, *desk;   /* code [A-Z0-9_-]{1,15}, name */
-    const char *listen, *web;    /* "ADDR:PORT"; NULL: 0.0.0.0:7411, 127.0.0.1:7412 */
-    const char *policy_text;     /* NULL: the default policy */
-    const char *passphrase;      /* NULL: make one */
+    const char *branch, *desk; /* code [A-Z0-9_-]{1,15}, name */
+    const char *listen, *web;  /* "ADDR:PORT"; NULL: 0.0.0.0:7411, 127.0.0.1:7412 */
+    const char *policy_text;   /* NULL: the default policy */
+    const char *passphrase;    /* NULL: make one */
 };
 
 /* ERR_EXISTS if the directory holds a desk already. words: of the root key; passphrase_out: as
@@ -25,8 +25,8 @@ enum err setup_init(const struct setup_init *in, char *words, char *passphrase_o
 
 struct setup_join {
     const char *state_dir, *code;
-    const char *at;              /* NULL: the address in the code */
-    const char *listen, *web;    /* as above */
+    const char *at;           /* NULL: the address in the code */
+    const char *listen, *web; /* as above */
     unsigned timeout_ms;
 };
 

@@ -10,14 +10,14 @@
 #include "slot.h"
 
 struct sink_file {
-    char name[96];        /* under which the server's side finds it */
-    char path[4096];      /* where it lies ready, 0600 */
+    char name[96];   /* under which the server's side finds it */
+    char path[4096]; /* where it lies ready, 0600 */
     struct slot_part part;
 };
 
 struct sink_batch {
-    const char *target;   /* what stands behind "file:" in the policy */
-    const char *writer;   /* desk and attempt, for names of files that are being written */
+    const char *target; /* what stands behind "file:" in the policy */
+    const char *writer; /* desk and attempt, for names of files that are being written */
     unsigned n_files;
     const struct sink_file *files;
 };

@@ -11,9 +11,10 @@
 #include "record.h"
 #include "roster.h"
 
-#define SLOT_PARTS_MAX  4     /* users, log; room for a format in several files */
-#define SLOT_RANGES_MAX 16384 /* feeds of five years of twenty desks that restart daily, in one slot */
-#define SINK_TEXT_MAX   POLICY_TEXT_VALUE
+#define SLOT_PARTS_MAX 4 /* users, log; room for a format in several files */
+#define SLOT_RANGES_MAX                                                                            \
+    16384 /* feeds of five years of twenty desks that restart daily, in one slot */
+#define SINK_TEXT_MAX POLICY_TEXT_VALUE
 
 enum slot_type { SLOT_UPLOAD = 1, SLOT_SEATS = 2 };
 enum clock_class { CLOCK_OK, CLOCK_CORRECTED, CLOCK_SUSPECT, CLOCK_IMPOSSIBLE };
@@ -52,7 +53,7 @@ struct intent {
     uint8_t prev[HASH_BYTES]; /* intent_hash of the slot before; zeros for slot 1 */
     struct desk_id desk;      /* who proposed it */
     enum slot_type type;
-    unsigned n_seats;         /* SLOT_SEATS: the seats from the next slot on */
+    unsigned n_seats; /* SLOT_SEATS: the seats from the next slot on */
     struct desk_id seats[SEATS_MAX];
     uint8_t policy[HASH_BYTES];
     unsigned rules;
@@ -63,7 +64,7 @@ struct intent {
     uint64_t set_aside;        /* of them without a final outcome: held, waiting, for review */
     unsigned n_parts;
     struct slot_part parts[SLOT_PARTS_MAX];
-    struct buf trigger;        /* owned; signed bytes of SLOT_UPLOAD's trigger */
+    struct buf trigger; /* owned; signed bytes of SLOT_UPLOAD's trigger */
     /* decisions and released records: arrays on the wire, empty in this version; a slot that
      * carries any is one this version does not know, and refuses. */
 };
@@ -94,12 +95,12 @@ struct accepted {
 struct receipt {
     const uint8_t *intent; /* borrowed */
     size_t intent_len;
-    uint64_t term;         /* in which it was accepted and sent; may be later than the intent's */
-    struct desk_id desk;   /* the uploader */
-    int64_t at_ms;         /* the uploader's clock */
+    uint64_t term;       /* in which it was accepted and sent; may be later than the intent's */
+    struct desk_id desk; /* the uploader */
+    int64_t at_ms;       /* the uploader's clock */
     unsigned n_accepted;
     struct accepted accepted[SEATS_MAX];
-    char evidence[256];    /* the sink's words: file name, answer; never personal data */
+    char evidence[256]; /* the sink's words: file name, answer; never personal data */
 };
 
 void receipt_encode(const struct receipt *r, const uint8_t sk[SIGN_SK_BYTES], struct buf *out);

@@ -117,7 +117,8 @@ static void record_one(struct node *n, const char *p, size_t len, struct recorde
     free(r);
 }
 
-/* A client with one record waits a moment for its first copy elsewhere: that is what a slip says. */
+/* A client with one record waits a moment for its first copy elsewhere: that is what a slip says.
+ */
 static void answer_record(struct node *n, struct http_request *rq, const char *p, size_t len)
 {
     struct recorded done = { .msg = { .text = "" } };
@@ -135,7 +136,8 @@ void api_recorded(struct node *n, const struct record_ref *ref, struct buf *out)
 
     core_id_text(n->core, ref, id);
     json_bytes(json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies",
-                         (int)core_copies(n->core, ref)), out);
+                         (int)core_copies(n->core, ref)),
+               out);
 }
 
 static void record_single(struct node *n, struct http_request *rq)
@@ -160,8 +162,9 @@ static void record_batch(struct node *n, struct http_request *rq)
             buf_printf(&b, "{\"ok\":true,\"id\":\"%s\",\"copies\":%u}\n", id,
                        done.again ? core_copies(n->core, &done.ref) : 1);
         } else {
-            json_bytes(json_pack("{s:b, s:o}", "ok", 0, "error",
-                                 error_json(done.err, &done.msg, false)), &b);
+            json_bytes(
+                json_pack("{s:b, s:o}", "ok", 0, "error", error_json(done.err, &done.msg, false)),
+                &b);
         }
         p += len + 1;
     }
@@ -256,7 +259,9 @@ static json_t *server_json(const struct node *n, const struct moment *now)
 
     core_view(n->core, now, &v);
     o = json_pack("{s:s}", "state",
-                  !v.server_known ? "unknown" : v.server_up ? "up" : "unreachable");
+                  !v.server_known ? "unknown"
+                  : v.server_up   ? "up"
+                                  : "unreachable");
     if (v.server_known)
         json_object_set_new(o, "since",
                             time_json(now->wall_ms - (int64_t)(now->boot_ms - v.server_since_ms)));
@@ -298,8 +303,8 @@ static void get_status(struct node *n, struct http_request *rq)
                                   "held", (json_int_t)v.held, "union", (json_int_t)v.known,
                                   "replicated", (json_int_t)v.replicated, "pending",
                                   (json_int_t)v.pending, "set_aside", (json_int_t)v.set_aside));
-    json_object_set_new(o, "peers", json_pack("{s:i, s:i}", "online", online, "total",
-                                              core_peers(n->core)));
+    json_object_set_new(o, "peers",
+                        json_pack("{s:i, s:i}", "online", online, "total", core_peers(n->core)));
     json_object_set_new(o, "uploader",
                         l.has_uploader ? json_pack("{s:s, s:I}", "desk", desk_name(n, &l.uploader),
                                                    "term", (json_int_t)l.term)
@@ -340,7 +345,8 @@ static json_t *desk_json(const struct node *n, const struct desk_id *id)
 
     desk_id_short(id, brief);
     return json_pack("{s:s, s:s, s:o, s:b}", "name", d ? d->name : "?", "id", brief, "roles",
-                     roles_json(d ? d->roles : 0), "seat", ledger_is_seat(core_ledger(n->core), id));
+                     roles_json(d ? d->roles : 0), "seat",
+                     ledger_is_seat(core_ledger(n->core), id));
 }
 
 static void get_peers(struct node *n, struct http_request *rq)
@@ -348,10 +354,10 @@ static void get_peers(struct node *n, struct http_request *rq)
     struct moment now = node_now();
     json_t *all = json_array(), *me = desk_json(n, &n->me.id);
 
-    json_object_update_new(me, json_pack("{s:s, s:b, s:i, s:i, s:i, s:i, s:s, s:s}", "state", "online",
-                                         "this", 1, "last_seen_s", 0, "behind", 0, "missing", 0,
-                                         "clock_ms", 0, "version", TIDEOVER_VERSION, "address",
-                                         n->conf.listen));
+    json_object_update_new(me, json_pack("{s:s, s:b, s:i, s:i, s:i, s:i, s:s, s:s}", "state",
+                                         "online", "this", 1, "last_seen_s", 0, "behind", 0,
+                                         "missing", 0, "clock_ms", 0, "version", TIDEOVER_VERSION,
+                                         "address", n->conf.listen));
     json_array_append_new(all, me);
     for (unsigned i = 0; i < core_peers(n->core); i++) {
         struct peer_view v;
@@ -438,10 +444,10 @@ static void get_upload_status(struct node *n, struct http_request *rq)
     json_object_set_new(o, "uploader",
                         l.has_uploader ? json_string(desk_name(n, &l.uploader)) : json_null());
     json_object_set_new(o, "message", l.problem[0] ? json_string(l.problem) : json_null());
-    json_object_set_new(o, "done", json_integer(n->upload_job ? (json_int_t)n->upload_job->progress
-                                                              : 0));
-    json_object_set_new(o, "total", json_integer(n->upload_job ? (json_int_t)n->upload_job->total
-                                                               : 0));
+    json_object_set_new(o, "done",
+                        json_integer(n->upload_job ? (json_int_t)n->upload_job->progress : 0));
+    json_object_set_new(o, "total",
+                        json_integer(n->upload_job ? (json_int_t)n->upload_job->total : 0));
     api_json(rq, 200, o);
 }
 

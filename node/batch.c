@@ -62,8 +62,7 @@ void batch_export(struct batch_job *b, const struct export_out *to)
     store_reader_close(b->reader);
 }
 
-void batch_refuse(struct node *n, struct batch_job *b, struct http_request *rq,
-                  struct errmsg *msg)
+void batch_refuse(struct node *n, struct batch_job *b, struct http_request *rq, struct errmsg *msg)
 {
     api_error(n, rq, b ? b->err : ERR_BUSY, msg);
     if (b)

@@ -16,22 +16,22 @@ struct batch_job {
     enum err err;
     struct errmsg msg;
     struct export_result result;
-    struct http_request *rq;   /* plan, report, export, list */
-    uint64_t number;           /* build, deliver: the effect's */
+    struct http_request *rq; /* plan, report, export, list */
+    uint64_t number;         /* build, deliver: the effect's */
     char sink[SINK_TEXT_MAX];
-    char writer[64];           /* of files that are being written: desk, start, attempt */
+    char writer[64]; /* of files that are being written: desk, start, attempt */
     struct slot_part want[SLOT_PARTS_MAX];
     unsigned n_want;
     enum delivery delivery;
     char words[256];
-    FILE *out;                 /* export, list: an unlinked file beside our state */
+    FILE *out; /* export, list: an unlinked file beside our state */
     FILE *manifest;
     FILE *part[2];
     char part_path[2][4096];
-    unsigned wanted_part;      /* export */
-    uint64_t n, after, limit;  /* list */
-    json_t *lists;             /* report: duplicates and others, by verdict */
-    json_t *more;              /* plan, report: fields that the loop's thread knows */
+    unsigned wanted_part;     /* export */
+    uint64_t n, after, limit; /* list */
+    json_t *lists;            /* report: duplicates and others, by verdict */
+    json_t *more;             /* plan, report: fields that the loop's thread knows */
     const char *state_sent;
     uint64_t slot;
 };
@@ -44,7 +44,6 @@ bool batch_go_on(void *ctx, uint64_t done, uint64_t total);
 /* Runs the export into `to`; err, msg and result are the job's. On the job's thread. */
 void batch_export(struct batch_job *b, const struct export_out *to);
 /* Answers the request with the job's error (ERR_BUSY if there is no job), and frees the job. */
-void batch_refuse(struct node *n, struct batch_job *b, struct http_request *rq,
-                  struct errmsg *msg);
+void batch_refuse(struct node *n, struct batch_job *b, struct http_request *rq, struct errmsg *msg);
 
 #endif

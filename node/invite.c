@@ -70,7 +70,8 @@ static enum err check_invite(struct node *n, struct lead_job *l, const char *nam
                        "a desk name has 1 to %d letters, digits, - or _", DESK_NAME_MAX);
     if (d && d->state == DESK_ACTIVE)
         return err_why(&l->msg, ERR_EXISTS, "desk_exists", "desk",
-                       "%s is in the branch already: choose another name, or revoke it first", name);
+                       "%s is in the branch already: choose another name, or revoke it first",
+                       name);
     if (roles == 0)
         return err_why(&l->msg, ERR_INVALID, "bad_role", "role", "a role is desk, lead or admin");
     if (expires < 1 || expires > EXPIRES_MAX_S)
@@ -136,8 +137,8 @@ static enum err sign_invite(struct node *n, struct lead_job *l, json_t **answer)
     invite_code_format(&i->code, code);
     key_words(roster_root(core_roster(n->core)), words);
     rfc3339_format(i->expires_ms, 0, at);
-    *answer = json_pack("{s:i, s:s, s:s, s:s}", "schema", 1, "code", code, "words", words, "expires",
-                        at);
+    *answer =
+        json_pack("{s:i, s:s, s:s, s:s}", "schema", 1, "code", code, "words", words, "expires", at);
     sodium_memzero(code, sizeof code);
     return ERR_OK;
 }
@@ -203,8 +204,8 @@ static void welcome(struct node *n, const struct invite *i, int door, uint64_t c
     m = mp_over(others.p, others.len);
     count = mp_get_array(&m);
     addr_split(n->conf.listen, host, &port);
-    snprintf(mine, sizeof mine, "%u.%u.%u.%u:%u", i->code.ipv4[0], i->code.ipv4[1],
-             i->code.ipv4[2], i->code.ipv4[3], port);
+    snprintf(mine, sizeof mine, "%u.%u.%u.%u:%u", i->code.ipv4[0], i->code.ipv4[1], i->code.ipv4[2],
+             i->code.ipv4[3], port);
     mp_put_array(&b, count + 1);
     buf_add(&b, m.p, (size_t)(m.end - m.p));
     mp_put_array(&b, 2);
@@ -237,8 +238,7 @@ static bool join_decode(const uint8_t *p, size_t len, struct join *j)
     return mp_done(&m) && sign_ok("tideover join v1", both, sizeof both, j->sign_pk, j->sig);
 }
 
-static void admit(struct node *n, struct invite *i, const struct join *j, int door,
-                  uint64_t client)
+static void admit(struct node *n, struct invite *i, const struct join *j, int door, uint64_t client)
 {
     struct moment now = node_now();
     struct errmsg msg = { .text = "" };
@@ -249,8 +249,9 @@ static void admit(struct node *n, struct invite *i, const struct join *j, int do
     enum err e;
 
     if (twin && twin->state == DESK_ACTIVE) { /* two codes for one name: the first one to come */
-        refuse(n, door, client, "desk_exists",
-               "a desk of this name joined meanwhile: ask the lead for an invite with another name");
+        refuse(
+            n, door, client, "desk_exists",
+            "a desk of this name joined meanwhile: ask the lead for an invite with another name");
         return;
     }
     op_add_invited(core_roster(n->core), j->sign_pk, j->curve_pk, i->power.p, i->power.len,
@@ -259,8 +260,9 @@ static void admit(struct node *n, struct invite *i, const struct join *j, int do
     buf_free(&op);
     desk_id_of(j->sign_pk, &id);
     if (e != ERR_OK || !roster_find(core_roster(n->core), &id)) {
-        refuse(n, door, client, "not_admitted", "the inviting desk could not enrol you: ask for a "
-                                                "new invite");
+        refuse(n, door, client, "not_admitted",
+               "the inviting desk could not enrol you: ask for a "
+               "new invite");
         return;
     }
     i->used = true;

@@ -43,7 +43,7 @@ static enum err flush_dir(const char *dir, struct errmsg *msg)
 }
 
 enum err small_file_write(const char *dir, const char *name, const void *p, size_t n, unsigned mode,
-                    struct errmsg *msg)
+                          struct errmsg *msg)
 {
     char path[4096], aside[4096 + 8];
     int fd;
@@ -66,7 +66,7 @@ enum err small_file_write(const char *dir, const char *name, const void *p, size
 }
 
 enum err small_file_read(const char *dir, const char *name, size_t max, struct buf *out,
-                   struct errmsg *msg)
+                         struct errmsg *msg)
 {
     char path[4096];
     uint8_t chunk[4096];
@@ -111,8 +111,10 @@ enum err keys_read_desk(const char *dir, struct ident *out, struct errmsg *msg)
     enum err e = small_file_read(dir, "desk.key", KEY_FILE_MAX, &b, msg);
 
     if (e == ERR_NOFILE)
-        return err_set(msg, e, "no desk lives in %s: found a branch with \"tideover init\" or join "
-                               "one with \"tideover join CODE\"", dir);
+        return err_set(msg, e,
+                       "no desk lives in %s: found a branch with \"tideover init\" or join "
+                       "one with \"tideover join CODE\"",
+                       dir);
     if (e == ERR_OK) {
         m = mp_over(b.p, b.len);
         if (mp_get_array(&m) == 2 && mp_get_u64(&m) == 1)
@@ -139,8 +141,9 @@ enum err keys_read_lead_box(const char *dir, struct buf *out, struct errmsg *msg
     enum err e = small_file_read(dir, "lead.key", KEY_FILE_MAX, out, msg);
 
     if (e == ERR_NOFILE)
-        return err_why(msg, ERR_DENIED, "no_lead_key", "",
-                       "the lead key is not on this desk: go to a desk with the role lead or admin");
+        return err_why(
+            msg, ERR_DENIED, "no_lead_key", "",
+            "the lead key is not on this desk: go to a desk with the role lead or admin");
     return e;
 }
 

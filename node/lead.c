@@ -100,9 +100,11 @@ static enum err sign_revoke(struct node *n, struct lead_job *l, json_t **answer)
     enum err e;
 
     if (!d)
-        return err_why(&l->msg, ERR_MISSING, "no_such_desk", "desk", "there is no desk %.24s", name);
+        return err_why(&l->msg, ERR_MISSING, "no_such_desk", "desk", "there is no desk %.24s",
+                       name);
     if (d->state == DESK_REVOKED)
-        return err_why(&l->msg, ERR_EXISTS, "revoked_before", "desk", "%s is revoked already", name);
+        return err_why(&l->msg, ERR_EXISTS, "revoked_before", "desk", "%s is revoked already",
+                       name);
     if (desk_id_eq(&d->id, &n->me.id))
         return err_why(&l->msg, ERR_REFUSED, "own_desk", "desk",
                        "a desk cannot revoke itself: do it from another one");

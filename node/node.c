@@ -22,11 +22,11 @@
 #include "node_int.h"
 #include "wire.h"
 
-#define TICK_MS          50
-#define BATCH_BYTES      (256 * 1024) /* taken in, then commit: well under the store's batch limit */
-#define REOPEN_EVERY_MS  1000
-#define HINT_EVERY_MS    3000
-#define COPIES_WAIT_MS   800 /* a person waits for a slip no longer */
+#define TICK_MS         50
+#define BATCH_BYTES     (256 * 1024) /* taken in, then commit: well under the store's batch limit */
+#define REOPEN_EVERY_MS 1000
+#define HINT_EVERY_MS   3000
+#define COPIES_WAIT_MS  800 /* a person waits for a slip no longer */
 
 static volatile sig_atomic_t stop_signal; /* the one global */
 

@@ -38,7 +38,7 @@ struct reply { /* an answer that waits for the commit */
     unsigned status;
     const char *type;
     struct buf body;
-    bool copies;          /* wait for the first copy elsewhere, but not past until_ms */
+    bool copies; /* wait for the first copy elsewhere, but not past until_ms */
     bool durable;
     struct record_ref ref;
     uint64_t until_ms;
@@ -49,7 +49,7 @@ struct invite {
     bool live;
     char name[DESK_NAME_MAX + 1]; /* of the desk it is for */
     int door;
-    int64_t expires_ms;           /* wall clock; the door answers "used" or "expired" a while on */
+    int64_t expires_ms; /* wall clock; the door answers "used" or "expired" a while on */
     uint64_t closes_boot_ms;
     struct invite_code code;
     uint8_t invite_sk[SIGN_SK_BYTES];
@@ -75,25 +75,25 @@ struct node {
     struct core *core;
     struct net *net;
     struct http *http;
-    int wake_fd;                  /* eventfd: requests and finished jobs */
-    pthread_mutex_t lock;         /* guards the two queues */
+    int wake_fd;          /* eventfd: requests and finished jobs */
+    pthread_mutex_t lock; /* guards the two queues */
     struct http_request *requests, **requests_end;
     struct job *finished;
-    unsigned jobs;                /* running; loop's thread only */
+    unsigned jobs; /* running; loop's thread only */
     struct reply *replies, **replies_end;
     struct door_reply *door_replies;
-    struct buf *self;             /* messages to ourselves, for the next round */
+    struct buf *self; /* messages to ourselves, for the next round */
     unsigned n_self, self_room;
-    size_t batch_bytes;           /* taken in since the last commit */
-    bool stopped;                 /* the disk refused: nothing is acknowledged until it works again */
+    size_t batch_bytes; /* taken in since the last commit */
+    bool stopped;       /* the disk refused: nothing is acknowledged until it works again */
     char stop_reason[256];
     uint64_t retry_ms;
     struct invite invite[INVITES_MAX];
-    struct job *upload_job;       /* for progress */
-    bool runs;                    /* run/ is ours to remove */
+    struct job *upload_job; /* for progress */
+    bool runs;              /* run/ is ours to remove */
     uint64_t ticked_ms, started_ms, hint_ms;
-    unsigned hints;               /* rounds through [peers] known */
-    atomic_int server;            /* -1 not watched, 0 down, 1 up; the probe's thread writes */
+    unsigned hints;    /* rounds through [peers] known */
+    atomic_int server; /* -1 not watched, 0 down, 1 up; the probe's thread writes */
     struct probe *probe;
     uint8_t probe_policy[HASH_BYTES];
 };
@@ -106,7 +106,8 @@ void node_reply_later(struct node *n, struct http_request *rq, unsigned status, 
 /* As recorded, once there is a copy on another desk, or after a moment without one. */
 void node_reply_copies(struct node *n, struct http_request *rq, const struct record_ref *ref);
 void node_cycle(struct node *n); /* seal, commit, effects, answers */
-void node_log(struct node *n, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void node_log(struct node *n, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* api.c */
 void api_handle(struct node *n, struct http_request *rq);

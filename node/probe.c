@@ -21,7 +21,7 @@ struct probe {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    bool stop, orphan; /* orphan: nobody waits, the thread frees */
+    bool stop, orphan;                 /* orphan: nobody waits, the thread frees */
     char target[2][POLICY_TEXT_VALUE]; /* primary, backup ("" = none) */
     unsigned offline_after, back_after;
     atomic_int *verdict;

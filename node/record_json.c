@@ -46,15 +46,26 @@ struct text_field {
     size_t at, room;
 };
 
-#define TEXT(name, member) { name, offsetof(struct record, member), \
-                             sizeof(((struct record *)0)->member) }
+#define TEXT(name, member)                                                                         \
+    {                                                                                              \
+        name, offsetof(struct record, member), sizeof(((struct record *)0)->member)                \
+    }
 
 static const struct text_field texts[] = {
-    TEXT("user", user),           TEXT("item", item),       TEXT("staff", staff),
-    TEXT("first", reg.first),     TEXT("last", reg.last),   TEXT("phone", reg.phone),
-    TEXT("email", reg.email),     TEXT("street", reg.street), TEXT("city", reg.city),
-    TEXT("postcode", reg.postcode), TEXT("type", reg.type), TEXT("note", reg.note),
-    TEXT("guardian", reg.guardian), TEXT("pin", reg.pin),
+    TEXT("user", user),
+    TEXT("item", item),
+    TEXT("staff", staff),
+    TEXT("first", reg.first),
+    TEXT("last", reg.last),
+    TEXT("phone", reg.phone),
+    TEXT("email", reg.email),
+    TEXT("street", reg.street),
+    TEXT("city", reg.city),
+    TEXT("postcode", reg.postcode),
+    TEXT("type", reg.type),
+    TEXT("note", reg.note),
+    TEXT("guardian", reg.guardian),
+    TEXT("pin", reg.pin),
 };
 
 static const struct text_field *text_field(const char *name)
@@ -106,8 +117,10 @@ static enum err take_string(const struct core *c, const char *name, const char *
     if (strcmp(name, "at") == 0 && rfc3339_parse(value, &out->paper_ms, &off, &inner) != ERR_OK)
         return err_why(msg, ERR_INVALID, "bad_at", "at", "%s", inner.text);
     if (strcmp(name, "due") != 0 && strcmp(name, "birth") != 0 && strcmp(name, "at") != 0)
-        return err_why(msg, ERR_INVALID, "unknown_field", "", "there is no field of that name: "
-                       "%.40s", name);
+        return err_why(msg, ERR_INVALID, "unknown_field", "",
+                       "there is no field of that name: "
+                       "%.40s",
+                       name);
     return ERR_OK;
 }
 

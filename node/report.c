@@ -58,9 +58,8 @@ static json_t *desks_of(const struct merge_job *m)
         if (n > 0)
             json_object_set_new(all, f->desk, json_integer(n + json_integer_value(old)));
     }
-    json_object_foreach(all, name, v)
-        json_array_append_new(out, json_pack("{s:s, s:I}", "desk", name, "records",
-                                             json_integer_value(v)));
+    json_object_foreach(all, name, v) json_array_append_new(
+        out, json_pack("{s:s, s:I}", "desk", name, "records", json_integer_value(v)));
     json_decref(all);
     return out;
 }
@@ -74,23 +73,23 @@ static json_t *counts_json(const struct batch_job *b)
 
     for (unsigned k = RECORD_CHECKOUT; k <= RECORD_INHOUSE; k++)
         json_object_set_new(send, record_kind_name(k), json_integer((json_int_t)r->sent[k]));
-    json_object_update_new(
-        o, json_pack("{s:i, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "schema", 1, "slot",
-                     (json_int_t)b->merge.slot, "total", (json_int_t)r->records, "send", send,
-                     "send_total", (json_int_t)r->outcomes[OUTCOME_SENT], "held",
-                     (json_int_t)r->verdicts[VERDICT_HELD], "waits",
-                     (json_int_t)r->verdicts[VERDICT_WAITS], "duplicates",
-                     (json_int_t)r->verdicts[VERDICT_DUPLICATE], "voided",
-                     (json_int_t)r->verdicts[VERDICT_VOIDED]));
-    json_object_update_new(
-        o, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "voids", voids, "late_voids",
-                     (json_int_t)r->verdicts[VERDICT_LATE_VOID], "superseded",
-                     (json_int_t)r->verdicts[VERDICT_SUPERSEDED], "review",
-                     (json_int_t)r->verdicts[VERDICT_REVIEW], "uncarried",
-                     (json_int_t)r->outcomes[OUTCOME_UNCARRIED], "unwritable",
-                     (json_int_t)r->outcomes[OUTCOME_UNWRITABLE], "behind",
-                     (json_int_t)r->outcomes[OUTCOME_BEHIND], "desks", desks_of(&b->merge),
-                     "format", b->merge.policy.format));
+    json_object_update_new(o, json_pack("{s:i, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "schema",
+                                        1, "slot", (json_int_t)b->merge.slot, "total",
+                                        (json_int_t)r->records, "send", send, "send_total",
+                                        (json_int_t)r->outcomes[OUTCOME_SENT], "held",
+                                        (json_int_t)r->verdicts[VERDICT_HELD], "waits",
+                                        (json_int_t)r->verdicts[VERDICT_WAITS], "duplicates",
+                                        (json_int_t)r->verdicts[VERDICT_DUPLICATE], "voided",
+                                        (json_int_t)r->verdicts[VERDICT_VOIDED]));
+    json_object_update_new(o, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "voids",
+                                        voids, "late_voids",
+                                        (json_int_t)r->verdicts[VERDICT_LATE_VOID], "superseded",
+                                        (json_int_t)r->verdicts[VERDICT_SUPERSEDED], "review",
+                                        (json_int_t)r->verdicts[VERDICT_REVIEW], "uncarried",
+                                        (json_int_t)r->outcomes[OUTCOME_UNCARRIED], "unwritable",
+                                        (json_int_t)r->outcomes[OUTCOME_UNWRITABLE], "behind",
+                                        (json_int_t)r->outcomes[OUTCOME_BEHIND], "desks",
+                                        desks_of(&b->merge), "format", b->merge.policy.format));
     if (r->first_ms > 0) {
         rfc3339_format(r->first_ms, 0, at);
         json_object_set_new(o, "first", json_string(at));
@@ -128,12 +127,11 @@ static json_t *missing_desks(const struct node *n)
         d = roster_find(core_roster(n->core), &v.id);
         if (v.state == PEER_REVOKED || (v.state == PEER_ONLINE && v.missing == 0))
             continue;
-        json_array_append_new(all, json_pack("{s:s, s:o, s:I}", "desk", d ? d->name : "?",
-                                             "last_seen_s",
-                                             v.ever_heard
-                                                 ? json_integer((json_int_t)v.silent_ms / 1000)
-                                                 : json_null(),
-                                             "missing", (json_int_t)v.missing));
+        json_array_append_new(
+            all,
+            json_pack("{s:s, s:o, s:I}", "desk", d ? d->name : "?", "last_seen_s",
+                      v.ever_heard ? json_integer((json_int_t)v.silent_ms / 1000) : json_null(),
+                      "missing", (json_int_t)v.missing));
     }
     return all;
 }

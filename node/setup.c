@@ -84,14 +84,15 @@ static enum err site_begin(struct site *s, const char *state_dir, struct errmsg 
     if (!is_absent_or_empty(s->final)) /* an empty one is replaced at the end */
         return err_why(msg, ERR_EXISTS, "state_exists", "",
                        "%s is not empty: a desk lives there already, or it is not a state "
-                       "directory; choose another with --state", s->final);
+                       "directory; choose another with --state",
+                       s->final);
     if ((e = make_parents(s->final, msg)) != ERR_OK)
         return e;
     snprintf(s->dir, sizeof s->dir, "%s.new-XXXXXX", s->final);
     if (!mkdtemp(s->dir)) {
         s->dir[0] = '\0';
-        return err_set(msg, errno == EACCES ? ERR_DENIED : ERR_DISK, "cannot make %s: %s",
-                       s->final, strerror(errno));
+        return err_set(msg, errno == EACCES ? ERR_DENIED : ERR_DISK, "cannot make %s: %s", s->final,
+                       strerror(errno));
     }
     return ERR_OK;
 }
@@ -108,9 +109,9 @@ static void remove_file(const char *dir, const char *name)
 /* Only what site_begin and its callers made: names, never a recursive delete. */
 static void site_abort(struct site *s)
 {
-    static const char *const names[] = { "tideover.conf",  "desk.key",       "lead.key",
+    static const char *const names[] = { "tideover.conf",   "desk.key",       "lead.key",
                                          "root-key-backup", "store/data.mdb", "store/lock.mdb",
-                                         "store",          "periods",        "lock" };
+                                         "store",           "periods",        "lock" };
 
     if (s->dir[0] == '\0')
         return;
@@ -511,7 +512,8 @@ enum err setup_join(const struct setup_join *in, char *branch, char *desk, char 
     uint8_t seed[3 * SEED_BYTES];
     struct ident me;
     char listen[CONF_ADDR_MAX];
-    enum err e = r ? invite_code_parse(in->code, &code, msg) : err_set(msg, ERR_NOMEM, "out of memory");
+    enum err e =
+        r ? invite_code_parse(in->code, &code, msg) : err_set(msg, ERR_NOMEM, "out of memory");
 
     randombytes_buf(seed, sizeof seed);
     ident_from_seed(seed, &me);

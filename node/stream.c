@@ -1,4 +1,5 @@
-/* stream.c - answers too long for memory (export, list), through an unlinked file beside our state. */
+/* stream.c - answers too long for memory (export, list), through an unlinked file beside our state.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -162,11 +163,13 @@ static void list_pending(struct batch_job *b)
     }
     b->err = merge_open(&b->merge, store_reader_disk(b->reader), batch_go_on, b, &m, &b->msg);
     while (b->err == ERR_OK && (b->err = merge_next(m, r, &b->msg)) == ERR_OK) {
-        bool carried = (f && f->carries(&b->merge.policy, r->rec.kind)) ||
-                       r->rec.kind == RECORD_USER;
-        list_line(b, r, r->verdict != VERDICT_SEND ? OUTCOME_NOT_SENT
-                        : carried                  ? OUTCOME_SENT
-                                                   : OUTCOME_UNCARRIED, 0, 0, NULL, 0, "");
+        bool carried =
+            (f && f->carries(&b->merge.policy, r->rec.kind)) || r->rec.kind == RECORD_USER;
+        list_line(b, r,
+                  r->verdict != VERDICT_SEND ? OUTCOME_NOT_SENT
+                  : carried                  ? OUTCOME_SENT
+                                             : OUTCOME_UNCARRIED,
+                  0, 0, NULL, 0, "");
     }
     if (b->err == ERR_MISSING)
         b->err = ERR_OK;

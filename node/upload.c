@@ -1,4 +1,5 @@
-/* upload.c - the upload's two jobs: computing the payload's digests, and handing the payload over. */
+/* upload.c - the upload's two jobs: computing the payload's digests, and handing the payload over.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -131,7 +132,8 @@ static bool flush_files(struct batch_job *b)
     return ok && fflush(b->manifest) == 0 && fsync(fileno(b->manifest)) == 0;
 }
 
-/* The digest was agreed on before; other bytes here would be a mistake of ours, never to be sent. */
+/* The digest was agreed on before; other bytes here would be a mistake of ours, never to be sent.
+ */
 static bool is_agreed(const struct batch_job *b)
 {
     bool same = b->result.n_parts == b->n_want;
@@ -200,9 +202,10 @@ static void deliver_run(struct job *j)
         snprintf(b->words, sizeof b->words, "%s", b->msg.text);
     } else if (!is_agreed(b)) {
         b->delivery = DELIVERY_STOP;
-        snprintf(b->words, sizeof b->words,
-                 "this desk computes other bytes than were agreed on: nothing was sent. Compare the "
-                 "versions of tideover on the desks");
+        snprintf(
+            b->words, sizeof b->words,
+            "this desk computes other bytes than were agreed on: nothing was sent. Compare the "
+            "versions of tideover on the desks");
     } else {
         hand_over(b);
     }

@@ -1,4 +1,5 @@
-/* verify.c - `log verify`: every seal, chain and signature of this desk's store, from a snapshot. */
+/* verify.c - `log verify`: every seal, chain and signature of this desk's store, from a snapshot.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -68,8 +68,9 @@ static enum err range_ok(const struct core *c, const struct slot_range *r, bool 
     if (r->from != feeds_cut(&c->feeds, &r->feed) + 1)
         return err_set(msg, ERR_REFUSED, "a range that does not continue the last slot");
     if (f->unknown_from > 0 && r->to >= f->unknown_from)
-        return err_set(msg, ERR_REFUSED, "a record of a kind that this version does not know: "
-                                         "update tideover on this desk");
+        return err_set(msg, ERR_REFUSED,
+                       "a record of a kind that this version does not know: "
+                       "update tideover on this desk");
     if (!adopted && r->to > roster_trusted_to(c->roster, &r->feed))
         return err_set(msg, ERR_REFUSED, "records of a revoked desk");
     return ERR_OK;
@@ -101,11 +102,13 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
     if (c->short_of_memory)
         return err_set(msg, ERR_NOMEM, "this desk ran out of memory: restart it");
     if (!p)
-        return err_set(msg, ERR_CONFIG, "this version cannot read the branch's policy: "
-                                        "update tideover on this desk");
+        return err_set(msg, ERR_CONFIG,
+                       "this version cannot read the branch's policy: "
+                       "update tideover on this desk");
     if (strcmp(p->sink, "none") == 0 || p->sink[0] == '\0')
-        return err_set(msg, ERR_CONFIG, "the policy names no place to upload to: set [upload] sink "
-                                        "and publish it with: tideover policy publish FILE");
+        return err_set(msg, ERR_CONFIG,
+                       "the policy names no place to upload to: set [upload] sink "
+                       "and publish it with: tideover policy publish FILE");
     in->rules = p->rules;
     snprintf(in->sink, sizeof in->sink, "%s", p->sink);
     if ((in->ranges = calloc(c->feeds.n ? c->feeds.n : 1, sizeof *in->ranges)) == NULL)
@@ -165,7 +168,8 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     c->server_since_ms = now->boot_ms;
     c->ask = (struct ledger_ask){ c, ask_holds, ask_cut, ask_gathered, ask_decided, ask_dice };
     if ((e = load_roster(c, msg)) != ERR_OK ||
-        (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) != ERR_OK ||
+        (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) !=
+            ERR_OK ||
         (e = ledger_open(conf->me, c->roster, conf->disk, &c->fx, &c->ask, &lnow, &c->ledger,
                          msg)) != ERR_OK ||
         (e = next_mark(c, msg)) != ERR_OK || (e = sync_peers(c)) != ERR_OK) {
@@ -205,8 +209,8 @@ struct effects *core_effects(struct core *c)
 
 /* ---- events ---- */
 
-/* A start is confirmed once; that a confirming desk is lost or revoked later takes nothing back, for
- * this desk's own memory has been whole since. */
+/* A start is confirmed once; that a confirming desk is lost or revoked later takes nothing back,
+ * for this desk's own memory has been whole since. */
 static void weigh_vote(struct core *c)
 {
     c->confirmed = c->confirmed || sync_mark_confirmed(c);

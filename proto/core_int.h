@@ -43,7 +43,7 @@ struct core {
     struct ledger_ask ask;
     struct mark mark;
     bool memory_lost;
-    bool confirmed;              /* this start is known to enough seats */
+    bool confirmed;       /* this start is known to enough seats */
     bool short_of_memory; /* a cut was not taken in: neither accept nor propose a slot */
 
     struct peer *peers;

@@ -72,11 +72,11 @@ void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
     out->id = p->id;
     out->ever_heard = p->ever_heard;
     out->silent_ms = p->ever_heard ? now->boot_ms - p->heard_ms : 0;
-    out->state = d && d->state == DESK_REVOKED           ? PEER_REVOKED
-                 : !p->ever_heard                        ? PEER_UNREACHABLE
-                 : out->silent_ms < PEER_QUIET_MS        ? PEER_ONLINE
-                 : out->silent_ms < PEER_AWAY_MS         ? PEER_QUIET
-                                                         : PEER_UNREACHABLE;
+    out->state = d && d->state == DESK_REVOKED    ? PEER_REVOKED
+                 : !p->ever_heard                 ? PEER_UNREACHABLE
+                 : out->silent_ms < PEER_QUIET_MS ? PEER_ONLINE
+                 : out->silent_ms < PEER_AWAY_MS  ? PEER_QUIET
+                                                  : PEER_UNREACHABLE;
     out->inbound_only = out->state == PEER_ONLINE && !p->up;
     out->memory_lost = p->memory_lost;
     out->has_clock = p->has_clock;
@@ -252,8 +252,8 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
 enum err core_merge_job(const struct core *c, const struct intent *in, struct merge_job *out,
                         struct errmsg *msg)
 {
-    const struct policy *p = in ? roster_policy_by_hash(c->roster, in->policy)
-                                : roster_policy(c->roster);
+    const struct policy *p =
+        in ? roster_policy_by_hash(c->roster, in->policy) : roster_policy(c->roster);
     enum err e;
 
     memset(out, 0, sizeof *out);

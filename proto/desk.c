@@ -18,17 +18,17 @@ static enum err check_number(const struct policy *p, const char *field, const ch
                        "%s holds a character that no barcode has", field);
     if (!pattern_matches(mine, value)) { /* D2, D4 */
         if (pattern_matches(other, value))
-            return err_why(msg, ERR_INVALID, "wrong_slot", field,
-                           "that is %s, not %s: %s; scan %s", else_what, what, value, what);
+            return err_why(msg, ERR_INVALID, "wrong_slot", field, "that is %s, not %s: %s; scan %s",
+                           else_what, what, value, what);
         return err_why(msg, ERR_INVALID, "bad_barcode", field,
                        "that is not a whole %s: %s has %zu characters; scan it again",
                        strcmp(field, "user") == 0 ? "user number" : "item number", value,
                        strlen(value));
     }
     if (p->check_digit && !mod10_is_valid(value)) /* D3 */
-        return err_why(msg, ERR_INVALID, "check_digit", field,
-                       "the check digit of %s is wrong: scan it again, or compare it digit by digit",
-                       value);
+        return err_why(
+            msg, ERR_INVALID, "check_digit", field,
+            "the check digit of %s is wrong: scan it again, or compare it digit by digit", value);
     return ERR_OK;
 }
 
@@ -52,8 +52,10 @@ static enum err check_due(const struct policy *p, const struct record *r, int64_
 static enum err check_extra(const struct record *r, bool user, bool item, bool due,
                             struct errmsg *msg)
 {
-    const char *field = !user && r->user[0] ? "user" : !item && r->item[0] ? "item"
-                        : !due && r->due ? "due" : NULL;
+    const char *field = !user && r->user[0]   ? "user"
+                        : !item && r->item[0] ? "item"
+                        : !due && r->due      ? "due"
+                                              : NULL;
 
     if (field)
         return err_why(msg, ERR_INVALID, "extra_field", field, "a %s has no %s",
@@ -65,8 +67,8 @@ static enum err check_registration(const struct policy *p, const struct record *
                                    struct errmsg *msg)
 {
     const struct registration *g = &r->reg;
-    const char *texts[] = { g->first, g->last,  g->email, g->street,   g->city, g->note,
-                            g->guardian, g->phone, g->postcode, g->type, g->pin, r->staff };
+    const char *texts[] = { g->first,    g->last,  g->email,    g->street, g->city, g->note,
+                            g->guardian, g->phone, g->postcode, g->type,   g->pin,  r->staff };
     enum err e = check_number(p, "user", r->user, p->user_pattern, p->item_pattern, msg);
 
     if (e != ERR_OK)

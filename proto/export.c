@@ -34,13 +34,14 @@ struct part_state {
     uint64_t bytes, lines;
 };
 
-struct export {
+struct export
+{
     const struct merge_job *job;
     const struct export_out *to;
     struct export_result *r;
     struct part_state part[2]; /* users, log */
-    struct hmap tick_items;    /* items and new cards that have a line in the current tick (E2, E3) */
-    struct hmap behind;        /* items and new cards that wait behind an unwritable record (E5) */
+    struct hmap tick_items; /* items and new cards that have a line in the current tick (E2, E3) */
+    struct hmap behind;     /* items and new cards that wait behind an unwritable record (E5) */
     int64_t tick;
     bool any_tick;
     struct buf line;

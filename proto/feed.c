@@ -39,8 +39,8 @@ void feed_h0(const uint8_t branch[BRANCH_ID_BYTES], const struct opening *o, uin
     struct buf b = { 0 };
 
     opening_encode(o, &b);
-    hash_parts("tideover feed v1",
-               (struct part[]){ { branch, BRANCH_ID_BYTES }, { b.p, b.len } }, 2, h, HASH_BYTES);
+    hash_parts("tideover feed v1", (struct part[]){ { branch, BRANCH_ID_BYTES }, { b.p, b.len } },
+               2, h, HASH_BYTES);
     buf_free(&b);
 }
 

@@ -179,8 +179,7 @@ static enum err load_head(struct feeds *fs, struct feed *f, struct buf *raw, str
     f->seq = block_last(&b);
     memcpy(f->hash, b.hash, HASH_BYTES);
     put_be32(ukey + 1, f->alias);
-    if (fs->disk->get(fs->disk->ctx, TABLE_META, ukey, sizeof ukey, raw) == ERR_OK &&
-        raw->len == 8)
+    if (fs->disk->get(fs->disk->ctx, TABLE_META, ukey, sizeof ukey, raw) == ERR_OK && raw->len == 8)
         f->unknown_from = get_be64(raw->p);
     fs->records += f->seq;
     return ERR_OK;

@@ -11,13 +11,13 @@ struct hmap {
         uint8_t key[16];
         uint64_t value;
         bool used;
-    } *v;
+    } * v;
     uint32_t n, room; /* room is 0 or a power of two */
 };
 
 void hmap_free(struct hmap *h);
-void hmap_clear(struct hmap *h);                                      /* keeps the memory */
-uint64_t *hmap_find(const struct hmap *h, const uint8_t key[16]);     /* NULL: not there */
+void hmap_clear(struct hmap *h);                                  /* keeps the memory */
+uint64_t *hmap_find(const struct hmap *h, const uint8_t key[16]); /* NULL: not there */
 /* The value's place, made (as 0) if absent; NULL: out of memory. Valid until the next call. */
 uint64_t *hmap_at(struct hmap *h, const uint8_t key[16], bool *fresh);
 

@@ -177,11 +177,11 @@ bool hex_decode(const char *s, uint8_t *out, size_t n)
            got == n;
 }
 
-#define KEYBOX_SALT crypto_pwhash_SALTBYTES
+#define KEYBOX_SALT  crypto_pwhash_SALTBYTES
 #define KEYBOX_NONCE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
-#define KEYBOX_TAG crypto_aead_xchacha20poly1305_ietf_ABYTES
-#define KEYBOX_OPS crypto_pwhash_OPSLIMIT_MODERATE
-#define KEYBOX_MEM crypto_pwhash_MEMLIMIT_MODERATE /* 256 MiB, about a second */
+#define KEYBOX_TAG   crypto_aead_xchacha20poly1305_ietf_ABYTES
+#define KEYBOX_OPS   crypto_pwhash_OPSLIMIT_MODERATE
+#define KEYBOX_MEM   crypto_pwhash_MEMLIMIT_MODERATE /* 256 MiB, about a second */
 
 static const char keybox_domain[] = "tideover keybox v1";
 
@@ -195,9 +195,8 @@ enum err keybox_seal(const uint8_t seed[SEED_BYTES], const char *passphrase,
                       KEYBOX_MEM, crypto_pwhash_ALG_ARGON2ID13) != 0)
         return err_set(msg, ERR_NOMEM, "the passphrase check needs 256 MiB of free memory");
     crypto_aead_xchacha20poly1305_ietf_encrypt(box, NULL, seed, SEED_BYTES,
-                                               (const uint8_t *)keybox_domain,
-                                               sizeof keybox_domain, NULL, random + KEYBOX_SALT,
-                                               key);
+                                               (const uint8_t *)keybox_domain, sizeof keybox_domain,
+                                               NULL, random + KEYBOX_SALT, key);
     sodium_memzero(key, sizeof key);
     mp_put_array(out, 5);
     mp_put_u64(out, 1);
@@ -227,10 +226,9 @@ enum err keybox_open(const uint8_t *p, size_t n, const char *passphrase, uint8_t
     if (crypto_pwhash(key, sizeof key, passphrase, strlen(passphrase), random, ops, (size_t)mem,
                       crypto_pwhash_ALG_ARGON2ID13) != 0)
         return err_set(msg, ERR_NOMEM, "the passphrase check needs 256 MiB of free memory");
-    rc = crypto_aead_xchacha20poly1305_ietf_decrypt(seed, NULL, NULL, box, sizeof box,
-                                                    (const uint8_t *)keybox_domain,
-                                                    sizeof keybox_domain, random + KEYBOX_SALT,
-                                                    key);
+    rc = crypto_aead_xchacha20poly1305_ietf_decrypt(
+        seed, NULL, NULL, box, sizeof box, (const uint8_t *)keybox_domain, sizeof keybox_domain,
+        random + KEYBOX_SALT, key);
     sodium_memzero(key, sizeof key);
     if (rc != 0)
         return err_why(msg, ERR_DENIED, "wrong_passphrase", "passphrase",

@@ -97,8 +97,7 @@ void invite_mac(const uint8_t token[INVITE_TOKEN_BYTES], const uint8_t sign_pk[K
                 const uint8_t curve_pk[KEY_BYTES], uint8_t mac[HASH_BYTES])
 {
     hash_parts("tideover join v1",
-               (struct part[]){ { token, INVITE_TOKEN_BYTES },
-                                { sign_pk, KEY_BYTES },
-                                { curve_pk, KEY_BYTES } },
+               (struct part[]){
+                   { token, INVITE_TOKEN_BYTES }, { sign_pk, KEY_BYTES }, { curve_pk, KEY_BYTES } },
                3, mac, HASH_BYTES);
 }

@@ -75,9 +75,9 @@ struct merge {
     uint8_t paper_key[PAPER_KEY]; /* where the typed times continue */
     struct buf paper_raw;
     struct block paper_block;
-    unsigned paper_feed;          /* whose block paper_raw holds; n_feeds: none */
+    unsigned paper_feed; /* whose block paper_raw holds; n_feeds: none */
     bool has_stash;
-    struct merged stash;          /* a record that waits behind a pulled registration */
+    struct merged stash; /* a record that waits behind a pulled registration */
     struct record pulled;
 };
 
@@ -123,9 +123,9 @@ static enum err feed_next(struct merge *m, struct source *s, struct errmsg *msg)
                 return ERR_MISSING;
             e = feeds_block(m->disk, f->alias, next, &s->raw, &s->block, msg);
             if (e != ERR_OK)
-                return e == ERR_MISSING ? err_set(msg, ERR_DISK, "a record of %s is missing",
-                                                  f->desk)
-                                        : e;
+                return e == ERR_MISSING
+                           ? err_set(msg, ERR_DISK, "a record of %s is missing", f->desk)
+                           : e;
             s->walk = block_walk(&s->block);
             continue;
         }
@@ -195,8 +195,8 @@ static enum err paper_next(struct merge *m, struct source *s, struct errmsg *msg
 
     for (;;) {
         struct record_ref ref;
-        enum err e = d->seek(d->ctx, TABLE_PAPER, m->paper_key, sizeof m->paper_key, 1, key, &n,
-                             NULL);
+        enum err e =
+            d->seek(d->ctx, TABLE_PAPER, m->paper_key, sizeof m->paper_key, 1, key, &n, NULL);
         if (e != ERR_OK)
             return e == ERR_MISSING ? e : err_set(msg, e, "the typed times cannot be read");
         memcpy(m->paper_key, key, sizeof m->paper_key);

@@ -21,21 +21,22 @@ struct finding { /* of the records whose verdict is not the plain one of their k
 
 struct survey {
     const struct merge_job *job;
-    uint8_t salt[16];           /* keys the digests of barcodes: they never meet another use */
-    struct hmap items, cards;   /* digest -> index in item[], card[] */
+    uint8_t salt[16];         /* keys the digests of barcodes: they never meet another use */
+    struct hmap items, cards; /* digest -> index in item[], card[] */
     struct item *item;
     struct card *card;
     unsigned n_items, items_room, n_cards, cards_room;
-    struct hmap found;          /* place -> index in finding[] */
+    struct hmap found; /* place -> index in finding[] */
     struct finding *finding;
     unsigned n_findings, findings_room;
-    bool failed;                /* out of memory */
+    bool failed; /* out of memory */
 };
 
 void survey_init(struct survey *s, const struct merge_job *job);
 void survey_free(struct survey *s);
 /* First the indexes: all voids and registrations that this job can see ... */
-void survey_void(struct survey *s, const struct record_ref *target, const struct record_ref *voider);
+void survey_void(struct survey *s, const struct record_ref *target,
+                 const struct record_ref *voider);
 void survey_card(struct survey *s, struct place at, const struct record *r, bool this_slot);
 /* ... then every record in merged order. */
 void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms);

@@ -89,8 +89,7 @@ static enum err open_own_feed(struct core *c, const struct moment *now, struct e
     c->conf.dice(c->conf.dice_ctx, o.id.name, FEED_NAME_BYTES);
     for (unsigned i = 0; i < c->feeds.n; i++) {
         const struct feed *mine = &c->feeds.v[i];
-        if (!desk_id_eq(&mine->opening.id.desk, &c->conf.me->id) ||
-            mine->opening.number < o.number)
+        if (!desk_id_eq(&mine->opening.id.desk, &c->conf.me->id) || mine->opening.number < o.number)
             continue;
         o.number = mine->opening.number;
         o.prev = mine->opening.id;
@@ -206,8 +205,11 @@ enum err core_seal(struct core *c, struct errmsg *msg)
 
     if (c->n_wait > 0) {
         struct feed *f = &c->feeds.v[c->own];
-        struct block b = { .feed = f->opening.id, .first = f->seq + 1, .count = c->n_wait,
-                           .records = c->wait.p, .len = c->wait.len };
+        struct block b = { .feed = f->opening.id,
+                           .first = f->seq + 1,
+                           .count = c->n_wait,
+                           .records = c->wait.p,
+                           .len = c->wait.len };
         memcpy(b.hash, c->wait_hash, HASH_BYTES);
         head_sign(roster_branch(c->roster), &b.feed, block_last(&b), b.hash, c->conf.me->sign_sk,
                   b.sig);

@@ -397,8 +397,7 @@ static enum err found(struct roster *r, const struct op *o, const uint8_t branch
     mp_get_i64(&m);
     branch_id_of(o->signer, r->branch);
     if (!mp_done(&m) || o->type != OP_FOUND || o->count != 1 ||
-        memcmp(o->parent, zero, HASH_BYTES) != 0 ||
-        memcmp(branch, r->branch, BRANCH_ID_BYTES) != 0)
+        memcmp(o->parent, zero, HASH_BYTES) != 0 || memcmp(branch, r->branch, BRANCH_ID_BYTES) != 0)
         return err_set(msg, ERR_DENIED, "the roster does not begin with a founding");
     memcpy(r->root, o->signer, KEY_BYTES);
     memcpy(r->code, code, sizeof code);
@@ -565,8 +564,7 @@ const struct desk *roster_find_name(const struct roster *r, const char *name)
     const struct desk *found_one = NULL;
 
     for (unsigned i = 0; i < r->n_desks; i++) /* the active one, else the newest of that name */
-        if (strcmp(r->desks[i].name, name) == 0 &&
-            (!found_one || found_one->state != DESK_ACTIVE))
+        if (strcmp(r->desks[i].name, name) == 0 && (!found_one || found_one->state != DESK_ACTIVE))
             found_one = &r->desks[i];
     return found_one;
 }

@@ -11,8 +11,8 @@ struct op {
     uint8_t signer[KEY_BYTES];
     uint32_t count; /* operations from FOUND to here, both included */
     uint8_t type;
-    bool winning;   /* on the longest branch */
-    int parent_at;  /* index, -1 for FOUND */
+    bool winning;        /* on the longest branch */
+    int parent_at;       /* index, -1 for FOUND */
     const uint8_t *body; /* inside bytes */
     size_t body_n;
     const uint8_t *power; /* of an ADD made with an invite */

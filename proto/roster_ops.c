@@ -31,7 +31,8 @@ bool power_decode(const uint8_t *p, size_t n, struct invite_power *out,
     return mp_done(&in) && sign_ok(power_domain, inner, inner_n, lead_pk, sig);
 }
 
-/* op = [ bin inner, bin signature ]; inner = [1, branch, parent, count, type, signer, power, body] */
+/* op = [ bin inner, bin signature ]; inner = [1, branch, parent, count, type, signer, power, body]
+ */
 static void op_wrap(const uint8_t branch[BRANCH_ID_BYTES], const uint8_t parent[HASH_BYTES],
                     uint32_t count, unsigned type, const uint8_t *power, size_t power_n,
                     const struct buf *body, const uint8_t sk[SIGN_SK_BYTES], struct buf *out)

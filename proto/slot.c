@@ -93,7 +93,8 @@ static void get_ranges(struct mp *m, struct intent *out)
 {
     uint32_t n = mp_get_array(m);
 
-    if (m->bad || n > SLOT_RANGES_MAX || (out->ranges = calloc(n ? n : 1, sizeof *out->ranges)) == NULL) {
+    if (m->bad || n > SLOT_RANGES_MAX ||
+        (out->ranges = calloc(n ? n : 1, sizeof *out->ranges)) == NULL) {
         m->bad = true;
         return;
     }
@@ -111,7 +112,7 @@ static void get_ranges(struct mp *m, struct intent *out)
             r->correction_ms > INT64_MAX / 4 || r->correction_ms < INT64_MIN / 4 ||
             (out->n_ranges > 0 && feed_id_cmp(&r[-1].feed, &r->feed) >= 0))
             m->bad = true; /* sorted, so that no feed stands in it twice */
-        r->clock = (enum clock_class)class;
+        r->clock = (enum clock_class) class;
     }
 }
 
@@ -317,8 +318,7 @@ enum err receipt_decode(const uint8_t *p, size_t n, struct receipt *out, struct 
 }
 
 static bool seat_accepted(const struct receipt *r, const struct roster *roster,
-                          const struct desk_id *seat, uint64_t slot,
-                          const uint8_t hash[HASH_BYTES])
+                          const struct desk_id *seat, uint64_t slot, const uint8_t hash[HASH_BYTES])
 {
     const struct desk *d = roster_find(roster, seat);
 

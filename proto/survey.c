@@ -6,8 +6,8 @@
 
 #include "merge_int.h"
 
-struct item { /* what the log has said of one item so far */
-    struct place last;     /* last kept event */
+struct item {          /* what the log has said of one item so far */
+    struct place last; /* last kept event */
     uint8_t last_user[16];
     int64_t last_ms;
     uint32_t last_due;
@@ -16,7 +16,7 @@ struct item { /* what the log has said of one item so far */
     uint8_t loan_user[16]; /* of the loan that this log opened last */
     struct place pending;  /* a discharge after a loan to pending_user, no loan since (R8) */
     uint8_t pending_user[16];
-    struct place renew;    /* the renewal to be sent of this loan (R11) */
+    struct place renew; /* the renewal to be sent of this loan (R11) */
     uint32_t renew_due;
 };
 

@@ -67,14 +67,14 @@ struct cli;
 #define TAKES_MAX 14
 
 struct command {
-    const char *verb, *object;        /* object NULL: the verb alone */
-    const char *args;                 /* "CODE", or NULL: takes none */
-    enum cli_opt needs[NEEDS_MAX];    /* OPT_NONE at the end */
-    enum cli_opt takes[TAKES_MAX];    /* besides those every verb takes */
-    const char *help;                 /* one line */
-    const char *examples;             /* lines of two blanks and a command */
+    const char *verb, *object;     /* object NULL: the verb alone */
+    const char *args;              /* "CODE", or NULL: takes none */
+    enum cli_opt needs[NEEDS_MAX]; /* OPT_NONE at the end */
+    enum cli_opt takes[TAKES_MAX]; /* besides those every verb takes */
+    const char *help;              /* one line */
+    const char *examples;          /* lines of two blanks and a command */
     int (*run)(struct cli *c);
-    bool passes_on;                   /* what it does not know is the verb's own affair */
+    bool passes_on; /* what it does not know is the verb's own affair */
 };
 extern const struct command commands[];
 extern const unsigned n_commands;
@@ -83,9 +83,9 @@ extern const unsigned n_commands;
 const struct command *command_find(const char *verb, const char *object);
 bool verb_exists(const char *verb);
 bool verb_has_objects(const char *verb);
-const char *verb_near(const char *verb);                     /* "did you mean", or NULL */
+const char *verb_near(const char *verb); /* "did you mean", or NULL */
 const char *object_near(const char *verb, const char *object);
-void command_usage(const struct command *c, FILE *to);       /* one line */
+void command_usage(const struct command *c, FILE *to); /* one line */
 void help_all(FILE *to);
 void help_verb(const char *verb, FILE *to);
 
@@ -93,11 +93,11 @@ void help_verb(const char *verb, FILE *to);
 
 struct cli {
     const struct command *command;
-    const char *state;             /* the state directory */
-    char *value[OPT_COUNT];        /* as given; "" for a switch; NULL if not given */
-    int argc;                      /* arguments that are no options */
+    const char *state;      /* the state directory */
+    char *value[OPT_COUNT]; /* as given; "" for a switch; NULL if not given */
+    int argc;               /* arguments that are no options */
     char **argv;
-    bool json, quiet, color;       /* color: of stdout */
+    bool json, quiet, color; /* color: of stdout */
     cli_node *node;
 };
 
@@ -133,12 +133,12 @@ int cli_refused(const struct cli *c, unsigned status, const char *body, size_t n
 /* ---- JSON, tolerantly ---- */
 
 long long j_int(const json_t *o, const char *key, long long otherwise);
-bool j_is(const json_t *o, const char *key);                     /* true and nothing else */
+bool j_is(const json_t *o, const char *key); /* true and nothing else */
 const char *j_text(const json_t *o, const char *key, const char *otherwise);
-size_t j_count(const json_t *o, const char *key);                /* of an array; else 0 */
+size_t j_count(const json_t *o, const char *key); /* of an array; else 0 */
 /* Control characters in texts become '?': a terminal obeys them. Line feeds stay. */
 void j_scrub(json_t *o);
-bool j_put(json_t *o, const char *key, const char *value);       /* NULL value: nothing */
+bool j_put(json_t *o, const char *key, const char *value); /* NULL value: nothing */
 /* o's bytes and, if given, "passphrase"; out is to be wiped. o is released. */
 bool j_body(json_t *o, const char *passphrase, struct buf *out);
 
@@ -163,7 +163,7 @@ enum hue { HUE_OFF, HUE_BAD, HUE_WARN, HUE_GOOD, HUE_DIM };
 const char *hue(const struct cli *c, enum hue h); /* escape sequence, or "" */
 
 struct progress {
-    bool on;             /* on a terminal and not --quiet */
+    bool on; /* on a terminal and not --quiet */
     bool shown;
     uint64_t began_ms, drawn_ms;
 };
@@ -195,8 +195,8 @@ void table_end(struct table *t);
 
 /* ---- words for people ---- */
 
-void words_number(long long n, char out[32]);              /* "12,345" */
-void words_ago(long long seconds, char out[32]);           /* "3 h", "2 min", "now" */
+void words_number(long long n, char out[32]);    /* "12,345" */
+void words_ago(long long seconds, char out[32]); /* "3 h", "2 min", "now" */
 /* RFC 3339 text (or Unix ms) in this PC's local time. day: with the date. */
 void words_time(const json_t *t, bool day, char out[32]);
 void words_barcode(const char *s, bool full, char out[40]); /* "…1234" */

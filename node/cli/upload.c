@@ -48,7 +48,9 @@ static void print_set_aside(const json_t *answer)
     if (j_int(answer, "set_aside", 0) == 0)
         return;
     words_number(j_int(answer, "set_aside", 0), n);
-    printf("Set aside    %s records (held discharges, new cards, for review): tideover upload report\n", n);
+    printf("Set aside    %s records (held discharges, new cards, for review): tideover upload "
+           "report\n",
+           n);
 }
 
 int cmd_upload_status(struct cli *c)

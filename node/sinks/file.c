@@ -130,8 +130,10 @@ compare:
         return flush_dir(b->target) == 0 ? DELIVERY_DONE : fail(words, "cannot flush", b->target);
     if (!readable)
         return fail(words, "cannot read back", final);
-    snprintf(words, 256, "%.120s is there with other content: nothing was overwritten. Compare it, "
-                         "move it away, then run the upload again", f->name);
+    snprintf(words, 256,
+             "%.120s is there with other content: nothing was overwritten. Compare it, "
+             "move it away, then run the upload again",
+             f->name);
     return DELIVERY_STOP;
 }
 

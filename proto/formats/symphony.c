@@ -1,7 +1,7 @@
 /* symphony.c - writer of SirsiDynix Symphony's transaction log, one line a record.
  *
- * Fields and order as SirsiDynix API transactions are known to have; what is not sure is a key of the
- * profile here. Fields are written in the order of the functions below, and in no other. */
+ * Fields and order as SirsiDynix API transactions are known to have; what is not sure is a key of
+ * the profile here. Fields are written in the order of the functions below, and in no other. */
 #include "format_int.h"
 
 #include <string.h>
@@ -215,7 +215,8 @@ static enum err symphony_write(const struct policy *p, struct format_state *stat
     if (station == 0 || station > 9999)
         return err_why(msg, ERR_CONFIG, "no_station", "desk",
                        "desk %s has no station number: add it to [stations], publish the policy "
-                       "and run the upload again", it->desk);
+                       "and run the upload again",
+                       it->desk);
     civil_from_unix(next_local(st, p, it->tick_s), 0, &l.at);
     if (!ymd_is_valid(today(&l)))
         l.bad = "at";

@@ -1,4 +1,5 @@
-/* check.c - what must hold after every step: the invariants I1 to I8 (PROTOCOL.md, "Ledger"), and the promises about records.
+/* check.c - what must hold after every step: the invariants I1 to I8 (PROTOCOL.md, "Ledger"), and
+ * the promises about records.
  *
  * The ledger's state is read from the disk, as a restart would: what a desk merely believes proves
  * nothing. */

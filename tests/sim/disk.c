@@ -165,8 +165,10 @@ static enum err writer_seek(void *ctx, enum table t, const void *key, size_t n, 
     memcpy(at, key, n);
     for (;;) {
         const struct cell *a = step(&m->batch[t], at, n, dir), *b = step(&m->base[t], at, n, dir);
-        const struct cell *c = !a ? b : !b ? a : dir > 0 ? (key_cmp(a, b->key, b->n) <= 0 ? a : b)
-                                                         : (key_cmp(a, b->key, b->n) >= 0 ? a : b);
+        const struct cell *c = !a        ? b
+                               : !b      ? a
+                               : dir > 0 ? (key_cmp(a, b->key, b->n) <= 0 ? a : b)
+                                         : (key_cmp(a, b->key, b->n) >= 0 ? a : b);
         if (!c || c->val)
             return found(c, key_out, key_len, val);
         memcpy(at, c->key, c->n);

@@ -70,8 +70,8 @@ void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...)
     vsnprintf(what, sizeof what, fmt, ap);
     va_end(ap);
     snprintf(s->failure, sizeof s->failure, "%s at %llu.%03llu s: %s", invariant,
-             (unsigned long long)(s->now_us / SECOND),
-             (unsigned long long)(s->now_us / MS % 1000), what);
+             (unsigned long long)(s->now_us / SECOND), (unsigned long long)(s->now_us / MS % 1000),
+             what);
     s->over = true;
 }
 
@@ -128,8 +128,11 @@ struct event *sim_put(struct sim *s, uint64_t in_us, enum event_type type, int d
 
     s->heap = sim_grow(s->heap, s->n_heap, &s->heap_room, sizeof *s->heap);
     s->n_heap++;
-    s->heap[i] = (struct event){ .at_us = s->now_us + in_us, .order = s->order++, .type = type,
-                                 .desk = desk, .life = desk >= 0 ? s->desk[desk].life : 0 };
+    s->heap[i] = (struct event){ .at_us = s->now_us + in_us,
+                                 .order = s->order++,
+                                 .type = type,
+                                 .desk = desk,
+                                 .life = desk >= 0 ? s->desk[desk].life : 0 };
     for (; i > 0 && sooner(&s->heap[i], &s->heap[(i - 1) / 2]); i = (i - 1) / 2)
         swap(&s->heap[i], &s->heap[(i - 1) / 2]);
     return &s->heap[i];
@@ -185,8 +188,11 @@ static void crash(struct sim *s, int desk, const char *when)
 static void start(struct sim *s, int desk)
 {
     struct station *d = &s->desk[desk];
-    struct core_config conf = { .me = &d->me, .disk = memdisk_disk(d->disk), .dice = desk_dice,
-                                .dice_ctx = &d->dice, .software = "sim" };
+    struct core_config conf = { .me = &d->me,
+                                .disk = memdisk_disk(d->disk),
+                                .dice = desk_dice,
+                                .dice_ctx = &d->dice,
+                                .software = "sim" };
     struct errmsg msg = { .text = "" };
     struct moment now;
 
@@ -594,8 +600,7 @@ static void put_policy(struct sim *s, struct roster *r, struct buf *op)
                "[merge]\ndischarges = %s\n"
                "[upload]\nsink = file:/drop\nquiet = %us\n"
                "[symphony]\ndefault_station = 42\n",
-               rng_chance(&s->dice, 500) ? "hold" : "export",
-               quiet_s[rng_between(&s->dice, 0, 2)]);
+               rng_chance(&s->dice, 500) ? "hold" : "export", quiet_s[rng_between(&s->dice, 0, 2)]);
     op_policy(r, (const char *)text.p, text.len, s->lead_sk, op);
     put_op(s, r, op);
     buf_free(&text);

@@ -42,7 +42,7 @@ enum event_type {
     EV_PRESS,     /* a lead presses */
     EV_CHAOS,
     EV_HEAL,
-    EV_JUDGE,     /* healed: settled by now? */
+    EV_JUDGE, /* healed: settled by now? */
 };
 
 struct parcel { /* a batch on its way to the sink */
@@ -55,7 +55,7 @@ struct event {
     uint64_t at_us, order; /* order breaks ties: first put, first served */
     enum event_type type;
     int desk, from;
-    unsigned life;         /* of the desk when it was put; other lives do not see it */
+    unsigned life; /* of the desk when it was put; other lives do not see it */
     uint64_t number;
     enum delivery how;
     bool answers;          /* EV_DELIVER: the desk hears how it went */
@@ -86,13 +86,13 @@ struct station { /* a desk of the branch, as a machine */
     unsigned life;
     bool batch_open;
     uint64_t paused_until;
-    int ppm;              /* how wrong its clock runs */
+    int ppm; /* how wrong its clock runs */
     uint64_t booted_us;
     uint64_t boot_base_ms;
     int64_t wall_base_ms;
     struct record_ref fresh[256]; /* recorded, not yet acknowledged */
     unsigned n_fresh;
-    struct record_ref last;       /* the newest acknowledged, for voids */
+    struct record_ref last; /* the newest acknowledged, for voids */
     struct held *held;
     unsigned n_held, held_room;
     uint64_t held_records;
@@ -106,7 +106,7 @@ struct station { /* a desk of the branch, as a machine */
 
 struct known_feed {
     struct feed_id id;
-    uint64_t acked;  /* a person saw "recorded" up to here */
+    uint64_t acked; /* a person saw "recorded" up to here */
     uint64_t in_slot, at_sink;
 };
 
@@ -133,8 +133,8 @@ struct sim {
     /* troubles */
     struct link link[SIM_DESKS_MAX][SIM_DESKS_MAX];
     bool cut[SIM_DESKS_MAX][SIM_DESKS_MAX];
-    unsigned loss, dup, slow;    /* per mille */
-    unsigned crash_step;         /* per 100,000 steps, on top of planned crashes */
+    unsigned loss, dup, slow; /* per mille */
+    unsigned crash_step;      /* per 100,000 steps, on top of planned crashes */
     uint64_t heal_us, deadline_us, last_press_us;
     /* memory of the invariants */
     struct known_feed *feed;

@@ -15,7 +15,7 @@ struct sample { /* a feed of five records in one block */
     struct opening o;
     uint8_t h[6][HASH_BYTES]; /* h(0) .. h(5) */
     struct buf records;
-    size_t start[6];          /* where record i + 1 begins in records */
+    size_t start[6]; /* where record i + 1 begins in records */
     struct block b;
 };
 
@@ -38,8 +38,9 @@ static void chain(struct sample *s)
         mp_put_bin(&s->records, rec, 15);
         s->start[i] = s->records.len;
     }
-    s->b = (struct block){ .feed = s->o.id, .first = 1, .count = 5, .records = s->records.p,
-                           .len = s->records.len };
+    s->b = (struct block){
+        .feed = s->o.id, .first = 1, .count = 5, .records = s->records.p, .len = s->records.len
+    };
     memcpy(s->b.hash, s->h[5], HASH_BYTES);
     head_sign(branch, &s->b.feed, 5, s->h[5], s->me.sign_sk, s->b.sig);
 }
@@ -236,8 +237,8 @@ static void head_speaks_of_one_branch_feed_place_and_key(void **state)
     assert_false(head_ok(branch, &s.o.id, 4, s.h[5], s.me.sign_pk, s.b.sig));
     assert_false(head_ok(branch, &s.o.id, 5, s.h[4], s.me.sign_pk, s.b.sig));
     assert_false(head_ok(branch, &other, 5, s.h[5], s.me.sign_pk, s.b.sig));
-    assert_false(head_ok((const uint8_t *)"another branch!!", &s.o.id, 5, s.h[5], s.me.sign_pk,
-                         s.b.sig));
+    assert_false(
+        head_ok((const uint8_t *)"another branch!!", &s.o.id, 5, s.h[5], s.me.sign_pk, s.b.sig));
     assert_false(head_ok(branch, &s.o.id, 5, s.h[5], stranger.sign_pk, s.b.sig));
     buf_free(&s.records);
 }

@@ -196,8 +196,8 @@ static void answer_vote(struct bench *t, unsigned from, uint64_t acc_term, const
 
     if (acc) {
         intent_hash(acc->p, acc->len, hash);
-        accepted_sign(roster_branch(t->b.r), view(t).slot, acc_term, hash,
-                      t->b.desk[from].sign_sk, sig);
+        accepted_sign(roster_branch(t->b.r), view(t).slot, acc_term, hash, t->b.desk[from].sign_sk,
+                      sig);
     }
     mp_put_bool(&b, true);
     mp_put_u64(&b, acc_term);
@@ -236,8 +236,8 @@ static void answer_accept(struct bench *t, unsigned from, const struct buf *inte
     uint8_t hash[HASH_BYTES], sig[SIG_BYTES];
 
     intent_hash(intent->p, intent->len, hash);
-    accepted_sign(roster_branch(t->b.r), view(t).slot, view(t).term, hash,
-                  t->b.desk[from].sign_sk, sig);
+    accepted_sign(roster_branch(t->b.r), view(t).slot, view(t).term, hash, t->b.desk[from].sign_sk,
+                  sig);
     mp_put_u64(&b, view(t).slot);
     mp_put_bin(&b, sig, sizeof sig);
     say(t, from, &b);
@@ -268,8 +268,9 @@ static enum err press(struct bench *t, uint64_t slot, const struct ident *lead)
 static void make_intent(const struct bench *t, uint64_t slot, uint64_t term, uint64_t to,
                         const struct ident *lead, struct buf *out)
 {
-    struct intent in = { .slot = slot, .term = term, .type = SLOT_UPLOAD, .rules = 1,
-                         .n_ranges = 1, .records = to };
+    struct intent in = {
+        .slot = slot, .term = term, .type = SLOT_UPLOAD, .rules = 1, .n_ranges = 1, .records = to
+    };
 
     memcpy(in.branch, roster_branch(t->b.r), BRANCH_ID_BYTES);
     memcpy(in.prev, t->seats_hash, HASH_BYTES);
@@ -301,8 +302,11 @@ static bool accepts(struct bench *t, unsigned from, uint64_t term, const struct 
 static void make_receipt(const struct bench *t, const struct buf *intent, uint64_t slot,
                          uint64_t term, const unsigned *who, unsigned n, struct buf *out)
 {
-    struct receipt r = { .intent = intent->p, .intent_len = intent->len, .term = term,
-                         .desk = t->b.desk[B].id, .n_accepted = n };
+    struct receipt r = { .intent = intent->p,
+                         .intent_len = intent->len,
+                         .term = term,
+                         .desk = t->b.desk[B].id,
+                         .n_accepted = n };
     uint8_t hash[HASH_BYTES];
 
     intent_hash(intent->p, intent->len, hash);
@@ -329,7 +333,8 @@ static void hear_receipt(struct bench *t, uint64_t slot, const struct buf *recei
 static void start(struct bench *t)
 {
     assert_int_equal(ledger_open(&t->b.desk[ME], t->b.r, memdisk_disk(t->disk), &t->fx, &t->ask,
-                                 &t->now, &t->l, NULL), ERR_OK);
+                                 &t->now, &t->l, NULL),
+                     ERR_OK);
     ledger_may_vote(t->l, true);
 }
 
@@ -712,7 +717,7 @@ static void L5_a_new_uploader_proposes_the_accepted_intent_unchanged_and_waits(v
     make_intent(t, 2, 4, 5, &t->b.lead, &high);
     assert_true(accepts(t, C, 2, &low));
     t->now.boot_ms += LEASE_PROMISE_MS;
-    stand(t);                          /* an open slot is reason enough */
+    stand(t); /* an open slot is reason enough */
     answer_vote(t, B, 4, &high);
     assert_true(view(t).is_uploader);
     proposal(t, B, &ours);
@@ -1035,9 +1040,9 @@ static void a_lease_counts_from_the_question_not_from_the_answer(void **state)
 
     (void)state;
     propose(t, &intent);
-    tick(t, LEASE_RENEW_MS);           /* asked now ... */
+    tick(t, LEASE_RENEW_MS); /* asked now ... */
     t->now.boot_ms += 3000;
-    answer_renewal(t, B);              /* ... answered late */
+    answer_renewal(t, B); /* ... answered late */
     t->now.boot_ms += LEASE_OWN_MS - 3000 - 1;
     assert_true(view(t).is_uploader);
     t->now.boot_ms += 1;

@@ -17,12 +17,12 @@
 #include "../memdisk.h"
 
 #define DESKS 3
-#define T0 INT64_C(1795442700000) /* 2026-11-23 09:05:00 in New York */
-#define U1 "29999000001016"
-#define U2 "29999000001024"
-#define U3 "29999000001032"
-#define I1 "39999000005015"
-#define I2 "39999000005023"
+#define T0    INT64_C(1795442700000) /* 2026-11-23 09:05:00 in New York */
+#define U1    "29999000001016"
+#define U2    "29999000001024"
+#define U3    "29999000001032"
+#define I1    "39999000005015"
+#define I2    "39999000005023"
 
 struct branch { /* one disk that holds three desks' feeds */
     struct memdisk *mem;
@@ -103,8 +103,9 @@ static uint64_t put(unsigned desk, const struct record *r)
     mp_put_bin(&records, bytes.p, bytes.len);
     memcpy(h, f->hash, sizeof h);
     feed_next_hash(h, bytes.p, bytes.len);
-    blk = (struct block){ .feed = o.id, .first = f->seq + 1, .count = 1, .records = records.p,
-                          .len = records.len };
+    blk = (struct block){
+        .feed = o.id, .first = f->seq + 1, .count = 1, .records = records.p, .len = records.len
+    };
     assert_int_equal(feeds_append(&b.feeds, f, &blk, 0, h, NULL), ERR_OK);
     b.job.feeds[desk].alias = f->alias;
     b.job.feeds[desk].to = f->seq;
@@ -495,8 +496,9 @@ static void a_desk_without_a_station_stops_the_batch_before_anything_is_agreed(v
     (void)state;
     b.job.policy.symphony.default_station = 0;
     add(1, RECORD_CHECKOUT, I1, U1, 0, 0);
-    assert_int_equal(export_run(&b.job, memdisk_disk(b.mem), &format_symphony, NULL, NULL, &nowhere,
-                                &r, &msg), ERR_CONFIG);
+    assert_int_equal(
+        export_run(&b.job, memdisk_disk(b.mem), &format_symphony, NULL, NULL, &nowhere, &r, &msg),
+        ERR_CONFIG);
     assert_non_null(strstr(msg.text, "MAIN-2 has no station number"));
 }
 
@@ -543,8 +545,8 @@ static void the_payload_does_not_depend_on_the_order_of_arrival(void **state)
         for (unsigned k = 0; k < DESKS; k++) {
             unsigned d = round ? DESKS - 1 - k : k;
             for (int i = 0; i < 40; i++) {
-                struct record r = make(RECORD_CHECKOUT, i % 2 ? I1 : I2, i % 3 ? U1 : U3, 0,
-                                       61 * i + (int)d);
+                struct record r =
+                    make(RECORD_CHECKOUT, i % 2 ? I1 : I2, i % 3 ? U1 : U3, 0, 61 * i + (int)d);
                 if (i % 5 == 0)
                     r.paper_ms = r.at_ms - 600000;
                 put(d, &r);

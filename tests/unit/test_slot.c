@@ -7,8 +7,13 @@
 
 static struct intent sample_intent(const struct branch *b)
 {
-    struct intent in = { .slot = 7, .term = 5, .type = SLOT_UPLOAD, .rules = 1, .n_ranges = 2,
-                         .records = 12, .n_parts = 1 };
+    struct intent in = { .slot = 7,
+                         .term = 5,
+                         .type = SLOT_UPLOAD,
+                         .rules = 1,
+                         .n_ranges = 2,
+                         .records = 12,
+                         .n_parts = 1 };
 
     memcpy(in.branch, roster_branch(b->r), BRANCH_ID_BYTES);
     in.epoch.number = 2;
@@ -229,8 +234,11 @@ static void paper_new(struct paper *p)
     intent_hash(p->intent.p, p->intent.len, p->hash);
     for (unsigned i = 0; i < 3; i++)
         p->seats[i] = p->b.desk[i].id;
-    p->r = (struct receipt){ .intent = p->intent.p, .intent_len = p->intent.len, .term = 6,
-                             .desk = p->b.desk[4].id, .at_ms = 1795500000000 };
+    p->r = (struct receipt){ .intent = p->intent.p,
+                             .intent_len = p->intent.len,
+                             .term = 6,
+                             .desk = p->b.desk[4].id,
+                             .at_ms = 1795500000000 };
     snprintf(p->r.evidence, sizeof p->r.evidence, "MAIN.log");
 }
 

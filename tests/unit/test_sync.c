@@ -28,7 +28,7 @@ struct world {
     struct node v[NODES];
     bool cut[NODES][NODES];
     bool wants[NODES][NODES], up[NODES][NODES]; /* the connection that one holds to another */
-    unsigned drop[NODES][NODES]; /* so many next letters are lost */
+    unsigned drop[NODES][NODES];                /* so many next letters are lost */
     uint64_t now_ms;
     struct letter *mail;
     unsigned n_mail, mail_room;
@@ -198,8 +198,11 @@ static void put_roster(struct world *w, struct memdisk *m)
 
 static void start(struct world *w, unsigned i)
 {
-    struct core_config conf = { .me = &w->b.desk[i], .disk = memdisk_disk(w->v[i].disk),
-                                .dice = dice, .dice_ctx = &w->v[i].dice, .software = "test" };
+    struct core_config conf = { .me = &w->b.desk[i],
+                                .disk = memdisk_disk(w->v[i].disk),
+                                .dice = dice,
+                                .dice_ctx = &w->v[i].dice,
+                                .software = "test" };
     struct moment now = moment(w, i);
 
     snprintf(conf.address, sizeof conf.address, "10.0.0.%u:1", i);
@@ -595,7 +598,7 @@ static void lost_memory_is_noticed_on_both_sides(void **state)
     assert_false(l.may_vote);
     assert_true(peer(w, 0, 1).memory_lost);
     assert_true(peer(w, 2, 1).memory_lost);
-    assert_int_equal(held(w, 1), 1); /* it has the record again ... */
+    assert_int_equal(held(w, 1), 1);                      /* it has the record again ... */
     assert_int_equal(core_copies(w->v[0].core, &ref), 2); /* ... which does not count */
     assert_false(view(w, 0).memory_lost);
     world_free(w);
@@ -758,8 +761,8 @@ static void garbage_is_counted_and_changes_nothing(void **state)
     memcpy(roster, roster_hash(core_roster(w->v[0].core)), HASH_BYTES);
     for (unsigned i = 0; i < 3000; i++) {
         struct buf b = { 0 };
-        static const uint8_t types[] = { 1, 2, 3, 4, 5, 6, 7, 8, 32, 33, 34, 35, 36, 37, 38, 39, 40,
-                                         41, 42, 43, 44 };
+        static const uint8_t types[] = { 1,  2,  3,  4,  5,  6,  7,  8,  32, 33, 34,
+                                         35, 36, 37, 38, 39, 40, 41, 42, 43, 44 };
         size_t n;
         dice(&seed, junk, sizeof junk);
         n = junk[0] % 150;
