@@ -41,8 +41,11 @@
 #define LEASE_PROMISE_MS (LEASE_MS + LEASE_MS * 2 * LEASE_DRIFT_PCT / 100)
 #define LEASE_LEFT_MS    2000 /* a request goes out only with so much left */
 #define LEASE_RENEW_MS   1000
-#define GATHER_MAX_MS    60000 /* then without the desks that are still behind: they go late */
-#define LEDGER_RETRY_MS  500   /* unanswered questions are asked again */
+#define GATHER_MAX_MS    60000      /* then without the desks that are still behind: they go late */
+#define TRIGGER_LIFE_MS  3600000    /* a lead's word; then it must be said again */
+#define TERM_LEAP_MAX    (1u << 20) /* no honest desk is a million elections ahead */
+#define DELIVERY_TRIES   6          /* half a minute, then another desk may do better */
+#define LEDGER_RETRY_MS  500        /* unanswered questions are asked again */
 #define LEDGER_ANSWER_MS                                                                           \
     600000 /* a build or delivery unanswered so long is lost: it is done anew */
 

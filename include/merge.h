@@ -33,6 +33,7 @@ struct merge_feed {
     uint32_t alias;
     uint64_t from, to; /* to < from: nothing of it in this slot; from = what went before + 1 */
     int64_t correction_ms;
+    int64_t opened_ms; /* the feed's clock at its start */
     uint32_t number;
     char suffix;
     char desk[DESK_NAME_MAX + 1];

@@ -86,6 +86,8 @@ const struct desk *roster_find_curve(const struct roster *r, const uint8_t curve
 unsigned roster_active(const struct roster *r);
 uint64_t roster_trusted_to(const struct roster *r,
                            const struct feed_id *feed); /* UINT64_MAX: all */
+/* Dropped since or not: for what was signed while it was one. */
+bool roster_was_lead(const struct roster *r, const uint8_t pk[KEY_BYTES]);
 bool roster_is_lead(const struct roster *r, const uint8_t pk[KEY_BYTES]);
 
 /* The seats that the roster asks for: 1 for one or two desks, 3 for three or four, else 5; the

@@ -10,7 +10,7 @@
 
 #define WIRE_VERSION     1
 #define WIRE_VERSION_MIN 1
-#define WIRE_BYTES_MAX   ((1 << 20) + 65536) /* also ZMQ_MAXMSGSIZE: the longest vector fits */
+#define WIRE_BYTES_MAX   ((1 << 20) + 65536) /* also ZMQ_MAXMSGSIZE; vectors go in parts */
 
 enum wire_type { /* numbers are for ever */
                  WIRE_HELLO = 1,

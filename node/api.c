@@ -239,6 +239,12 @@ static json_t *problems(const struct node *n, const struct moment *now)
         add_problem(all, "memory_lost", NULL,
                     "other desks remember a later start of this desk: its disk was restored or "
                     "cloned. It records, but has no vote; let it join anew");
+    if (!v.mark_confirmed && !v.memory_lost && !v.revoked &&
+        ledger_is_seat(core_ledger(n->core), &n->me.id) &&
+        now->boot_ms - n->started_ms > PEER_AWAY_MS)
+        add_problem(all, "vote_waits", NULL,
+                    "this desk was restarted and has no vote in an upload until enough other desks "
+                    "with a seat have been on at the same time once");
     if (v.contested)
         add_problem(all, "contested", NULL,
                     "two leads changed names or the policy apart from each other: look at "

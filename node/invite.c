@@ -266,6 +266,7 @@ static void admit(struct node *n, struct invite *i, const struct join *j, int do
         return;
     }
     i->used = true;
+    i->closes_boot_ms = now.boot_ms + DOOR_AFTER_MS;
     i->used_by = id;
     memcpy(i->used_sign_pk, j->sign_pk, KEY_BYTES);
     snprintf(address, sizeof address, "%s", j->address);

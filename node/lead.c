@@ -25,6 +25,7 @@ static void lead_done(struct job *j)
     struct node *n = j->node;
     json_t *answer = NULL;
 
+    n->unlocking = false;
     if (l->err == ERR_OK && n->stopped)
         l->err = err_set(&l->msg, ERR_DISK, "STOP: this PC cannot save (%.120s)", n->stop_reason);
     if (l->err == ERR_OK) {
@@ -59,6 +60,15 @@ void lead_start(struct node *n, struct http_request *rq, json_t *body,
     struct lead_job *l = calloc(1, sizeof *l);
     struct errmsg msg = { .text = "" };
 
+    if (n->unlocking) {
+        err_why(&msg, ERR_BUSY, "unlocking", "",
+                "another request is opening the lead key: try again "
+                "in a second");
+        api_error(n, rq, ERR_BUSY, &msg);
+        free(l);
+        json_decref(body);
+        return;
+    }
     if (!l || !pass || strlen(pass) >= sizeof l->passphrase) {
         err_why(&msg, ERR_DENIED, "no_passphrase", "passphrase",
                 "the lead passphrase is needed for this");
@@ -76,6 +86,7 @@ void lead_start(struct node *n, struct http_request *rq, json_t *body,
     l->sign = sign;
     l->job.run = lead_run;
     l->job.done = lead_done;
+    n->unlocking = true;
     node_start_job(n, &l->job);
 }
 
@@ -115,8 +126,9 @@ static enum err sign_revoke(struct node *n, struct lead_job *l, json_t **answer)
     e = core_roster_add(n->core, &now, op.p, op.len, &l->msg);
     buf_free(&op);
     if (e == ERR_OK)
-        *answer = json_pack("{s:i, s:s, s:I}", "schema", 1, "desk", name, "records_trusted",
-                            (json_int_t)records);
+        *answer = json_pack("{s:i, s:s, s:I, s:b}", "schema", 1, "desk", name, "records_trusted",
+                            (json_int_t)records, "held_lead_key",
+                            (d->roles & (ROLE_LEAD | ROLE_ADMIN)) != 0);
     return e;
 }
 

@@ -25,6 +25,7 @@
 #define TICK_MS         50
 #define BATCH_BYTES     (256 * 1024) /* taken in, then commit: well under the store's batch limit */
 #define REOPEN_EVERY_MS 1000
+#define FILES_WANTED    8192 /* a mesh of 200 desks needs three descriptors each */
 #define HINT_EVERY_MS   3000
 #define COPIES_WAIT_MS  800 /* a person waits for a slip no longer */
 
@@ -271,6 +272,7 @@ static void carry_out(struct node *n)
 {
     struct effects *fx = core_effects(n->core);
     struct errmsg msg = { .text = "" };
+    bool period = false;
 
     for (unsigned i = 0; i < fx->n; i++) {
         struct effect *e = &fx->v[i];
@@ -294,8 +296,7 @@ static void carry_out(struct node *n)
             upload_deliver(n, e->number, &e->bytes);
             break;
         case EFFECT_PERIOD:
-            if (store_period_begin(n->store, &msg) != ERR_OK)
-                node_log(n, 1, "no new period: %s", msg.text);
+            period = true; /* one, however many old slots came at once */
             break;
         case EFFECT_EVENT:
             node_log(n, 2, "%s", (const char *)e->bytes.p);
@@ -303,6 +304,8 @@ static void carry_out(struct node *n)
         }
     }
     effects_clear(fx);
+    if (period && store_period_begin(n->store, &msg) != ERR_OK)
+        node_log(n, 1, "no new period: %s", msg.text);
 }
 
 static bool any_peer_is_online(const struct node *n, const struct moment *now)
@@ -325,7 +328,7 @@ static bool copies_are_told(struct node *n, struct reply *r)
     if (!r->copies)
         return true;
     r->durable = true;
-    if (core_copies(n->core, &r->ref) < 2 && now.boot_ms < r->until_ms &&
+    if (!n->stopped && core_copies(n->core, &r->ref) < 2 && now.boot_ms < r->until_ms &&
         any_peer_is_online(n, &now))
         return false;
     api_recorded(n, &r->ref, &r->body);
@@ -507,7 +510,7 @@ static void round_of_loop(struct node *n)
     struct moment now;
     uint64_t drained;
 
-    net_poll(n->net, n->wake_fd, n->n_self ? 0 : TICK_MS);
+    net_poll(n->net, n->wake_fd, n->n_self && !n->stopped ? 0 : TICK_MS);
     if (read(n->wake_fd, &drained, sizeof drained) < 0 && errno != EAGAIN && errno != EINTR)
         node_log(n, 0, "eventfd: %s", strerror(errno));
     now = node_now();
@@ -639,11 +642,14 @@ static void node_close(struct node *n)
 
 static void harden(void)
 {
-    struct rlimit none = { 0, 0 }, files = { 8192, 8192 };
+    struct rlimit none = { 0, 0 }, files;
 
     setrlimit(RLIMIT_CORE, &none); /* memory holds keys and names */
     prctl(PR_SET_DUMPABLE, 0);
-    setrlimit(RLIMIT_NOFILE, &files);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max < FILES_WANTED ? files.rlim_max : FILES_WANTED;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     umask(077);
 }
 

@@ -79,7 +79,8 @@ struct node {
     pthread_mutex_t lock; /* guards the two queues */
     struct http_request *requests, **requests_end;
     struct job *finished;
-    unsigned jobs; /* running; loop's thread only */
+    unsigned jobs;  /* running; loop's thread only */
+    bool unlocking; /* one passphrase at a time: each try takes 256 MiB */
     struct reply *replies, **replies_end;
     struct door_reply *door_replies;
     struct buf *self; /* messages to ourselves, for the next round */

@@ -141,11 +141,12 @@ static void *watch(void *arg)
 {
     struct probe *p = arg;
     unsigned good = 0, bad = 0;
+    int was = -1;
     bool first = true, orphan;
 
     do {
         bool ok = answers(p->target[0]) || answers(p->target[1]);
-        int was = atomic_load(p->verdict), now = was;
+        int now = was;
         good = ok ? good + 1 : 0;
         bad = ok ? 0 : bad + 1;
         if (ok && (first || good >= p->back_after))
@@ -155,6 +156,7 @@ static void *watch(void *arg)
         first = false;
         if (now != was && !say(p, now))
             break;
+        was = now;
     } while (pause_for(p, PROBE_EVERY_MS));
     pthread_mutex_lock(&p->lock);
     orphan = p->orphan;

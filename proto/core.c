@@ -76,13 +76,26 @@ static enum err range_ok(const struct core *c, const struct slot_range *r, bool 
     return ERR_OK;
 }
 
+/* The payload looks back at earlier slots (voids, registrations), so they must be here too. */
+static bool holds_what_went_before(const struct core *c)
+{
+    bool all = !c->short_of_memory;
+
+    for (unsigned i = 0; all && i < c->feeds.n_cuts; i++) {
+        const struct feed *f = feeds_find(&c->feeds, &c->feeds.cuts[i].id);
+        all = f && f->seq >= c->feeds.cuts[i].to;
+    }
+    return all;
+}
+
 static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, struct errmsg *msg)
 {
     const struct core *c = ctx;
     uint64_t records = 0;
 
-    if (c->short_of_memory)
-        return err_set(msg, ERR_NOMEM, "this desk ran out of memory: restart it");
+    if (!holds_what_went_before(c))
+        return err_set(msg, ERR_REFUSED,
+                       "this desk does not hold all records of earlier uploads yet");
     for (unsigned i = 0; i < in->n_ranges; i++) {
         enum err e = range_ok(c, &in->ranges[i], adopted, msg);
         if (e != ERR_OK)
@@ -99,8 +112,10 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
     const struct core *c = ctx;
     const struct policy *p = roster_policy(c->roster);
 
-    if (c->short_of_memory)
-        return err_set(msg, ERR_NOMEM, "this desk ran out of memory: restart it");
+    if (!holds_what_went_before(c))
+        return err_set(msg, ERR_BUSY,
+                       "this desk does not hold all records of earlier uploads yet: "
+                       "try again in a moment");
     if (!p)
         return err_set(msg, ERR_CONFIG,
                        "this version cannot read the branch's policy: "

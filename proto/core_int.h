@@ -22,7 +22,7 @@ struct peer {
     uint64_t beat_every_ms; /* as it says itself */
     uint32_t connects;      /* since it was last heard, for the back-off */
     struct mark mark;       /* the highest it showed, durable here */
-    bool has_mark, memory_lost, confirms;
+    bool has_mark, memory_lost, confirms, says_lost;
     uint8_t vector_hash[16];
     uint64_t *have, *sent; /* per feed (by index): durable there; pushed to it */
     unsigned n_have;

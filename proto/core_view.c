@@ -175,6 +175,7 @@ static void fill_feed(const struct core *c, const struct feed *f, struct merge_f
     out->alias = f->alias;
     out->number = f->opening.number;
     out->suffix = f->suffix;
+    out->opened_ms = f->opening.at_ms;
     snprintf(out->desk, sizeof out->desk, "%s", d ? d->name : "?");
 }
 
@@ -221,6 +222,24 @@ static enum err cuts_before(const struct core *c, uint64_t slot, struct merge_jo
     return e;
 }
 
+/* In a payload the letter of a feed may only depend on what every desk knows alike: feeds of this
+ * slot and of earlier ones. */
+static void letter_by_slot(struct merge_job *j)
+{
+    for (unsigned i = 0; i < j->n_feeds; i++) {
+        struct merge_feed *f = &j->feeds[i];
+        unsigned older = 0;
+        for (unsigned k = 0; k < j->n_feeds; k++) {
+            const struct merge_feed *g = &j->feeds[k];
+            bool counts = g->from > 1 || g->to >= g->from;
+            if (k != i && counts && g->number == f->number && strcmp(g->desk, f->desk) == 0 &&
+                (g->opened_ms < f->opened_ms || (g->opened_ms == f->opened_ms && k < i)))
+                older++;
+        }
+        f->suffix = older == 0 ? 0 : (char)('a' + (older < 25 ? older : 25));
+    }
+}
+
 static enum err fill_ranges(const struct core *c, const struct intent *in, struct merge_job *j,
                             struct errmsg *msg)
 {
@@ -243,6 +262,8 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
         f->to = in->ranges[i].to;
         f->correction_ms = in->ranges[i].correction_ms;
     }
+    if (in)
+        letter_by_slot(j);
     for (unsigned i = 0; i < j->n_feeds; i++)
         if (j->feeds[i].to >= j->feeds[i].from)
             j->records += j->feeds[i].to - j->feeds[i].from + 1;

@@ -144,14 +144,21 @@ void election_on_voted(struct ledger *l, const struct ledger_moment *now,
     if (m->bad || l->state != LEDGER_CANDIDATE || seat < 0 || !yes || term != l->term)
         return;
     /* L5: what a seat accepted for this slot must be finished, not replaced. */
-    if (n > 0 && acc_term >= l->best_acc_term && intent_decode(acc, n, &in, NULL) == ERR_OK) {
-        if (in.slot == l->dec + 1 && seat_vouches(l, &by, acc, n, in.slot, acc_term)) {
+    if (n > 0 && acc_term >= l->best_acc_term) {
+        bool good = intent_decode(acc, n, &in, NULL) == ERR_OK;
+        bool open = good && in.slot == l->dec + 1;
+        if (good)
+            intent_free(&in);
+        if (!good || (open && !seat_vouches(l, &by, acc, n, l->dec + 1, acc_term)))
+            return; /* a vote with something that we cannot finish is none */
+        if (open) {
             l->best_acc_term = acc_term;
             l->voucher = by;
             buf_reset(&l->adopt);
             buf_add(&l->adopt, acc, n);
+            if (l->adopt.failed)
+                return;
         }
-        intent_free(&in);
     }
     l->yes |= 1u << seat;
     if (ledger_is_majority(l, l->yes))

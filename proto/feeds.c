@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TWINS_MAX 26 /* letters; no honest desk counts so badly so often */
+
 /* ---- keys ---- */
 
 static void block_key(uint32_t alias, uint64_t last, uint8_t out[12])
@@ -140,6 +142,16 @@ static struct feed *insert(struct feeds *fs, const struct opening *o)
     return f;
 }
 
+static unsigned twins(const struct feeds *fs, const struct opening *o)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < fs->n; i++)
+        n += fs->v[i].opening.number == o->number &&
+             desk_id_eq(&fs->v[i].opening.id.desk, &o->id.desk);
+    return n;
+}
+
 enum err feeds_open(struct feeds *fs, const struct opening *o, struct feed **out,
                     struct errmsg *msg)
 {
@@ -151,6 +163,8 @@ enum err feeds_open(struct feeds *fs, const struct opening *o, struct feed **out
         return ERR_OK;
     if (fs->n == FEEDS_MAX)
         return err_set(msg, ERR_FULL, "this desk knows %d feeds already", FEEDS_MAX);
+    if (twins(fs, o) >= TWINS_MAX)
+        return err_set(msg, ERR_FULL, "a desk that gives all its feeds one number");
     if (!make_room(fs))
         return err_set(msg, ERR_NOMEM, "out of memory");
     put_be32(key, fs->n + 1);

@@ -298,6 +298,23 @@ void ledger_drop_trigger(struct ledger *l)
     ledger_persist(l);
 }
 
+/* A desk that was away when an upload turned out empty must not begin one days later. */
+static bool is_stale(const struct trigger *t, const struct ledger_moment *now)
+{
+    return now->wall_ms - t->made_ms > TRIGGER_LIFE_MS ||
+           t->made_ms - now->wall_ms > TRIGGER_LIFE_MS;
+}
+
+static void forget_stale_trigger(struct ledger *l, const struct ledger_moment *now)
+{
+    struct trigger t;
+
+    if (l->trigger.len > 0 && l->acc.len == 0 &&
+        (trigger_open(l->trigger.p, l->trigger.len, roster_branch(l->roster), &t, NULL) != ERR_OK ||
+         is_stale(&t, now)))
+        ledger_drop_trigger(l);
+}
+
 static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
                              size_t n, bool here, struct errmsg *msg)
 {
@@ -309,6 +326,8 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
         return e;
     if (!roster_is_lead(l->roster, t.lead_pk))
         return err_set(msg, ERR_DENIED, "the key that signed this is not a lead's");
+    if (is_stale(&t, now))
+        return err_set(msg, ERR_REFUSED, "a lead's word of more than an hour ago: ask again");
     if (!ledger_same_epoch(l, t.epoch.number, t.epoch.hash) || t.slot <= l->last_upload)
         return err_set(msg, ERR_EXISTS, "slot %llu is decided already", (unsigned long long)t.slot);
     l->stopped = false;
@@ -377,6 +396,10 @@ void ledger_message(struct ledger *l, const struct ledger_moment *now, const str
     dec = mp_get_u64(m);
     if (m->bad || !ledger_same_epoch(l, number, hash))
         return;
+    if (term > l->term + TERM_LEAP_MAX) { /* near the end of the numbers nobody could be elected */
+        m->bad = true;
+        return;
+    }
     switch (type) {
     case WIRE_PREVOTE:
         election_on_prevote(l, now, from, term, dec);
@@ -419,6 +442,8 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
         first_seat(l); /* the roster came after us */
     switch (l->state) {
     case LEDGER_IDLE:
+        if (now->boot_ms >= l->next_try)
+            forget_stale_trigger(l, now);
         if (l->origin && now->boot_ms >= l->retry_at) {
             spread_trigger(l);
             l->retry_at = now->boot_ms + 4 * LEDGER_RETRY_MS;

@@ -44,6 +44,7 @@ struct ledger {
     struct buf cur_bytes;
     uint8_t cur_hash[HASH_BYTES];
     bool adopted, delivering;
+    unsigned tries; /* to hand over, since elected */
     unsigned acc_yes;
     struct accepted accepted[SEATS_MAX];
     uint64_t number; /* of the last build or delivery asked for */

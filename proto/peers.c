@@ -5,6 +5,7 @@
 
 #include "core_int.h"
 
+#define WALL_MS_MAX        INT64_C(253402300799999) /* end of the year 9999 */
 #define HELLO_AGAIN_MS     1000
 #define RECONNECT_HEARD_MS 100 /* it has just reached us, so we can reach it */
 #define RECONNECT_MIN_MS   500
@@ -238,6 +239,18 @@ bool sync_memory_was_lost(const struct disk *d)
     return e == ERR_OK;
 }
 
+/* One desk may lie; until more say so, its silence alone keeps our vote back. */
+static bool most_say_lost(const struct core *c)
+{
+    unsigned lost = 0, others = 0;
+
+    for (unsigned i = 0; i < c->n_peers; i++) {
+        others += peer_is_active(c, &c->peers[i]);
+        lost += c->peers[i].says_lost && peer_is_active(c, &c->peers[i]);
+    }
+    return lost >= others / 2 + 1 || (others > 0 && lost == others);
+}
+
 static void take_confirmation(struct core *c, struct peer *p, const struct mark *ours)
 {
     const struct disk *d = c->conf.disk;
@@ -246,7 +259,9 @@ static void take_confirmation(struct core *c, struct peer *p, const struct mark 
         return;
     p->confirms =
         ours->number == c->mark.number && memcmp(ours->random, c->mark.random, MARK_BYTES) == 0;
-    if (ours->number > c->mark.number || (ours->number == c->mark.number && !p->confirms)) {
+    p->says_lost =
+        ours->number > c->mark.number || (ours->number == c->mark.number && !p->confirms);
+    if (p->says_lost && most_say_lost(c)) {
         if (!c->memory_lost)
             effects_event(&c->fx, "other desks remember a later start of this desk: its disk was "
                                   "restored or cloned; it has no vote until a lead restores it");
@@ -443,10 +458,14 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
 static void take_clock(struct peer *p, const struct moment *now, int64_t their_wall, int64_t echo,
                        uint64_t held)
 {
-    int64_t rtt = now->wall_ms - echo - (int64_t)held;
+    int64_t rtt;
 
+    if (their_wall < 0 || their_wall > WALL_MS_MAX || echo < 0 || echo > WALL_MS_MAX ||
+        held > 60000)
+        return; /* no clock says that */
     p->echo_wall_ms = their_wall;
     p->echo_boot_ms = now->boot_ms;
+    rtt = now->wall_ms - echo - (int64_t)held;
     if (echo == 0 || rtt < 0 || rtt > 60000)
         return;
     if (p->has_clock && (uint64_t)rtt > p->best_rtt_ms) {

@@ -404,7 +404,7 @@ static enum err found(struct roster *r, const struct op *o, const uint8_t branch
     return ERR_OK;
 }
 
-static bool was_lead(const struct roster *r, const uint8_t pk[KEY_BYTES])
+bool roster_was_lead(const struct roster *r, const uint8_t pk[KEY_BYTES])
 {
     for (unsigned i = 0; i < r->n_leads; i++)
         if (memcmp(r->leads[i].pk, pk, KEY_BYTES) == 0)
@@ -424,8 +424,8 @@ static bool signer_is_known(const struct roster *r, const struct op *o)
     if (o->power_n > 0)
         return o->type == OP_ADD && power_decode(o->power, o->power_n, &power, branch, lead) &&
                memcmp(power.invite_pk, o->signer, KEY_BYTES) == 0 &&
-               memcmp(branch, r->branch, BRANCH_ID_BYTES) == 0 && was_lead(r, lead);
-    return was_lead(r, o->signer);
+               memcmp(branch, r->branch, BRANCH_ID_BYTES) == 0 && roster_was_lead(r, lead);
+    return roster_was_lead(r, o->signer);
 }
 
 static enum err check_place(struct roster *r, struct op *o, const uint8_t branch[BRANCH_ID_BYTES],

@@ -27,14 +27,18 @@ bool seat_vouches(const struct ledger *l, const struct accepted *a, const uint8_
 static enum err check_upload(const struct ledger *l, const struct intent *in, bool adopted,
                              struct errmsg *msg)
 {
+    const struct policy *policy = roster_policy_by_hash(l->roster, in->policy);
     struct trigger t;
     enum err e;
 
-    if (in->rules == 0 || in->rules > POLICY_RULES || !roster_policy_by_hash(l->roster, in->policy))
+    if (in->rules == 0 || in->rules > POLICY_RULES || !policy)
         return err_set(msg, ERR_REFUSED, "rules or a policy that this desk does not know");
+    if (strcmp(in->sink, policy->sink) != 0)
+        return err_set(msg, ERR_REFUSED, "another place to upload to than the policy's");
     if ((e = trigger_open(in->trigger.p, in->trigger.len, roster_branch(l->roster), &t, msg)))
         return e;
-    if ((!adopted && !roster_is_lead(l->roster, t.lead_pk)) || t.slot > in->slot ||
+    if (!roster_was_lead(l->roster, t.lead_pk) ||
+        (!adopted && !roster_is_lead(l->roster, t.lead_pk)) || t.slot > in->slot ||
         t.slot <= l->last_upload)
         return err_set(msg, ERR_DENIED, "no lead asked for this upload");
     return l->ask->holds(l->ask->ctx, in, adopted, msg); /* L3 */
@@ -82,9 +86,10 @@ static void answer_accepted(struct ledger *l, const struct desk_id *to, const ui
 }
 
 /* An intent that some seat accepted before is finished as it is, though the roster may have changed
- * since; a proposer's word for that is not enough. */
-static bool is_adopted(const struct ledger *l, const struct intent *in, const uint8_t *p, size_t n,
-                       uint64_t term, struct mp *m)
+ * since; a proposer's word for that is not enough: this seat remembers it, or another seat signed.
+ */
+static bool is_adopted(const struct ledger *l, const struct desk_id *from, const struct intent *in,
+                       const uint8_t *p, size_t n, uint64_t term, struct mp *m)
 {
     struct accepted by;
     size_t desk_n = 0, sig_n = 0;
@@ -98,7 +103,7 @@ static bool is_adopted(const struct ledger *l, const struct intent *in, const ui
         return false;
     memcpy(by.desk.b, desk, desk_n);
     memcpy(by.sig, sig, sig_n);
-    return seat_vouches(l, &by, p, n, in->slot, acc_term);
+    return !desk_id_eq(&by.desk, from) && seat_vouches(l, &by, p, n, in->slot, acc_term);
 }
 
 void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
@@ -119,10 +124,15 @@ void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const str
     }
     if (intent_decode(p, n, &in, &msg) != ERR_OK)
         return;
+    if (term == l->acc_term && l->acc.len > 0 &&
+        (l->acc.len != n || memcmp(l->acc.p, p, n) != 0)) { /* one content per slot and term */
+        intent_free(&in);
+        return;
+    }
     if (term > l->term || !l->voted)
         election_enter_term(l, now, term, from);
     election_promise(l, now, from);
-    if ((e = check_intent(l, &in, is_adopted(l, &in, p, n, term, m), &msg)) == ERR_OK) {
+    if ((e = check_intent(l, &in, is_adopted(l, from, &in, p, n, term, m), &msg)) == ERR_OK) {
         struct buf copy = { 0 };
         buf_add(&copy, p, n);
         buf_free(&l->acc);

@@ -12,20 +12,19 @@
 #define WANT_STALL_MS   3000 /* then another peer is asked */
 #define WANT_LOOK_MS    500  /* between looks for stalled requests */
 #define PUSH_AHEAD      8192 /* records pushed and not acknowledged: bounds a slow peer's queue */
+#define VECTOR_FEEDS    8192 /* 40 bytes each: a third of a message's limit */
 #define VECTOR_AGAIN_MS 300
 
-void sync_send_vector(struct core *c, struct peer *p)
+static void send_vector_part(struct core *c, struct peer *p, unsigned from, unsigned to)
 {
     struct buf b = { 0 };
     unsigned n = 0;
 
-    if (p->vector_sent_ms != 0 && c->now_ms - p->vector_sent_ms < VECTOR_AGAIN_MS)
-        return;
-    for (unsigned i = 0; i < c->feeds.n; i++)
+    for (unsigned i = from; i < to; i++)
         n += c->feeds.v[i].seq > 0;
     wire_begin(&b, WIRE_VECTOR, 1);
     mp_put_array(&b, n);
-    for (unsigned i = 0; i < c->feeds.n; i++) {
+    for (unsigned i = from; i < to; i++) {
         const struct feed *f = &c->feeds.v[i];
         if (f->seq == 0)
             continue;
@@ -35,6 +34,20 @@ void sync_send_vector(struct core *c, struct peer *p)
         mp_put_bin(&b, f->hash, 8);
     }
     peer_send(c, p, &b);
+}
+
+/* In parts that stay well below the size limit; each is of use alone. */
+void sync_send_vector(struct core *c, struct peer *p)
+{
+    unsigned from = 0;
+
+    if (p->vector_sent_ms != 0 && c->now_ms - p->vector_sent_ms < VECTOR_AGAIN_MS)
+        return;
+    do {
+        unsigned to = from + VECTOR_FEEDS < c->feeds.n ? from + VECTOR_FEEDS : c->feeds.n;
+        send_vector_part(c, p, from, to);
+        from = to;
+    } while (from < c->feeds.n);
     p->vector_sent_ms = c->now_ms;
 }
 

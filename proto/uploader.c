@@ -113,6 +113,7 @@ void uploader_begin(struct ledger *l, const struct ledger_moment *now)
     l->lease_until = l->asked_at + LEASE_OWN_MS;
     l->renew_yes = 0;
     l->quiet_until = 0;
+    l->tries = 0;
     ledger_set_problem(l, "");
     l->state = LEDGER_GATHER;
     effects_event(l->fx, "elected uploader for slot %llu, term %llu",
@@ -313,6 +314,8 @@ void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_
     case DELIVERY_RETRY:
         ledger_set_problem(l, words);
         l->retry_at = now->boot_ms + LEASE_MS;
+        if (++l->tries >= DELIVERY_TRIES)
+            election_resign(l, now, 2 * LEASE_PROMISE_MS);
         break;
     case DELIVERY_STOP:
         ledger_set_problem(l, words);
