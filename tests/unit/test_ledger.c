@@ -762,6 +762,84 @@ static void L5_a_proposers_word_that_an_intent_is_old_is_not_enough(void **state
     bench_free(t);
 }
 
+static void L5_a_proposer_cannot_vouch_for_itself(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf intent = { 0 }, b;
+    uint8_t hash[HASH_BYTES], sig[SIG_BYTES];
+
+    (void)state;
+    make_intent(t, 2, 5, 3, &t->b.lead, &intent);
+    intent_hash(intent.p, intent.len, hash);
+    accepted_sign(roster_branch(t->b.r), 2, 5, hash, t->b.desk[B].sign_sk, sig);
+    b = question(WIRE_ACCEPT, 4, 7, 1);
+    mp_put_bin(&b, intent.p, intent.len);
+    mp_put_bin(&b, t->b.desk[B].id.b, DESK_ID_BYTES);
+    mp_put_u64(&b, 5);
+    mp_put_bin(&b, sig, sizeof sig);
+    say(t, B, &b);
+    assert_false(t->adopted);
+    buf_free(&intent);
+    bench_free(t);
+}
+
+static void L3_one_term_and_slot_have_one_content(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf one = { 0 }, other = { 0 };
+
+    (void)state;
+    make_intent(t, 2, 5, 3, &t->b.lead, &one);
+    make_intent(t, 2, 5, 4, &t->b.lead, &other);
+    assert_true(accepts(t, B, 5, &one));
+    assert_false(accepts(t, B, 5, &other));
+    assert_true(accepts(t, B, 5, &one)); /* a repetition is answered again */
+    buf_free(&one);
+    buf_free(&other);
+    bench_free(t);
+}
+
+static void L3_another_sink_than_the_policys_is_refused(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf bytes = { 0 };
+    struct intent in;
+
+    (void)state;
+    make_intent(t, 2, 5, 3, &t->b.lead, &bytes);
+    assert_int_equal(intent_decode(bytes.p, bytes.len, &in, NULL), ERR_OK);
+    snprintf(in.sink, sizeof in.sink, "file:/somewhere/else");
+    assert_refuses(t, &in);
+    intent_free(&in);
+    buf_free(&bytes);
+    bench_free(t);
+}
+
+static void L2_a_leap_to_the_end_of_the_terms_is_refused(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf b = question(WIRE_RENEW, 1, UINT64_MAX, 1);
+
+    (void)state;
+    mp_put_u64(&b, 1);
+    say(t, B, &b);
+    assert_true(view(t).term < 100);
+    bench_free(t);
+}
+
+static void a_leads_word_of_yesterday_begins_nothing(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf b = { 0 };
+
+    (void)state;
+    make_trigger(t, 2, &t->b.lead, &b);
+    t->now.wall_ms += TRIGGER_LIFE_MS + 1000;
+    assert_int_equal(ledger_trigger(t->l, &t->now, b.p, b.len, NULL), ERR_REFUSED);
+    buf_free(&b);
+    bench_free(t);
+}
+
 static void L5_an_intent_of_a_slot_decided_meanwhile_is_not_adopted(void **state)
 {
     struct bench *t = bench_new(3);
@@ -1164,6 +1242,11 @@ int main(void)
         cmocka_unit_test(L4_no_request_goes_out_at_the_end_of_a_lease),
         cmocka_unit_test(L5_a_new_uploader_proposes_the_accepted_intent_unchanged_and_waits),
         cmocka_unit_test(L5_a_proposers_word_that_an_intent_is_old_is_not_enough),
+        cmocka_unit_test(L5_a_proposer_cannot_vouch_for_itself),
+        cmocka_unit_test(L3_one_term_and_slot_have_one_content),
+        cmocka_unit_test(L3_another_sink_than_the_policys_is_refused),
+        cmocka_unit_test(L2_a_leap_to_the_end_of_the_terms_is_refused),
+        cmocka_unit_test(a_leads_word_of_yesterday_begins_nothing),
         cmocka_unit_test(L5_an_intent_of_a_slot_decided_meanwhile_is_not_adopted),
         cmocka_unit_test(L8_a_delivered_slot_gets_a_receipt_that_others_can_check),
         cmocka_unit_test(L8_a_receipt_without_a_majority_is_refused),
