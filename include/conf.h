@@ -21,7 +21,6 @@ struct conf {
     unsigned n_known;
     char known[CONF_PEERS_MAX][CONF_ADDR_MAX]; /* [peers] known = A:P, B:P */
     uint32_t away_after_ms;                    /* [peers] away_after, default 30s */
-    uint64_t map_bytes, map_max_bytes;         /* [node] map_size 64MiB, max_map_size 4GiB */
     int log_level; /* [log] level = error | warn | info (default) | debug */
 };
 

@@ -208,7 +208,7 @@ static void peer_problems(const struct node *n, const struct moment *now, json_t
         const char *name;
         core_peer_view(n->core, now, i, &v);
         name = desk_name(n, &v.id);
-        if (v.state == PEER_UNREACHABLE && v.ever_heard) {
+        if (v.state == PEER_UNREACHABLE && v.ever_heard && v.silent_ms >= n->conf.away_after_ms) {
             snprintf(text, sizeof text, "%s has not been seen for %llu s; it may hold more", name,
                      (unsigned long long)v.silent_ms / 1000);
             add_problem(all, "peer_away", name, text);

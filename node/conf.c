@@ -15,8 +15,6 @@
 #define CONF_BYTES_MAX 65536 /* sixty-four addresses and many comments */
 #define LISTEN_DEFAULT "0.0.0.0:7411"
 #define WEB_DEFAULT    "127.0.0.1:7412"
-#define MAP_MIN        (1u << 20)
-#define MAP_MAX        (1ull << 40)
 
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
 
@@ -88,8 +86,6 @@ static enum err read_known(const struct ini_key *row, const char *key, const cha
 
 static const struct ini_key keys[] = {
     { "node", "name", ini_text, PLACE(name), 1, 0, NULL },
-    { "node", "map_size", ini_size, PLACE(map_bytes), MAP_MIN, MAP_MAX, NULL },
-    { "node", "max_map_size", ini_size, PLACE(map_max_bytes), MAP_MIN, MAP_MAX, NULL },
     { "peers", "listen", read_listen, PLACE(listen), 0, 0, NULL },
     { "peers", "known", read_known, PLACE(known), 0, 0, NULL },
     { "peers", "away_after", ini_ms, PLACE(away_after_ms), 1000, 24 * 3600 * 1000, NULL },
@@ -131,12 +127,9 @@ static enum err read_text(const char *path, struct buf *out, struct errmsg *msg)
 
 enum err conf_read(const char *state_dir, struct conf *out, struct errmsg *msg)
 {
-    struct conf c = { .listen = LISTEN_DEFAULT,
-                      .web = WEB_DEFAULT,
-                      .away_after_ms = 30000,
-                      .map_bytes = 64ull << 20,
-                      .map_max_bytes = 4ull << 30,
-                      .log_level = 2 };
+    struct conf c = {
+        .listen = LISTEN_DEFAULT, .web = WEB_DEFAULT, .away_after_ms = 30000, .log_level = 2
+    };
     struct buf path = { 0 }, text = { 0 };
     enum err e;
 
@@ -151,8 +144,6 @@ enum err conf_read(const char *state_dir, struct conf *out, struct errmsg *msg)
                      sizeof keys / sizeof keys[0], &c, msg);
     if (e == ERR_OK && c.name[0] == 0)
         e = err_set(msg, ERR_CONFIG, "tideover.conf needs \"name\" in [node]");
-    if (e == ERR_OK && c.map_bytes > c.map_max_bytes)
-        e = err_set(msg, ERR_CONFIG, "tideover.conf: map_size is larger than max_map_size");
     if (e == ERR_OK)
         *out = c;
     buf_free(&path);
@@ -169,15 +160,13 @@ void conf_default_text(const char *name, const char *listen, const char *web, st
                "[node]\n"
                "# For people; the identity is the key.\n"
                "name = %s\n"
-               "# The store grows by itself from the first to the second.\n"
-               "#map_size = 64MiB\n"
-               "#max_map_size = 4GiB\n"
                "\n"
                "[peers]\n"
                "# Where other desks reach this one; open this port in the firewall.\n"
                "listen = %s\n"
                "# Addresses of other desks, where they are not found by themselves.\n"
                "#known = 10.20.4.11:7411, 10.20.4.13:7411\n"
+               "# So long unheard, a desk is named among the problems.\n"
                "#away_after = 30s\n"
                "\n"
                "[web]\n"

@@ -60,8 +60,6 @@ static void a_name_is_enough(void **state)
     assert_string_equal(c.web, "127.0.0.1:7412");
     assert_int_equal(c.n_known, 0);
     assert_int_equal(c.away_after_ms, 30000);
-    assert_int_equal(c.map_bytes, 64 << 20);
-    assert_true(c.map_max_bytes == 4ull << 30);
     assert_int_equal(c.log_level, 2);
 }
 
@@ -72,14 +70,12 @@ static void every_key_is_read(void **state)
 
     assert_int_equal(
         read_text(*state,
-                  "# comment\n[node]\nname = KIDS 1\nmap_size = 1GiB\n"
-                  "max_map_size = 8GiB\n[peers]\nlisten = tcp://[::1]:7500\n"
+                  "# comment\n[node]\nname = KIDS 1\n[peers]\nlisten = tcp://[::1]:7500\n"
                   "known = 10.0.0.1:7411,tcp://[fe80::1]:7411 , 10.0.0.2:1\n"
                   "away_after = 2m\n[web]\nlisten = [::1]:7999\n[log]\nlevel = debug\n",
                   &c, &msg),
         ERR_OK);
     assert_string_equal(c.name, "KIDS 1");
-    assert_true(c.map_bytes == 1ull << 30 && c.map_max_bytes == 8ull << 30);
     assert_string_equal(c.listen, "[::1]:7500");
     assert_int_equal(c.n_known, 3);
     assert_string_equal(c.known[0], "10.0.0.1:7411");
@@ -103,8 +99,7 @@ static void what_is_wrong_is_named_with_its_line(void **state)
         { "[node]\nname = A\n[peers]\nlisten = desk.example.org:7411\n", "tideover.conf:4: " },
         { "[node]\nname = A\n[peers]\nknown = 10.0.0.1:7411, 10.0.0.2\n", "numeric address" },
         { "[node]\nname = A\n[log]\nlevel = loud\n", "error or warn or info or debug" },
-        { "[node]\nname = A\nmap_size = 64\n", "tideover.conf:3: " },
-        { "[node]\nname = A\nmap_size = 8GiB\n", "map_size is larger than max_map_size" },
+        { "[node]\nname = A\n[peers]\naway_after = 30\n", "tideover.conf:4: " },
         { "[node]\nname = ABCDEFGHIJKLMNOPQRSTUVWXYZ\n", "tideover.conf:2: " },
         { "[node]\n", "needs \"name\"" },
         { "", "needs \"name\"" },
