@@ -27,7 +27,6 @@
 #define REOPEN_EVERY_MS 1000
 #define FILES_WANTED    8192 /* a mesh of 200 desks needs three descriptors each */
 #define HINT_EVERY_MS   3000
-#define COPIES_WAIT_MS  800 /* a person waits for a slip no longer */
 
 static volatile sig_atomic_t stop_signal; /* the one global */
 
@@ -159,42 +158,6 @@ static struct http_request *take_requests(struct node *n)
     return all;
 }
 
-void node_reply_later(struct node *n, struct http_request *rq, unsigned status, const char *type,
-                      struct buf *body)
-{
-    struct reply *r = calloc(1, sizeof *r);
-
-    if (!r) {
-        http_answer(rq, 503, type, NULL);
-        return;
-    }
-    r->rq = rq;
-    r->status = status;
-    r->type = type;
-    r->body = *body;
-    memset(body, 0, sizeof *body);
-    *n->replies_end = r;
-    n->replies_end = &r->next;
-}
-
-void node_reply_copies(struct node *n, struct http_request *rq, const struct record_ref *ref)
-{
-    struct reply *r = calloc(1, sizeof *r);
-
-    if (!r) {
-        http_answer(rq, 503, "application/json", NULL);
-        return;
-    }
-    r->rq = rq;
-    r->status = 200;
-    r->type = "application/json";
-    r->copies = true;
-    r->ref = *ref;
-    r->until_ms = clock_ms(CLOCK_BOOTTIME) + COPIES_WAIT_MS;
-    *n->replies_end = r;
-    n->replies_end = &r->next;
-}
-
 /* ---- jobs ---- */
 
 static void *run_job(void *arg)
@@ -308,69 +271,6 @@ static void carry_out(struct node *n)
         node_log(n, 1, "no new period: %s", msg.text);
 }
 
-static bool any_peer_is_online(const struct node *n, const struct moment *now)
-{
-    bool any = false;
-
-    for (unsigned i = 0; i < core_peers(n->core); i++) {
-        struct peer_view v;
-        core_peer_view(n->core, now, i, &v);
-        any |= v.state == PEER_ONLINE;
-    }
-    return any;
-}
-
-/* Durable here; is there a second copy, or is there nothing to wait for? */
-static bool copies_are_told(struct node *n, struct reply *r)
-{
-    struct moment now = node_now();
-
-    if (!r->copies)
-        return true;
-    r->durable = true;
-    if (!n->stopped && core_copies(n->core, &r->ref) < 2 && now.boot_ms < r->until_ms &&
-        any_peer_is_online(n, &now))
-        return false;
-    api_recorded(n, &r->ref, &r->body);
-    return true;
-}
-
-static void release_replies(struct node *n, bool durable)
-{
-    struct reply *all = n->replies;
-
-    n->replies = NULL;
-    n->replies_end = &n->replies;
-    while (all) {
-        struct reply *r = all;
-        all = r->next;
-        r->next = NULL;
-        if (durable || r->durable) {
-            if (!copies_are_told(n, r)) {
-                *n->replies_end = r;
-                n->replies_end = &r->next;
-                continue;
-            }
-            http_answer(r->rq, r->status, r->type, &r->body);
-        } else {
-            struct errmsg msg = { .text = "" };
-            err_why(&msg, ERR_DISK, "not_saving", "",
-                    "STOP: this PC cannot save (%s). Write on paper until it can", n->stop_reason);
-            api_error(n, r->rq, ERR_DISK, &msg);
-            buf_free(&r->body);
-        }
-        free(r);
-    }
-    while (n->door_replies) {
-        struct door_reply *d = n->door_replies;
-        n->door_replies = d->next;
-        if (durable)
-            net_door_answer(n->net, d->door, d->client, d->bytes.p, d->bytes.len);
-        buf_free(&d->bytes);
-        free(d);
-    }
-}
-
 static enum err open_core(struct node *n, struct errmsg *msg)
 {
     struct core_config c = { .me = &n->me, .disk = store_disk(n->store), .dice = dice };
@@ -404,7 +304,7 @@ static void stop_saving(struct node *n, const char *why)
     n->stopped = true;
     n->retry_ms = clock_ms(CLOCK_BOOTTIME) + REOPEN_EVERY_MS;
     effects_clear(core_effects(n->core));
-    release_replies(n, false);
+    replies_release(n, false);
 }
 
 static void try_again(struct node *n)
@@ -440,7 +340,7 @@ void node_cycle(struct node *n)
         return;
     }
     carry_out(n);
-    release_replies(n, true);
+    replies_release(n, true);
 }
 
 /* ---- the loop ---- */
@@ -615,14 +515,7 @@ static void node_close(struct node *n)
         http_answer(rq, 503, "application/json", NULL);
         rq = next;
     }
-    while (n->replies) { /* durable, and waiting for a copy */
-        struct reply *r = n->replies;
-        n->replies = r->next;
-        if (r->copies && r->durable)
-            api_recorded(n, &r->ref, &r->body);
-        http_answer(r->rq, r->durable ? 200 : 503, r->type, &r->body);
-        free(r);
-    }
+    replies_end(n);
     if (n->net && n->core)
         say_goodbye(n);
     http_close(n->http);
@@ -706,7 +599,7 @@ int node_main(const char *state_dir, int argc, char **argv)
     curl_global_init(CURL_GLOBAL_DEFAULT);
     pthread_mutex_init(&n->lock, NULL);
     n->requests_end = &n->requests;
-    n->replies_end = &n->replies;
+    replies_begin(n);
     atomic_init(&n->server, -1);
     snprintf(n->dir, sizeof n->dir, "%s", state_dir);
     rc = run_node(n);

@@ -102,13 +102,19 @@ struct node {
 /* node.c */
 struct moment node_now(void);
 void node_start_job(struct node *n, struct job *j);
+void node_cycle(struct node *n); /* seal, commit, effects, answers */
+void node_log(struct node *n, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* replies.c */
+void replies_begin(struct node *n);
 void node_reply_later(struct node *n, struct http_request *rq, unsigned status, const char *type,
                       struct buf *body); /* after this round's commit */
 /* As recorded, once there is a copy on another desk, or after a moment without one. */
 void node_reply_copies(struct node *n, struct http_request *rq, const struct record_ref *ref);
-void node_cycle(struct node *n); /* seal, commit, effects, answers */
-void node_log(struct node *n, int level, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+/* After a commit: answers what is true now. Not durable: says that this PC cannot save. */
+void replies_release(struct node *n, bool durable);
+void replies_end(struct node *n); /* at the stop: nobody is left waiting */
 
 /* api.c */
 void api_handle(struct node *n, struct http_request *rq);
