@@ -308,7 +308,7 @@ def main():
     p.add_argument("--seed", type=int, default=1, help="of the sample day (default 1)")
     p.add_argument("--records", type=int, default=2000, help="at least so many (default 2000)")
     p.add_argument("--keep", action="store_true", help="leave the branch running")
-    p.add_argument("--binary", default=HERE.parent / "build/tideover", type=pathlib.Path)
+    p.add_argument("--binary", default=HERE.parent / "build/release/tideover", type=pathlib.Path)
     a = p.parse_args()
     a.binary = a.binary.resolve()
     if not a.binary.exists():
