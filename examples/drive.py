@@ -1,6 +1,6 @@
 """Desks as real processes: for examples/outage.py and the end-to-end tests.
 
-    with Desk(dir, port, web_port, "MAIN-1", "build/tideover") as d:
+    with Desk(dir, port, web_port, "MAIN-1", "build/release/tideover") as d:
         d.init("MAIN", policy="policy.ini", passphrase_file="lead")
         d.start()
         answers = d.feed(lines)

@@ -129,6 +129,7 @@ struct ledger_view {
     char problem[256]; /* why it waits or failed; empty if it does not */
 };
 void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out);
+uint64_t ledger_term(const struct ledger *l);    /* on disk before any message speaks of it */
 uint64_t ledger_decided(const struct ledger *l); /* last decided slot, 0 = none */
 bool ledger_is_seat(const struct ledger *l, const struct desk_id *id);
 /* An intent of the open slot is accepted here and covers this record: too late for a void. */

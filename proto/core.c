@@ -242,6 +242,22 @@ void core_tick(struct core *c, const struct moment *now)
     ledger_tick(c->ledger, &lnow);
 }
 
+/* A question before an election speaks of a term that nobody has entered yet. */
+static void hear_term(struct peer *p, unsigned type, struct mp m)
+{
+    uint8_t hash[HASH_BYTES];
+    uint64_t term;
+
+    if (type == WIRE_PREVOTE || type == WIRE_RECEIPT || type == WIRE_SLOTS_WANT ||
+        type == WIRE_TRIGGER)
+        return;
+    mp_get_u64(&m);
+    mp_get_raw(&m, hash, sizeof hash);
+    term = mp_get_u64(&m);
+    if (!m.bad && term > p->term_heard)
+        p->term_heard = term;
+}
+
 void core_message(struct core *c, const struct moment *now, const struct desk_id *from,
                   const char *ip, const uint8_t *p, size_t n)
 {
@@ -261,6 +277,8 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
         return;
     }
     if (wire_is_ledger(type)) {
+        if (peer)
+            hear_term(peer, type, m);
         if (self || !peer->memory_lost)
             ledger_message(c->ledger, &lnow, from, type, &m);
         if (peer) {

@@ -23,6 +23,7 @@ struct peer {
     uint32_t connects;      /* since it was last heard, for the back-off */
     struct mark mark;       /* the highest it showed, durable here */
     bool has_mark, memory_lost, confirms, says_lost;
+    uint64_t term_heard; /* the highest that it spoke of as its own */
     uint8_t vector_hash[16];
     uint64_t *have, *sent; /* per feed (by index): durable there; pushed to it */
     unsigned n_have;
@@ -77,6 +78,7 @@ void peer_send(struct core *c, const struct peer *p, struct buf *b);
 bool peer_is_active(const struct core *c, const struct peer *p);
 bool peer_room(struct core *c, struct peer *p);
 void peer_learn_have(struct core *c, struct peer *p, unsigned feed, uint64_t seq);
+void peer_says_lost(struct core *c, struct peer *p); /* it remembers of us what we do not */
 void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, const char *ip,
                    struct mp *m);
 bool peer_in_peace(const struct core *c);

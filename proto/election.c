@@ -151,7 +151,8 @@ void election_on_voted(struct ledger *l, const struct ledger_moment *now,
             intent_free(&in);
         if (!good || (open && !seat_vouches(l, &by, acc, n, l->dec + 1, acc_term)))
             return; /* a vote with something that we cannot finish is none */
-        if (open) {
+        if (open && (acc_term > l->best_acc_term || l->adopt.len == 0 ||
+                     !desk_id_eq(from, &l->me->id))) { /* others may vouch for it, we may not */
             l->best_acc_term = acc_term;
             l->voucher = by;
             buf_reset(&l->adopt);

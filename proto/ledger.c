@@ -498,6 +498,11 @@ void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct
     memcpy(out->problem, l->problem, sizeof out->problem);
 }
 
+uint64_t ledger_term(const struct ledger *l)
+{
+    return l->term;
+}
+
 uint64_t ledger_decided(const struct ledger *l)
 {
     return l->dec;

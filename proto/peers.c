@@ -253,18 +253,26 @@ static bool most_say_lost(const struct core *c)
 
 static void take_confirmation(struct core *c, struct peer *p, const struct mark *ours)
 {
-    const struct disk *d = c->conf.disk;
-
     if (ours->number == 0)
         return;
-    p->confirms =
-        ours->number == c->mark.number && memcmp(ours->random, c->mark.random, MARK_BYTES) == 0;
-    p->says_lost =
-        ours->number > c->mark.number || (ours->number == c->mark.number && !p->confirms);
-    if (p->says_lost && most_say_lost(c)) {
+    p->confirms = !p->says_lost && ours->number == c->mark.number &&
+                  memcmp(ours->random, c->mark.random, MARK_BYTES) == 0;
+    if (ours->number > c->mark.number || (ours->number == c->mark.number && !p->confirms))
+        peer_says_lost(c, p);
+}
+
+/* It remembers of us what we do not. Its confirmation is worth nothing then; that most of the
+ * others agree makes it certain. */
+void peer_says_lost(struct core *c, struct peer *p)
+{
+    const struct disk *d = c->conf.disk;
+
+    p->says_lost = true;
+    p->confirms = false;
+    if (most_say_lost(c)) {
         if (!c->memory_lost)
             effects_event(&c->fx, "other desks remember a later start of this desk: its disk was "
-                                  "restored or cloned; it has no vote until a lead restores it");
+                                  "restored or cloned; it has no vote; let it join anew");
         c->memory_lost = true;
         d->put(d->ctx, TABLE_META, lost_key, sizeof lost_key, "", 0); /* restarts do not heal it */
     }
@@ -308,13 +316,14 @@ static void send_hello(struct core *c, struct peer *p, int64_t wall_ms)
     struct buf b = { 0 };
     struct mark none = { 0 };
 
-    wire_begin(&b, WIRE_HELLO, 15);
+    wire_begin(&b, WIRE_HELLO, 16);
     mp_put_u64(&b, WIRE_VERSION_MIN);
     mp_put_u64(&b, WIRE_VERSION);
     mp_put_str(&b, c->conf.software);
     mp_put_bin(&b, roster_branch(c->roster), BRANCH_ID_BYTES);
     put_mark(&b, &c->mark);
     put_mark(&b, p->has_mark ? &p->mark : &none);
+    mp_put_u64(&b, p->term_heard);
     mp_put_bool(&b, c->memory_lost);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
@@ -401,13 +410,14 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
     uint8_t branch[BRANCH_ID_BYTES], ros[HASH_BYTES];
     struct mark theirs, ours;
     char address[ADDR_TEXT_MAX];
-    uint64_t least = mp_get_u64(m), most = mp_get_u64(m), dec;
+    uint64_t least = mp_get_u64(m), most = mp_get_u64(m), dec, term_heard;
     bool first = !p->ever_heard || c->now_ms - p->heard_ms > PEER_QUIET_MS, lost, tell;
 
     mp_get_str(m, p->software, sizeof p->software);
     mp_get_raw(m, branch, sizeof branch);
     get_mark(m, &theirs);
     get_mark(m, &ours);
+    term_heard = mp_get_u64(m);
     lost = mp_get_bool(m);
     mp_get_raw(m, ros, sizeof ros);
     mp_get_raw(m, p->vector_hash, sizeof p->vector_hash);
@@ -423,6 +433,8 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
         memcpy(p->sent, p->have, p->n_have * sizeof *p->sent);
     tell = take_mark(c, p, &theirs, lost);
     take_confirmation(c, p, &ours);
+    if (term_heard > ledger_term(c->ledger))
+        peer_says_lost(c, p); /* every term was on our disk before we spoke of it */
     keep_address(c, p, address, ip);
     get_addresses(c, m);
     if (!p->up && p->connects > 0 && c->now_ms - p->connect_ms > RECONNECT_HEARD_MS)

@@ -123,7 +123,10 @@ static void on_vector(struct core *c, struct peer *p, struct mp *m)
         mp_get_raw(m, hash, sizeof hash);
         if (m->bad || seq > UINT64_MAX / 2)
             return;
-        if ((at = feeds_index(&c->feeds, &id)) < 0) {
+        at = feeds_index(&c->feeds, &id);
+        if (desk_id_eq(&id.desk, &c->conf.me->id) && (at < 0 || seq > c->feeds.v[at].seq))
+            peer_says_lost(c, p); /* every record of ours was on our disk before it left */
+        if (at < 0) {
             if (roster_find(c->roster, &id.desk))
                 send_want(c, p, &id, 1, WANT_RECORDS);
             continue;
@@ -170,10 +173,10 @@ static void on_want(struct core *c, struct peer *p, struct mp *m)
     mp_get_raw(m, &id, sizeof id);
     from = mp_get_u64(m);
     to = mp_get_u64(m);
-    if (m->bad || from == 0 || (at = feeds_index(&c->feeds, &id)) < 0)
+    if (m->bad || from == 0 || to < from || (at = feeds_index(&c->feeds, &id)) < 0)
         return;
-    if (to > from + WANT_RECORDS)
-        to = from + WANT_RECORDS;
+    if (to - from >= WANT_RECORDS)
+        to = from + WANT_RECORDS - 1;
     while (from <= to && feeds_range(c->conf.disk, c->feeds.v[at].alias, from, to, &raw, &records,
                                      &b, NULL) == ERR_OK) {
         send_block(c, p, &c->feeds.v[at], &b);

@@ -118,7 +118,7 @@ int cmd_export(struct cli *c)
     int rc;
 
     if (!name_is_clean(c->value[OPT_FORMAT]))
-        return cli_usage(c, "there is no format \"%s\"; this version knows symphony",
+        return cli_usage(c, "there is no format \"%s\"; this version knows symphony and ldflat",
                          c->value[OPT_FORMAT]);
     snprintf(path, sizeof path, "/api/v1/export?format=%s", c->value[OPT_FORMAT]);
     rc = cli_connect(c, &cl);

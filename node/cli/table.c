@@ -40,7 +40,7 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_FULL] = { "full", NULL, "user numbers in full" },
     [OPT_YES] = { "yes", NULL, "do not ask" },
     [OPT_SLOT] = { "slot", "N", "of this upload; else of the last" },
-    [OPT_FORMAT] = { "format", "NAME", "symphony" },
+    [OPT_FORMAT] = { "format", "NAME", "symphony, or ldflat: the user file beside the log" },
     [OPT_OUT] = { "out", "FILE", "the file to write; - is standard output" },
 };
 

@@ -119,7 +119,7 @@ void plan_print(const struct cli *c, const json_t *p)
                j_int(p, "held", 0) == 1 ? " discharge, to be checked by hand (discharges = hold)"
                                         : " discharges, to be checked by hand (discharges = hold)");
     print_line("wait", j_int(p, "waits", 0), " behind the registration of their card");
-    print_line("wait", j_int(p, "behind", 0), " behind an unwritable record of their item");
+    print_line("wait", j_int(p, "behind", 0), " behind an unwritable record of their item or card");
     print_line("too late", j_int(p, "late_voids", 0),
                " voids of records sent before: to be undone in the ILS");
     print_line("review", j_int(p, "review", 0), " not sent until a lead decides");

@@ -29,8 +29,7 @@ GRACE = 5.2  # seconds that a seat keeps silent after its start (ledger.h, L7)
 
 def find_binary():
     given = os.environ.get("TIDEOVER_BINARY")
-    tried = [pathlib.Path(given)] if given else [ROOT / "build/tideover",
-                                                 ROOT / "build/release/tideover"]
+    tried = [pathlib.Path(given)] if given else [ROOT / "build/release/tideover", ROOT / "build/tideover"]
     for path in tried:
         if path.exists():
             return path.resolve()

@@ -106,6 +106,26 @@ class Sharing(branch.Case):
         all_hold([one, two, three], 13, 5)
         self.assertEqual(13, len({r["id"] for r in branch.log_list(one)}), ids)
 
+    def test_an_image_taken_in_the_middle_of_the_last_run_is_noticed(self):
+        """Its start number is new to everybody: what gives it away is what the others still hold."""
+        one, two, three = self.branch()
+        self.feed(two, branch.checkouts(0, 5))
+        all_hold([one, two, three], 5, 5)
+        old = self.home / "old-image"
+        os.kill(two.node.pid, signal.SIGSTOP)
+        shutil.copytree(two.state, old)
+        os.kill(two.node.pid, signal.SIGCONT)
+        self.feed(two, branch.checkouts(10, 5))
+        all_hold([one, two, three], 10, 5)
+        two.stop()
+        shutil.rmtree(two.state)
+        old.rename(two.state)
+        two.start()
+        wait_until(lambda: "memory_lost" in problem_codes(two), 5, "MAIN-2 to hear of its loss")
+        all_hold([two], 10, 5)
+        pass_time(branch.GRACE)
+        self.assertFalse(two.status()["ledger"]["may_vote"])
+
     def test_a_restored_old_copy_stays_without_a_vote_after_another_restart(self):
         one, two, _ = self.restored()
         two.stop()
