@@ -3,6 +3,7 @@
  * Written aside on the same file system, flushed, linked under the final name, directory flushed.
  * A name that exists already: equal content means delivered (by a dead uploader), other content
  * means that a person must look. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,8 +17,30 @@
 
 static enum delivery fail(char words[256], const char *what, const char *where)
 {
-    snprintf(words, 256, "%s %s: %s", what, where, strerror(errno));
+    snprintf(words, 256, "%s %.120s: %s. Put that right on this desk: it is tried again by itself",
+             what, where, strerror(errno));
     return DELIVERY_RETRY;
+}
+
+/* What this desk was writing when it was killed: nobody else will take it away, and it is plain
+ * text. The writer's name begins with the desk. */
+static void clean_own(const struct sink_batch *b)
+{
+    size_t own = strcspn(b->writer, "-");
+    const struct dirent *e;
+    DIR *d = opendir(b->target);
+
+    while (d && (e = readdir(d)) != NULL) {
+        const char *writer = strrchr(e->d_name, '.');
+        char path[4096 + 300];
+        if (e->d_name[0] != '.' || !writer || strncmp(writer + 1, b->writer, own) != 0 ||
+            writer[1 + own] != '-')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", b->target, e->d_name);
+        unlink(path);
+    }
+    if (d)
+        closedir(d);
 }
 
 static bool copy(int from, int to)
@@ -139,6 +162,7 @@ compare:
 
 enum delivery sink_file_deliver(const struct sink_batch *b, char words[256])
 {
+    clean_own(b);
     for (unsigned i = 0; i < b->n_files; i++) {
         enum delivery d = drop_one(b, &b->files[i], words);
         if (d != DELIVERY_DONE)
