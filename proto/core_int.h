@@ -100,6 +100,7 @@ void sync_push(struct core *c, struct feed *f, const struct block *b);
 void sync_acknowledge(struct core *c); /* for every feed that moved in this batch */
 void sync_send_roster(struct core *c); /* tell everybody that ours changed */
 bool sync_is_online(const struct core *c, const struct peer *p);
+void sync_memory_is_lost(struct core *c);        /* proven, or most others say so; for good */
 bool sync_memory_was_lost(const struct disk *d); /* found at an earlier start */
 bool sync_mark_confirmed(const struct core *c);
 uint64_t sync_missing(const struct core *c, const struct peer *p);

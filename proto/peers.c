@@ -261,21 +261,26 @@ static void take_confirmation(struct core *c, struct peer *p, const struct mark 
         peer_says_lost(c, p);
 }
 
+void sync_memory_is_lost(struct core *c)
+{
+    const struct disk *d = c->conf.disk;
+
+    if (c->memory_lost)
+        return;
+    effects_event(&c->fx, "other desks remember more of this desk than it does: its disk was "
+                          "restored or cloned; it has no vote; let it join anew");
+    c->memory_lost = true;
+    d->put(d->ctx, TABLE_META, lost_key, sizeof lost_key, "", 0); /* restarts do not heal it */
+}
+
 /* It remembers of us what we do not. Its confirmation is worth nothing then; that most of the
  * others agree makes it certain. */
 void peer_says_lost(struct core *c, struct peer *p)
 {
-    const struct disk *d = c->conf.disk;
-
     p->says_lost = true;
     p->confirms = false;
-    if (most_say_lost(c)) {
-        if (!c->memory_lost)
-            effects_event(&c->fx, "other desks remember a later start of this desk: its disk was "
-                                  "restored or cloned; it has no vote; let it join anew");
-        c->memory_lost = true;
-        d->put(d->ctx, TABLE_META, lost_key, sizeof lost_key, "", 0); /* restarts do not heal it */
-    }
+    if (most_say_lost(c))
+        sync_memory_is_lost(c);
 }
 
 static void put_addresses(const struct core *c, struct buf *b)

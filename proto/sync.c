@@ -203,6 +203,8 @@ static bool take_block(struct core *c, struct peer *p, struct feed *f, const str
         c->refused++;
         return false;
     }
+    if (desk_id_eq(&f->opening.id.desk, &c->conf.me->id))
+        sync_memory_is_lost(c); /* our own signature under what our disk does not know: a proof */
     return feeds_append(&c->feeds, f, b, known, h, NULL) == ERR_OK;
 }
 
