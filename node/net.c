@@ -101,9 +101,10 @@ static enum err bind_to(void *sock, const char *host, uint16_t port, struct errm
     if (zmq_bind(sock, endpoint) == 0)
         return ERR_OK;
     if (errno == EADDRINUSE)
-        return err_why(msg, ERR_EXISTS, "port_taken", "",
-                       "port %u is taken: does another node run here? Choose another with --listen",
-                       port);
+        return err_why(
+            msg, ERR_EXISTS, "port_taken", "",
+            "port %u is taken: does another node run here? Change [peers] listen in tideover.conf",
+            port);
     return err_set(msg, ERR_CONFIG, "cannot listen on %s:%u: %s", host, port, zmq_strerror(errno));
 }
 

@@ -162,6 +162,7 @@ void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_
     buf_reset(&l->adopt);
     l->acc_term = 0;
     l->stopped = false;
+    ledger_set_problem(l, "");
     if (l->trigger.len > 0 && in->type == SLOT_UPLOAD && l->trigger_slot <= in->slot) {
         buf_reset(&l->trigger);
         l->origin = false;

@@ -62,7 +62,7 @@ enum err zonefile_rule(const char *dir, const char *name, char out[ZONE_RULE_MAX
 
 struct seen {
     bool in_branch, has_rule, has_zone;
-    char zone[NAME_MAX_BYTES + 1];
+    char zone[NAME_MAX_BYTES + 1], rule[ZONE_RULE_MAX + 1];
 };
 
 /* The same simple view of a line as the real reader's, which will judge the text afterwards. */
@@ -87,8 +87,13 @@ static void see_line(struct seen *s, const char *line, size_t n)
         key--;
     if (!s->in_branch || value >= end)
         return;
-    if (key == 9 && memcmp(line, "zone_rule", 9) == 0)
+    if (key == 9 && memcmp(line, "zone_rule", 9) == 0) {
         s->has_rule = true;
+        if (end - value < sizeof s->rule) {
+            memcpy(s->rule, line + value, end - value);
+            s->rule[end - value] = 0;
+        }
+    }
     if (key == 4 && memcmp(line, "zone", 4) == 0 && end - value < sizeof s->zone) {
         memcpy(s->zone, line + value, end - value);
         s->zone[end - value] = 0;
@@ -109,6 +114,12 @@ enum err zonefile_complete(const char *dir, const char *text, size_t n, struct b
         see_line(&s, text + at, len);
         at += len + 1;
     }
+    if (s.has_zone && s.has_rule && zonefile_rule(dir, s.zone, rule, NULL) == ERR_OK &&
+        strcmp(rule, s.rule) != 0) /* the zone was changed, the rule of the old one forgotten */
+        return err_set(msg, ERR_CONFIG,
+                       "zone_rule is %s, but %s has %s: delete the zone_rule line in [branch] and "
+                       "it is filled in",
+                       s.rule, s.zone, rule);
     buf_add(out, text, n);
     if (s.has_zone && !s.has_rule) {
         enum err e = zonefile_rule(dir, s.zone, rule, msg);
