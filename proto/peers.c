@@ -248,7 +248,7 @@ static bool most_say_lost(const struct core *c)
         others += peer_is_active(c, &c->peers[i]);
         lost += c->peers[i].says_lost && peer_is_active(c, &c->peers[i]);
     }
-    return lost >= others / 2 + 1 || (others > 0 && lost == others);
+    return lost >= others / 2 + 1;
 }
 
 static void take_confirmation(struct core *c, struct peer *p, const struct mark *ours)
