@@ -498,6 +498,18 @@ static void a_policy_that_has_its_rule_or_no_zone_stays_as_it_is(void **state)
     }
 }
 
+static void a_rule_left_over_from_another_zone_is_refused_with_the_way_out(void **state)
+{
+    static const char text[] = "[branch]\nzone = Testland\nzone_rule = UTC0\n";
+    const struct zone_dir *z = *state;
+    struct errmsg msg = { .text = "" };
+    struct buf b = { 0 };
+
+    assert_int_equal(zonefile_complete(z->dir, text, strlen(text), &b, &msg), ERR_CONFIG);
+    assert_non_null(strstr(msg.text, "delete the zone_rule line"));
+    buf_free(&b);
+}
+
 static void zones_that_are_not_there_or_lead_elsewhere_are_refused(void **state)
 {
     static const char *const bad[] = { "Nowhere", "../etc/passwd", "/etc/passwd", "", "." };
@@ -536,6 +548,8 @@ int main(void)
                                         make_zone, drop_zone),
         cmocka_unit_test_setup_teardown(a_policy_that_has_its_rule_or_no_zone_stays_as_it_is,
                                         make_zone, drop_zone),
+        cmocka_unit_test_setup_teardown(
+            a_rule_left_over_from_another_zone_is_refused_with_the_way_out, make_zone, drop_zone),
         cmocka_unit_test_setup_teardown(zones_that_are_not_there_or_lead_elsewhere_are_refused,
                                         make_zone, drop_zone),
     };
