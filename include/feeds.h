@@ -36,6 +36,8 @@ struct feeds {
     struct feed_cut {
         struct feed_id id;
         uint64_t to;
+        uint8_t hash[HASH_SHORT_BYTES]; /* of h(to), as the slot named it */
+        bool held;                      /* looked at once: just these records are here */
     } * cuts; /* how far slots went, also of feeds that are not here yet; sorted by id */
     unsigned n_cuts, cuts_room;
     uint64_t records; /* held, all feeds */
@@ -72,8 +74,17 @@ enum err feeds_range(const struct disk *disk, uint32_t alias, uint64_t from, uin
 enum err feeds_record(const struct disk *disk, uint32_t alias, uint64_t seq, struct buf *scratch,
                       struct record *out, struct errmsg *msg);
 
+/* h(seq), seq from 0 to as far as the feed is held. Reads at most two blocks. */
+enum err feeds_hash_at(const struct feeds *fs, const struct feed *f, uint64_t seq,
+                       uint8_t h[HASH_BYTES]);
+
 uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id); /* 0: nothing was sent */
-bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to); /* false: no memory */
+bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
+                   const uint8_t hash[HASH_SHORT_BYTES]); /* false: no memory */
+/* Are the records up to `to` here, and the very ones that lead to this hash? */
+bool feeds_holds(const struct feeds *fs, const struct feed_id *id, uint64_t to,
+                 const uint8_t hash[HASH_SHORT_BYTES]);
+bool feeds_hold_cuts(struct feeds *fs);      /* the same for everything that slots decided */
 const uint8_t *feeds_hash(struct feeds *fs); /* 16 bytes; equal hash: equal sets of records */
 
 /* "KIDS-1/3/0042"; and back. Name by the roster; ERR_MISSING if no such record is held here. */

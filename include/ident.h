@@ -13,12 +13,13 @@
 #include "err.h"
 #include "record.h"
 
-#define KEY_BYTES       32 /* Ed25519 and X25519 public keys, X25519 secret, store key */
-#define SIGN_SK_BYTES   64
-#define SIG_BYTES       64
-#define HASH_BYTES      32
-#define BRANCH_ID_BYTES 16 /* BLAKE2b-128 of the branch root's public key */
-#define SEED_BYTES      32
+#define KEY_BYTES        32 /* Ed25519 and X25519 public keys, X25519 secret, store key */
+#define SIGN_SK_BYTES    64
+#define SIG_BYTES        64
+#define HASH_BYTES       32
+#define HASH_SHORT_BYTES 8  /* of an h: enough to tell two honest histories apart */
+#define BRANCH_ID_BYTES  16 /* BLAKE2b-128 of the branch root's public key */
+#define SEED_BYTES       32
 
 struct ident {
     struct desk_id id;

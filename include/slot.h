@@ -27,6 +27,7 @@ struct epoch { /* an override begins the next; of two with one number the smalle
 struct slot_range { /* records from..to of one feed, both included, and the feed's one correction */
     struct feed_id feed;
     uint64_t from, to;
+    uint8_t hash[HASH_SHORT_BYTES]; /* of h(to): desks with two histories of a feed never agree */
     int64_t correction_ms;
     enum clock_class clock;
 };

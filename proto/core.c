@@ -65,6 +65,8 @@ static enum err range_ok(const struct core *c, const struct slot_range *r, bool 
 
     if (!f || f->seq < r->to)
         return err_set(msg, ERR_REFUSED, "this desk does not hold all records yet");
+    if (!feeds_holds(&c->feeds, &r->feed, r->to, r->hash))
+        return err_set(msg, ERR_REFUSED, "this desk holds another history of a feed");
     if (r->from != feeds_cut(&c->feeds, &r->feed) + 1)
         return err_set(msg, ERR_REFUSED, "a range that does not continue the last slot");
     if (f->unknown_from > 0 && r->to >= f->unknown_from)
@@ -77,20 +79,14 @@ static enum err range_ok(const struct core *c, const struct slot_range *r, bool 
 }
 
 /* The payload looks back at earlier slots (voids, registrations), so they must be here too. */
-static bool holds_what_went_before(const struct core *c)
+static bool holds_what_went_before(struct core *c)
 {
-    bool all = !c->short_of_memory;
-
-    for (unsigned i = 0; all && i < c->feeds.n_cuts; i++) {
-        const struct feed *f = feeds_find(&c->feeds, &c->feeds.cuts[i].id);
-        all = f && f->seq >= c->feeds.cuts[i].to;
-    }
-    return all;
+    return !c->short_of_memory && feeds_hold_cuts(&c->feeds);
 }
 
 static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, struct errmsg *msg)
 {
-    const struct core *c = ctx;
+    struct core *c = ctx;
     uint64_t records = 0;
 
     if (!holds_what_went_before(c))
@@ -109,7 +105,7 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
 
 static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
 {
-    const struct core *c = ctx;
+    struct core *c = ctx;
     const struct policy *p = roster_policy(c->roster);
 
     if (!holds_what_went_before(c))
@@ -132,6 +128,7 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
         const struct feed *f = &c->feeds.v[c->feeds.by_id[i]];
         struct slot_range *r = &in->ranges[in->n_ranges];
         uint64_t trusted = roster_trusted_to(c->roster, &f->opening.id);
+        uint8_t h[HASH_BYTES];
         r->feed = f->opening.id;
         r->from = feeds_cut(&c->feeds, &r->feed) + 1;
         r->to = f->seq < trusted ? f->seq : trusted;
@@ -139,6 +136,9 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
             r->to = f->unknown_from - 1;
         if (r->to < r->from)
             continue;
+        if (feeds_hash_at(&c->feeds, f, r->to, h) != ERR_OK)
+            return err_set(msg, ERR_DISK, "a block cannot be read");
+        memcpy(r->hash, h, sizeof r->hash);
         in->records += r->to - r->from + 1;
         in->n_ranges++;
     }
@@ -154,8 +154,10 @@ static void ask_decided(void *ctx, const struct intent *in)
 {
     struct core *c = ctx;
 
-    for (unsigned i = 0; i < in->n_ranges; i++)
-        c->short_of_memory |= !feeds_set_cut(&c->feeds, &in->ranges[i].feed, in->ranges[i].to);
+    for (unsigned i = 0; i < in->n_ranges; i++) {
+        const struct slot_range *r = &in->ranges[i];
+        c->short_of_memory |= !feeds_set_cut(&c->feeds, &r->feed, r->to, r->hash);
+    }
     c->set_aside += in->set_aside;
 }
 

@@ -256,7 +256,7 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
     for (unsigned i = 0; e == ERR_OK && in && i < in->n_ranges; i++) {
         struct merge_feed *f = job_feed(j, &in->ranges[i].feed);
         if (!f || in->ranges[i].from != f->from ||
-            feeds_find(&c->feeds, &f->feed)->seq < in->ranges[i].to)
+            !feeds_holds(&c->feeds, &f->feed, in->ranges[i].to, in->ranges[i].hash))
             return err_set(msg, ERR_BUSY, "not every record of slot %llu is here yet",
                            (unsigned long long)slot);
         f->to = in->ranges[i].to;

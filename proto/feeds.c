@@ -391,6 +391,41 @@ enum err feeds_record(const struct disk *disk, uint32_t alias, uint64_t seq, str
     return ERR_MISSING;
 }
 
+/* h(seq) of a feed whose records up to seq are here: from memory, or hashed anew from the end of
+ * the block before, at most a block of records. */
+enum err feeds_hash_at(const struct feeds *fs, const struct feed *f, uint64_t seq,
+                       uint8_t h[HASH_BYTES])
+{
+    struct buf raw = { 0 }, before = { 0 };
+    struct block b, prev;
+    struct block_walk w;
+    const uint8_t *rec;
+    size_t n;
+    enum err e;
+
+    if (seq == f->seq) {
+        memcpy(h, f->hash, HASH_BYTES);
+        return ERR_OK;
+    }
+    feed_h0(fs->branch, &f->opening, h);
+    if (seq == 0)
+        return ERR_OK;
+    e = feeds_block(fs->disk, f->alias, seq, &raw, &b, NULL);
+    if (e == ERR_OK && b.first > 1 &&
+        (e = feeds_block(fs->disk, f->alias, b.first - 1, &before, &prev, NULL)) == ERR_OK)
+        memcpy(h, prev.hash, HASH_BYTES);
+    if (e == ERR_OK && block_last(&b) == seq) {
+        memcpy(h, b.hash, HASH_BYTES);
+    } else if (e == ERR_OK) {
+        w = block_walk(&b);
+        while (w.seq < seq && (rec = block_next(&w, &n)) != NULL)
+            feed_next_hash(h, rec, n);
+    }
+    buf_free(&raw);
+    buf_free(&before);
+    return e;
+}
+
 enum err feeds_void_of(const struct disk *disk, const struct record_ref *target,
                        struct record_ref *voider)
 {
@@ -407,57 +442,7 @@ enum err feeds_void_of(const struct disk *disk, const struct record_ref *target,
     return e;
 }
 
-/* ---- cuts ---- */
-
-static unsigned cut_place(const struct feeds *fs, const struct feed_id *id, bool *there)
-{
-    unsigned lo = 0, hi = fs->n_cuts;
-
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        int c = feed_id_cmp(&fs->cuts[mid].id, id);
-        if (c == 0) {
-            *there = true;
-            return mid;
-        }
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    *there = false;
-    return lo;
-}
-
-uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id)
-{
-    bool there;
-    unsigned at = cut_place(fs, id, &there);
-
-    return there ? fs->cuts[at].to : 0;
-}
-
-bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to)
-{
-    bool there;
-    unsigned at = cut_place(fs, id, &there);
-
-    if (!there) {
-        if (fs->n_cuts == fs->cuts_room) {
-            unsigned room = fs->cuts_room ? 2 * fs->cuts_room : 64;
-            struct feed_cut *grown = realloc(fs->cuts, room * sizeof *grown);
-            if (!grown)
-                return false;
-            fs->cuts = grown;
-            fs->cuts_room = room;
-        }
-        memmove(fs->cuts + at + 1, fs->cuts + at, (fs->n_cuts - at) * sizeof *fs->cuts);
-        fs->n_cuts++;
-        fs->cuts[at].id = *id;
-    }
-    fs->cuts[at].to = to;
-    return true;
-}
+/* ---- the vector ---- */
 
 const uint8_t *feeds_hash(struct feeds *fs)
 {

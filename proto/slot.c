@@ -67,10 +67,11 @@ void intent_encode(const struct intent *in, struct buf *out)
     mp_put_array(out, in->n_ranges);
     for (unsigned i = 0; i < in->n_ranges; i++) {
         const struct slot_range *r = &in->ranges[i];
-        mp_put_array(out, 5);
+        mp_put_array(out, 6);
         mp_put_bin(out, &r->feed, sizeof r->feed);
         mp_put_u64(out, r->from);
         mp_put_u64(out, r->to);
+        mp_put_bin(out, r->hash, sizeof r->hash);
         mp_put_i64(out, r->correction_ms);
         mp_put_u64(out, r->clock);
     }
@@ -101,11 +102,12 @@ static void get_ranges(struct mp *m, struct intent *out)
     for (out->n_ranges = 0; out->n_ranges < n && !m->bad; out->n_ranges++) {
         struct slot_range *r = &out->ranges[out->n_ranges];
         uint64_t class;
-        if (mp_get_array(m) != 5)
+        if (mp_get_array(m) != 6)
             m->bad = true;
         mp_get_raw(m, &r->feed, sizeof r->feed);
         r->from = mp_get_u64(m);
         r->to = mp_get_u64(m);
+        mp_get_raw(m, r->hash, sizeof r->hash);
         r->correction_ms = mp_get_i64(m);
         class = mp_get_u64(m);
         if (class > CLOCK_IMPOSSIBLE || r->from == 0 || r->to < r->from || r->to > UINT64_MAX / 2 ||

@@ -94,9 +94,9 @@ static void holds_all(struct sim *s, int desk, const uint8_t *acc, size_t n)
         return;
     }
     for (unsigned i = 0; i < in.n_ranges; i++) {
-        const struct feed *f = feeds_find(fs, &in.ranges[i].feed);
-        if (!f || f->seq < in.ranges[i].to)
-            sim_fail(s, "L3", "%s accepted slot %llu without holding its records",
+        const struct slot_range *r = &in.ranges[i];
+        if (!feeds_holds(fs, &r->feed, r->to, r->hash))
+            sim_fail(s, "L3", "%s accepted slot %llu without holding its very records",
                      s->desk[desk].name, (unsigned long long)in.slot);
     }
     if (in.slot != ledger_decided(core_ledger(s->desk[desk].core)) + 1)

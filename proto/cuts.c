@@ -1,0 +1,80 @@
+/* cuts.c - how far the decided slots took each feed, and the hash they named there. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "feeds.h"
+
+static unsigned cut_place(const struct feeds *fs, const struct feed_id *id, bool *there)
+{
+    unsigned lo = 0, hi = fs->n_cuts;
+
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        int c = feed_id_cmp(&fs->cuts[mid].id, id);
+        if (c == 0) {
+            *there = true;
+            return mid;
+        }
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    *there = false;
+    return lo;
+}
+
+uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id)
+{
+    bool there;
+    unsigned at = cut_place(fs, id, &there);
+
+    return there ? fs->cuts[at].to : 0;
+}
+
+bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
+                   const uint8_t hash[HASH_SHORT_BYTES])
+{
+    bool there;
+    unsigned at = cut_place(fs, id, &there);
+
+    if (!there) {
+        if (fs->n_cuts == fs->cuts_room) {
+            unsigned room = fs->cuts_room ? 2 * fs->cuts_room : 64;
+            struct feed_cut *grown = realloc(fs->cuts, room * sizeof *grown);
+            if (!grown)
+                return false;
+            fs->cuts = grown;
+            fs->cuts_room = room;
+        }
+        memmove(fs->cuts + at + 1, fs->cuts + at, (fs->n_cuts - at) * sizeof *fs->cuts);
+        fs->n_cuts++;
+        fs->cuts[at].id = *id;
+    }
+    fs->cuts[at].to = to;
+    memcpy(fs->cuts[at].hash, hash, HASH_SHORT_BYTES);
+    fs->cuts[at].held = false;
+    return true;
+}
+
+bool feeds_holds(const struct feeds *fs, const struct feed_id *id, uint64_t to,
+                 const uint8_t hash[HASH_SHORT_BYTES])
+{
+    const struct feed *f = feeds_find(fs, id);
+    uint8_t h[HASH_BYTES];
+
+    return f && f->seq >= to && feeds_hash_at(fs, f, to, h) == ERR_OK &&
+           memcmp(h, hash, HASH_SHORT_BYTES) == 0;
+}
+
+bool feeds_hold_cuts(struct feeds *fs)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < fs->n_cuts; i++) {
+        struct feed_cut *cut = &fs->cuts[i];
+        cut->held = cut->held || feeds_holds(fs, &cut->id, cut->to, cut->hash);
+        all = all && cut->held;
+    }
+    return all;
+}
