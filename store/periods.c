@@ -53,6 +53,18 @@ struct ring *ring_with_fresh(const struct ring *old)
     return r;
 }
 
+struct ring *ring_after(const struct ring *old, uint32_t upto)
+{
+    uint32_t first = 0;
+    struct ring *r;
+
+    while (first < old->n - 1 && old->v[first].number <= upto) /* the current one always stays */
+        first++;
+    if ((r = ring_alloc(old->n - first)) != NULL)
+        memcpy(r->v, old->v + first, (old->n - first) * sizeof r->v[0]);
+    return r;
+}
+
 void ring_free(struct ring *r)
 {
     sodium_free(r);

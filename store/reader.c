@@ -26,6 +26,16 @@ static struct ring *ring_take(struct store *s)
     return ring;
 }
 
+static bool ring_is_current(struct store *s, const struct ring *ring)
+{
+    bool same;
+
+    pthread_mutex_lock(&s->gate.mutex);
+    same = s->ring == ring;
+    pthread_mutex_unlock(&s->gate.mutex);
+    return same;
+}
+
 static void ring_give(struct store *s, struct ring *ring)
 {
     bool last;
@@ -48,7 +58,26 @@ static void leave(struct store_reader *r)
     gate_leave(&r->s->gate);
 }
 
-/* The snapshot first, its keys second: a key is published before the first value under it. */
+/* Keys come (before the first value under them) and go (after the last): the snapshot is taken
+ * between two looks at one ring, so that it has just the keys of its values. */
+static int take_snapshot(struct store_reader *r)
+{
+    struct store *s = r->s;
+    int rc;
+
+    for (;;) {
+        r->ring = ring_take(s);
+        if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &r->view.txn)) != 0) {
+            ring_give(s, r->ring);
+            return rc;
+        }
+        if (ring_is_current(s, r->ring))
+            return 0;
+        mdb_txn_abort(r->view.txn);
+        ring_give(s, r->ring);
+    }
+}
+
 static enum err enter(struct store_reader *r, struct errmsg *msg)
 {
     struct store *s = r->s;
@@ -57,12 +86,12 @@ static enum err enter(struct store_reader *r, struct errmsg *msg)
     gate_enter(&s->gate);
     if ((r->lost = (enum err)s->failed) != ERR_OK) {
         err_set(msg, r->lost, "the store has failed and was not opened again");
-    } else if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &r->view.txn)) != 0) {
+    } else if ((rc = take_snapshot(r)) != 0) {
         r->view.txn = NULL;
         r->lost = err_lmdb(msg, rc, "read the store");
     } else {
         r->view.s = s;
-        r->view.ring = r->ring = ring_take(s);
+        r->view.ring = r->ring;
         return ERR_OK;
     }
     gate_leave(&s->gate);

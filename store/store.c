@@ -70,17 +70,38 @@ static enum err damaged(struct errmsg *msg, const char *what)
     return err_why(msg, ERR_DENIED, "damaged", "", "%s", what);
 }
 
+/* With the desk key, or with one a few erasures later, which it then becomes: erasing was cut short
+ * before the desk's key file was written. */
+static enum err load_periods(struct store *s, unsigned *step, struct errmsg *msg)
+{
+    uint8_t key[STORE_KEY_BYTES];
+    enum err e = ERR_DENIED;
+
+    memcpy(key, s->desk_key, sizeof key);
+    for (*step = 0; *step <= KEY_STEPS && e == ERR_DENIED; ++*step) {
+        if ((e = periods_load(s->dir_fd, key, &s->ring, msg)) == ERR_OK)
+            break;
+        key_next(key);
+    }
+    if (e == ERR_OK)
+        memcpy(s->desk_key, key, sizeof key);
+    sodium_memzero(key, sizeof key);
+    return e;
+}
+
 /* Two things open with the desk key: periods and the check value. If neither does, it is the
  * wrong key; if one does, the other is damaged. Nothing is written before that is known. */
 static enum err unlock(struct store *s, struct errmsg *msg)
 {
-    enum err had = periods_load(s->dir_fd, s->desk_key, &s->ring, msg), e;
+    unsigned check_step, step;
     enum check check;
+    enum err had, e;
 
+    if ((e = env_check(s, &check, &check_step, msg)) != ERR_OK)
+        return e;
+    had = load_periods(s, &step, msg);
     if (had != ERR_OK && had != ERR_NOFILE && had != ERR_DENIED)
         return had;
-    if ((e = env_check(s, &check, msg)) != ERR_OK)
-        return e;
     switch (check) {
     case CHECK_FRESH: /* with periods: a first start that was cut short */
         if (had == ERR_DENIED)
@@ -99,7 +120,10 @@ static enum err unlock(struct store *s, struct errmsg *msg)
     periods_drop_leftover(s->dir_fd);
     if (had == ERR_NOFILE && (e = first_period(s, msg)) != ERR_OK)
         return e;
-    return env_tables(s, check == CHECK_FRESH, msg);
+    if ((e = env_tables(s, check == CHECK_FRESH, msg)) != ERR_OK)
+        return e;
+    return check == CHECK_GOOD && check_step != step ? env_check_renew(s, s->desk_key, msg)
+                                                     : ERR_OK;
 }
 
 /* ---- open, close, reopen ---- */
@@ -168,10 +192,11 @@ void store_close(struct store *s)
 static enum err open_again(struct store *s, struct errmsg *msg)
 {
     enum check check;
+    unsigned step;
     enum err e;
 
     env_close(s);
-    if ((e = env_open(s, msg)) != ERR_OK || (e = env_check(s, &check, msg)) != ERR_OK)
+    if ((e = env_open(s, msg)) != ERR_OK || (e = env_check(s, &check, &step, msg)) != ERR_OK)
         return e;
     if (check != CHECK_GOOD)
         return damaged(msg, "the store is damaged: its check value does not open");
@@ -204,10 +229,22 @@ enum err store_reopen(struct store *s, struct errmsg *msg)
 
 /* ---- periods ---- */
 
+void store_swap_ring(struct store *s, struct ring *fresh)
+{
+    struct ring *old = s->ring;
+    bool last;
+
+    pthread_mutex_lock(&s->gate.mutex);
+    s->ring = fresh;
+    last = --old->refs == 0;
+    pthread_mutex_unlock(&s->gate.mutex);
+    if (last)
+        ring_free(old);
+}
+
 enum err store_period_begin(struct store *s, struct errmsg *msg)
 {
     struct ring *fresh, *old = s->ring;
-    bool last;
     enum err e;
 
     if (s->failed) {
@@ -221,12 +258,7 @@ enum err store_period_begin(struct store *s, struct errmsg *msg)
         ring_free(fresh);
         return e;
     }
-    pthread_mutex_lock(&s->gate.mutex);
-    s->ring = fresh;
-    last = --old->refs == 0;
-    pthread_mutex_unlock(&s->gate.mutex);
-    if (last)
-        ring_free(old);
+    store_swap_ring(s, fresh);
     return ERR_OK;
 }
 

@@ -57,6 +57,7 @@ struct ring {
 };
 
 struct ring *ring_with_fresh(const struct ring *old); /* old may be NULL; NULL: no memory or room */
+struct ring *ring_after(const struct ring *old, uint32_t upto); /* without those up to `upto` */
 void ring_free(struct ring *r);                       /* wipes; NULL is fine */
 const uint8_t *ring_key(const struct ring *r, uint32_t number); /* NULL: no such period */
 
@@ -98,6 +99,11 @@ struct store {
     MDB_env *env;      /* NULL only while failed; changes only behind a shut gate */
     MDB_dbi own, dbi[TABLE_COUNT];
 
+    uint32_t forget_upto; /* the periods that go; where the search for values under them goes on */
+    unsigned forget_table;
+    size_t forget_len;
+    uint8_t forget_key[DISK_KEY_MAX];
+
     MDB_txn *batch;
     struct buf log; /* the batch once more: a full map is left, grown and refilled from it */
     size_t batch_bytes;
@@ -114,6 +120,7 @@ struct store {
 };
 
 enum err store_fail(struct store *s, enum err code); /* from now on everything fails with it */
+void store_swap_ring(struct store *s, struct ring *fresh); /* readers keep theirs until they renew */
 void batch_init(struct store *s);                    /* the writer's disk */
 
 /* ---- LMDB (env.c) ---- */
@@ -135,9 +142,17 @@ uint64_t env_disk_free(const struct store *s);
 enum err env_grow(struct store *s, struct errmsg *msg);
 
 enum check { CHECK_FRESH, CHECK_GOOD, CHECK_BAD };
-/* Looks at the store's own check value and writes nothing. ERR_MALFORMED: a newer store. */
-enum err env_check(struct store *s, enum check *out, struct errmsg *msg);
+/* Looks at the store's own check value and writes nothing: does it open with the desk key, or one up
+ * to KEY_STEPS erasures later (*step)? ERR_MALFORMED: a newer store. */
+enum err env_check(struct store *s, enum check *out, unsigned *step, struct errmsg *msg);
 enum err env_tables(struct store *s, bool fresh, struct errmsg *msg);
+/* The check value under another desk key, durable on return. */
+enum err env_check_renew(struct store *s, const uint8_t key[STORE_KEY_BYTES], struct errmsg *msg);
+
+/* ---- forgetting (forget.c) ---- */
+
+#define KEY_STEPS 16 /* a desk key may lag so many erasures behind its store: each writes it anew */
+void key_next(uint8_t key[STORE_KEY_BYTES]);
 
 /* ---- reading inside one transaction (view.c) ---- */
 
