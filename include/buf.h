@@ -24,6 +24,11 @@ void buf_add(struct buf *b, const void *p, size_t n); /* check b->failed once at
 void buf_text(struct buf *b, const char *s);          /* without the NUL */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* ---- text: well-formed UTF-8 without control characters ---- */
+size_t text_char(const char *s); /* bytes of the character at s; 0: none, or no such one */
+bool text_is_clean(const char *s);
+void text_mend(char *s); /* leaves out what is not clean, as the rest of a character that was cut */
+
 /* ---- msgpack out ---- */
 void mp_put_array(struct buf *b, uint32_t n);
 void mp_put_map(struct buf *b, uint32_t n);
@@ -50,8 +55,8 @@ int64_t mp_get_i64(struct mp *m);
 bool mp_get_bool(struct mp *m);
 const uint8_t *mp_get_bin(struct mp *m, size_t *n);    /* borrowed from the input */
 bool mp_get_raw(struct mp *m, void *out, size_t n);    /* a bin of exactly n bytes */
-bool mp_get_str(struct mp *m, char *out, size_t room); /* NUL-terminated copy; too long, or a NUL
-                                                          or control byte inside, is bad */
+bool mp_get_str(struct mp *m, char *out, size_t room); /* NUL-terminated copy; too long, or not
+                                                          clean text, is bad */
 void mp_skip(struct mp *m);                            /* any object, bounded depth */
 bool mp_is_map(const struct mp *m);                    /* peek at the next object */
 bool mp_done(const struct mp *m);                      /* all read and nothing bad */

@@ -96,9 +96,7 @@ bool desk_id_eq(const struct desk_id *a, const struct desk_id *b);
 bool feed_id_eq(const struct feed_id *a, const struct feed_id *b);
 int feed_id_cmp(const struct feed_id *a, const struct feed_id *b); /* memcmp order */
 
-/* Text is well-formed UTF-8 without control bytes. Barcodes: [0-9A-Za-z .$/+%-], 1 to BARCODE_MAX.
- */
-bool text_is_clean(const char *s);
+/* [0-9A-Za-z .$/+%-], 1 to BARCODE_MAX. */
 bool barcode_is_clean(const char *s);
 
 #endif

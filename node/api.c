@@ -7,6 +7,7 @@
 #include "day.h"
 #include "keys.h"
 #include "node_int.h"
+#include "query.h"
 #include "record_json.h"
 
 /* ---- answering ---- */
@@ -458,30 +459,6 @@ static void get_upload_status(struct node *n, struct http_request *rq)
 }
 
 /* ---- routes ---- */
-
-static uint64_t query_number(const char *query, const char *name, uint64_t otherwise)
-{
-    size_t n = strlen(name);
-
-    for (const char *p = query; p && *p; p = strchr(p, '&') ? strchr(p, '&') + 1 : NULL)
-        if (strncmp(p, name, n) == 0 && p[n] == '=')
-            return strtoull(p + n + 1, NULL, 10);
-    return otherwise;
-}
-
-static void query_text(const char *query, const char *name, char *out, size_t room)
-{
-    size_t n = strlen(name), k = 0;
-
-    out[0] = '\0';
-    for (const char *p = query; p && *p; p = strchr(p, '&') ? strchr(p, '&') + 1 : NULL)
-        if (strncmp(p, name, n) == 0 && p[n] == '=') {
-            for (p += n + 1; *p && *p != '&' && k + 1 < room; p++)
-                out[k++] = *p;
-            out[k] = '\0';
-            return;
-        }
-}
 
 static void get_list(struct node *n, struct http_request *rq)
 {

@@ -98,6 +98,61 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     b->len += (size_t)n;
 }
 
+/* ---- text ---- */
+
+/* Length of the well-formed UTF-8 sequence at p (Unicode, table 3-7), 0 if there is none or if it
+ * is a control character. The NUL at the end of the text stops every branch. */
+size_t text_char(const char *s)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    unsigned char low = 0x80, high = 0xbf;
+    size_t n;
+
+    if (p[0] < 0x80)
+        return p[0] >= 0x20 && p[0] != 0x7f;
+    if (p[0] < 0xc2 || p[0] > 0xf4)
+        return 0;
+    n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (p[0] == 0xc2 || p[0] == 0xe0)
+        low = 0xa0; /* C1 controls; three bytes where two do */
+    else if (p[0] == 0xf0)
+        low = 0x90;
+    else if (p[0] == 0xed)
+        high = 0x9f; /* surrogates */
+    else if (p[0] == 0xf4)
+        high = 0x8f;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+bool text_is_clean(const char *s)
+{
+    while (*s != '\0') {
+        size_t n = text_char(s);
+        if (n == 0)
+            return false;
+        s += n;
+    }
+    return true;
+}
+
+void text_mend(char *s)
+{
+    char *out = s;
+
+    while (*s != '\0') {
+        size_t n = text_char(s);
+        memmove(out, s, n);
+        out += n;
+        s += n > 0 ? n : 1;
+    }
+    *out = '\0';
+}
+
 /* ---- msgpack out ---- */
 
 static int write_buf(void *data, const char *p, size_t n)
@@ -357,18 +412,16 @@ bool mp_get_str(struct mp *m, char *out, size_t room)
 {
     size_t n = 0;
     const uint8_t *at = take_str(m, &n);
-    bool good = at != NULL && n < room;
 
-    for (size_t i = 0; good && i < n; i++)
-        good = at[i] >= 0x20 && at[i] != 0x7f;
-    if (!good) {
-        if (room > 0)
-            out[0] = 0;
-        return fail(m) != 0;
+    if (at != NULL && n < room && memchr(at, 0, n) == NULL) {
+        memcpy(out, at, n);
+        out[n] = 0;
+        if (text_is_clean(out))
+            return true;
     }
-    memcpy(out, at, n);
-    out[n] = 0;
-    return true;
+    if (room > 0)
+        out[0] = 0;
+    return fail(m) != 0;
 }
 
 /* What follows the first byte c: payload bytes in *bytes, elements in the return value. */

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "buf.h"
+
 struct err_row {
     const char *text;
     int exit_code;
@@ -48,21 +50,6 @@ static void copy_word(char *out, size_t room, const char *s)
     out[n] = 0;
 }
 
-/* Text may be cut in the middle of a character: take the rest of that character off. */
-static void trim_cut_utf8(char *s)
-{
-    size_t n = strlen(s), k = n;
-
-    while (k > 0 && ((unsigned char)s[k - 1] & 0xc0) == 0x80)
-        k--;
-    if (k > 0 && (unsigned char)s[k - 1] >= 0xc0) {
-        unsigned char lead = (unsigned char)s[k - 1];
-        size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-        if (n - (k - 1) < want)
-            s[k - 1] = 0;
-    }
-}
-
 enum err err_set(struct errmsg *msg, enum err code, const char *fmt, ...)
 {
     char text[sizeof msg->text];
@@ -73,7 +60,7 @@ enum err err_set(struct errmsg *msg, enum err code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap); /* apart: an argument may be msg->text itself */
     va_end(ap);
-    trim_cut_utf8(text);
+    text_mend(text); /* a "%.40s" or the end may cut a character */
     memset(msg, 0, sizeof *msg);
     memcpy(msg->text, text, sizeof text);
     return code;
@@ -90,7 +77,7 @@ enum err err_why(struct errmsg *msg, enum err code, const char *why, const char 
     va_start(ap, fmt);
     vsnprintf(m.text, sizeof m.text, fmt, ap);
     va_end(ap);
-    trim_cut_utf8(m.text);
+    text_mend(m.text);
     copy_word(m.why, sizeof m.why, why);
     copy_word(m.field, sizeof m.field, field);
     *msg = m;

@@ -82,6 +82,7 @@ uint64_t ledger_roll(const struct ledger *l, uint64_t from, uint64_t to)
 void ledger_set_problem(struct ledger *l, const char *words)
 {
     snprintf(l->problem, sizeof l->problem, "%s", words ? words : "");
+    text_mend(l->problem);
 }
 
 static const uint8_t ledger_key[] = { 'L' };

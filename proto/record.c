@@ -333,47 +333,6 @@ int feed_id_cmp(const struct feed_id *a, const struct feed_id *b)
     return c != 0 ? c : memcmp(a->name, b->name, FEED_NAME_BYTES);
 }
 
-/* Length of the well-formed UTF-8 sequence at p (Unicode, table 3-7), 0 if there is none or if it
- * is a control character. The NUL at the end of the text stops every branch. */
-static size_t clean_char(const unsigned char *p)
-{
-    unsigned char low = 0x80, high = 0xbf;
-    size_t n;
-
-    if (p[0] < 0x80)
-        return p[0] >= 0x20 && p[0] != 0x7f;
-    if (p[0] < 0xc2 || p[0] > 0xf4)
-        return 0;
-    n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (p[0] == 0xc2 || p[0] == 0xe0)
-        low = 0xa0; /* C1 controls; three bytes where two do */
-    else if (p[0] == 0xf0)
-        low = 0x90;
-    else if (p[0] == 0xed)
-        high = 0x9f; /* surrogates */
-    else if (p[0] == 0xf4)
-        high = 0x8f;
-    if (p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
-
-bool text_is_clean(const char *s)
-{
-    const unsigned char *p = (const unsigned char *)s;
-
-    while (*p != 0) {
-        size_t n = clean_char(p);
-        if (n == 0)
-            return false;
-        p += n;
-    }
-    return true;
-}
-
 bool barcode_is_clean(const char *s)
 {
     size_t n = strlen(s);

@@ -47,6 +47,8 @@ static void a_message_is_cut_between_characters_and_a_missing_one_is_fine(void *
     assert_int_equal(err_set(&m, ERR_FULL, "%s", text), ERR_FULL);
     assert_int_equal(strlen(m.text), 254);
     assert_string_equal(m.why, "");
+    err_set(&m, ERR_FULL, "%.2s in quotes\n", "a\xc3\xa9"); /* JSON of half a character is none */
+    assert_string_equal(m.text, "a in quotes");
     err_set(&m, ERR_FULL, "one");
     err_set(&m, ERR_FULL, "two, after %s", m.text); /* its own text as argument */
     assert_string_equal(m.text, "two, after one");
@@ -339,6 +341,28 @@ static void random_bytes_never_take_the_cursor_past_the_end(void **state)
     }
 }
 
+/* A peer's "software" goes into our JSON, which jansson makes of well-formed UTF-8 only. */
+static void a_string_that_is_no_clean_utf8_is_bad(void **state)
+{
+    static const char *const bad[] = { "\xa1\xff", "\xa2\xc3(", "\xa3\xed\xa0\x80", "\xa1\x1b",
+                                       "\xa2\xc2\x85" };
+    char text[8];
+    struct mp m;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        m = mp_over(bad[i], strlen(bad[i]));
+        assert_false(mp_get_str(&m, text, sizeof text));
+        assert_true(m.bad);
+        assert_string_equal(text, "");
+    }
+    m = mp_over("\xa2\xc3\xa9", 3);
+    assert_true(mp_get_str(&m, text, sizeof text));
+    assert_string_equal(text, "\xc3\xa9");
+    m = mp_over("\xa2\xc3\xa9", 3); /* a place for one byte and the NUL */
+    assert_false(mp_get_str(&m, text, 2));
+}
+
 static void keys_are_big_endian(void **state)
 {
     uint8_t p[8];
@@ -366,6 +390,7 @@ int main(void)
         cmocka_unit_test(a_count_or_length_above_what_is_left_is_refused),
         cmocka_unit_test(a_getter_refuses_another_type_and_stays_bad),
         cmocka_unit_test(random_bytes_never_take_the_cursor_past_the_end),
+        cmocka_unit_test(a_string_that_is_no_clean_utf8_is_bad),
         cmocka_unit_test(keys_are_big_endian),
     };
 
