@@ -91,7 +91,7 @@ void core_ledger_view(const struct core *c, const struct moment *now, struct led
 /* 200 known, 300 unknown (may come back once the roster says so), 400 revoked: RFC 27. */
 int core_admits(const struct core *c, const uint8_t curve_pk[KEY_BYTES], struct desk_id *who);
 
-enum peer_state { PEER_ONLINE, PEER_QUIET, PEER_UNREACHABLE, PEER_REVOKED };
+enum peer_state { PEER_ONLINE, PEER_QUIET, PEER_UNREACHABLE, PEER_REVOKED, PEER_RETIRED };
 const char *peer_state_name(enum peer_state s);
 struct peer_view {
     struct desk_id id;
@@ -114,8 +114,8 @@ struct core_view {
     uint64_t pending;            /* held and in no decided slot */
     uint64_t set_aside; /* in decided slots, without a final outcome: held, waiting, review */
     bool memory_lost;   /* peers remember more of us than we do */
-    bool revoked;
-    bool contested; /* two leads worked apart */
+    bool revoked, retired;
+    bool contested; /* two leads worked apart: roster_conflicts() */
     bool mark_confirmed;
     bool server_known, server_up;
     uint64_t server_since_ms; /* boot time of the last change */

@@ -48,6 +48,8 @@ void sign_bytes(const char *domain, const void *p, size_t n, const uint8_t sk[SI
 bool sign_ok(const char *domain, const void *p, size_t n, const uint8_t pk[KEY_BYTES],
              const uint8_t sig[SIG_BYTES]);
 
+/* 1 to DESK_NAME_MAX letters, digits, - or _. */
+bool desk_name_ok(const char *name);
 /* "K7QD-2M": the first 30 bits of the id in Crockford base32; for people, not unique for ever. */
 void desk_id_short(const struct desk_id *id, char out[8]);
 /* Four words of a key, "river candle seven north"; out has 64 bytes. 40 bits of BLAKE2b. */

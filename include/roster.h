@@ -2,8 +2,8 @@
  *
  * Every operation names its parent's hash, so that the operations form a tree that grows a second
  * branch only when two leads work apart. ADD, REVOKE, RETIRE, LEAD and LEAD_DROP apply wherever
- * they stand; of SET and POLICY only those on the longest branch (then: smaller tip hash) apply,
- * and `contested` says that a person should look. The same set of operations gives the same roster
+ * they stand; of SET, POLICY and KEY only those on the branch with more operations that count (then:
+ * smaller tip hash) apply, and roster_conflicts() lists the rest for a person. The same set of operations gives the same roster
  * on every desk, in whatever order they arrived. Byte form: proto/PROTOCOL.md, "Roster". */
 #ifndef TIDEOVER_ROSTER_H
 #define TIDEOVER_ROSTER_H
@@ -28,6 +28,7 @@ enum op_type {               /* on the wire and the disk: numbers are for ever *
                OP_REVOKE = 7, /* a desk is no longer trusted, its feeds only so far */
                OP_RETIRE = 8, /* a desk leaves in honour: all it wrote counts */
                OP_POLICY = 9, /* the branch's policy */
+               OP_KEY = 11,   /* the sealed lead key in use, by its hash; that lead, or the root */
 };
 
 struct trusted { /* of a revoked desk: how far a feed counts; a feed not named counts to 0 */
@@ -40,7 +41,8 @@ enum desk_state { DESK_ACTIVE, DESK_REVOKED, DESK_RETIRED };
 struct desk {
     struct desk_id id;
     uint8_t sign_pk[KEY_BYTES], curve_pk[KEY_BYTES];
-    char name[DESK_NAME_MAX + 1];
+    char name[DESK_NAME_MAX + 1];   /* for people, as a lead last set it */
+    char joined[DESK_NAME_MAX + 1]; /* at its ADD, for ever: in record ids, station map, payloads */
     unsigned roles;
     bool seat; /* a lead named it for a seat in the ledger */
     enum desk_state state;
@@ -72,7 +74,32 @@ const uint8_t *roster_op_hash(const struct roster *r, unsigned i);
 bool roster_has_op(const struct roster *r, const uint8_t hash[HASH_BYTES]);
 const uint8_t *roster_hash(const struct roster *r); /* HASH_BYTES: of the set of operations */
 const uint8_t *roster_tip(const struct roster *r);  /* parent for the next operation */
-bool roster_contested(const struct roster *r);
+
+/* ---- what two leads apart leave to a person ---- */
+struct roster_conflict {
+    enum op_type type;       /* SET, POLICY, KEY: it lost, and nobody has said the like since; ADD:
+                                two active desks with one name */
+    struct desk_id desk;     /* of SET; of ADD the newer one */
+    char name[DESK_NAME_MAX + 1]; /* of SET: what it wanted; of ADD: the name */
+    unsigned roles;               /* of SET */
+    uint8_t hash[HASH_BYTES];     /* of the operation; of ADD zeros */
+};
+/* Writes at most `room`; returns how many there are. */
+unsigned roster_conflicts(const struct roster *r, struct roster_conflict *out, unsigned room);
+
+/* ---- lead keys ---- */
+struct roster_lead {
+    uint8_t pk[KEY_BYTES];
+    bool dropped;
+    uint8_t last[HASH_BYTES];   /* dropped: its last operation that counts, or an ancestor's child */
+    unsigned signed_ops, void_ops; /* signed by it, or by an invite of its; of them without effect */
+    uint8_t newest[HASH_BYTES]; /* its newest operation here; zeros: none */
+};
+unsigned roster_leads(const struct roster *r); /* all there ever were, oldest first */
+void roster_lead(const struct roster *r, unsigned i, struct roster_lead *out);
+/* The sealed lead key in use: whose, and the hash of its bytes. False: none was named. */
+bool roster_key(const struct roster *r, uint8_t lead_pk[KEY_BYTES], uint8_t hash[HASH_BYTES]);
+void sealed_key_hash(const uint8_t *box, size_t n, uint8_t out[HASH_BYTES]);
 
 const uint8_t *roster_branch(const struct roster *r); /* BRANCH_ID_BYTES */
 const uint8_t *roster_root(const struct roster *r);   /* root public key */
@@ -82,6 +109,10 @@ unsigned roster_desks(const struct roster *r); /* all there ever were, oldest fi
 const struct desk *roster_desk(const struct roster *r, unsigned i);
 const struct desk *roster_find(const struct roster *r, const struct desk_id *id);
 const struct desk *roster_find_name(const struct roster *r, const char *name);
+/* By name, or by the short id that `peers` shows. NULL: none, or (*many) more than one of that name. */
+const struct desk *roster_find_word(const struct roster *r, const char *word, bool *many);
+/* Of an active desk other than `but` (NULL: none): as it is called or as it joined. */
+bool roster_name_taken(const struct roster *r, const char *name, const struct desk_id *but);
 const struct desk *roster_find_curve(const struct roster *r, const uint8_t curve_pk[KEY_BYTES]);
 unsigned roster_active(const struct roster *r);
 uint64_t roster_trusted_to(const struct roster *r,
@@ -117,6 +148,14 @@ void op_lead(const struct roster *r, const uint8_t lead_pk[KEY_BYTES],
 void op_lead_drop(const struct roster *r, const uint8_t lead_pk[KEY_BYTES],
                   const uint8_t last_op[HASH_BYTES], const uint8_t root_sk[SIGN_SK_BYTES],
                   struct buf *out);
+
+void op_set(const struct roster *r, const struct desk_id *desk, const char *name, unsigned roles,
+            const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out);
+void op_retire(const struct roster *r, const struct desk_id *desk,
+               const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out);
+void op_key(const struct roster *r, const uint8_t lead_pk[KEY_BYTES],
+            const uint8_t sealed_hash[HASH_BYTES], const uint8_t sk[SIGN_SK_BYTES],
+            struct buf *out);
 
 /* The lead's signed power, and the ADD made with it. */
 void invite_power_sign(const struct roster *r, const struct invite_power *p,

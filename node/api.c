@@ -235,12 +235,21 @@ static json_t *problems(const struct node *n, const struct moment *now)
     if (n->stopped)
         add_problem(all, "not_saving", NULL, n->stop_reason);
     if (v.revoked)
-        add_problem(all, "revoked", NULL, "this desk was taken out of the branch");
+        add_problem(all, "revoked", NULL,
+                    "this desk was revoked: it is no longer part of the branch and records nothing. "
+                    "Ask a lead; to use this PC again, join with a new code under another --state");
+    if (v.retired)
+        add_problem(all, "retired", NULL,
+                    v.replicated == v.local
+                        ? "this desk was retired, and other desks have all its records: this PC can "
+                          "go"
+                        : "this desk was retired and records no more; leave it on until other desks "
+                          "have all its records");
     if (v.memory_lost)
         add_problem(all, "memory_lost", NULL,
                     "other desks remember a later start of this desk: its disk was restored or "
                     "cloned. It records, but has no vote; let it join anew");
-    if (!v.mark_confirmed && !v.memory_lost && !v.revoked &&
+    if (!v.mark_confirmed && !v.memory_lost && !v.revoked && !v.retired &&
         ledger_is_seat(core_ledger(n->core), &n->me.id) &&
         now->boot_ms - n->started_ms > PEER_AWAY_MS)
         add_problem(all, "vote_waits", NULL,
@@ -248,8 +257,8 @@ static json_t *problems(const struct node *n, const struct moment *now)
                     "with a seat have been on at the same time once");
     if (v.contested)
         add_problem(all, "contested", NULL,
-                    "two leads changed names or the policy apart from each other: look at "
-                    "\"tideover policy show\" and publish it again");
+                    "two leads worked apart from each other and not all they did could stand: look "
+                    "at \"tideover roster conflicts\"");
     if (keys_root_is_here(n->dir))
         add_problem(all, "root_key_here", NULL,
                     "the branch root key still lies on this PC: move root-key-backup off it");
@@ -332,7 +341,7 @@ static void get_status(struct node *n, struct http_request *rq)
     api_json(rq, 200, o);
 }
 
-static json_t *roles_json(unsigned roles)
+json_t *api_roles(unsigned roles)
 {
     json_t *a = json_array();
 
@@ -351,8 +360,8 @@ static json_t *desk_json(const struct node *n, const struct desk_id *id)
     char brief[8];
 
     desk_id_short(id, brief);
-    return json_pack("{s:s, s:s, s:o, s:b}", "name", d ? d->name : "?", "id", brief, "roles",
-                     roles_json(d ? d->roles : 0), "seat",
+    return json_pack("{s:s, s:s, s:s, s:o, s:b}", "name", d ? d->name : "?", "joined",
+                     d ? d->joined : "?", "id", brief, "roles", api_roles(d ? d->roles : 0), "seat",
                      ledger_is_seat(core_ledger(n->core), id));
 }
 
@@ -499,6 +508,10 @@ static const struct route {
     { "POST", "/api/v1/log/verify", HTTP_CTL, verify_start, NULL },
     { "POST", "/api/v1/invites", HTTP_CTL, NULL, lead_invite },
     { "POST", "/api/v1/revoke", HTTP_CTL, NULL, lead_revoke },
+    { "POST", "/api/v1/retire", HTTP_CTL, NULL, lead_retire },
+    { "POST", "/api/v1/rename", HTTP_CTL, NULL, lead_rename },
+    { "POST", "/api/v1/role", HTTP_CTL, NULL, lead_role },
+    { "GET", "/api/v1/roster/conflicts", HTTP_DESK, desks_conflicts, NULL },
     { "POST", "/api/v1/policy", HTTP_CTL, NULL, lead_policy },
     { "POST", "/api/v1/upload/run", HTTP_CTL, NULL, lead_upload },
 };

@@ -61,14 +61,10 @@ static void close_invite(struct node *n, struct invite *i)
 static enum err check_invite(struct node *n, struct lead_job *l, const char *name, unsigned roles,
                              json_int_t expires)
 {
-    const struct desk *d = roster_find_name(core_roster(n->core), name);
-
-    if (name[0] == '\0' || strlen(name) > DESK_NAME_MAX ||
-        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") !=
-            strlen(name))
+    if (!desk_name_ok(name))
         return err_why(&l->msg, ERR_INVALID, "bad_desk", "desk",
                        "a desk name has 1 to %d letters, digits, - or _", DESK_NAME_MAX);
-    if (d && d->state == DESK_ACTIVE)
+    if (roster_name_taken(core_roster(n->core), name, NULL))
         return err_why(&l->msg, ERR_EXISTS, "desk_exists", "desk",
                        "%s is in the branch already: choose another name, or revoke it first",
                        name);
@@ -244,11 +240,10 @@ static void admit(struct node *n, struct invite *i, const struct join *j, int do
     struct errmsg msg = { .text = "" };
     struct buf op = { 0 };
     char address[CONF_ADDR_MAX];
-    const struct desk *twin = roster_find_name(core_roster(n->core), i->name);
     struct desk_id id;
     enum err e;
 
-    if (twin && twin->state == DESK_ACTIVE) { /* two codes for one name: the first one to come */
+    if (roster_name_taken(core_roster(n->core), i->name, NULL)) { /* two codes for one name: the first one to come */
         refuse(
             n, door, client, "desk_exists",
             "a desk of this name joined meanwhile: ask the lead for an invite with another name");

@@ -97,12 +97,26 @@ const char *lead_text(const struct lead_job *l, const char *name)
     return s ? s : "";
 }
 
+const struct desk *lead_desk(struct node *n, struct lead_job *l)
+{
+    const char *word = lead_text(l, "desk");
+    bool many;
+    const struct desk *d = roster_find_word(core_roster(n->core), word, &many);
+
+    if (many)
+        err_why(&l->msg, ERR_MISSING, "name_twice", "desk",
+                "there are two desks %.24s: give the short id that \"tideover peers\" shows", word);
+    else if (!d)
+        err_why(&l->msg, ERR_MISSING, "no_such_desk", "desk", "there is no desk %.24s", word);
+    return d;
+}
+
 /* ---- revoking ---- */
 
 static enum err sign_revoke(struct node *n, struct lead_job *l, json_t **answer)
 {
     const char *name = lead_text(l, "desk");
-    const struct desk *d = roster_find_name(core_roster(n->core), name);
+    const struct desk *d = lead_desk(n, l);
     struct moment now = node_now();
     struct trusted *v = NULL;
     struct buf op = { 0 };
@@ -111,8 +125,7 @@ static enum err sign_revoke(struct node *n, struct lead_job *l, json_t **answer)
     enum err e;
 
     if (!d)
-        return err_why(&l->msg, ERR_MISSING, "no_such_desk", "desk", "there is no desk %.24s",
-                       name);
+        return ERR_MISSING;
     if (d->state == DESK_REVOKED)
         return err_why(&l->msg, ERR_EXISTS, "revoked_before", "desk", "%s is revoked already",
                        name);

@@ -20,5 +20,7 @@ struct lead_job {
 void lead_start(struct node *n, struct http_request *rq, json_t *body,
                 enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer));
 const char *lead_text(const struct lead_job *l, const char *name); /* of the body; "" if absent */
+/* The desk that the body's "desk" names, by name or short id; NULL and l->msg: none. */
+const struct desk *lead_desk(struct node *n, struct lead_job *l);
 
 #endif

@@ -121,6 +121,7 @@ void api_handle(struct node *n, struct http_request *rq);
 void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg);
 void api_recorded(struct node *n, const struct record_ref *ref, struct buf *out);
 void api_json(struct http_request *rq, unsigned status, json_t *j); /* takes j */
+json_t *api_roles(unsigned roles);
 
 /* upload.c: the effects BUILD and DELIVER */
 void upload_build(struct node *n, uint64_t number, const struct buf *draft);
@@ -143,6 +144,10 @@ void lead_invite(struct node *n, struct http_request *rq, json_t *body);
 void lead_revoke(struct node *n, struct http_request *rq, json_t *body);
 void lead_policy(struct node *n, struct http_request *rq, json_t *body);
 void lead_upload(struct node *n, struct http_request *rq, json_t *body);
+void lead_retire(struct node *n, struct http_request *rq, json_t *body);
+void lead_rename(struct node *n, struct http_request *rq, json_t *body);
+void lead_role(struct node *n, struct http_request *rq, json_t *body);
+void desks_conflicts(struct node *n, struct http_request *rq);
 void invite_knock(struct node *n, int door, uint64_t client, const uint8_t *p, size_t len);
 void invite_tick(struct node *n, const struct moment *now);
 

@@ -125,7 +125,7 @@ static json_t *missing_desks(const struct node *n)
         const struct desk *d;
         core_peer_view(n->core, &now, i, &v);
         d = roster_find(core_roster(n->core), &v.id);
-        if (v.state == PEER_REVOKED || (v.state == PEER_ONLINE && v.missing == 0))
+        if (v.state == PEER_REVOKED || (v.state == PEER_RETIRED && v.missing == 0) || (v.state == PEER_ONLINE && v.missing == 0))
             continue;
         json_array_append_new(
             all,

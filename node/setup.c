@@ -191,7 +191,6 @@ static enum err write_store(const struct site *s, const struct ident *me, const 
 /* ---- founding ---- */
 
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
-#define LOWER "abcdefghijklmnopqrstuvwxyz"
 
 static bool is_made_of(const char *s, const char *set, size_t max)
 {
@@ -220,7 +219,7 @@ static enum err check_init(const struct setup_init *in, struct errmsg *msg)
     if (!in->branch || !is_made_of(in->branch, UPPER, 15))
         return err_why(msg, ERR_INVALID, "bad_branch", "branch",
                        "a branch code has 1 to 15 capital letters, digits, - or _");
-    if (!in->desk || !is_made_of(in->desk, UPPER LOWER, DESK_NAME_MAX))
+    if (!in->desk || !desk_name_ok(in->desk))
         return err_why(msg, ERR_INVALID, "bad_desk", "desk",
                        "a desk name has 1 to %d letters, digits, - or _", DESK_NAME_MAX);
     if (in->passphrase && strlen(in->passphrase) < 12)

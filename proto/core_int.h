@@ -76,6 +76,7 @@ void record_load_keys(struct core *c);
 /* peers.c */
 void peer_send(struct core *c, const struct peer *p, struct buf *b);
 bool peer_is_active(const struct core *c, const struct peer *p);
+bool peer_gives(const struct core *c, const struct peer *p); /* heard just now, and not revoked */
 bool peer_room(struct core *c, struct peer *p);
 void peer_learn_have(struct core *c, struct peer *p, unsigned feed, uint64_t seq);
 void peer_says_lost(struct core *c, struct peer *p); /* it remembers of us what we do not */

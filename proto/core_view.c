@@ -53,6 +53,8 @@ const char *peer_state_name(enum peer_state s)
         return "unreachable";
     case PEER_REVOKED:
         return "revoked";
+    case PEER_RETIRED:
+        return "retired";
     }
     return "";
 }
@@ -73,6 +75,7 @@ void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
     out->ever_heard = p->ever_heard;
     out->silent_ms = p->ever_heard ? now->boot_ms - p->heard_ms : 0;
     out->state = d && d->state == DESK_REVOKED    ? PEER_REVOKED
+                 : d && d->state == DESK_RETIRED  ? PEER_RETIRED
                  : !p->ever_heard                 ? PEER_UNREACHABLE
                  : out->silent_ms < PEER_QUIET_MS ? PEER_ONLINE
                  : out->silent_ms < PEER_AWAY_MS  ? PEER_QUIET
@@ -129,8 +132,9 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
     }
     out->set_aside = c->set_aside;
     out->memory_lost = c->memory_lost;
-    out->revoked = !me || me->state != DESK_ACTIVE;
-    out->contested = roster_contested(c->roster);
+    out->revoked = !me || me->state == DESK_REVOKED;
+    out->retired = me && me->state == DESK_RETIRED;
+    out->contested = roster_conflicts(c->roster, NULL, 0) > 0;
     out->mark_confirmed = c->confirmed && !c->memory_lost;
     out->server_known = c->server_known;
     out->server_up = c->server_up;
@@ -176,7 +180,7 @@ static void fill_feed(const struct core *c, const struct feed *f, struct merge_f
     out->number = f->opening.number;
     out->suffix = f->suffix;
     out->opened_ms = f->opening.at_ms;
-    snprintf(out->desk, sizeof out->desk, "%s", d ? d->name : "?");
+    snprintf(out->desk, sizeof out->desk, "%s", d ? d->joined : "?");
 }
 
 static struct merge_feed *job_feed(struct merge_job *j, const struct feed_id *id)

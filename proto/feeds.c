@@ -99,7 +99,7 @@ static bool same_name(const struct feeds *fs, const struct desk_id *a, const str
     const struct desk *x = fs->roster ? roster_find(fs->roster, a) : NULL;
     const struct desk *y = fs->roster ? roster_find(fs->roster, b) : NULL;
 
-    return desk_id_eq(a, b) || (x && y && strcmp(x->name, y->name) == 0);
+    return desk_id_eq(a, b) || (x && y && strcmp(x->joined, y->joined) == 0);
 }
 
 /* Two feeds of one name with one number (a wiped disk that counts again, a new PC under the name of
@@ -474,7 +474,7 @@ void feeds_id_text(const struct feed *f, const struct roster *r, uint64_t seq,
     const struct desk *d = roster_find(r, &f->opening.id.desk);
     char letter[2] = { f->suffix, '\0' };
 
-    snprintf(out, RECORD_ID_TEXT, "%s/%u%s/%04llu", d ? d->name : "?", f->opening.number, letter,
+    snprintf(out, RECORD_ID_TEXT, "%s/%u%s/%04llu", d ? d->joined : "?", f->opening.number, letter,
              (unsigned long long)seq);
 }
 

@@ -130,6 +130,13 @@ size_t base32_decode(const char *s, uint8_t *out, size_t room)
     return have < 5 && (bits & ((1u << have) - 1)) == 0 ? o : 0; /* only padding, all zero */
 }
 
+bool desk_name_ok(const char *name)
+{
+    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+    return n > 0 && n <= DESK_NAME_MAX && name[n] == '\0';
+}
+
 void desk_id_short(const struct desk_id *id, char out[8])
 {
     char all[16];

@@ -102,6 +102,15 @@ bool sync_is_online(const struct core *c, const struct peer *p)
     return p->ever_heard && c->now_ms - p->heard_ms < PEER_QUIET_MS && peer_is_active(c, p);
 }
 
+/* A retired desk hands over what it has yet. */
+bool peer_gives(const struct core *c, const struct peer *p)
+{
+    const struct desk *d = roster_find(c->roster, &p->id);
+
+    return p->ever_heard && c->now_ms - p->heard_ms < PEER_QUIET_MS && d &&
+           d->state != DESK_REVOKED;
+}
+
 bool peer_room(struct core *c, struct peer *p)
 {
     unsigned n = c->feeds.n;
@@ -528,8 +537,8 @@ void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool be
     uint64_t back_off = p->connects < RECONNECT_EAGER ? RECONNECT_MIN_MS : RECONNECT_MAX_MS;
     bool silent = !p->ever_heard || c->now_ms - p->heard_ms > p->beat_every_ms + PEER_LATE_MS;
 
-    if (!peer_is_active(c, p))
-        return;
+    if (!peer_is_active(c, p) && !peer_gives(c, p))
+        return; /* a retired desk is answered while it is on, and not looked for */
     if ((silent || p->connect_ms == 0) &&
         (p->connect_ms == 0 || c->now_ms - p->connect_ms >= back_off))
         connect_peer(c, p);

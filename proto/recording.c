@@ -162,8 +162,11 @@ enum err core_record(struct core *c, const struct moment *now, struct record *r,
     *again = key_is_set(r->key) && key_known(c, r->key, out);
     if (*again)
         return ERR_OK;
-    if (!me || me->state != DESK_ACTIVE)
-        return err_why(msg, ERR_DENIED, "revoked", "", "this desk was taken out of the branch");
+    if (!me || me->state == DESK_REVOKED)
+        return err_why(msg, ERR_DENIED, "revoked", "",
+                       "this desk was revoked: it is no longer part of the branch");
+    if (me->state == DESK_RETIRED)
+        return err_why(msg, ERR_DENIED, "retired", "", "this desk was retired: use another one");
     if (!p)
         return err_why(msg, ERR_CONFIG, "policy", "",
                        "this version cannot read the branch's policy: update tideover");

@@ -65,7 +65,7 @@ static enum err op_parse(const uint8_t *p, size_t n, struct op *o, uint8_t branc
 
 /* ---- meaning ---- */
 
-static int op_index(const struct roster *r, const uint8_t hash[HASH_BYTES])
+int roster_op_index(const struct roster *r, const uint8_t hash[HASH_BYTES])
 {
     for (unsigned i = r->n_ops; i-- > 0;) /* most look-ups are for the newest */
         if (memcmp(r->ops[i].hash, hash, HASH_BYTES) == 0)
@@ -73,70 +73,101 @@ static int op_index(const struct roster *r, const uint8_t hash[HASH_BYTES])
     return -1;
 }
 
-static bool is_ancestor_or_same(const struct roster *r, int of, int i)
-{
-    for (; of >= 0; of = r->ops[of].parent_at)
-        if (of == i)
-            return true;
-    return false;
-}
-
 /* May this key sign operation i as a lead? A dropped lead only up to its last good one. */
 static bool lead_signs(const struct roster *r, const uint8_t pk[KEY_BYTES], int i)
 {
-    for (unsigned k = 0; k < r->n_leads; k++) {
-        const struct lead *l = &r->leads[k];
-        if (memcmp(l->pk, pk, KEY_BYTES) != 0)
-            continue;
-        return !l->dropped || is_ancestor_or_same(r, op_index(r, l->last), i);
-    }
+    for (unsigned k = 0; k < r->n_leads; k++)
+        if (memcmp(r->leads[k].pk, pk, KEY_BYTES) == 0)
+            return !r->leads[k].dropped || (r->ops[i].before >> k & 1) != 0;
     return false;
+}
+
+static struct lead *lead_by_key(struct roster *r, const uint8_t pk[KEY_BYTES])
+{
+    for (unsigned k = 0; k < r->n_leads; k++)
+        if (memcmp(r->leads[k].pk, pk, KEY_BYTES) == 0)
+            return &r->leads[k];
+    return NULL;
+}
+
+static void learn_lead(struct roster *r, unsigned i)
+{
+    struct op *o = &r->ops[i];
+    struct mp m = mp_over(o->body, o->body_n);
+    uint8_t pk[KEY_BYTES];
+
+    mp_get_array(&m);
+    if (o->type == OP_FOUND)
+        mp_skip(&m);
+    if (!mp_get_raw(&m, pk, sizeof pk) || r->n_leads == LEADS_MAX || lead_by_key(r, pk))
+        return;
+    memcpy(r->leads[r->n_leads].pk, pk, KEY_BYTES);
+    r->leads[r->n_leads].made_at = i;
+    r->leads[r->n_leads++].dropped = false;
+}
+
+static void learn_drop(struct roster *r, const struct op *o)
+{
+    struct mp m = mp_over(o->body, o->body_n);
+    uint8_t pk[KEY_BYTES], last[HASH_BYTES];
+    struct lead *l;
+
+    mp_get_array(&m);
+    mp_get_raw(&m, pk, sizeof pk);
+    mp_get_raw(&m, last, sizeof last);
+    if (m.bad || (l = lead_by_key(r, pk)) == NULL)
+        return;
+    l->dropped = true;
+    memcpy(l->last, last, HASH_BYTES);
 }
 
 static void learn_leads(struct roster *r, const unsigned *order)
 {
     r->n_leads = 0;
-    for (unsigned i = 0; i < r->n_ops && r->n_leads < 32; i++) {
-        struct op *o = &r->ops[order[i]];
-        struct mp m = mp_over(o->body, o->body_n);
-        if (o->type == OP_FOUND) {
-            mp_get_array(&m);
-            mp_skip(&m);
-        } else if (o->type == OP_LEAD) {
-            mp_get_array(&m);
-        } else {
-            continue;
-        }
-        mp_get_raw(&m, r->leads[r->n_leads].pk, KEY_BYTES);
-        r->leads[r->n_leads++].dropped = false;
-    }
     for (unsigned i = 0; i < r->n_ops; i++) {
-        const struct op *o = &r->ops[order[i]];
-        struct mp m = mp_over(o->body, o->body_n);
-        uint8_t pk[KEY_BYTES], last[HASH_BYTES];
-        if (o->type != OP_LEAD_DROP)
-            continue;
-        mp_get_array(&m);
-        mp_get_raw(&m, pk, sizeof pk);
-        mp_get_raw(&m, last, sizeof last);
-        for (unsigned k = 0; k < r->n_leads; k++)
-            if (memcmp(r->leads[k].pk, pk, KEY_BYTES) == 0) {
-                r->leads[k].dropped = true;
-                memcpy(r->leads[k].last, last, HASH_BYTES);
-            }
+        r->ops[i].before = 0;
+        if (r->ops[order[i]].type == OP_FOUND || r->ops[order[i]].type == OP_LEAD)
+            learn_lead(r, order[i]);
     }
+    for (unsigned i = 0; i < r->n_ops; i++)
+        if (r->ops[order[i]].type == OP_LEAD_DROP)
+            learn_drop(r, &r->ops[order[i]]);
+    for (unsigned k = 0; k < r->n_leads; k++)
+        if (r->leads[k].dropped)
+            for (int i = roster_op_index(r, r->leads[k].last); i >= 0; i = r->ops[i].parent_at)
+                r->ops[i].before |= UINT32_C(1) << k;
 }
 
+/* Had its signer the right? Of an invite: the lead who signed its power, when it was used. */
+static bool op_counts(const struct roster *r, unsigned i)
+{
+    const struct op *o = &r->ops[i];
+    struct invite_power power;
+    uint8_t branch[BRANCH_ID_BYTES], lead[KEY_BYTES];
+
+    if (memcmp(o->signer, r->root, KEY_BYTES) == 0)
+        return o->type <= OP_LEAD_DROP || o->type == OP_KEY;
+    if (o->power_n == 0)
+        return lead_signs(r, o->signer, (int)i);
+    return power_decode(o->power, o->power_n, &power, branch, lead) &&
+           memcmp(branch, r->branch, BRANCH_ID_BYTES) == 0 && lead_signs(r, lead, o->parent_at);
+}
+
+/* What a dropped lead signs afterwards has no weight either: whoever stole a key cannot make his
+ * branch win by its length. */
 static void learn_tip(struct roster *r)
 {
     unsigned best = 0;
 
-    for (unsigned i = 1; i < r->n_ops; i++) {
-        const struct op *o = &r->ops[i], *b = &r->ops[best];
-        if (o->count > b->count ||
-            (o->count == b->count && memcmp(o->hash, b->hash, HASH_BYTES) < 0))
+    for (unsigned i = 0; i < r->n_ops; i++) { /* parents come before their children */
+        struct op *o = &r->ops[i];
+        const struct op *b = &r->ops[best];
+        o->counts = op_counts(r, i);
+        o->weight = o->counts + (o->parent_at >= 0 ? r->ops[o->parent_at].weight : 0);
+        o->winning = false;
+        if (o->counts && (o->weight > b->weight || (o->weight == b->weight &&
+                                                    memcmp(o->hash, b->hash, HASH_BYTES) < 0)))
             best = i;
-        r->ops[i].winning = false;
     }
     r->tip = best;
     for (int i = (int)best; i >= 0; i = r->ops[i].parent_at)
@@ -189,14 +220,11 @@ static void apply_add(struct roster *r, unsigned i)
         struct invite_power power;
         uint8_t branch[BRANCH_ID_BYTES], lead[KEY_BYTES];
         if (!power_decode(o->power, o->power_n, &power, branch, lead) ||
-            memcmp(branch, r->branch, BRANCH_ID_BYTES) != 0 ||
-            memcmp(power.invite_pk, o->signer, KEY_BYTES) != 0 ||
-            !lead_signs(r, lead, o->parent_at) || strcmp(power.name, d.name) != 0 ||
+            memcmp(power.invite_pk, o->signer, KEY_BYTES) != 0 || strcmp(power.name, d.name) != 0 ||
             power.roles != d.roles || power.seat != d.seat || invite_was_used(r, i, o->signer))
             return;
-    } else if (!lead_signs(r, o->signer, (int)i)) {
-        return;
     }
+    memcpy(d.joined, d.name, sizeof d.joined);
     r->desks[r->n_desks++] = d;
 }
 
@@ -239,7 +267,7 @@ static void apply_set(struct roster *r, const struct op *o)
     mp_get_raw(&m, id.b, sizeof id.b);
     mp_get_str(&m, name, sizeof name);
     roles = (unsigned)mp_get_u64(&m);
-    if (mp_done(&m) && (d = desk_by_id(r, &id)) != NULL) {
+    if (mp_done(&m) && desk_name_ok(name) && (d = desk_by_id(r, &id)) != NULL) {
         memcpy(d->name, name, sizeof name);
         d->roles = roles;
     }
@@ -313,13 +341,57 @@ static void sort_ops(unsigned *v, unsigned n, struct op *ops)
         }
 }
 
-/* A lead has spoken again since, on the branch that counts. */
-static bool is_superseded(const struct roster *r, const struct op *loser)
+/* Which sealed lead key is the one in use: by its hash, for the bytes are for lead desks alone. */
+static void apply_key(struct roster *r, const struct op *o)
 {
-    for (unsigned i = 0; i < r->n_ops; i++)
-        if (r->ops[i].winning && r->ops[i].type == loser->type && r->ops[i].count > loser->count)
-            return true;
-    return false;
+    struct mp m = mp_over(o->body, o->body_n);
+    uint8_t pk[KEY_BYTES], hash[HASH_BYTES];
+    const struct lead *l;
+
+    mp_get_array(&m);
+    mp_get_raw(&m, pk, sizeof pk);
+    mp_get_raw(&m, hash, sizeof hash);
+    if (!mp_done(&m) || (l = lead_by_key(r, pk)) == NULL || l->dropped)
+        return;
+    memcpy(r->key_pk, pk, sizeof pk);
+    memcpy(r->key_hash, hash, sizeof hash);
+    r->has_key = true;
+}
+
+static void apply_retire(struct roster *r, const struct op *o)
+{
+    struct mp m = mp_over(o->body, o->body_n);
+    struct desk_id id;
+    struct desk *d;
+
+    mp_get_array(&m);
+    mp_get_raw(&m, id.b, sizeof id.b);
+    if (mp_done(&m) && (d = desk_by_id(r, &id)) != NULL && d->state == DESK_ACTIVE)
+        d->state = DESK_RETIRED;
+}
+
+static void apply(struct roster *r, const struct op *o)
+{
+    switch (o->type) {
+    case OP_SET:
+        if (o->winning)
+            apply_set(r, o);
+        break;
+    case OP_REVOKE:
+        apply_revoke(r, o);
+        break;
+    case OP_RETIRE:
+        apply_retire(r, o);
+        break;
+    case OP_POLICY:
+        if (o->winning)
+            apply_policy(r, o);
+        break;
+    case OP_KEY:
+        if (o->winning)
+            apply_key(r, o);
+        break;
+    } /* a type of a newer version is kept and passed on */
 }
 
 /* The state is recomputed from all operations in one fixed order: operations are rare, and a
@@ -335,8 +407,7 @@ static bool recompute(struct roster *r)
         free((void *)(uintptr_t)r->desks[i].trusted);
     r->n_desks = 0;
     r->policy = NULL;
-    r->contested = false;
-    learn_tip(r);
+    r->has_key = false;
     for (unsigned i = 0; i < r->n_ops; i++) {
         order[i] = i;
         for (unsigned k = 0; k < HASH_BYTES; k++)
@@ -346,40 +417,13 @@ static bool recompute(struct roster *r)
                HASH_BYTES);
     sort_ops(order, r->n_ops, r->ops);
     learn_leads(r, order);
+    learn_tip(r);
     for (unsigned k = 0; k < r->n_ops; k++)
-        if (r->ops[order[k]].type == OP_ADD)
+        if (r->ops[order[k]].type == OP_ADD && r->ops[order[k]].counts)
             apply_add(r, order[k]);
-    for (unsigned k = 0; k < r->n_ops; k++) {
-        const struct op *o = &r->ops[order[k]];
-        struct mp m = mp_over(o->body, o->body_n);
-        struct desk_id id;
-        struct desk *d;
-
-        if (o->type == OP_ADD || o->type <= OP_LEAD_DROP ||
-            !lead_signs(r, o->signer, (int)order[k]))
-            continue;
-        if ((o->type == OP_SET || o->type == OP_POLICY) && !o->winning) {
-            r->contested |= !is_superseded(r, o);
-            continue;
-        }
-        switch (o->type) {
-        case OP_SET:
-            apply_set(r, o);
-            break;
-        case OP_REVOKE:
-            apply_revoke(r, o);
-            break;
-        case OP_RETIRE:
-            mp_get_array(&m);
-            mp_get_raw(&m, id.b, sizeof id.b);
-            if (mp_done(&m) && (d = desk_by_id(r, &id)) != NULL && d->state == DESK_ACTIVE)
-                d->state = DESK_RETIRED;
-            break;
-        case OP_POLICY:
-            apply_policy(r, o);
-            break;
-        } /* a type of a newer version is kept and passed on */
-    }
+    for (unsigned k = 0; k < r->n_ops; k++)
+        if (r->ops[order[k]].counts)
+            apply(r, &r->ops[order[k]]);
     free(order);
     return true;
 }
@@ -419,8 +463,10 @@ static bool signer_is_known(const struct roster *r, const struct op *o)
     struct invite_power power;
     uint8_t branch[BRANCH_ID_BYTES], lead[KEY_BYTES];
 
+    if (memcmp(o->signer, r->root, KEY_BYTES) == 0)
+        return o->type == OP_LEAD || o->type == OP_LEAD_DROP || o->type == OP_KEY;
     if (o->type == OP_LEAD || o->type == OP_LEAD_DROP)
-        return memcmp(o->signer, r->root, KEY_BYTES) == 0;
+        return false;
     if (o->power_n > 0)
         return o->type == OP_ADD && power_decode(o->power, o->power_n, &power, branch, lead) &&
                memcmp(power.invite_pk, o->signer, KEY_BYTES) == 0 &&
@@ -437,7 +483,7 @@ static enum err check_place(struct roster *r, struct op *o, const uint8_t branch
     }
     if (memcmp(branch, r->branch, BRANCH_ID_BYTES) != 0 || o->type == OP_FOUND)
         return err_set(msg, ERR_DENIED, "an operation of another branch");
-    if ((o->parent_at = op_index(r, o->parent)) < 0)
+    if ((o->parent_at = roster_op_index(r, o->parent)) < 0)
         return err_set(msg, ERR_MISSING, "an operation whose parent is not here yet");
     if (o->count != r->ops[o->parent_at].count + 1)
         return err_set(msg, ERR_MALFORMED, "an operation with a wrong count");
@@ -458,7 +504,7 @@ enum err roster_add(struct roster *r, const uint8_t *op, size_t n, bool *fresh, 
     memcpy(copy, op, n);
     if ((e = op_parse(copy, n, &o, branch, msg)) != ERR_OK)
         goto out;
-    if (r->n_ops > 0 && op_index(r, o.hash) >= 0)
+    if (r->n_ops > 0 && roster_op_index(r, o.hash) >= 0)
         goto out; /* known */
     if ((e = check_place(r, &o, branch, msg)) != ERR_OK)
         goto out;
@@ -508,7 +554,7 @@ const uint8_t *roster_op_hash(const struct roster *r, unsigned i)
 
 bool roster_has_op(const struct roster *r, const uint8_t hash[HASH_BYTES])
 {
-    return op_index(r, hash) >= 0;
+    return roster_op_index(r, hash) >= 0;
 }
 
 const uint8_t *roster_hash(const struct roster *r)
@@ -519,11 +565,6 @@ const uint8_t *roster_hash(const struct roster *r)
 const uint8_t *roster_tip(const struct roster *r)
 {
     return r->ops[r->tip].hash;
-}
-
-bool roster_contested(const struct roster *r)
-{
-    return r->contested;
 }
 
 const uint8_t *roster_branch(const struct roster *r)
@@ -575,6 +616,13 @@ const struct desk *roster_find_curve(const struct roster *r, const uint8_t curve
         if (memcmp(r->desks[i].curve_pk, curve_pk, KEY_BYTES) == 0)
             return &r->desks[i];
     return NULL;
+}
+
+bool roster_key(const struct roster *r, uint8_t lead_pk[KEY_BYTES], uint8_t hash[HASH_BYTES])
+{
+    memcpy(lead_pk, r->key_pk, KEY_BYTES);
+    memcpy(hash, r->key_hash, HASH_BYTES);
+    return r->has_key;
 }
 
 unsigned roster_active(const struct roster *r)

@@ -11,7 +11,10 @@ struct op {
     uint8_t signer[KEY_BYTES];
     uint32_t count; /* operations from FOUND to here, both included */
     uint8_t type;
-    bool winning;        /* on the longest branch */
+    bool winning;        /* on the branch that wins */
+    bool counts;         /* its signer had the right, and was not dropped before */
+    uint32_t weight;     /* operations that count from FOUND to here */
+    uint32_t before;     /* bit k: lead k was dropped, and this is its last one or an ancestor of it */
     int parent_at;       /* index, -1 for FOUND */
     const uint8_t *body; /* inside bytes */
     size_t body_n;
@@ -19,8 +22,11 @@ struct op {
     size_t power_n;
 };
 
+#define LEADS_MAX 32 /* bits of op.before */
+
 struct lead {
     uint8_t pk[KEY_BYTES];
+    unsigned made_at; /* index of the operation that made it a lead */
     bool dropped;
     uint8_t last[HASH_BYTES]; /* when dropped: its last operation that counts */
 };
@@ -35,7 +41,7 @@ struct past_policy {
 struct roster {
     struct op *ops;
     unsigned n_ops, room;
-    struct lead leads[32];
+    struct lead leads[LEADS_MAX];
     unsigned n_leads;
     struct desk desks[ROSTER_DESKS_MAX];
     unsigned n_desks;
@@ -45,10 +51,14 @@ struct roster {
     uint8_t branch[BRANCH_ID_BYTES], root[KEY_BYTES], set_hash[HASH_BYTES];
     char code[16];
     unsigned tip;
-    bool contested;
+    bool has_key; /* a sealed lead key is named */
+    uint8_t key_pk[KEY_BYTES], key_hash[HASH_BYTES];
 };
 
 extern const char roster_op_domain[];
+
+/* Index, or -1. */
+int roster_op_index(const struct roster *r, const uint8_t hash[HASH_BYTES]);
 
 /* A lead's signed power: form and signature; whether the key is a lead's is the roster's to say. */
 bool power_decode(const uint8_t *p, size_t n, struct invite_power *out,

@@ -152,6 +152,44 @@ void op_lead_drop(const struct roster *r, const uint8_t lead_pk[KEY_BYTES],
     op_next(r, OP_LEAD_DROP, NULL, 0, &body, root_sk, out);
 }
 
+void op_set(const struct roster *r, const struct desk_id *desk, const char *name, unsigned roles,
+            const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct buf body = { 0 };
+
+    mp_put_array(&body, 3);
+    mp_put_bin(&body, desk->b, DESK_ID_BYTES);
+    mp_put_str(&body, name);
+    mp_put_u64(&body, roles);
+    op_next(r, OP_SET, NULL, 0, &body, lead_sk, out);
+}
+
+void op_retire(const struct roster *r, const struct desk_id *desk,
+               const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct buf body = { 0 };
+
+    mp_put_array(&body, 1);
+    mp_put_bin(&body, desk->b, DESK_ID_BYTES);
+    op_next(r, OP_RETIRE, NULL, 0, &body, lead_sk, out);
+}
+
+void op_key(const struct roster *r, const uint8_t lead_pk[KEY_BYTES],
+            const uint8_t sealed_hash[HASH_BYTES], const uint8_t sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct buf body = { 0 };
+
+    mp_put_array(&body, 2);
+    mp_put_bin(&body, lead_pk, KEY_BYTES);
+    mp_put_bin(&body, sealed_hash, HASH_BYTES);
+    op_next(r, OP_KEY, NULL, 0, &body, sk, out);
+}
+
+void sealed_key_hash(const uint8_t *box, size_t n, uint8_t out[HASH_BYTES])
+{
+    hash_parts("tideover sealed key v1", &(struct part){ box, n }, 1, out, HASH_BYTES);
+}
+
 void invite_power_sign(const struct roster *r, const struct invite_power *p,
                        const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
 {

@@ -88,7 +88,7 @@ static void want_more(struct core *c, unsigned i)
         return;
     for (unsigned k = 0; k < c->n_peers; k++) {
         const struct peer *p = &c->peers[k];
-        if (sync_have(p, i) <= f->seq || !sync_is_online(c, p))
+        if (sync_have(p, i) <= f->seq || !peer_gives(c, p))
             continue;
         if (best < 0 || best == f->want_peer ||
             ((int)k != f->want_peer && sync_have(p, i) > sync_have(&c->peers[best], i)))

@@ -147,10 +147,27 @@ static int find_command(struct cli *c, const char *verb, const char *object)
     return cli_usage(c, "%s what? See: tideover %s --help", verb, verb);
 }
 
+static int count_words(const char *s)
+{
+    int n = *s != 0;
+
+    for (; *s != 0; s++)
+        n += *s == ' ';
+    return n;
+}
+
+static const char *word_at(const char *s, int i)
+{
+    while (i-- > 0)
+        s = strchr(s, ' ') + 1;
+    return s;
+}
+
 static int check_complete(const struct cli *c)
 {
     const struct command *k = c->command;
-    int most = k->args != NULL ? 1 : 0, least = k->args != NULL && k->args[0] != '[' ? 1 : 0;
+    const char *args = k->args != NULL ? k->args : "";
+    int most = count_words(args), least = args[0] == '[' ? 0 : most;
 
     if (c->json && !command_takes(k, OPT_JSON))
         return cli_usage(c, "\"%s\" has no --json", k->verb);
@@ -160,7 +177,7 @@ static int check_complete(const struct cli *c)
         else if (c->value[k->needs[i]] == NULL)
             return cli_usage(c, "--%s is missing", option_row(k->needs[i])->name);
     if (c->argc < least)
-        return cli_usage(c, "%s is missing", k->args);
+        return cli_usage(c, "%s is missing", word_at(args, c->argc));
     if (c->argc > most)
         return cli_usage(c, "\"%s\" is one argument too many", c->argv[most]);
     return 0;

@@ -80,12 +80,13 @@ static void assert_same(const struct roster *a, const struct roster *b)
     assert_memory_equal(roster_hash(a), roster_hash(b), HASH_BYTES);
     assert_memory_equal(roster_tip(a), roster_tip(b), HASH_BYTES);
     assert_memory_equal(roster_policy_hash(a), roster_policy_hash(b), HASH_BYTES);
-    assert_int_equal(roster_contested(a), roster_contested(b));
+    assert_int_equal(roster_conflicts(a, NULL, 0), roster_conflicts(b, NULL, 0));
     assert_int_equal(roster_desks(a), roster_desks(b));
     for (unsigned i = 0; i < roster_desks(a); i++) {
         const struct desk *x = roster_desk(a, i), *y = roster_desk(b, i);
         assert_true(desk_id_eq(&x->id, &y->id));
         assert_string_equal(x->name, y->name);
+        assert_string_equal(x->joined, y->joined);
         assert_int_equal(x->roles, y->roles);
         assert_int_equal(x->seat, y->seat);
         assert_int_equal(x->state, y->state);
@@ -151,7 +152,7 @@ static void founding_gives_branch_lead_desks_and_policy(void **state)
     assert_null(roster_find(b.r, &b.desk[3].id));
     assert_non_null(roster_policy(b.r));
     assert_int_equal(roster_policy(b.r)->quiet_ms, 2000);
-    assert_false(roster_contested(b.r));
+    assert_int_equal(roster_conflicts(b.r, NULL, 0), 0);
     branch_free(&b);
 }
 
@@ -186,7 +187,7 @@ static void two_leads_apart_both_add_and_the_longer_branch_sets_the_policy(void 
     add_desk(&b, other, 4, "DESK-5", &b.other_lead); /* the other branch is longer now */
     assert_int_equal(roster_active(b.r), 5);
     assert_int_equal(roster_policy(b.r)->double_scan_ms, 8000);
-    assert_true(roster_contested(b.r));
+    assert_int_equal(roster_conflicts(b.r, NULL, 0), 1);
     assert_order_is_nothing(&b, 60);
     roster_free(other);
     branch_free(&b);
@@ -317,6 +318,224 @@ static void two_ends_of_one_lead_mean_the_same_everywhere(void **state)
     bring(&b, other, &op);
     assert_order_is_nothing(&b, 60);
     roster_free(other);
+    branch_free(&b);
+}
+
+static void set_desk(struct branch *b, struct roster *maker, unsigned i, const char *name,
+                     unsigned roles, const struct ident *lead)
+{
+    struct buf op = { 0 };
+
+    op_set(maker, &b->desk[i].id, name, roles, lead->sign_sk, &op);
+    bring(b, maker, &op);
+}
+
+static void what_a_dropped_lead_signs_afterwards_has_no_weight(void **state)
+{
+    struct branch b;
+    struct roster *his;
+    struct buf op = { 0 };
+    uint8_t last[HASH_BYTES];
+
+    (void)state;
+    branch_new(&b, 2, 2);
+    second_lead(&b);
+    memcpy(last, roster_tip(b.r), sizeof last);
+    his = apart(&b, b.n_ops);
+    op_lead_drop(b.r, b.other_lead.sign_pk, last, b.root.sign_sk, &op);
+    branch_put(&b, &op);
+    set_policy(&b, b.r, "[merge]\ndouble_scan = 7s\n", &b.lead);
+    for (unsigned i = 0; i < 9; i++) /* the thief's branch is much longer */
+        set_policy(&b, his, "[merge]\ndouble_scan = 9s\n", &b.other_lead);
+    assert_int_equal(roster_policy(b.r)->double_scan_ms, 7000);
+    assert_int_equal(roster_conflicts(b.r, NULL, 0), 0);
+    assert_order_is_nothing(&b, 60);
+    roster_free(his);
+    branch_free(&b);
+}
+
+static void renamed_desk_keeps_the_name_it_joined_with(void **state)
+{
+    struct branch b;
+    bool many;
+
+    (void)state;
+    branch_new(&b, 2, 2);
+    set_desk(&b, b.r, 1, "CHILDREN", ROLE_DESK | ROLE_LEAD, &b.lead);
+    assert_string_equal(roster_find(b.r, &b.desk[1].id)->name, "CHILDREN");
+    assert_string_equal(roster_find(b.r, &b.desk[1].id)->joined, "DESK-2");
+    assert_int_equal(roster_find(b.r, &b.desk[1].id)->roles, ROLE_DESK | ROLE_LEAD);
+    assert_true(roster_name_taken(b.r, "CHILDREN", NULL));
+    assert_true(roster_name_taken(b.r, "DESK-2", NULL));
+    assert_false(roster_name_taken(b.r, "DESK-2", &b.desk[1].id));
+    assert_null(roster_find_word(b.r, "DESK-2", &many));
+    set_desk(&b, b.r, 1, "no blanks", ROLE_DESK, &b.lead); /* no name: nothing of it applies */
+    assert_string_equal(roster_find(b.r, &b.desk[1].id)->name, "CHILDREN");
+    branch_free(&b);
+}
+
+static void two_leads_apart_leave_a_name_to_a_person(void **state)
+{
+    struct branch b;
+    struct roster *other;
+    struct roster_conflict c[2];
+
+    (void)state;
+    branch_new(&b, 3, 3);
+    second_lead(&b);
+    other = apart(&b, b.n_ops);
+    set_desk(&b, b.r, 0, "ONE", ROLE_DESK, &b.lead);
+    set_desk(&b, b.r, 1, "SAME", ROLE_DESK, &b.lead);
+    set_desk(&b, b.r, 2, "X", ROLE_DESK, &b.lead);
+    set_desk(&b, other, 1, "SAME", ROLE_DESK, &b.other_lead); /* both said so: no conflict */
+    set_desk(&b, other, 0, "TWO", ROLE_DESK | ROLE_LEAD, &b.other_lead);
+    assert_string_equal(roster_find(b.r, &b.desk[0].id)->name, "ONE");
+    assert_int_equal(roster_conflicts(b.r, c, 2), 1);
+    assert_int_equal(c[0].type, OP_SET);
+    assert_true(desk_id_eq(&c[0].desk, &b.desk[0].id));
+    assert_string_equal(c[0].name, "TWO");
+    assert_int_equal(c[0].roles, ROLE_DESK | ROLE_LEAD);
+    set_desk(&b, b.r, 2, "Y", ROLE_DESK, &b.lead); /* about another desk: settles nothing */
+    assert_int_equal(roster_conflicts(b.r, NULL, 0), 1);
+    set_desk(&b, b.r, 0, "TWO", ROLE_DESK, &b.lead);
+    assert_int_equal(roster_conflicts(b.r, NULL, 0), 0);
+    assert_order_is_nothing(&b, 60);
+    roster_free(other);
+    branch_free(&b);
+}
+
+static void two_desks_of_one_name_are_a_conflict_until_one_is_renamed(void **state)
+{
+    struct branch b;
+    struct roster *other;
+    struct roster_conflict c[1];
+    char brief[8];
+    bool many;
+
+    (void)state;
+    branch_new(&b, 1, 1);
+    second_lead(&b);
+    other = apart(&b, b.n_ops);
+    add_desk(&b, b.r, 1, "KIDS", &b.lead);
+    add_desk(&b, other, 2, "KIDS", &b.other_lead);
+    assert_int_equal(roster_conflicts(b.r, c, 1), 1);
+    assert_int_equal(c[0].type, OP_ADD);
+    assert_string_equal(c[0].name, "KIDS");
+    assert_null(roster_find_word(b.r, "KIDS", &many));
+    assert_true(many);
+    desk_id_short(&c[0].desk, brief);
+    assert_true(desk_id_eq(&roster_find_word(b.r, brief, &many)->id, &c[0].desk));
+    for (unsigned i = 1; i <= 2; i++)
+        if (desk_id_eq(&b.desk[i].id, &c[0].desk))
+            set_desk(&b, b.r, i, "KIDS-2", ROLE_DESK, &b.lead);
+    assert_int_equal(roster_conflicts(b.r, NULL, 0), 0);
+    assert_order_is_nothing(&b, 40);
+    roster_free(other);
+    branch_free(&b);
+}
+
+static void retired_desk_leaves_and_all_it_wrote_counts(void **state)
+{
+    struct branch b;
+    struct roster *other;
+    struct buf op = { 0 };
+    struct feed_id feed = { .name = "feed-one" };
+
+    (void)state;
+    branch_new(&b, 3, 3);
+    second_lead(&b);
+    other = apart(&b, b.n_ops);
+    op_retire(other, &b.desk[1].id, b.other_lead.sign_sk, &op);
+    bring(&b, other, &op);
+    set_policy(&b, b.r, "", &b.lead);
+    set_policy(&b, b.r, "", &b.lead); /* the retirement is on the branch that loses, and applies */
+    feed.desk = b.desk[1].id;
+    assert_int_equal(roster_find(b.r, &b.desk[1].id)->state, DESK_RETIRED);
+    assert_int_equal(roster_active(b.r), 2);
+    assert_true(roster_trusted_to(b.r, &feed) == UINT64_MAX);
+    op_revoke(b.r, &b.desk[1].id, NULL, 0, "", b.lead.sign_sk, &op);
+    branch_put(&b, &op); /* a retired PC that was stolen afterwards */
+    assert_int_equal(roster_find(b.r, &b.desk[1].id)->state, DESK_REVOKED);
+    assert_order_is_nothing(&b, 40);
+    roster_free(other);
+    branch_free(&b);
+}
+
+static void assert_key(const struct branch *b, const struct ident *lead, uint8_t fill)
+{
+    uint8_t pk[KEY_BYTES], hash[HASH_BYTES], want[HASH_BYTES];
+
+    memset(want, fill, sizeof want);
+    assert_true(roster_key(b->r, pk, hash));
+    assert_memory_equal(pk, lead->sign_pk, KEY_BYTES);
+    assert_memory_equal(hash, want, HASH_BYTES);
+}
+
+static void name_key(struct branch *b, struct roster *maker, const struct ident *lead,
+                     const struct ident *signer, uint8_t fill)
+{
+    struct buf op = { 0 };
+    uint8_t hash[HASH_BYTES];
+
+    memset(hash, fill, sizeof hash);
+    op_key(maker, lead->sign_pk, hash, signer->sign_sk, &op);
+    bring(b, maker, &op);
+}
+
+static void sealed_lead_key_in_use_is_the_last_one_of_a_lead_that_stands(void **state)
+{
+    struct branch b;
+    struct buf op = { 0 };
+    uint8_t pk[KEY_BYTES], hash[HASH_BYTES], last[HASH_BYTES];
+
+    (void)state;
+    branch_new(&b, 1, 1);
+    assert_false(roster_key(b.r, pk, hash));
+    name_key(&b, b.r, &b.lead, &b.lead, 1);
+    name_key(&b, b.r, &b.lead, &b.lead, 2);
+    assert_key(&b, &b.lead, 2);
+    name_key(&b, b.r, &b.desk[0], &b.lead, 3); /* no lead's key */
+    assert_key(&b, &b.lead, 2);
+    memcpy(last, roster_tip(b.r), sizeof last);
+    second_lead(&b);
+    name_key(&b, b.r, &b.other_lead, &b.root, 4);
+    assert_key(&b, &b.other_lead, 4);
+    op_lead_drop(b.r, b.other_lead.sign_pk, last, b.root.sign_sk, &op);
+    branch_put(&b, &op);
+    assert_key(&b, &b.lead, 2); /* the last one that stands */
+    assert_order_is_nothing(&b, 40);
+    branch_free(&b);
+}
+
+static void leads_are_listed_with_what_they_signed(void **state)
+{
+    struct branch b;
+    struct roster *his;
+    struct roster_lead l;
+    struct buf op = { 0 };
+    uint8_t last[HASH_BYTES];
+
+    (void)state;
+    branch_new(&b, 1, 1);
+    second_lead(&b);
+    add_desk(&b, b.r, 1, "GOOD", &b.other_lead);
+    memcpy(last, roster_tip(b.r), sizeof last);
+    his = apart(&b, b.n_ops);
+    op_lead_drop(b.r, b.other_lead.sign_pk, last, b.root.sign_sk, &op);
+    branch_put(&b, &op);
+    add_desk(&b, his, 2, "BAD", &b.other_lead);
+    assert_int_equal(roster_leads(b.r), 2);
+    roster_lead(b.r, 0, &l);
+    assert_memory_equal(l.pk, b.lead.sign_pk, KEY_BYTES);
+    assert_false(l.dropped);
+    assert_int_equal(l.signed_ops, 2);
+    assert_int_equal(l.void_ops, 0);
+    roster_lead(b.r, 1, &l);
+    assert_true(l.dropped);
+    assert_memory_equal(l.last, last, HASH_BYTES);
+    assert_int_equal(l.signed_ops, 2);
+    assert_int_equal(l.void_ops, 1);
+    roster_free(his);
     branch_free(&b);
 }
 
@@ -582,6 +801,13 @@ int main(void)
         cmocka_unit_test(revoked_desk_is_trusted_as_far_as_named),
         cmocka_unit_test(dropped_lead_keeps_what_he_did_before),
         cmocka_unit_test(two_ends_of_one_lead_mean_the_same_everywhere),
+        cmocka_unit_test(what_a_dropped_lead_signs_afterwards_has_no_weight),
+        cmocka_unit_test(renamed_desk_keeps_the_name_it_joined_with),
+        cmocka_unit_test(two_leads_apart_leave_a_name_to_a_person),
+        cmocka_unit_test(two_desks_of_one_name_are_a_conflict_until_one_is_renamed),
+        cmocka_unit_test(retired_desk_leaves_and_all_it_wrote_counts),
+        cmocka_unit_test(sealed_lead_key_in_use_is_the_last_one_of_a_lead_that_stands),
+        cmocka_unit_test(leads_are_listed_with_what_they_signed),
         cmocka_unit_test(invite_adds_one_desk_under_its_name),
         cmocka_unit_test(invite_used_twice_adds_the_same_one_everywhere),
         cmocka_unit_test(invite_of_a_lead_who_is_dropped_meanwhile_does_not_split_the_roster),
