@@ -1,78 +1,237 @@
-/* main.c - sim [--seeds A-B | --seed N [--trace]] [--desks N] [--all]
- *
- * Stops at the first seed that breaks an invariant and says how to see it again; --all goes on and
- * counts. The default is what CI runs. */
+/* main.c - sim: seeds or scripts; stops at the first that breaks an invariant and says how to see
+ * it again. The default is what a glance needs; CI runs more (CMakeLists.txt). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
 #include "sim.h"
 
+extern bool crypto_is_real;
+
+static const char usage[] =
+    "usage: sim [--seeds A-B | --seed N | --script FILE]\n"
+    "  --desks N   that many in every branch, instead of what the seed says\n"
+    "  --jobs N    in N processes\n"
+    "  --all       go on after a failure, and count\n"
+    "  --trace     every step in words\n"
+    "  --print     the script that the seed draws, without running it\n"
+    "  --shrink    the shortest script that still breaks the same invariant\n"
+    "  --real      with libsodium's signatures, not hashes in their place\n";
+
 struct options {
     uint64_t from, to;
-    unsigned desks;
-    bool trace, all;
+    unsigned desks, jobs;
+    const char *file;
+    bool trace, all, print, shrink;
 };
+
+struct tally {
+    struct counts sum;
+    uint64_t seeds, broken;
+};
+
+static bool read_flag(const char *s, struct options *o)
+{
+    bool *flag = strcmp(s, "--trace") == 0    ? &o->trace
+                 : strcmp(s, "--all") == 0    ? &o->all
+                 : strcmp(s, "--print") == 0  ? &o->print
+                 : strcmp(s, "--shrink") == 0 ? &o->shrink
+                 : strcmp(s, "--real") == 0   ? &crypto_is_real
+                                              : NULL;
+
+    if (flag)
+        *flag = true;
+    return flag != NULL;
+}
 
 static bool read_options(int argc, char **argv, struct options *o)
 {
     unsigned long long a, b;
 
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--trace") == 0)
-            o->trace = true;
-        else if (strcmp(argv[i], "--all") == 0)
-            o->all = true;
-        else if (i + 1 == argc)
-            return false;
-        else if (strcmp(argv[i], "--seed") == 0 && sscanf(argv[i + 1], "%llu", &a) == 1)
-            o->from = o->to = a, i++;
-        else if (strcmp(argv[i], "--seeds") == 0 && sscanf(argv[i + 1], "%llu-%llu", &a, &b) == 2)
-            o->from = a, o->to = b, i++;
-        else if (strcmp(argv[i], "--desks") == 0 && sscanf(argv[i + 1], "%u", &o->desks) == 1)
-            i++;
+        const char *next = i + 1 < argc ? argv[i + 1] : "";
+        if (read_flag(argv[i], o))
+            continue;
+        if (strcmp(argv[i], "--seed") == 0 && sscanf(next, "%llu", &a) == 1)
+            o->from = o->to = a;
+        else if (strcmp(argv[i], "--seeds") == 0 && sscanf(next, "%llu-%llu", &a, &b) == 2)
+            o->from = a, o->to = b;
+        else if (strcmp(argv[i], "--desks") == 0 && sscanf(next, "%u", &o->desks) == 1)
+            ;
+        else if (strcmp(argv[i], "--jobs") == 0 && sscanf(next, "%u", &o->jobs) == 1)
+            ;
+        else if (strcmp(argv[i], "--script") == 0 && *next)
+            o->file = next;
         else
             return false;
+        i++;
     }
-    return o->desks >= 1 && o->desks <= SIM_DESKS_MAX && o->from <= o->to;
+    return o->desks <= SIM_STATIONS_MAX && o->from <= o->to && o->jobs >= 1 && o->jobs <= 16;
+}
+
+static void add(struct tally *t, const struct counts *c)
+{
+    t->sum.steps += c->steps;
+    t->sum.messages += c->messages;
+    t->sum.records += c->records;
+    t->sum.crashes += c->crashes;
+    t->sum.troubles += c->troubles;
+    t->sum.presses += c->presses;
+    t->sum.slots += c->slots;
+    t->sum.us += c->us;
+}
+
+static void run_seed(const struct options *o, uint64_t seed, struct sim *s, struct tally *t)
+{
+    struct script sc;
+
+    plan_draw(seed, o->desks, &sc);
+    t->seeds++;
+    if (o->print) {
+        script_print(&sc);
+    } else if (!sim_run(s, &sc, o->trace)) {
+        t->broken++;
+        printf("seed %llu: %s\n  again: tests/sim/run --seed %llu%s --trace   (or --shrink)\n",
+               (unsigned long long)seed, s->failure, (unsigned long long)seed,
+               o->desks ? " --desks .." : "");
+        if (o->shrink) {
+            s->failure[strcspn(s->failure, " ")] = '\0';
+            shrink(&sc, s->failure);
+            script_print(&sc);
+        }
+        fflush(stdout);
+    }
+    if (!o->print) {
+        add(t, &s->count);
+        sim_free(s);
+    }
+    script_free(&sc);
+}
+
+/* Every jobs-th seed. */
+static void run_share(const struct options *o, unsigned share, struct tally *t)
+{
+    struct sim *s = malloc(sizeof *s);
+
+    if (!s)
+        abort();
+    for (uint64_t seed = o->from + share; seed <= o->to && (o->all || t->broken == 0);
+         seed += o->jobs)
+        run_seed(o, seed, s, t);
+    free(s);
+}
+
+static void run_shares(const struct options *o, struct tally *t)
+{
+    int ends[16][2];
+
+    for (unsigned i = 0; i < o->jobs; i++) {
+        struct tally mine = { 0 };
+        fflush(stdout);
+        if (pipe(ends[i]) != 0)
+            abort();
+        if (fork() != 0) {
+            close(ends[i][1]);
+            continue;
+        }
+        run_share(o, i, &mine);
+        fflush(stdout);
+        _exit(write(ends[i][1], &mine, sizeof mine) == (ssize_t)sizeof mine ? 0 : 1);
+    }
+    for (unsigned i = 0; i < o->jobs; i++) {
+        struct tally his;
+        int status;
+        if (read(ends[i][0], &his, sizeof his) == (ssize_t)sizeof his) {
+            add(t, &his.sum);
+            t->seeds += his.seeds;
+            t->broken += his.broken;
+        } else {
+            printf("a share of the seeds died\n");
+            t->broken++;
+        }
+        close(ends[i][0]);
+        wait(&status);
+    }
+}
+
+static int run_seeds(const struct options *o)
+{
+    struct tally t = { 0 };
+    struct timespec a, b;
+
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    if (o->jobs > 1)
+        run_shares(o, &t);
+    else
+        run_share(o, 0, &t);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    if (!o->print)
+        printf("%llu seeds (%llu-%llu), %llu broken: %llu steps, %llu messages, %llu troubles, "
+               "%llu crashes, %llu presses, %llu slots, %llu records, %.1f virtual hours in "
+               "%.1f s\n",
+               (unsigned long long)t.seeds, (unsigned long long)o->from, (unsigned long long)o->to,
+               (unsigned long long)t.broken, (unsigned long long)t.sum.steps,
+               (unsigned long long)t.sum.messages, (unsigned long long)t.sum.troubles,
+               (unsigned long long)t.sum.crashes, (unsigned long long)t.sum.presses,
+               (unsigned long long)t.sum.slots, (unsigned long long)t.sum.records,
+               (double)t.sum.us / (double)SECOND / 3600,
+               (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9);
+    return t.broken > 0;
+}
+
+static char *read_file(const char *name)
+{
+    static char text[65536];
+    FILE *f = fopen(name, "r");
+    size_t n;
+
+    if (!f)
+        return NULL;
+    n = fread(text, 1, sizeof text - 1, f);
+    text[n] = '\0';
+    fclose(f);
+    return text;
+}
+
+static int run_script(const struct options *o)
+{
+    const char *text = read_file(o->file);
+    struct script sc = { 0 };
+    struct sim *s = malloc(sizeof *s);
+    char why[200] = "cannot be read";
+    bool ok;
+
+    if (!s || !text || !script_read(&sc, text, why)) {
+        printf("%s: %s\n", o->file, why);
+        script_free(&sc);
+        free(s);
+        return 2;
+    }
+    ok = sim_run(s, &sc, o->trace);
+    printf("%s: %s\n", o->file, ok ? "as it should be" : s->failure);
+    if (!ok && o->shrink) {
+        s->failure[strcspn(s->failure, " ")] = '\0';
+        shrink(&sc, s->failure);
+        script_print(&sc);
+    }
+    sim_free(s);
+    script_free(&sc);
+    free(s);
+    return !ok;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = { .from = 1, .to = 300, .desks = 3 };
-    struct sim *s = malloc(sizeof *s);
-    uint64_t steps = 0, slots = 0, records = 0, crashes = 0, messages = 0, presses = 0, us = 0;
-    unsigned broken = 0;
-    clock_t began = clock();
+    struct options o = { .from = 1, .to = 300, .jobs = 1 };
 
-    if (!s || sodium_init() < 0 || !read_options(argc, argv, &o)) {
-        fprintf(stderr, "usage: sim [--seeds A-B | --seed N [--trace]] [--desks N] [--all]\n");
+    if (sodium_init() < 0 || !read_options(argc, argv, &o)) {
+        fputs(usage, stderr);
         return 64;
     }
-    for (uint64_t seed = o.from; seed <= o.to && (o.all || broken == 0); seed++) {
-        if (!sim_run(s, seed, o.desks, o.trace)) {
-            broken++;
-            printf("seed %llu: %s\n  again: sim --seed %llu --desks %u --trace\n",
-                   (unsigned long long)seed, s->failure, (unsigned long long)seed, o.desks);
-        }
-        steps += s->steps;
-        slots += s->n_slots;
-        records += s->records;
-        crashes += s->crashes;
-        messages += s->messages;
-        presses += s->presses;
-        us += s->now_us;
-        sim_free(s);
-    }
-    free(s);
-    printf("seeds %llu-%llu, %u desks: %u broken; %llu steps, %llu messages, %llu crashes, "
-           "%llu presses, %llu slots, %llu records, %.1f virtual hours in %.1f s\n",
-           (unsigned long long)o.from, (unsigned long long)o.to, o.desks, broken,
-           (unsigned long long)steps, (unsigned long long)messages, (unsigned long long)crashes,
-           (unsigned long long)presses, (unsigned long long)slots, (unsigned long long)records,
-           (double)us / (double)SECOND / 3600, (double)(clock() - began) / CLOCKS_PER_SEC);
-    return broken > 0;
+    return o.file ? run_script(&o) : run_seeds(&o);
 }

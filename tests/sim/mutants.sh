@@ -43,7 +43,7 @@ mutant() { # name, file of proto/, invariants that may report it, seeds, sed scr
     esac
 }
 
-mutant vote-not-persisted election "I1" 5000 '/^void election_enter_term/,/^}/s/    ledger_persist(l);/    (void)l;/'
+mutant vote-not-persisted election "I1 settle" 1000 '/^void election_enter_term/,/^}/s/    ledger_persist(l);/    (void)l;/'
 mutant term-forgotten ledger "I1 I2" 1000 's/    l->term = mp_get_u64(&m);/    (void)mp_get_u64(\&m);/'
 mutant sent-before-majority uploader "I3" 300 's/ledger_is_majority(l, l->acc_yes)/l->acc_yes != 0/'
 mutant accepted-ignored uploader "I2" 1000 's/l->adopt.len > 0) { .. L5 ../l->adopt.len > SIZE_MAX - 1) {/'

@@ -1,5 +1,7 @@
 /* net.c - a bad network: every message may be lost, late, doubled, out of order, or cut one way. */
-#include "sim.h"
+#include <string.h>
+
+#include "deeds.h"
 
 static uint64_t delay(struct sim *s)
 {
@@ -20,11 +22,23 @@ static void fly(struct sim *s, int from, int to, const struct buf *bytes, uint64
     buf_add(&e->bytes, bytes->p, bytes->len);
 }
 
+static void trace_message(const struct sim *s, int from, int to, const struct buf *bytes,
+                          const char *fate)
+{
+    char words[160];
+
+    if (!s->trace)
+        return;
+    words_of_message(s, bytes, words);
+    if (words[0] != '\0')
+        sim_trace(s, from, "-> %s %s%s", s->desk[to].name, words, fate);
+}
+
 void net_send(struct sim *s, int from, int to, struct buf *bytes)
 {
-    struct link *l = &s->link[from][to];
+    struct link *l = net_link(s, from, to);
 
-    s->messages++;
+    s->count.messages++;
     if (from == to) {
         fly(s, from, to, bytes, 1);
         return;
@@ -36,89 +50,135 @@ void net_send(struct sim *s, int from, int to, struct buf *bytes)
         e->from = to;
         return;
     }
-    if (s->cut[from][to]) { /* TCP may still bring it, much later */
+    if (l->cut) { /* TCP may still bring it, much later */
+        trace_message(s, from, to, bytes, ", cut");
         if (rng_chance(&s->dice, 200))
             fly(s, from, to, bytes, rng_between(&s->dice, SECOND, 20 * SECOND));
         return;
     }
-    if (!s->healed && rng_chance(&s->dice, s->loss))
+    if (!s->healed && rng_chance(&s->dice, s->loss)) {
+        trace_message(s, from, to, bytes, ", lost");
         return;
+    }
+    trace_message(s, from, to, bytes, "");
     fly(s, from, to, bytes, delay(s));
     if (!s->healed && rng_chance(&s->dice, s->dup))
         fly(s, from, to, bytes, delay(s));
 }
 
+static void try_later(struct sim *s, int from, int to, uint64_t in_us)
+{
+    struct event *e = sim_put(s, in_us, EV_LINK, from);
+
+    e->from = to;
+    e->number = net_link(s, from, to)->try_no;
+}
+
 void net_connect(struct sim *s, int from, int to)
 {
-    struct link *l = &s->link[from][to];
-    struct event *e;
+    struct link *l = net_link(s, from, to);
 
     l->wanted = true;
     l->up = false;
     l->try_no++;
-    e = sim_put(s, rng_between(&s->dice, 300, 20 * MS), EV_LINK, from);
-    e->from = to;
-    e->number = l->try_no;
+    try_later(s, from, to, rng_between(&s->dice, 300, 20 * MS));
 }
 
 bool net_try(struct sim *s, int from, int to, unsigned try_no)
 {
-    struct link *l = &s->link[from][to];
-    struct event *e;
+    struct link *l = net_link(s, from, to);
 
     if (!l->wanted || l->up || try_no != l->try_no)
         return false;
-    if (s->desk[to].core && !s->cut[from][to] && !s->cut[to][from]) {
+    if (s->desk[to].core && !l->cut && !net_link(s, to, from)->cut) {
         l->up = true;
         l->peer_life = s->desk[to].life;
         return true;
     }
-    e = sim_put(s, rng_between(&s->dice, 50 * MS, 500 * MS), EV_LINK, from);
-    e->from = to;
-    e->number = l->try_no;
+    try_later(s, from, to, rng_between(&s->dice, 50 * MS, 500 * MS));
     return false;
 }
 
 void net_lost(struct sim *s, int from, int to)
 {
-    if (s->link[from][to].up)
+    if (net_link(s, from, to)->up)
         net_connect(s, from, to); /* libzmq does so by itself */
 }
 
 void net_desk_died(struct sim *s, int desk)
 {
     for (int i = 0; i < (int)s->n; i++) {
-        s->link[desk][i] = (struct link){ .try_no = s->link[desk][i].try_no + 1 };
-        if (i != desk && s->link[i][desk].up && rng_chance(&s->dice, 700)) { /* a reset is seen */
+        struct link *mine = net_link(s, desk, i);
+        mine->wanted = mine->up = false;
+        mine->try_no++;
+        if (i != desk && net_link(s, i, desk)->up && rng_chance(&s->dice, 700)) { /* a reset */
             struct event *e = sim_put(s, rng_between(&s->dice, 100, 300 * MS), EV_LINK_LOST, i);
             e->from = desk;
         }
     }
 }
 
-/* Two sides, one desk alone, one direction of one pair, or a few random directions. */
-void net_cut_some(struct sim *s)
+void net_heal(struct sim *s)
 {
-    unsigned how = (unsigned)rng_between(&s->dice, 0, 4);
-    int a = (int)rng_between(&s->dice, 0, s->n - 1), b = (int)rng_between(&s->dice, 0, s->n - 1);
-    uint64_t side = rng_next(&s->dice);
-
-    for (int i = 0; i < (int)s->n; i++)
-        for (int k = 0; k < (int)s->n; k++) {
-            bool cut = i != k && (how == 0   ? (side >> i & 1) != (side >> k & 1)
-                                  : how == 1 ? i == a || k == a
-                                  : how == 2 ? i == a && k == b
-                                  : how == 3 ? rng_chance(&s->dice, 300)
-                                             : s->cut[i][k] || (i == a && k == b));
-            s->cut[i][k] = cut;
-            if (cut)
-                sim_trace(s, i, "cut off from desk %d", k);
-        }
+    for (unsigned i = 0; i < s->n * s->n; i++)
+        s->links[i].cut = false;
 }
 
-void net_heal(struct sim *s)
+/* ---- rows of verbs.c ---- */
+
+void deed_network(struct sim *s, const struct args *a)
+{
+    s->loss = (unsigned)a->num[0];
+    s->dup = (unsigned)a->num[1];
+    s->slow = (unsigned)a->num[2];
+}
+
+void deed_cut(struct sim *s, const struct args *a)
+{
+    net_link(s, a->desk[0], a->desk[1])->cut = net_link(s, a->desk[1], a->desk[0])->cut = true;
+    sim_trace(s, a->desk[0], "and %s are cut off from each other", s->desk[a->desk[1]].name);
+}
+
+void deed_deaf(struct sim *s, const struct args *a)
+{
+    net_link(s, a->desk[1], a->desk[0])->cut = true;
+    sim_trace(s, a->desk[0], "hears no more from %s", s->desk[a->desk[1]].name);
+}
+
+/* Two sides; whoever is in the set is on one of them. */
+static void split(struct sim *s, const uint8_t *set)
 {
     for (unsigned i = 0; i < s->n; i++)
         for (unsigned k = 0; k < s->n; k++)
-            s->cut[i][k] = false;
+            net_link(s, (int)i, (int)k)->cut =
+                (set[i / 8] >> i % 8 & 1) != (set[k / 8] >> k % 8 & 1);
+}
+
+void deed_alone(struct sim *s, const struct args *a)
+{
+    uint8_t set[SIM_STATIONS_MAX / 8] = { 0 };
+
+    set[a->desk[0] / 8] = (uint8_t)(1u << a->desk[0] % 8);
+    split(s, set);
+    sim_trace(s, a->desk[0], "is alone");
+}
+
+void deed_split(struct sim *s, const struct args *a)
+{
+    split(s, a->set);
+    sim_trace(s, -1, "the network is in two parts");
+}
+
+void deed_tangle(struct sim *s, const struct args *a)
+{
+    for (unsigned i = 0; i < s->n * s->n; i++)
+        s->links[i].cut = i / s->n != i % s->n && rng_chance(&s->dice, (unsigned)a->num[0]);
+    sim_trace(s, -1, "%llu in 1000 directions are cut", (unsigned long long)a->num[0]);
+}
+
+void deed_whole(struct sim *s, const struct args *a)
+{
+    (void)a;
+    net_heal(s);
+    sim_trace(s, -1, "the network is whole");
 }

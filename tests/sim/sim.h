@@ -1,9 +1,13 @@
 /* sim.h - a whole branch in one process: virtual clock, network, disks, sink. A seed is all.
  *
- * Every step is: one event reaches one desk, its batch is committed (or the desk crashes before, or
- * right after), its effects go out, and the invariants are looked at (check.c). After a while the
- * troubles end ("healed"), and the branch must settle: one set, one chain of receipts, everything
- * at the sink just once. */
+ * A seed draws a script (plan.c): who does what when, and what goes wrong; a script runs
+ * (script.c). Every step is: one event reaches one desk, its batch is committed (or the desk
+ * crashes before, or after, or between two effects), its effects go out, and the invariants are
+ * looked at (checks.c). With the line `heal` the troubles end, and the branch must settle: one set,
+ * one chain of receipts, everything at the sink just once.
+ *
+ * To add something: a trouble or deed is a row of verbs.c, what a line can wait for a row of
+ * conds.c, what must hold a row of checks.c, and its code a file of its own. */
 #ifndef TIDEOVER_SIM_H
 #define TIDEOVER_SIM_H
 
@@ -14,11 +18,13 @@
 #include "../memdisk.h"
 #include "core.h"
 
-#define SIM_DESKS_MAX 64
-#define MS            UINT64_C(1000) /* the simulator counts microseconds */
-#define SECOND        (1000 * MS)
+#define SIM_STATIONS_MAX 256
+#define MS               UINT64_C(1000) /* the simulator counts microseconds */
+#define SECOND           (1000 * MS)
 
-/* ---- dice ---- */
+struct sim;
+
+/* ---- dice.c: splitmix64 ---- */
 struct rng {
     uint64_t s;
 };
@@ -27,7 +33,7 @@ uint64_t rng_between(struct rng *r, uint64_t from, uint64_t to); /* both include
 bool rng_chance(struct rng *r, unsigned per_mille);
 void rng_fill(struct rng *r, void *out, size_t n);
 
-/* ---- events ---- */
+/* ---- queue.c: what is going to happen ---- */
 enum event_type {
     EV_TICK,      /* the desk's timer */
     EV_COMMIT,    /* the end of a batch that was left open */
@@ -39,20 +45,20 @@ enum event_type {
     EV_DELIVER,   /* the parcel reaches the sink */
     EV_DELIVERED, /* answer to EFFECT_DELIVER */
     EV_SCAN,      /* somebody records something */
-    EV_PRESS,     /* a lead presses */
-    EV_CHAOS,
-    EV_HEAL,
-    EV_JUDGE, /* healed: settled by now? */
+    EV_LINE,      /* line `number` of the script */
+    EV_LATE,      /* line `number` expected something by now */
+    EV_JUDGE,     /* healed: settled by now? */
 };
 
-struct parcel { /* a batch on its way to the sink */
+struct parcel { /* a batch on its way to the sink, or what came of building one */
     struct intent intent;
     uint8_t hash[HASH_BYTES];
     char name[SLOT_PARTS_MAX][96];
+    struct slot_part parts[SLOT_PARTS_MAX];
+    unsigned n_parts;
 };
 
 struct event {
-    uint64_t at_us, order; /* order breaks ties: first put, first served */
     enum event_type type;
     int desk, from;
     unsigned life; /* of the desk when it was put; other lives do not see it */
@@ -61,13 +67,105 @@ struct event {
     bool answers;          /* EV_DELIVER: the desk hears how it went */
     struct buf bytes;      /* owned */
     struct parcel *parcel; /* owned */
-    struct slot_part parts[SLOT_PARTS_MAX];
-    unsigned n_parts;
 };
+
+struct queue {
+    struct queued {
+        uint64_t at_us, order; /* order breaks ties: first put, first served */
+        struct event *e;
+    } * v;
+    unsigned n, room;
+    uint64_t order;
+    struct event **spare;
+    unsigned n_spare, spare_room;
+};
+/* Fill in what it returns at once: it is borrowed until the next event is taken. */
+struct event *sim_put(struct sim *s, uint64_t in_us, enum event_type type, int desk);
+struct event *queue_take(struct sim *s); /* moves the clock; NULL: nothing will ever happen */
+void queue_again(struct sim *s, uint64_t in_us, struct event *e); /* takes e back */
+void queue_done(struct sim *s, struct event *e);
+void queue_free(struct sim *s);
+
+/* ---- script.c: who does what when ---- */
+enum { DESK_NONE = -1, DESK_UPLOADER = -2, DESK_ANY = -3 };
+
+struct args { /* as the verb's or condition's format says */
+    int desk[2];
+    uint64_t num[4]; /* seconds are kept in ms */
+    uint8_t set[SIM_STATIONS_MAX / 8];
+    char word[24];
+};
+
+struct cond_kind { /* a row of conds.c */
+    const char *name, *format, *what;
+    bool (*holds)(struct sim *s, const struct args *a);
+};
+struct cond {
+    const struct cond_kind *kind; /* NULL: none */
+    struct args args;
+};
+
+enum {
+    VERB_AT_DESK = 1, /* needs the desk up; a frozen one does it when it wakes */
+    VERB_TROUBLE = 2, /* none of it after `heal` */
+};
+struct verb {                  /* a row of verbs.c */
+    const char *name, *format; /* d desk, n number, s seconds, S desks, w word, c condition; | from
+                                  here on optional */
+    const char *what;
+    unsigned flags;
+    void (*run)(struct sim *s, const struct args *a);
+    unsigned weight; /* how often a seed draws it among its troubles; 0: never */
+    void (*draw)(struct sim *s, struct rng *dice, struct args *a); /* NULL: no arguments */
+};
+
+struct line {
+    unsigned number; /* in its text */
+    bool follows;    /* "+ 0.5": counted from the line before having been done */
+    uint64_t at_ms;
+    struct cond when;
+    const struct verb *verb;
+    struct args args;
+    struct cond expect; /* of expect and never */
+    bool done;
+};
+
+struct setup { /* a script's first lines: "desks 3" */
+    uint64_t desks;
+    uint64_t spare; /* further PCs that may join */
+    uint64_t seats; /* so many of the desks are named for seats */
+    uint64_t quiet; /* the policy's, seconds */
+    uint64_t hold;  /* discharges: 1 hold, 0 export */
+    uint64_t dice;
+    uint64_t loose; /* drawn: what cannot be done now is passed over, not an error */
+};
+
+struct script {
+    struct setup setup;
+    struct line *v;
+    unsigned n, room;
+};
+bool script_read(struct script *sc, const char *text, char why[200]); /* why: "line 4: ..." */
+void script_print(const struct script *sc);
+struct line *script_add(struct script *sc, const char *verb, uint64_t at_ms);
+void script_free(struct script *sc);
+void script_start(struct sim *s);
+void script_event(struct sim *s, const struct event *e);
+void script_step(struct sim *s); /* is something that a line waits for there? */
+bool script_is_done(const struct sim *s, char why[200]);
+
+extern const struct verb verbs[];           /* ends with an empty row */
+extern const struct cond_kind cond_kinds[]; /* likewise */
+const struct verb *verb_named(const char *name);
+const struct cond_kind *cond_named(const char *name);
+bool cond_holds(struct sim *s, const struct cond *c);
+
+/* plan.c: the script that a seed draws. desks 0: the dice say */
+void plan_draw(uint64_t seed, unsigned desks, struct script *out);
 
 /* ---- the world ---- */
 struct link { /* the connection that one desk holds to another */
-    bool wanted, up;
+    bool wanted, up, cut;
     unsigned try_no;    /* a new request makes tries under way void */
     unsigned peer_life; /* it breaks when the other side dies */
 };
@@ -84,24 +182,29 @@ struct station { /* a desk of the branch, as a machine */
     struct core *core; /* NULL: down */
     struct rng dice;
     unsigned life;
+    bool member; /* of the branch, or a PC that may join */
+    bool off;    /* stays down until somebody turns it on */
     bool batch_open;
     uint64_t paused_until;
-    int ppm; /* how wrong its clock runs */
+    int crash_at; /* its next batch: -1 whole, 0 not committed, k: k - 1 effects get out */
+    int ppm;      /* how wrong its clock runs */
     uint64_t booted_us;
     uint64_t boot_base_ms;
     int64_t wall_base_ms;
     struct record_ref fresh[256]; /* recorded, not yet acknowledged */
     unsigned n_fresh;
-    struct record_ref last; /* the newest acknowledged, for voids */
+    struct record_ref last;  /* the newest acknowledged, for voids */
+    struct ledger_view view; /* as it was at its last step */
+    /* what check_*.c know of it */
     struct held *held;
     unsigned n_held, held_room;
     uint64_t held_records;
-    /* what its disk says of the ledger */
-    uint64_t term, dec;
+    uint64_t term, dec; /* what its disk says of the ledger */
     bool voted;
     struct desk_id voted_for;
     uint8_t acc_hash[HASH_BYTES];
     bool has_acc;
+    uint64_t acc_slot;
 };
 
 struct known_feed {
@@ -120,22 +223,29 @@ struct vote {
     int voter, candidate;
 };
 
+struct counts {
+    uint64_t steps, messages, records, crashes, troubles, presses, slots, us;
+};
+
 struct sim {
-    uint64_t seed, now_us, order, steps;
+    const struct script *script;
+    struct line *line; /* a copy of the script's, with what was done */
+    unsigned n_lines;
+    uint64_t now_us;
     struct rng dice;
     bool trace, healed, over;
     char failure[400]; /* empty: none */
-    unsigned n;        /* desks */
-    struct station desk[SIM_DESKS_MAX];
+    unsigned n;        /* stations: desks and spare PCs */
+    struct station *desk;
     uint8_t lead_pk[KEY_BYTES], lead_sk[SIGN_SK_BYTES];
-    struct event *heap;
-    unsigned n_heap, heap_room;
+    struct queue queue;
+    unsigned *armed, n_armed; /* lines that wait for a condition */
     /* troubles */
-    struct link link[SIM_DESKS_MAX][SIM_DESKS_MAX];
-    bool cut[SIM_DESKS_MAX][SIM_DESKS_MAX];
+    struct link *links;       /* n * n: net_link() */
     unsigned loss, dup, slow; /* per mille */
-    unsigned crash_step;      /* per 100,000 steps, on top of planned crashes */
-    uint64_t heal_us, deadline_us, last_press_us;
+    unsigned crash_step;      /* per 100,000 steps */
+    unsigned sink_fails;      /* per mille of the deliveries */
+    uint64_t deadline_us, last_press_us;
     /* memory of the invariants */
     struct known_feed *feed;
     unsigned n_feeds, feeds_room;
@@ -145,45 +255,87 @@ struct sim {
     unsigned n_files, files_room;
     struct vote *vote;
     unsigned n_votes, votes_room;
-    uint64_t records, crashes, messages, presses, retries;
+    struct counts count;
 };
 
-/* Runs one seed; false: an invariant broke, s->failure says which. sim_free() in any case. */
-bool sim_run(struct sim *s, uint64_t seed, unsigned desks, bool trace);
+/* Runs a script; false: an invariant broke, s->failure says which. sim_free() in any case. */
+bool sim_run(struct sim *s, const struct script *script, bool trace);
 void sim_free(struct sim *s);
 
 void sim_fail(struct sim *s, const char *invariant, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void sim_trace(const struct sim *s, int desk, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-struct event *sim_put(struct sim *s, uint64_t in_us, enum event_type type, int desk);
 struct moment sim_moment(const struct sim *s, int desk);
 int sim_desk_of(const struct sim *s, const struct desk_id *id); /* -1: nobody */
+int sim_any_desk(struct sim *s);                                /* a member, up or not */
+int sim_uploader(const struct sim *s);                          /* -1: nobody */
 void *sim_grow(void *v, unsigned n, unsigned *room, size_t size);
 
+/* branch.c: founding and joining, with real operations */
+void branch_found(struct sim *s);
+
+/* station.c: a desk's life */
+void station_make(struct sim *s, unsigned i);
+void station_start(struct sim *s, int desk);
+void station_crash(struct sim *s, int desk, uint64_t back_in_us, const char *when);
+void station_finish(struct sim *s, int desk); /* the end of a batch */
+void station_after_event(struct sim *s, int desk);
+
+/* people.c */
+void people_scan(struct sim *s, int desk, unsigned n);
+
 /* net.c */
+static inline struct link *net_link(const struct sim *s, int from, int to)
+{
+    return &s->links[(unsigned)from * s->n + (unsigned)to];
+}
 void net_send(struct sim *s, int from, int to, struct buf *bytes);
 void net_connect(struct sim *s, int from, int to);
 bool net_try(struct sim *s, int from, int to, unsigned try_no); /* connected? else again later */
 void net_lost(struct sim *s, int from, int to);
 void net_desk_died(struct sim *s, int desk);
-void net_cut_some(struct sim *s);
 void net_heal(struct sim *s);
+
+/* words.c: a message in words, for the trace */
+void words_of_message(const struct sim *s, const struct buf *bytes, char out[160]);
 
 /* sink.c */
 void sink_build(struct sim *s, int desk, const struct effect *e);
 void sink_deliver(struct sim *s, int desk, const struct effect *e);
-enum delivery sink_take(struct sim *s, const struct parcel *p); /* at the sink */
+void sink_arrive(struct sim *s, const struct event *e); /* EV_DELIVER */
 void parcel_free(struct parcel *p);
 
-/* check.c: the invariants I1 to I9 of PROTOCOL.md, and the promises about records */
+/* ---- what must hold: PROTOCOL.md, "Ledger" ---- */
+struct check { /* a row of checks.c; every function may be NULL */
+    const char *name;
+    /* One change of the desk's disk, as it becomes durable; val NULL: deleted. */
+    void (*durable)(struct sim *s, int desk, enum table t, const uint8_t *key, size_t n,
+                    const uint8_t *val, size_t len);
+    void (*committed)(struct sim *s, int desk); /* the whole batch is durable */
+    void (*effect)(struct sim *s, int desk, const struct effect *e); /* about to be carried out */
+    void (*started)(struct sim *s, int desk);
+    void (*step)(struct sim *s, int desk); /* desk took part in it; its view is fresh */
+    bool (*settled)(const struct sim *s, char why[200]);
+    void (*end)(struct sim *s); /* healed and settled */
+};
+extern const struct check *const checks[]; /* ends with NULL */
+
+void checks_commit(struct sim *s, int desk); /* commits the desk's batch, looking at each change */
+void checks_effect(struct sim *s, int desk, const struct effect *e);
+void checks_started(struct sim *s, int desk);
+void checks_step(struct sim *s, int desk);
+bool checks_settled(const struct sim *s, char why[200]);
+void checks_end(struct sim *s);
+
+/* check_records.c */
 struct known_feed *check_feed(struct sim *s, const struct feed_id *id);
-void check_durable(struct sim *s, int desk); /* commits the desk's batch, looking at each change */
-void check_effect(struct sim *s, int desk, const struct effect *e);
 void check_acknowledged(struct sim *s, int desk);
-void check_restart(struct sim *s, int desk);
-void check_leases(struct sim *s);
-bool check_is_settled(const struct sim *s, char why[200]);
-void check_end(struct sim *s);
+/* check_ledger.c: one intent for a slot, wherever it is called decided or delivered */
+void check_one_intent(struct sim *s, uint64_t slot, const uint8_t hash[HASH_BYTES],
+                      const char *where);
+
+/* shrink.c: leaves lines out while it still fails by the same invariant */
+void shrink(struct script *sc, const char *invariant);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "export.h"
-#include "sim.h"
+#include "deeds.h"
 
 void parcel_free(struct parcel *p)
 {
@@ -50,7 +50,7 @@ void sink_build(struct sim *s, int desk, const struct effect *fx)
     struct intent in;
     struct event *e;
 
-    if (!s->healed && rng_chance(&s->dice, 20)) {
+    if (!s->healed && s->sink_fails > 0 && rng_chance(&s->dice, 20)) {
         sim_trace(s, desk, "the answer to a build is lost");
     } else if (intent_decode(fx->bytes.p, fx->bytes.len, &in, NULL) != ERR_OK) {
         sim_fail(s, "payload", "a draft intent that does not parse");
@@ -59,8 +59,10 @@ void sink_build(struct sim *s, int desk, const struct effect *fx)
             e = sim_put(s, rng_between(&s->dice, MS, s->healed ? 100 * MS : 3 * SECOND), EV_BUILT,
                         desk);
             e->number = fx->number;
-            e->n_parts = r->n_parts;
-            memcpy(e->parts, r->parts, sizeof e->parts);
+            if ((e->parcel = calloc(1, sizeof *e->parcel)) == NULL)
+                abort();
+            e->parcel->n_parts = r->n_parts;
+            memcpy(e->parcel->parts, r->parts, sizeof e->parcel->parts);
         }
         intent_free(&in);
     }
@@ -86,12 +88,13 @@ static void answer(struct sim *s, int desk, uint64_t number, uint64_t in_us, enu
     e->how = how;
 }
 
-/* Quick, late, unanswered, or said to have failed though it arrives in the end. */
+/* Quick; or late, unanswered, or said to have failed though it arrives in the end. */
 void sink_deliver(struct sim *s, int desk, const struct effect *fx)
 {
     struct export_result *r = calloc(1, sizeof *r);
     struct parcel *p = calloc(1, sizeof *p);
     unsigned fate = s->healed ? 0 : (unsigned)rng_between(&s->dice, 0, 99);
+    bool well = s->healed || !rng_chance(&s->dice, s->sink_fails);
     uint64_t arrive = rng_between(&s->dice, MS, SECOND);
     struct event *e;
 
@@ -105,19 +108,19 @@ void sink_deliver(struct sim *s, int desk, const struct effect *fx)
     intent_hash(fx->bytes.p, fx->bytes.len, p->hash);
     check_parts(s, p, r);
     free(r);
-    if (fate >= 60 && fate < 70) { /* the folder was not there */
+    if (!well && fate < 25) { /* the folder was not there */
         answer(s, desk, fx->number, arrive, DELIVERY_RETRY);
         parcel_free(p);
         return;
     }
-    if (fate >= 80)
+    if (!well && fate >= 40)
         arrive = rng_between(&s->dice, SECOND, 30 * SECOND);
     e = sim_put(s, arrive, EV_DELIVER, desk);
     e->parcel = p;
     e->number = fx->number;
-    if (fate >= 95)
+    e->answers = well || (fate >= 50 && fate < 85);
+    if (!well && fate >= 90)
         answer(s, desk, fx->number, arrive / 2, DELIVERY_RETRY); /* a time limit was too short */
-    e->answers = fate < 70 || (fate >= 80 && fate < 95);
 }
 
 static enum delivery create(struct sim *s, const struct parcel *p, unsigned part)
@@ -137,7 +140,7 @@ static enum delivery create(struct sim *s, const struct parcel *p, unsigned part
     return DELIVERY_DONE;
 }
 
-enum delivery sink_take(struct sim *s, const struct parcel *p)
+static enum delivery sink_take(struct sim *s, const struct parcel *p)
 {
     const struct intent *in = &p->intent;
     bool first = in->slot > s->n_at_sink;
@@ -160,4 +163,19 @@ enum delivery sink_take(struct sim *s, const struct parcel *p)
     if (first)
         s->n_at_sink = in->slot;
     return how;
+}
+
+void sink_arrive(struct sim *s, const struct event *e)
+{
+    enum delivery how = sink_take(s, e->parcel);
+
+    sim_trace(s, e->desk, "slot %llu reaches the sink", (unsigned long long)e->parcel->intent.slot);
+    if (e->answers && s->desk[e->desk].core && s->desk[e->desk].life == e->life)
+        answer(s, e->desk, e->number, rng_between(&s->dice, MS, 300 * MS), how);
+}
+
+/* So many in 1000 deliveries: late, unanswered, or said to have failed though they arrive. */
+void deed_sink(struct sim *s, const struct args *a)
+{
+    s->sink_fails = (unsigned)a->num[0];
 }

@@ -1,8 +1,4 @@
-/* check.c - what must hold after every step: the invariants I1 to I8 (PROTOCOL.md, "Ledger"), and
- * the promises about records.
- *
- * The ledger's state is read from the disk, as a restart would: what a desk merely believes proves
- * nothing. */
+/* check_ledger.c - I1 to I8 and L3: terms, votes, intents, receipts, leases. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,24 +6,8 @@
 #include "sim.h"
 #include "wire.h"
 
-struct known_feed *check_feed(struct sim *s, const struct feed_id *id)
-{
-    struct known_feed *f;
-
-    for (unsigned i = 0; i < s->n_feeds; i++)
-        if (feed_id_eq(&s->feed[i].id, id))
-            return &s->feed[i];
-    s->feed = sim_grow(s->feed, s->n_feeds, &s->feeds_room, sizeof *s->feed);
-    f = &s->feed[s->n_feeds++];
-    *f = (struct known_feed){ .id = *id };
-    return f;
-}
-
-/* ---- the ledger ---- */
-
-/* One intent for a slot, wherever it is called decided or delivered. */
-static void one_hash(struct sim *s, uint64_t slot, const uint8_t hash[HASH_BYTES],
-                     const char *where)
+void check_one_intent(struct sim *s, uint64_t slot, const uint8_t hash[HASH_BYTES],
+                      const char *where)
 {
     static const uint8_t none[HASH_BYTES];
 
@@ -70,7 +50,7 @@ static void watch_slot(struct sim *s, int desk, uint64_t slot, const uint8_t *va
         return;
     }
     intent_hash(r.intent, r.intent_len, hash);
-    one_hash(s, slot, hash, "receipts");
+    check_one_intent(s, slot, hash, "receipts");
     if (in.slot != slot || slot != s->desk[desk].dec + 1)
         sim_fail(s, "I5", "%s stores a receipt for slot %llu after %llu", s->desk[desk].name,
                  (unsigned long long)slot, (unsigned long long)s->desk[desk].dec);
@@ -99,6 +79,7 @@ static void holds_all(struct sim *s, int desk, const uint8_t *acc, size_t n)
             sim_fail(s, "L3", "%s accepted slot %llu without holding its very records",
                      s->desk[desk].name, (unsigned long long)in.slot);
     }
+    s->desk[desk].acc_slot = in.slot;
     if (in.slot != ledger_decided(core_ledger(s->desk[desk].core)) + 1)
         sim_fail(s, "I5", "%s accepted slot %llu, out of turn", s->desk[desk].name,
                  (unsigned long long)in.slot);
@@ -147,81 +128,23 @@ static void watch_ledger(struct sim *s, int desk, const uint8_t *val, size_t len
     memcpy(d->acc_hash, hash, HASH_BYTES);
 }
 
-struct watching {
-    struct sim *s;
-    int desk;
-};
-
-static void watch(void *ctx, enum table t, const uint8_t *key, size_t n, const uint8_t *val,
-                  size_t len)
+static void durable(struct sim *s, int desk, enum table t, const uint8_t *key, size_t n,
+                    const uint8_t *val, size_t len)
 {
-    const struct watching *w = ctx;
-
     if (t == TABLE_SLOTS && n == 8)
-        watch_slot(w->s, w->desk, get_be64(key), val, len);
+        watch_slot(s, desk, get_be64(key), val, len);
     else if (t == TABLE_META && n == 1 && key[0] == 'L' && val)
-        watch_ledger(w->s, w->desk, val, len);
+        watch_ledger(s, desk, val, len);
 }
 
-/* ---- records ---- */
-
-static void note_held(struct sim *s, int desk)
+static void started(struct sim *s, int desk)
 {
-    struct station *d = &s->desk[desk];
-    const struct feeds *fs = core_feeds(d->core);
+    const struct station *d = &s->desk[desk];
+    uint64_t dec = ledger_decided(core_ledger(d->core));
 
-    if (fs->records == d->held_records)
-        return;
-    d->held_records = fs->records;
-    for (unsigned i = 0; i < fs->n; i++) { /* aliases are given once: the order is stable */
-        if (i == d->n_held) {
-            d->held = sim_grow(d->held, d->n_held, &d->held_room, sizeof *d->held);
-            d->held[d->n_held++] = (struct held){ fs->v[i].opening.id, 0 };
-        }
-        d->held[i].seq = fs->v[i].seq;
-    }
-}
-
-void check_durable(struct sim *s, int desk)
-{
-    struct watching w = { s, desk };
-
-    memdisk_commit(s->desk[desk].disk, watch, &w);
-    note_held(s, desk);
-}
-
-void check_acknowledged(struct sim *s, int desk)
-{
-    struct station *d = &s->desk[desk];
-
-    for (unsigned i = 0; i < d->n_fresh; i++) {
-        struct known_feed *f = check_feed(s, &d->fresh[i].feed);
-        const struct feed *mine = feeds_find(core_feeds(d->core), &d->fresh[i].feed);
-        if (!mine || mine->seq < d->fresh[i].seq)
-            sim_fail(s, "G1", "%s acknowledges record %llu and does not hold it", d->name,
-                     (unsigned long long)d->fresh[i].seq);
-        if (f->acked < d->fresh[i].seq)
-            f->acked = d->fresh[i].seq;
-        d->last = d->fresh[i];
-        s->records++;
-    }
-    d->n_fresh = 0;
-}
-
-void check_restart(struct sim *s, int desk)
-{
-    struct station *d = &s->desk[desk];
-    const struct feeds *fs = core_feeds(d->core);
-
-    for (unsigned i = 0; i < d->n_held; i++) {
-        const struct feed *f = feeds_find(fs, &d->held[i].feed);
-        if (d->held[i].seq > 0 && (!f || f->seq < d->held[i].seq))
-            sim_fail(s, "G1", "%s lost records over a restart", d->name);
-    }
-    if (ledger_decided(core_ledger(d->core)) != d->dec)
+    if (dec != d->dec)
         sim_fail(s, "I8", "%s knew %llu decided slots, after a restart %llu", d->name,
-                 (unsigned long long)d->dec,
-                 (unsigned long long)ledger_decided(core_ledger(d->core)));
+                 (unsigned long long)d->dec, (unsigned long long)dec);
 }
 
 /* ---- effects ---- */
@@ -278,7 +201,7 @@ static void delivery_begins(struct sim *s, int desk, const struct effect *e)
     if (intent_decode(e->bytes.p, e->bytes.len, &in, NULL) != ERR_OK)
         return; /* sink.c complains */
     intent_hash(e->bytes.p, e->bytes.len, hash);
-    one_hash(s, in.slot, hash, "delivered");
+    check_one_intent(s, in.slot, hash, "delivered");
     core_ledger_view(s->desk[desk].core, &now, &v);
     for (unsigned i = 0; i < v.n_seats; i++)
         stored += seat_stored(s, &v.seats[i], in.slot, hash);
@@ -288,7 +211,7 @@ static void delivery_begins(struct sim *s, int desk, const struct effect *e)
     intent_free(&in);
 }
 
-void check_effect(struct sim *s, int desk, const struct effect *e)
+static void effect(struct sim *s, int desk, const struct effect *e)
 {
     if (e->type == EFFECT_SEND)
         vote_leaves(s, desk, e);
@@ -296,108 +219,30 @@ void check_effect(struct sim *s, int desk, const struct effect *e)
         delivery_begins(s, desk, e);
 }
 
-/* I7. After a change of seats the old seats may still elect somebody who has not heard of it: he
- * can only finish that change again, so leases given by different seats are not compared. */
-void check_leases(struct sim *s)
-{
-    struct ledger_view first, v;
-    int holder = -1;
+const struct check check_ledger = {
+    .name = "ledger", .durable = durable, .effect = effect, .started = started
+};
 
+/* I7. Whoever gains or renews the lease is compared with the others. After a change of seats the
+ * old seats may still elect somebody who has not heard of it: he can only finish that change again,
+ * so leases given by different seats are not compared. */
+static void leases(struct sim *s, int desk)
+{
+    const struct ledger_view *mine = &s->desk[desk].view;
+
+    if (!mine->is_uploader)
+        return;
     for (int i = 0; i < (int)s->n; i++) {
         struct moment now = sim_moment(s, i);
-        if (!s->desk[i].core)
+        struct ledger_view v;
+        if (i == desk || !s->desk[i].core || !s->desk[i].view.is_uploader)
             continue;
         core_ledger_view(s->desk[i].core, &now, &v);
-        if (!v.is_uploader)
-            continue;
-        if (holder >= 0 && v.n_seats == first.n_seats)
+        if (v.is_uploader && v.n_seats == mine->n_seats)
             sim_fail(s, "I7", "%s (term %llu) and %s (term %llu) both hold the lease",
-                     s->desk[holder].name, (unsigned long long)first.term, s->desk[i].name,
+                     s->desk[desk].name, (unsigned long long)mine->term, s->desk[i].name,
                      (unsigned long long)v.term);
-        if (holder < 0) {
-            holder = i;
-            first = v;
-        }
     }
 }
 
-/* ---- the end ---- */
-
-/* No disk is ever wiped or restored here: whoever says so is wrong. */
-static unsigned peers_doubted(const struct sim *s, int desk)
-{
-    struct moment now = sim_moment(s, desk);
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < core_peers(s->desk[desk].core); i++) {
-        struct peer_view p;
-        core_peer_view(s->desk[desk].core, &now, i, &p);
-        n += p.memory_lost;
-    }
-    return n;
-}
-
-bool check_is_settled(const struct sim *s, char why[200])
-{
-    for (unsigned i = 0; i < s->n; i++) {
-        struct moment now = sim_moment(s, (int)i);
-        const struct station *d = &s->desk[i];
-        struct ledger_view v;
-        struct core_view c;
-        if (!d->core) {
-            snprintf(why, 200, "%s is down", d->name);
-            return false;
-        }
-        core_ledger_view(d->core, &now, &v);
-        core_view(d->core, &now, &c);
-        if (c.memory_lost || peers_doubted(s, (int)i) > 0) {
-            snprintf(why, 200, "%s believes in a lost memory", d->name);
-            return false;
-        }
-        if (v.slot != s->n_slots + 1 || v.open || v.triggered || c.pending > 0 ||
-            c.held != s->desk[0].held_records) {
-            snprintf(why, 200,
-                     "%s: next slot %llu of %llu, %s%s%s, %llu pending, %llu held, may vote %d: "
-                     "%.80s",
-                     d->name, (unsigned long long)v.slot, (unsigned long long)s->n_slots + 1,
-                     ledger_state_name(v.state), v.open ? ", open" : "",
-                     v.triggered ? ", triggered" : "", (unsigned long long)c.pending,
-                     (unsigned long long)c.held, v.may_vote, v.problem);
-            return false;
-        }
-    }
-    return true;
-}
-
-static void same_everywhere(struct sim *s)
-{
-    for (unsigned i = 1; i < s->n; i++) {
-        struct feeds *a = (struct feeds *)(uintptr_t)core_feeds(s->desk[0].core);
-        struct feeds *b = (struct feeds *)(uintptr_t)core_feeds(s->desk[i].core);
-        if (memcmp(feeds_hash(a), feeds_hash(b), 16) != 0)
-            sim_fail(s, "G3", "%s and %s hold different sets", s->desk[0].name, s->desk[i].name);
-    }
-}
-
-void check_end(struct sim *s)
-{
-    const struct feeds *fs = core_feeds(s->desk[0].core);
-    uint64_t total = 0;
-
-    same_everywhere(s);
-    for (unsigned i = 0; i < s->n_feeds; i++) {
-        const struct known_feed *k = &s->feed[i];
-        const struct feed *f = feeds_find(fs, &k->id);
-        uint64_t seq = f ? f->seq : 0;
-        if (seq < k->acked)
-            sim_fail(s, "G1", "an acknowledged record is nowhere");
-        if (k->in_slot != seq || k->at_sink != seq)
-            sim_fail(s, "G5", "a feed of %llu records, %llu decided, %llu at the sink",
-                     (unsigned long long)seq, (unsigned long long)k->in_slot,
-                     (unsigned long long)k->at_sink);
-        total += seq;
-    }
-    if (total != fs->records)
-        sim_fail(s, "G5", "%llu records, %llu of them seen by a slot",
-                 (unsigned long long)fs->records, (unsigned long long)total);
-}
+const struct check check_leases = { .name = "leases", .step = leases };

@@ -1,0 +1,70 @@
+/* branch.c - founding: real operations, the same on every member's disk. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define WALL_START_MS INT64_C(1795500000000) /* in November 2026 */
+
+static void put_op(struct sim *s, struct roster *r, struct buf *op)
+{
+    struct errmsg msg = { .text = "" };
+    uint8_t key[4];
+    bool fresh;
+
+    put_be32(key, roster_ops(r));
+    if (roster_add(r, op->p, op->len, &fresh, &msg) != ERR_OK || !fresh)
+        sim_fail(s, "found", "%s", msg.text);
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct disk *d = memdisk_disk(s->desk[i].disk);
+        if (s->desk[i].member)
+            d->put(d->ctx, TABLE_ROSTER, key, sizeof key, op->p, op->len);
+    }
+    buf_reset(op);
+}
+
+static void put_policy(struct sim *s, struct roster *r, struct buf *op)
+{
+    const struct setup *o = &s->script->setup;
+    struct buf text = { 0 };
+
+    buf_printf(&text,
+               "[branch]\ncode = MAIN\nzone = America/New_York\n"
+               "zone_rule = EST5EDT,M3.2.0,M11.1.0\n"
+               "[merge]\ndischarges = %s\n"
+               "[upload]\nsink = file:/drop\nquiet = %us\n"
+               "[symphony]\ndefault_station = 42\n",
+               o->hold ? "hold" : "export", (unsigned)o->quiet);
+    op_policy(r, (const char *)text.p, text.len, s->lead_sk, op);
+    put_op(s, r, op);
+    buf_free(&text);
+}
+
+void branch_found(struct sim *s)
+{
+    struct roster *r = roster_new();
+    struct buf op = { 0 };
+    uint8_t root_seed[3 * SEED_BYTES], lead_seed[3 * SEED_BYTES];
+    struct ident root, lead;
+
+    rng_fill(&s->dice, root_seed, sizeof root_seed);
+    rng_fill(&s->dice, lead_seed, sizeof lead_seed);
+    ident_from_seed(root_seed, &root);
+    ident_from_seed(lead_seed, &lead);
+    memcpy(s->lead_pk, lead.sign_pk, KEY_BYTES);
+    memcpy(s->lead_sk, lead.sign_sk, SIGN_SK_BYTES);
+    op_found(root.sign_sk, s->lead_pk, "MAIN", WALL_START_MS, &op);
+    put_op(s, r, &op);
+    for (unsigned i = 0; i < s->n && !s->over; i++) {
+        if (!s->desk[i].member)
+            continue;
+        op_add(r, &s->desk[i].me, s->desk[i].name, ROLE_DESK, i < s->script->setup.seats,
+               s->lead_sk, &op);
+        put_op(s, r, &op);
+    }
+    put_policy(s, r, &op);
+    for (unsigned i = 0; i < s->n; i++)
+        memdisk_commit(s->desk[i].disk, NULL, NULL);
+    buf_free(&op);
+    roster_free(r);
+}

@@ -1,0 +1,35 @@
+/* deeds.h - what the rows of verbs.c do, each in the file of its subject. */
+#ifndef TIDEOVER_SIM_DEEDS_H
+#define TIDEOVER_SIM_DEEDS_H
+
+#include "sim.h"
+
+/* people.c */
+void deed_scan(struct sim *s, const struct args *a);
+void deed_traffic(struct sim *s, const struct args *a);
+void deed_press(struct sim *s, const struct args *a);
+
+/* troubles.c */
+void deed_crash(struct sim *s, const struct args *a);
+void deed_die(struct sim *s, const struct args *a);
+void deed_off(struct sim *s, const struct args *a);
+void deed_on(struct sim *s, const struct args *a);
+void deed_crashes(struct sim *s, const struct args *a);
+void deed_freeze(struct sim *s, const struct args *a);
+void deed_clock(struct sim *s, const struct args *a);
+void deed_heal(struct sim *s, const struct args *a);
+void deed_end(struct sim *s, const struct args *a);
+
+/* net.c */
+void deed_network(struct sim *s, const struct args *a);
+void deed_cut(struct sim *s, const struct args *a);
+void deed_deaf(struct sim *s, const struct args *a);
+void deed_alone(struct sim *s, const struct args *a);
+void deed_split(struct sim *s, const struct args *a);
+void deed_tangle(struct sim *s, const struct args *a);
+void deed_whole(struct sim *s, const struct args *a);
+
+/* sink.c */
+void deed_sink(struct sim *s, const struct args *a);
+
+#endif

@@ -1,0 +1,159 @@
+/* plan.c - the script that a seed draws: how big the branch, what people do, what goes wrong.
+ *
+ * Each seed enables some troubles only ("swarm testing", Groce et al., ISSTA 2012): what needs many
+ * crashes and no partitions is then met as well as what needs both. */
+#include <string.h>
+
+#include "sim.h"
+
+struct plan {
+    struct rng dice;
+    struct script *sc;
+    uint64_t end_ms;
+    unsigned desks;
+};
+
+static int any(struct plan *p)
+{
+    return (int)rng_between(&p->dice, 0, p->desks - 1);
+}
+
+static struct line *line(struct plan *p, const char *verb, uint64_t at_ms)
+{
+    return script_add(p->sc, verb, at_ms);
+}
+
+/* Most branches are small; a few of any size the design speaks of. */
+static unsigned draw_desks(struct rng *r)
+{
+    unsigned u = (unsigned)rng_between(r, 0, 999);
+
+    return u < 300   ? 3
+           : u < 450 ? 2
+           : u < 500 ? 4
+           : u < 800 ? 5
+           : u < 960 ? (unsigned)rng_between(r, 6, 7)
+           : u < 997 ? (unsigned)rng_between(r, 8, 12)
+                     : (unsigned)rng_between(r, 13, 40);
+}
+
+static void setup(struct plan *p, uint64_t seed)
+{
+    static const uint8_t quiet_s[] = { 0, 2, 30 };
+    struct setup *o = &p->sc->setup;
+
+    *o = (struct setup){ .desks = p->desks, .dice = seed, .loose = 1 };
+    o->seats = rng_chance(&p->dice, 850) ? p->desks : 1;
+    o->quiet = quiet_s[rng_between(&p->dice, 0, 2)];
+    o->hold = rng_chance(&p->dice, 500);
+}
+
+static void people(struct plan *p)
+{
+    unsigned presses = (unsigned)rng_between(&p->dice, 2, 8);
+
+    for (unsigned i = 0; i < p->desks; i++) {
+        struct line *l = line(p, "traffic", 0);
+        l->args.desk[0] = (int)i;
+        l->args.num[0] = rng_between(&p->dice, 5, p->desks > 7 ? 10 : 25);
+        l->args.num[1] = p->end_ms;
+    }
+    for (unsigned i = 0; i < presses; i++) {
+        uint64_t at = rng_between(&p->dice, 2000, p->end_ms);
+        int desk = any(p);
+        line(p, "press", at)->args.desk[0] = desk;
+        if (rng_chance(&p->dice, 300)) /* impatient */
+            line(p, "press", at + rng_between(&p->dice, 0, 2000))->args.desk[0] = desk;
+        if (rng_chance(&p->dice, 300)) /* and somebody else at the same time */
+            line(p, "press", at + rng_between(&p->dice, 0, 1000))->args.desk[0] = any(p);
+    }
+}
+
+static void weather(struct plan *p)
+{
+    struct line *l = line(p, "network", 0);
+
+    l->args.num[0] = rng_between(&p->dice, 0, 2) * 60;
+    l->args.num[1] = rng_between(&p->dice, 0, 60);
+    l->args.num[2] = rng_between(&p->dice, 0, 120);
+    if (rng_chance(&p->dice, 700))
+        line(p, "crashes", 0)->args.num[0] = rng_between(&p->dice, 10, 120);
+    if (rng_chance(&p->dice, 800))
+        line(p, "sink", 0)->args.num[0] = rng_between(&p->dice, 50, 600);
+}
+
+static const struct verb *draw_trouble(struct plan *p, uint64_t enabled, unsigned total)
+{
+    unsigned u = (unsigned)rng_between(&p->dice, 0, total - 1);
+    unsigned i = 0;
+
+    for (const struct verb *v = verbs; v->name; v++, i++) {
+        if (!(enabled >> i & 1))
+            continue;
+        if (u < v->weight)
+            return v;
+        u -= v->weight;
+    }
+    return NULL;
+}
+
+static void trouble(struct plan *p, const struct verb *v, uint64_t at_ms, const char *when)
+{
+    struct line *l = line(p, v->name, at_ms);
+    unsigned desks = 0;
+
+    for (const char *f = v->format; *f != '\0'; f++)
+        if (*f == 'd')
+            l->args.desk[desks++] = any(p);
+    if (desks == 2 && p->desks > 1)
+        l->args.desk[1] =
+            (l->args.desk[0] + (int)rng_between(&p->dice, 1, p->desks - 1)) % (int)p->desks;
+    if (v->draw)
+        v->draw(NULL, &p->dice, &l->args);
+    if (!when)
+        return;
+    l->when.kind = cond_named(when);
+    l->when.args = (struct args){ .desk = { DESK_NONE, DESK_NONE }, .num = { 1 } };
+    if (desks > 0 && rng_chance(&p->dice, 700))
+        l->args.desk[0] = DESK_UPLOADER;
+}
+
+/* The worst moments: an upload is under way. */
+static const char *moment(struct plan *p)
+{
+    static const char *const moments[] = { "gathering", "proposing", "sending", "open", "quiet" };
+
+    return moments[rng_between(&p->dice, 0, 4)];
+}
+
+static void troubles(struct plan *p)
+{
+    uint64_t enabled = 0;
+    unsigned total = 0, i = 0;
+
+    for (const struct verb *v = verbs; v->name; v++, i++)
+        if (v->weight > 0 && (rng_chance(&p->dice, 600) || strcmp(v->name, "whole") == 0)) {
+            enabled |= UINT64_C(1) << i;
+            total += v->weight;
+        }
+    for (uint64_t at = rng_between(&p->dice, 0, 5000); at < p->end_ms;
+         at += rng_between(&p->dice, 300, 4000))
+        trouble(p, draw_trouble(p, enabled, total), at,
+                rng_chance(&p->dice, 200) ? moment(p) : NULL);
+}
+
+void plan_draw(uint64_t seed, unsigned desks, struct script *out)
+{
+    struct plan p = { .dice = { seed ^ UINT64_C(0x706c616e) }, .sc = out };
+
+    *out = (struct script){ 0 };
+    p.desks = draw_desks(&p.dice);
+    p.desks = desks > 0 ? desks : p.desks;
+    p.end_ms = rng_between(&p.dice, 40000, p.desks > 12 ? 60000 : 110000);
+    setup(&p, seed);
+    people(&p);
+    weather(&p);
+    if (rng_chance(&p.dice, 900))
+        troubles(&p);
+    line(&p, "heal", p.end_ms);
+}

@@ -1,0 +1,98 @@
+/* verbs.c - what a line of a script can say, and how often a seed says it.
+ *
+ * The weights were found by trying: what kills rules (crashes, cuts, freezes) often, the rest now
+ * and then. A seed enables only some of the troubles (plan.c), so that each also meets few others.
+ */
+#include <string.h>
+
+#include "deeds.h"
+
+static uint64_t ms(struct rng *r, uint64_t from, uint64_t to)
+{
+    return rng_between(r, from, to);
+}
+
+static void draw_crash(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = rng_chance(r, 500) ? ms(r, 50, 850) : ms(r, 1000, 25000);
+}
+
+static void draw_die(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = rng_between(r, 0, 6);
+}
+
+static void draw_freeze(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = ms(r, 500, 25000);
+}
+
+/* Seconds, hours, or years. */
+static void draw_clock(struct sim *s, struct rng *r, struct args *a)
+{
+    static const uint64_t most[] = { 10, 300, 300, 86400, 3 * 365 * 86400u };
+
+    (void)s;
+    a->num[0] = ms(r, 1, most[rng_between(r, 0, 4)] * 1000);
+    a->num[1] = rng_chance(r, 500);
+}
+
+static void draw_split(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    rng_fill(r, a->set, sizeof a->set);
+}
+
+static void draw_tangle(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = rng_between(r, 100, 600);
+}
+
+const struct verb verbs[] = {
+    /* people */
+    { "scan", "dn", "a desk records so many", VERB_AT_DESK, deed_scan, 0, NULL },
+    { "traffic", "dns", "so many records in so many seconds", 0, deed_traffic, 0, NULL },
+    { "press", "d", "a lead asks for an upload", VERB_AT_DESK, deed_press, 0, NULL },
+    /* machines */
+    { "crash", "d|s", "now, back after so long", VERB_TROUBLE, deed_crash, 18, draw_crash },
+    { "die", "dn", "in its next batch: 0 uncommitted, k after k - 1 effects", VERB_TROUBLE,
+      deed_die, 10, draw_die },
+    { "freeze", "ds", "does nothing, then finds all that came", VERB_TROUBLE, deed_freeze, 12,
+      draw_freeze },
+    { "clock", "ds|n", "its wall clock is set forward, or (1) back", VERB_TROUBLE, deed_clock, 6,
+      draw_clock },
+    { "off", "d", "crashes, and stays down", 0, deed_off, 0, NULL },
+    { "on", "d", "is turned on again", 0, deed_on, 0, NULL },
+    { "crashes", "n", "so many in 100,000 batches", VERB_TROUBLE, deed_crashes, 0, NULL },
+    /* network */
+    { "network", "nnn", "lost, doubled, late: in 1000 messages", VERB_TROUBLE, deed_network, 0,
+      NULL },
+    { "cut", "dd", "both ways between two", VERB_TROUBLE, deed_cut, 6, NULL },
+    { "deaf", "dd", "the first hears nothing from the second", VERB_TROUBLE, deed_deaf, 8, NULL },
+    { "alone", "d", "one from all", VERB_TROUBLE, deed_alone, 8, NULL },
+    { "split", "S", "these from the others", VERB_TROUBLE, deed_split, 8, draw_split },
+    { "tangle", "n", "so many in 1000 directions, by chance", VERB_TROUBLE, deed_tangle, 6,
+      draw_tangle },
+    { "whole", "", "nothing is cut", VERB_TROUBLE, deed_whole, 24, NULL },
+    /* sink */
+    { "sink", "n", "so many in 1000 deliveries are late, unanswered or said to have failed",
+      VERB_TROUBLE, deed_sink, 0, NULL },
+    /* the test */
+    { "heal", "", "troubles end; the branch must settle", 0, deed_heal, 0, NULL },
+    { "end", "", "stop here, settled or not", 0, deed_end, 0, NULL },
+    { "expect", "c", "wait until it holds; within 30 s, or `within S` seconds", 0, NULL, 0, NULL },
+    { "never", "c", "from now on it must not hold", 0, NULL, 0, NULL },
+    { 0 }
+};
+
+const struct verb *verb_named(const char *name)
+{
+    for (const struct verb *v = verbs; v->name; v++)
+        if (strcmp(v->name, name) == 0)
+            return v;
+    return NULL;
+}
