@@ -16,6 +16,7 @@
 #include "ledger.h"
 #include "merge.h"
 #include "roster.h"
+#include "word.h"
 
 #define ADDR_TEXT_MAX 64 /* "255.255.255.255:65535", "[v6]:port" */
 #define MARK_BYTES    16
@@ -75,6 +76,9 @@ enum err core_roster_add(struct core *c, const struct moment *now, const uint8_t
                          struct errmsg *msg);
 enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
                       struct errmsg *msg);
+/* A word, signed here (word.h): kept, and sent to all. Errors as of said_take(). */
+enum err core_say(struct core *c, const struct moment *now, const uint8_t *word, size_t n,
+                  struct errmsg *msg);
 void core_built(struct core *c, const struct moment *now, uint64_t number,
                 const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
                 const char *failure);
@@ -85,6 +89,7 @@ void core_delivered(struct core *c, const struct moment *now, uint64_t number, e
 const struct roster *core_roster(const struct core *c);
 const struct feeds *core_feeds(const struct core *c);
 const struct ledger *core_ledger(const struct core *c);
+const struct said *core_said(const struct core *c);
 const struct ident *core_me(const struct core *c);
 void core_ledger_view(const struct core *c, const struct moment *now, struct ledger_view *out);
 

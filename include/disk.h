@@ -23,6 +23,7 @@ enum table {
     TABLE_CARDS,  /* feed 24, seq be64                         -> nothing: registrations */
     TABLE_VOIDS,  /* target (feed 24, seq be64), void (same)    -> nothing */
     TABLE_SLOTS,  /* slot be64                                   -> receipt, its intent inside */
+    TABLE_WORDS,  /* id of the word 16                           -> signed word */
     TABLE_COUNT
 };
 

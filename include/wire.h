@@ -36,6 +36,7 @@ enum wire_type { /* numbers are for ever */
                  WIRE_SLOTS_WANT = 42,
                  WIRE_TRIGGER = 43,
                  WIRE_RESIGN = 44,
+                 WIRE_WORD = 50, /* what people say of decided slots: the sync's */
                  /* joining, on its own socket */
                  WIRE_JOIN = 64,
                  WIRE_WELCOME = 65,

@@ -74,6 +74,17 @@ void api_json(struct http_request *rq, unsigned status, json_t *j)
     http_answer(rq, status, "application/json", &b);
 }
 
+void api_json_later(struct node *n, struct http_request *rq, json_t *j)
+{
+    char *text = json_dumps(j, JSON_COMPACT);
+    struct buf b = { 0 };
+
+    buf_text(&b, text ? text : "{}");
+    free(text);
+    json_decref(j);
+    node_reply_later(n, rq, 200, "application/json", &b);
+}
+
 void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg)
 {
     (void)n;
@@ -514,6 +525,7 @@ static const struct route {
     { "GET", "/api/v1/roster/conflicts", HTTP_DESK, desks_conflicts, NULL },
     { "POST", "/api/v1/policy", HTTP_CTL, NULL, lead_policy },
     { "POST", "/api/v1/upload/run", HTTP_CTL, NULL, lead_upload },
+    { "POST", "/api/v1/upload/confirm", HTTP_CTL, NULL, word_confirm },
 };
 
 static void call(struct node *n, struct http_request *rq, const struct route *r)

@@ -42,11 +42,7 @@ static void lead_done(struct job *j)
     if (l->err != ERR_OK) {
         api_error(n, l->rq, l->err, &l->msg);
     } else {
-        char *text = json_dumps(answer, JSON_COMPACT);
-        struct buf b = { 0 };
-        buf_text(&b, text ? text : "{}");
-        free(text);
-        node_reply_later(n, l->rq, 200, "application/json", &b);
+        api_json_later(n, l->rq, json_incref(answer));
     }
     json_decref(answer);
     json_decref(l->body);

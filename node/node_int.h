@@ -120,6 +120,7 @@ void replies_end(struct node *n); /* at the stop: nobody is left waiting */
 void api_handle(struct node *n, struct http_request *rq);
 void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg);
 void api_recorded(struct node *n, const struct record_ref *ref, struct buf *out);
+void api_json_later(struct node *n, struct http_request *rq, json_t *j); /* after the commit */
 void api_json(struct http_request *rq, unsigned status, json_t *j); /* takes j */
 json_t *api_roles(unsigned roles);
 
@@ -150,6 +151,10 @@ void lead_role(struct node *n, struct http_request *rq, json_t *body);
 void desks_conflicts(struct node *n, struct http_request *rq);
 void invite_knock(struct node *n, int door, uint64_t client, const uint8_t *p, size_t len);
 void invite_tick(struct node *n, const struct moment *now);
+
+/* word.c */
+void word_confirm(struct node *n, struct http_request *rq, json_t *body);
+json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint64_t slot);
 
 /* probe.c */
 struct probe;

@@ -187,6 +187,7 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     if ((e = load_roster(c, msg)) != ERR_OK ||
         (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) !=
             ERR_OK ||
+        (e = said_load(&c->said, conf->disk, c->roster, msg)) != ERR_OK ||
         (e = ledger_open(conf->me, c->roster, conf->disk, &c->fx, &c->ask, &lnow, &c->ledger,
                          msg)) != ERR_OK ||
         (e = next_mark(c, msg)) != ERR_OK || (e = sync_peers(c)) != ERR_OK) {
@@ -205,6 +206,7 @@ void core_close(struct core *c)
         return;
     ledger_close(c->ledger);
     feeds_free(&c->feeds);
+    said_free(&c->said);
     roster_free(c->roster);
     for (unsigned i = 0; i < c->n_peers; i++) {
         free(c->peers[i].have);

@@ -6,6 +6,7 @@
 #include "core.h"
 #include "hmap.h"
 #include "wire.h"
+#include "word.h"
 
 struct mark { /* a start of a node: a number that only grows, and a random that tells clones */
     uint64_t number;
@@ -33,6 +34,8 @@ struct peer {
     bool has_clock;
     uint64_t best_rtt_ms;
     uint64_t refused;
+    uint64_t words_sent_ms;
+    unsigned words_next; /* where a long set goes on */
 };
 
 struct core {
@@ -42,6 +45,7 @@ struct core {
     struct feeds feeds;
     struct ledger *ledger;
     struct ledger_ask ask;
+    struct said said;
     struct mark mark;
     bool memory_lost;
     bool confirmed;       /* this start is known to enough seats */
@@ -89,6 +93,10 @@ void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool be
 /* sync.c */
 void sync_send_vector(struct core *c, struct peer *p);
 void sync_send_roster_have(struct core *c, struct peer *p);
+
+/* said.c */
+void said_compare(struct core *c, struct peer *p, const uint8_t theirs[WORD_ID_BYTES]);
+void said_on_word(struct core *c, struct peer *p, struct mp *m);
 
 /* peers.c and sync.c */
 enum err sync_peers(struct core *c); /* peers follow the roster */

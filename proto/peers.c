@@ -468,7 +468,7 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
 {
     struct buf b = { 0 };
 
-    wire_begin(&b, WIRE_BEAT, 7);
+    wire_begin(&b, WIRE_BEAT, 8);
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_u64(&b, ledger_decided(c->ledger));
@@ -476,6 +476,7 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
     mp_put_i64(&b, p->echo_wall_ms); /* 0: none heard */
     mp_put_u64(&b, p->echo_wall_ms ? c->now_ms - p->echo_boot_ms : 0);
     mp_put_u64(&b, peer_in_peace(c) ? BEAT_PEACE_MS : BEAT_MS);
+    mp_put_bin(&b, c->said.hash, WORD_ID_BYTES);
     peer_send(c, p, &b);
 }
 
@@ -505,7 +506,7 @@ static void take_clock(struct peer *p, const struct moment *now, int64_t their_w
 
 void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m)
 {
-    uint8_t ros[HASH_BYTES];
+    uint8_t ros[HASH_BYTES], words[WORD_ID_BYTES];
     int64_t wall, echo;
     uint64_t dec, held, every;
 
@@ -516,6 +517,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     echo = mp_get_i64(m);
     held = mp_get_u64(m);
     every = mp_get_u64(m);
+    mp_get_raw(m, words, sizeof words);
     if (m->bad)
         return;
     p->beat_every_ms = every < BEAT_MS           ? BEAT_MS
@@ -523,6 +525,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
                                                  : every;
     take_clock(p, now, wall, echo, held);
     compare(c, p, ros, dec);
+    said_compare(c, p, words);
 }
 
 void sync_peer_up(struct core *c, const struct moment *now, struct peer *p)

@@ -412,6 +412,9 @@ void sync_message(struct core *c, const struct moment *now, struct peer *p, cons
     case WIRE_ROSTER_OPS:
         on_roster_ops(c, now, p, m);
         break;
+    case WIRE_WORD:
+        said_on_word(c, p, m);
+        break;
     case WIRE_BYE:
         p->ever_heard = false;
         break;

@@ -23,8 +23,9 @@ const struct table_row table_rows[TABLE_COUNT] = {
     [TABLE_FEEDS] = { "feeds", 3 }, [TABLE_BLOCKS] = { "blocks", 4 },
     [TABLE_PAPER] = { "paper", 5 }, [TABLE_CARDS] = { "cards", 6 },
     [TABLE_VOIDS] = { "voids", 7 }, [TABLE_SLOTS] = { "slots", 8 },
+    [TABLE_WORDS] = { "words", 13 },
 };
-_Static_assert(TABLE_COUNT == 8, "a new table needs its row above, and a line in FORMAT.md");
+_Static_assert(TABLE_COUNT == 9, "a new table needs its row above, and a line in FORMAT.md");
 
 static const char own_name[] = "store";
 static char check_key[] = "version";

@@ -50,6 +50,7 @@ enum cli_opt {
     OPT_SLOT,
     OPT_FORMAT,
     OPT_OUT,
+    OPT_CHECK,
     OPT_COUNT
 };
 
@@ -233,6 +234,7 @@ int cmd_upload_plan(struct cli *c);
 int cmd_upload_run(struct cli *c);
 int cmd_upload_status(struct cli *c);
 int cmd_upload_report(struct cli *c);
+int cmd_upload_confirm(struct cli *c);
 int cmd_export(struct cli *c);
 int cmd_help(struct cli *c);
 

@@ -41,6 +41,7 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_YES] = { "yes", NULL, "do not ask" },
     [OPT_SLOT] = { "slot", "N", "of this upload; else of the last" },
     [OPT_FORMAT] = { "format", "NAME", "symphony, or ldflat: the user file beside the log" },
+    [OPT_CHECK] = { "check", NULL, "look at the file from this desk; no passphrase" },
     [OPT_OUT] = { "out", "FILE", "the file to write; - is standard output" },
 };
 
@@ -289,6 +290,16 @@ const struct command commands[] = {
       "what an upload sent, held back and left out",
       "  tideover upload report\n  tideover upload report --slot 3 --json\n",
       cmd_upload_report,
+      false },
+    { "upload",
+      "confirm",
+      NULL,
+      { OPT_SLOT },
+      { OPT_CHECK, OPT_PASSPHRASE, OPT_JSON },
+      "a second voice: this upload did arrive (nothing is ever erased without one)",
+      "  tideover upload confirm --slot 3\n"
+      "  tideover upload confirm --slot 3 --check     another desk than the sender looks itself\n",
+      cmd_upload_confirm,
       false },
     { "export",
       NULL,

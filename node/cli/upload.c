@@ -100,6 +100,19 @@ static void print_names(const char *label, const json_t *names)
     putchar('\n');
 }
 
+static void print_confirmed(const json_t *r)
+{
+    const json_t *by = json_object_get(r, "confirmed");
+    char at[32];
+
+    if (!json_is_object(by)) {
+        printf("  confirmed  not yet: tideover upload confirm --slot %lld\n", j_int(r, "slot", 0));
+        return;
+    }
+    words_time(json_object_get(by, "at"), true, at);
+    printf("  confirmed  by %s, %s\n", j_text(by, "by", "-"), at);
+}
+
 /* What was sent and who answers for it. */
 static void print_delivered(const json_t *r)
 {
@@ -111,6 +124,7 @@ static void print_delivered(const json_t *r)
     printf("  in         %s\n", j_text(r, "sink", "-"));
     printf("  sent by    %s\n", j_text(r, "desk", "-"));
     print_names("  accepted   ", json_object_get(r, "accepted_by"));
+    print_confirmed(r);
 }
 
 static void print_list(const char *label, const json_t *list)

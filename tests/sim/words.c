@@ -51,6 +51,8 @@ static const char *name_of(unsigned type)
         return "TRIGGER";
     case WIRE_RESIGN:
         return "RESIGN";
+    case WIRE_WORD:
+        return "WORD";
     case WIRE_JOIN:
     case WIRE_WELCOME:
     case WIRE_JOIN_REFUSED:

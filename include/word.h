@@ -1,0 +1,83 @@
+/* word.h - what people and desks say about uploads that are decided: signed, spread to all, kept.
+ *
+ * A word is said once and means the same on every desk, in whatever order words arrive. Byte form:
+ * proto/PROTOCOL.md, "Words". */
+#ifndef TIDEOVER_WORD_H
+#define TIDEOVER_WORD_H
+
+#include "disk.h"
+#include "ident.h"
+#include "roster.h"
+
+#define WORD_ID_BYTES  16
+#define WORD_REFS_MAX  256           /* records that one word names; more take more words */
+#define WORD_BYTES_MAX (32u << 10)   /* bounds one of them on the wire and the disk */
+#define WORDS_MAX      16384         /* a word a day for forty years */
+#define MACHINE_ID     16            /* record_machine_id(): covers the record's bytes */
+
+enum word_kind {             /* on the wire and the disk: numbers are for ever */
+                 WORD_RELEASE = 1, /* these set-aside records go into the next upload; a lead's */
+                 WORD_DONE = 2,    /* settled by hand: nothing is open any more; a lead's */
+                 WORD_CONFIRM = 3, /* the upload did arrive: a second voice beside the uploader's */
+};
+
+struct word_ref {
+    struct record_ref ref;
+    uint8_t id[MACHINE_ID]; /* RELEASE: proves the record to a desk that has its word alone */
+};
+
+struct word {
+    enum word_kind kind;
+    int64_t at_ms;         /* the clock of the desk where it was said */
+    uint8_t key[KEY_BYTES]; /* who says it: a lead, or (CONFIRM) a desk */
+    uint64_t slot;         /* the upload that it speaks of */
+    uint8_t intent[HASH_BYTES]; /* CONFIRM: which content arrived; else zeros */
+    unsigned n_refs;       /* DONE: none means everything of that slot */
+    const uint8_t *refs;   /* borrowed msgpack; word_ref_next() */
+    size_t refs_len;
+};
+
+struct word_walk {
+    struct mp m;
+    unsigned left;
+};
+struct word_walk word_refs(const struct word *w);
+bool word_ref_next(struct word_walk *walk, struct word_ref *out);
+
+/* refs: n_refs of them, appended with word_put_ref(); sk is the signer's, w->key its public half. */
+void word_put_ref(struct buf *refs, const struct word_ref *r);
+void word_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct word *w, const struct buf *refs,
+               const uint8_t sk[SIGN_SK_BYTES], struct buf *out);
+/* Form, bounds, branch and signature; whether the signer may is said_take()'s. w borrows p.
+ * ERR_MALFORMED, ERR_DENIED. */
+enum err word_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_ID_BYTES],
+                   struct word *w, struct errmsg *msg);
+void word_id(const uint8_t *p, size_t n, uint8_t out[WORD_ID_BYTES]);
+
+/* ---- all words that this desk knows ---- */
+
+struct said {
+    const struct disk *disk;
+    const struct roster *roster;
+    struct said_word {
+        uint8_t id[WORD_ID_BYTES];
+        struct buf bytes; /* owned */
+    } * v;                /* in order of arrival */
+    unsigned n, room;
+    uint8_t hash[WORD_ID_BYTES]; /* XOR of the ids: equal hash, equal words */
+};
+
+enum err said_load(struct said *s, const struct disk *disk, const struct roster *roster,
+                   struct errmsg *msg);
+void said_free(struct said *s);
+/* ERR_OK also for one that is known (*fresh tells). ERR_MISSING: signed by nobody known here (the
+ * roster may be behind). ERR_MALFORMED, ERR_DENIED, ERR_FULL. */
+enum err said_take(struct said *s, const uint8_t *p, size_t n, bool *fresh, struct errmsg *msg);
+/* The i-th word, parsed. */
+bool said_word(const struct said *s, unsigned i, struct word *out);
+/* When the upload was confirmed by a lead, or by a desk other than its uploader, both still
+ * trusted; the earliest such word. 0: not yet. by (may be NULL) receives who said it. */
+int64_t said_confirmed(const struct said *s, uint64_t slot, const uint8_t intent[HASH_BYTES],
+                       const struct desk_id *uploader, uint8_t by[KEY_BYTES]);
+
+#endif

@@ -1,0 +1,142 @@
+/* test_word.c - what is said of uploads: signed, taken once, spread, and worth only so much. */
+#include "../world.h"
+
+#include <sodium.h>
+
+#include "word.h"
+
+static const uint8_t intent[HASH_BYTES] = "the intent of slot 1";
+
+static void confirm_bytes(const struct world *w, const uint8_t *sk, uint64_t slot, int64_t at,
+                          struct buf *out)
+{
+    struct word word = { .kind = WORD_CONFIRM, .slot = slot, .at_ms = at };
+
+    memcpy(word.intent, intent, sizeof intent);
+    crypto_sign_ed25519_sk_to_pk(word.key, sk);
+    buf_reset(out);
+    word_sign(roster_branch(w->b.r), &word, NULL, sk, out);
+}
+
+static void a_word_reads_back_and_a_bent_one_is_refused(void **state)
+{
+    struct world *w = world_new(1, 1);
+    struct word in = { .kind = WORD_DONE, .slot = 7, .at_ms = 1795500000000 }, out;
+    struct word_ref ref = { { { { { 1 } }, { 2 } }, 3 }, { 4 } }, back;
+    struct word_walk walk;
+    struct buf refs = { 0 }, b = { 0 };
+
+    (void)state;
+    word_put_ref(&refs, &ref);
+    ref.ref.seq = 4;
+    word_put_ref(&refs, &ref);
+    in.n_refs = 2;
+    memcpy(in.key, w->b.lead.sign_pk, KEY_BYTES);
+    word_sign(roster_branch(w->b.r), &in, &refs, w->b.lead.sign_sk, &b);
+    assert_int_equal(word_open(b.p, b.len, roster_branch(w->b.r), &out, NULL), ERR_OK);
+    assert_int_equal(out.kind, WORD_DONE);
+    assert_int_equal(out.slot, 7);
+    assert_int_equal(out.at_ms, 1795500000000);
+    walk = word_refs(&out);
+    assert_true(word_ref_next(&walk, &back));
+    assert_int_equal(back.ref.seq, 3);
+    assert_int_equal(back.id[0], 4);
+    assert_true(word_ref_next(&walk, &back));
+    assert_int_equal(back.ref.seq, 4);
+    assert_false(word_ref_next(&walk, &back));
+    for (size_t i = 0; i < b.len; i++) {
+        b.p[i] ^= 1;
+        assert_int_not_equal(word_open(b.p, b.len, roster_branch(w->b.r), &out, NULL), ERR_OK);
+        b.p[i] ^= 1;
+        assert_int_not_equal(word_open(b.p, i, roster_branch(w->b.r), &out, NULL), ERR_OK);
+    }
+    buf_free(&refs);
+    buf_free(&b);
+    world_free(w);
+}
+
+static void a_word_reaches_all_and_outlives_a_restart(void **state)
+{
+    struct world *w = world_new(3, 3);
+    struct moment now;
+    struct buf b = { 0 };
+
+    (void)state;
+    cut(w, 0, 2, true); /* the third hears of it from the second alone */
+    run(w, 1000);
+    now = moment(w, 0);
+    confirm_bytes(w, w->b.lead.sign_sk, 1, 5000, &b);
+    assert_int_equal(core_say(w->v[0].core, &now, b.p, b.len, NULL), ERR_OK);
+    assert_int_equal(core_say(w->v[0].core, &now, b.p, b.len, NULL), ERR_OK); /* once */
+    run(w, 8000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(core_said(w->v[i].core)->n, 1);
+        assert_int_equal(said_confirmed(core_said(w->v[i].core), 1, intent, &w->b.desk[0].id, NULL),
+                         5000);
+    }
+    stop(w, 2);
+    start(w, 2);
+    assert_int_equal(core_said(w->v[2].core)->n, 1);
+    assert_memory_equal(core_said(w->v[2].core)->hash, core_said(w->v[0].core)->hash, WORD_ID_BYTES);
+    buf_free(&b);
+    world_free(w);
+}
+
+static void only_a_second_voice_confirms(void **state)
+{
+    struct world *w = world_new(3, 3);
+    struct ident stranger;
+    struct moment now = moment(w, 0);
+    struct core *c = w->v[0].core;
+    struct buf b = { 0 };
+
+    (void)state;
+    branch_ident(77, &stranger);
+    confirm_bytes(w, stranger.sign_sk, 1, 10, &b);
+    assert_int_equal(core_say(c, &now, b.p, b.len, NULL), ERR_MISSING);
+    confirm_bytes(w, w->b.desk[0].sign_sk, 1, 20, &b);
+    assert_int_equal(core_say(c, &now, b.p, b.len, NULL), ERR_OK);
+    confirm_bytes(w, w->b.desk[0].sign_sk, 1, 21, &b); /* a desk cannot fill the table */
+    assert_int_equal(core_say(c, &now, b.p, b.len, NULL), ERR_DENIED);
+    assert_int_equal(said_confirmed(core_said(c), 1, intent, &w->b.desk[0].id, NULL), 0);
+    assert_int_equal(said_confirmed(core_said(c), 1, intent, &w->b.desk[1].id, NULL), 20);
+    confirm_bytes(w, w->b.desk[2].sign_sk, 1, 30, &b);
+    assert_int_equal(core_say(c, &now, b.p, b.len, NULL), ERR_OK);
+    assert_int_equal(said_confirmed(core_said(c), 1, intent, &w->b.desk[0].id, NULL), 30);
+    assert_int_equal(said_confirmed(core_said(c), 2, intent, &w->b.desk[0].id, NULL), 0);
+    assert_int_equal(said_confirmed(core_said(c), 1, (const uint8_t[HASH_BYTES]){ 1 },
+                                    &w->b.desk[0].id, NULL),
+                     0);
+    buf_free(&b);
+    world_free(w);
+}
+
+static void a_desk_may_not_say_what_only_a_lead_may(void **state)
+{
+    struct world *w = world_new(2, 2);
+    struct word word = { .kind = WORD_DONE, .slot = 1 };
+    struct moment now = moment(w, 0);
+    struct buf b = { 0 };
+
+    (void)state;
+    memcpy(word.key, w->b.desk[1].sign_pk, KEY_BYTES);
+    word_sign(roster_branch(w->b.r), &word, NULL, w->b.desk[1].sign_sk, &b);
+    assert_int_equal(core_say(w->v[0].core, &now, b.p, b.len, NULL), ERR_MISSING);
+    assert_int_equal(core_said(w->v[0].core)->n, 0);
+    buf_free(&b);
+    world_free(w);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_word_reads_back_and_a_bent_one_is_refused),
+        cmocka_unit_test(a_word_reaches_all_and_outlives_a_restart),
+        cmocka_unit_test(only_a_second_voice_confirms),
+        cmocka_unit_test(a_desk_may_not_say_what_only_a_lead_may),
+    };
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests_name("word", tests, NULL, NULL);
+}
