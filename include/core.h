@@ -116,7 +116,9 @@ struct core_view {
     uint64_t start;              /* number of this start */
     uint64_t local, held, known; /* own records; records here; union known to this screen */
     uint64_t replicated;         /* own records that are also on another desk */
-    uint64_t pending;            /* held and in no decided slot */
+    uint64_t pending;            /* held and in no decided slot, and may be in the next */
+    uint64_t quarantined; /* held, and in no slot until a lead admits them: of revoked desks, or
+                             behind a fork */
     uint64_t set_aside; /* in decided slots, without a final outcome: held, waiting, review */
     bool memory_lost;   /* peers remember more of us than we do */
     bool revoked, retired;

@@ -17,9 +17,14 @@ struct feed {
     struct opening opening;
     uint32_t alias;
     uint64_t seq;             /* held up to here, durable after the batch */
+    uint64_t stored;          /* the chain on the disk; beyond seq only when forked: forks.c */
     uint8_t hash[HASH_BYTES]; /* h(seq) */
     uint64_t unknown_from;    /* first record of a kind this version does not know; 0 = none */
     char suffix;              /* 'b', 'c' .. if an older feed of that name has the same number */
+    bool forked;              /* its desk signed two histories: a proof lies in TABLE_FORKS */
+    uint64_t fork_at;         /* the last record that they share */
+    uint64_t pin_to;          /* an open slot goes so far; 0: none */
+    uint8_t pin_hash[HASH_SHORT_BYTES]; /* by this history */
     /* sync's notes */
     int want_peer; /* whom we asked for more; -1 nobody */
     uint64_t want_to, want_since_ms;
@@ -57,10 +62,22 @@ int feeds_index(const struct feeds *fs, const struct feed_id *id);         /* -1
 enum err feeds_open(struct feeds *fs, const struct opening *o, struct feed **out,
                     struct errmsg *msg);
 
+/* Another opening for a feed of which nothing is stored: it had two. */
+enum err feeds_reopen(struct feeds *fs, struct feed *f, const struct opening *o);
+
 /* Appends a block that continues the feed: its records from known_bytes on (see block_check), h is
  * the hash at its end. Also keeps the indexes of typed times, registrations and voids. */
 enum err feeds_append(struct feeds *fs, struct feed *f, const struct block *b, size_t known_bytes,
                       const uint8_t h[HASH_BYTES], struct errmsg *msg);
+
+/* tails.c: takes the blocks that end beyond `to` out of the feed and keeps them in TABLE_TAILS.
+ * ERR_BUSY: only the newest part for now, call again after the commit. */
+enum err feeds_cut_back(struct feeds *fs, struct feed *f, uint64_t to);
+/* What counts as held: from 0 to as far as is stored. */
+void feeds_set_level(struct feeds *fs, struct feed *f, uint64_t seq);
+#define TAIL_KEY (sizeof(struct feed_id) + 8 + HASH_BYTES)
+void tail_key(const struct feed_id *id, uint64_t last, const uint8_t h[HASH_BYTES],
+              uint8_t out[TAIL_KEY]);
 
 /* Reads the stored block that holds `seq`; b borrows *raw. */
 enum err feeds_block(const struct disk *disk, uint32_t alias, uint64_t seq, struct buf *raw,
@@ -79,6 +96,8 @@ enum err feeds_hash_at(const struct feeds *fs, const struct feed *f, uint64_t se
                        uint8_t h[HASH_BYTES]);
 
 uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id); /* 0: nothing was sent */
+const struct feed_cut *feeds_cut_of(const struct feeds *fs, const struct feed_id *id);
+void feeds_recheck_cut(struct feeds *fs, const struct feed_id *id); /* blocks went away */
 bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
                    const uint8_t hash[HASH_SHORT_BYTES]); /* false: no memory */
 /* Are the records up to `to` here, and the very ones that lead to this hash? */

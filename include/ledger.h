@@ -133,6 +133,8 @@ uint64_t ledger_term(const struct ledger *l);    /* on disk before any message s
 uint64_t ledger_decided(const struct ledger *l); /* last decided slot, 0 = none */
 bool ledger_is_seat(const struct ledger *l, const struct desk_id *id);
 /* An intent of the open slot is accepted here and covers this record: too late for a void. */
+/* What this seat accepted for the open slot; false: nothing. intent_free(). */
+bool ledger_open_intent(const struct ledger *l, struct intent *out);
 bool ledger_covers(const struct ledger *l, const struct feed_id *feed, uint64_t seq);
 /* The receipt of a slot as stored; ERR_MISSING. */
 enum err ledger_receipt(const struct ledger *l, uint64_t slot, struct buf *out);

@@ -28,6 +28,7 @@ enum op_type {               /* on the wire and the disk: numbers are for ever *
                OP_REVOKE = 7, /* a desk is no longer trusted, its feeds only so far */
                OP_RETIRE = 8, /* a desk leaves in honour: all it wrote counts */
                OP_POLICY = 9, /* the branch's policy */
+               OP_ADMIT = 10, /* a feed counts so far although its desk is revoked or forked it */
                OP_KEY = 11,   /* the sealed lead key in use, by its hash; that lead, or the root */
 };
 
@@ -117,6 +118,9 @@ const struct desk *roster_find_curve(const struct roster *r, const uint8_t curve
 unsigned roster_active(const struct roster *r);
 uint64_t roster_trusted_to(const struct roster *r,
                            const struct feed_id *feed); /* UINT64_MAX: all */
+/* The furthest ADMIT of a feed: up to where, and the hash there. false: none. */
+bool roster_admitted(const struct roster *r, const struct feed_id *feed, uint64_t *to,
+                     uint8_t hash[HASH_SHORT_BYTES]);
 /* Dropped since or not: for what was signed while it was one. */
 bool roster_was_lead(const struct roster *r, const uint8_t pk[KEY_BYTES]);
 bool roster_is_lead(const struct roster *r, const uint8_t pk[KEY_BYTES]);
@@ -141,6 +145,9 @@ void op_add(const struct roster *r, const struct ident *desk_public, const char 
 void op_revoke(const struct roster *r, const struct desk_id *desk, const struct trusted *v,
                unsigned n, const char *reason, const uint8_t lead_sk[SIGN_SK_BYTES],
                struct buf *out);
+void op_admit(const struct roster *r, const struct feed_id *feed, uint64_t to,
+              const uint8_t hash[HASH_SHORT_BYTES], const uint8_t lead_sk[SIGN_SK_BYTES],
+              struct buf *out);
 void op_policy(const struct roster *r, const char *text, size_t n,
                const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out);
 void op_lead(const struct roster *r, const uint8_t lead_pk[KEY_BYTES],

@@ -22,6 +22,8 @@ enum wire_type { /* numbers are for ever */
                  WIRE_ROSTER_HAVE = 7,
                  WIRE_ROSTER_OPS = 8,
                  WIRE_BYE = 9,
+                 WIRE_FORK_ASK = 10,
+                 WIRE_FORK_PROOF = 11,
                  /* the ledger's */
                  WIRE_PREVOTE = 32,
                  WIRE_PREVOTED = 33,

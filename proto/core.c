@@ -89,6 +89,8 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
     struct core *c = ctx;
     uint64_t records = 0;
 
+    if (adopted) /* agreed on before: its history is the branch's, as far as it goes */
+        forks_pin(c, in);
     if (!holds_what_went_before(c))
         return err_set(msg, ERR_REFUSED,
                        "this desk does not hold all records of earlier uploads yet");
@@ -100,6 +102,7 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
     }
     if (records != in->records || records == 0)
         return err_set(msg, ERR_REFUSED, "an intent that miscounts its records");
+    forks_pin(c, in);
     return ERR_OK;
 }
 
@@ -131,7 +134,9 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
         uint8_t h[HASH_BYTES];
         r->feed = f->opening.id;
         r->from = feeds_cut(&c->feeds, &r->feed) + 1;
-        r->to = f->seq < trusted ? f->seq : trusted;
+        r->to = forks_counts_to(c, f);
+        if (r->to > trusted)
+            r->to = trusted;
         if (f->unknown_from > 0 && r->to >= f->unknown_from)
             r->to = f->unknown_from - 1;
         if (r->to < r->from)
@@ -159,6 +164,7 @@ static void ask_decided(void *ctx, const struct intent *in)
         c->short_of_memory |= !feeds_set_cut(&c->feeds, &r->feed, r->to, r->hash);
     }
     c->set_aside += in->set_aside;
+    forks_pin(c, NULL);
 }
 
 static void ask_dice(void *ctx, void *out, size_t n)
@@ -190,7 +196,8 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
         (e = said_load(&c->said, conf->disk, c->roster, msg)) != ERR_OK ||
         (e = ledger_open(conf->me, c->roster, conf->disk, &c->fx, &c->ask, &lnow, &c->ledger,
                          msg)) != ERR_OK ||
-        (e = next_mark(c, msg)) != ERR_OK || (e = sync_peers(c)) != ERR_OK) {
+        (e = forks_load(c, msg)) != ERR_OK || (e = next_mark(c, msg)) != ERR_OK ||
+        (e = sync_peers(c)) != ERR_OK) {
         core_close(c);
         return e;
     }
@@ -343,6 +350,7 @@ enum err core_roster_add(struct core *c, const struct moment *now, const uint8_t
         return err_set(msg, e, "the roster cannot be written");
     if ((e = sync_peers(c)) != ERR_OK)
         return err_set(msg, e, "out of memory");
+    forks_settle(c); /* a lead may have admitted a history */
     sync_send_roster(c);
     return ERR_OK;
 }

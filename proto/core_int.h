@@ -36,6 +36,11 @@ struct peer {
     uint64_t refused;
     uint64_t words_sent_ms;
     unsigned words_next; /* where a long set goes on */
+    bool searching; /* asked where our copies of a feed part */
+    struct feed_id search_feed;
+    uint64_t search_lo, search_ms; /* equal up to here; when asked */
+    uint64_t answers_ms;           /* how many of its searches were answered lately */
+    unsigned answers;
 };
 
 struct core {
@@ -46,6 +51,8 @@ struct core {
     struct ledger *ledger;
     struct ledger_ask ask;
     struct said said;
+    unsigned n_forks; /* feeds that are forked */
+    bool unsettled;   /* a long tail is still being set aside */
     struct mark mark;
     bool memory_lost;
     bool confirmed;       /* this start is known to enough seats */
@@ -73,6 +80,21 @@ static inline struct ledger_moment ledger_now(const struct moment *now)
 {
     return (struct ledger_moment){ now->boot_ms, now->wall_ms };
 }
+
+/* forks.c */
+enum err forks_load(struct core *c, struct errmsg *msg); /* after feeds and ledger */
+void forks_settle(struct core *c);                       /* a slot or the roster moved */
+void forks_pin(struct core *c, const struct intent *in); /* the open slot; NULL: decided */
+uint64_t forks_counts_to(const struct core *c, const struct feed *f); /* for a fresh slot */
+/* How much of a peer's word `seq` is surely our history; hash: of its h(seq), NULL: unknown. */
+uint64_t forks_claim(const struct core *c, const struct feed *f, uint64_t seq, const uint8_t *hash);
+/* May this block of p's be looked at? Makes room for it. */
+bool forks_takes(struct core *c, const struct peer *p, struct feed *f, const struct block *b);
+void forks_grown(struct core *c, struct feed *f);
+void forks_ask_proof(struct core *c, struct peer *p, const struct feed_id *id);
+bool forks_search(struct core *c, struct peer *p, const struct feed *f); /* false: not now */
+void forks_on_ask(struct core *c, struct peer *p, struct mp *m);
+void forks_on_proof(struct core *c, struct peer *p, struct mp *m);
 
 /* recording.c */
 void record_load_keys(struct core *c);

@@ -111,6 +111,18 @@ static uint64_t elsewhere(const struct core *c, unsigned feed)
     return best;
 }
 
+static void weigh(const struct core *c, const struct feed *f, struct core_view *out)
+{
+    uint64_t cut = feeds_cut(&c->feeds, &f->opening.id), may = f->seq;
+    uint64_t trusted = roster_trusted_to(c->roster, &f->opening.id);
+
+    if (may > trusted)
+        may = trusted < cut ? cut : trusted;
+    if (may > cut)
+        out->pending += may - cut;
+    out->quarantined += f->stored > may ? f->stored - may : 0;
+}
+
 void core_view(const struct core *c, const struct moment *now, struct core_view *out)
 {
     const struct desk *me = roster_find(c->roster, &c->conf.me->id);
@@ -127,8 +139,7 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
             out->local += f->seq;
             out->replicated += best < f->seq ? best : f->seq;
         }
-        if (f->seq > feeds_cut(&c->feeds, &f->opening.id))
-            out->pending += f->seq - feeds_cut(&c->feeds, &f->opening.id);
+        weigh(c, f, out);
     }
     out->set_aside = c->set_aside;
     out->memory_lost = c->memory_lost;

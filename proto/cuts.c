@@ -24,12 +24,19 @@ static unsigned cut_place(const struct feeds *fs, const struct feed_id *id, bool
     return lo;
 }
 
-uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id)
+const struct feed_cut *feeds_cut_of(const struct feeds *fs, const struct feed_id *id)
 {
     bool there;
     unsigned at = cut_place(fs, id, &there);
 
-    return there ? fs->cuts[at].to : 0;
+    return there ? &fs->cuts[at] : NULL;
+}
+
+uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id)
+{
+    const struct feed_cut *cut = feeds_cut_of(fs, id);
+
+    return cut ? cut->to : 0;
 }
 
 bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
@@ -55,6 +62,15 @@ bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
     memcpy(fs->cuts[at].hash, hash, HASH_SHORT_BYTES);
     fs->cuts[at].held = false;
     return true;
+}
+
+void feeds_recheck_cut(struct feeds *fs, const struct feed_id *id)
+{
+    bool there;
+    unsigned at = cut_place(fs, id, &there);
+
+    if (there)
+        fs->cuts[at].held = false;
 }
 
 bool feeds_holds(const struct feeds *fs, const struct feed_id *id, uint64_t to,

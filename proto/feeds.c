@@ -177,6 +177,25 @@ enum err feeds_open(struct feeds *fs, const struct opening *o, struct feed **out
     return ERR_OK;
 }
 
+enum err feeds_reopen(struct feeds *fs, struct feed *f, const struct opening *o)
+{
+    struct buf b = { 0 };
+    uint8_t key[4];
+    enum err e;
+
+    put_be32(key, f->alias);
+    opening_encode(o, &b);
+    e = fs->disk->put(fs->disk->ctx, TABLE_FEEDS, key, sizeof key, b.p, b.len);
+    buf_free(&b);
+    if (e != ERR_OK)
+        return e;
+    f->opening = *o;
+    feed_h0(fs->branch, o, f->hash);
+    letter_twins(fs, f);
+    fs->hash_is_stale = true;
+    return ERR_OK;
+}
+
 static enum err load_head(struct feeds *fs, struct feed *f, struct buf *raw, struct errmsg *msg)
 {
     uint8_t key[12], found[DISK_KEY_MAX], ukey[5] = { 'U' };
@@ -190,7 +209,7 @@ static enum err load_head(struct feeds *fs, struct feed *f, struct buf *raw, str
         return ERR_OK; /* opened, no record yet */
     if (e != ERR_OK || (e = block_decode(raw->p, raw->len, &b, msg)) != ERR_OK)
         return e;
-    f->seq = block_last(&b);
+    f->seq = f->stored = block_last(&b);
     memcpy(f->hash, b.hash, HASH_BYTES);
     put_be32(ukey + 1, f->alias);
     if (fs->disk->get(fs->disk->ctx, TABLE_META, ukey, sizeof ukey, raw) == ERR_OK && raw->len == 8)
@@ -306,7 +325,7 @@ enum err feeds_append(struct feeds *fs, struct feed *f, const struct block *b, s
     if (e != ERR_OK)
         return err_set(msg, e, "a block cannot be stored: %s", err_text(e));
     fs->records += rest.count;
-    f->seq = block_last(&rest);
+    f->seq = f->stored = block_last(&rest);
     memcpy(f->hash, h, HASH_BYTES);
     f->moved = true;
     fs->hash_is_stale = true;
@@ -451,12 +470,16 @@ const uint8_t *feeds_hash(struct feeds *fs)
         for (unsigned i = 0; i < fs->n; i++) {
             const struct feed *f = &fs->v[fs->by_id[i]];
             uint8_t seq[8];
-            if (f->seq == 0)
+            if (f->seq == 0 && !f->forked)
                 continue; /* an opening without records is not part of the set */
             put_be64(seq, f->seq);
             buf_add(&b, &f->opening.id, sizeof f->opening.id);
             buf_add(&b, seq, sizeof seq);
-            buf_add(&b, f->hash, HASH_BYTES);
+            if (f->seq > 0) /* of two openings nobody says which */
+                buf_add(&b, f->hash, HASH_BYTES);
+            put_be64(seq, f->fork_at);
+            if (f->forked)
+                buf_add(&b, seq, sizeof seq);
         }
         hash_parts("tideover vector v1", &(struct part){ b.len ? b.p : (uint8_t *)"", b.len }, 1,
                    fs->hash, sizeof fs->hash);

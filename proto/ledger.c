@@ -514,12 +514,17 @@ bool ledger_is_seat(const struct ledger *l, const struct desk_id *id)
     return ledger_seat_of(l, id) >= 0;
 }
 
+bool ledger_open_intent(const struct ledger *l, struct intent *out)
+{
+    return l->acc.len > 0 && intent_decode(l->acc.p, l->acc.len, out, NULL) == ERR_OK;
+}
+
 bool ledger_covers(const struct ledger *l, const struct feed_id *feed, uint64_t seq)
 {
     struct intent in;
     bool yes = false;
 
-    if (l->acc.len == 0 || intent_decode(l->acc.p, l->acc.len, &in, NULL) != ERR_OK)
+    if (!ledger_open_intent(l, &in))
         return false;
     for (unsigned i = 0; i < in.n_ranges; i++)
         yes |= feed_id_eq(&in.ranges[i].feed, feed) && seq >= in.ranges[i].from &&

@@ -22,6 +22,7 @@ void roster_free(struct roster *r)
     for (unsigned i = 0; i < r->n_desks; i++)
         free((void *)(uintptr_t)r->desks[i].trusted);
     free(r->policies);
+    free(r->admits);
     free(r->ops);
     free(r);
 }
@@ -255,6 +256,39 @@ static void apply_revoke(struct roster *r, const struct op *o)
     d->n_trusted = m.bad ? 0 : n;
 }
 
+static struct admit *find_admit(const struct roster *r, const struct feed_id *feed)
+{
+    for (unsigned i = 0; i < r->n_admits; i++)
+        if (feed_id_eq(&r->admits[i].feed, feed))
+            return &r->admits[i];
+    return NULL;
+}
+
+/* Of several the furthest stands, of those the smaller hash: whatever their order. */
+static void apply_admit(struct roster *r, const struct op *o)
+{
+    struct mp m = mp_over(o->body, o->body_n);
+    struct admit a, *known, *grown;
+
+    if (mp_get_array(&m) != 3)
+        return;
+    mp_get_raw(&m, &a.feed, sizeof a.feed);
+    a.to = mp_get_u64(&m);
+    mp_get_raw(&m, a.hash, sizeof a.hash);
+    if (!mp_done(&m) || a.to > UINT64_MAX / 2)
+        return;
+    if ((known = find_admit(r, &a.feed)) != NULL) {
+        if (a.to > known->to ||
+            (a.to == known->to && memcmp(a.hash, known->hash, sizeof a.hash) < 0))
+            *known = a;
+        return;
+    }
+    if ((grown = realloc(r->admits, (r->n_admits + 1) * sizeof *grown)) == NULL)
+        return;
+    r->admits = grown;
+    r->admits[r->n_admits++] = a;
+}
+
 static void apply_set(struct roster *r, const struct op *o)
 {
     struct mp m = mp_over(o->body, o->body_n);
@@ -391,6 +425,9 @@ static void apply(struct roster *r, const struct op *o)
         if (o->winning)
             apply_key(r, o);
         break;
+    case OP_ADMIT:
+        apply_admit(r, o);
+        break;
     } /* a type of a newer version is kept and passed on */
 }
 
@@ -406,6 +443,7 @@ static bool recompute(struct roster *r)
     for (unsigned i = 0; i < r->n_desks; i++)
         free((void *)(uintptr_t)r->desks[i].trusted);
     r->n_desks = 0;
+    r->n_admits = 0;
     r->policy = NULL;
     r->has_key = false;
     for (unsigned i = 0; i < r->n_ops; i++) {
@@ -634,18 +672,32 @@ unsigned roster_active(const struct roster *r)
     return n;
 }
 
+bool roster_admitted(const struct roster *r, const struct feed_id *feed, uint64_t *to,
+                     uint8_t hash[HASH_SHORT_BYTES])
+{
+    const struct admit *a = find_admit(r, feed);
+
+    if (!a)
+        return false;
+    *to = a->to;
+    memcpy(hash, a->hash, sizeof a->hash);
+    return true;
+}
+
 uint64_t roster_trusted_to(const struct roster *r, const struct feed_id *feed)
 {
     const struct desk *d = roster_find(r, &feed->desk);
+    const struct admit *a = find_admit(r, feed);
+    uint64_t to = a ? a->to : 0;
 
     if (!d)
         return 0;
     if (d->state != DESK_REVOKED)
         return UINT64_MAX;
     for (unsigned i = 0; i < d->n_trusted; i++)
-        if (memcmp(d->trusted[i].feed, feed->name, FEED_NAME_BYTES) == 0)
-            return d->trusted[i].seq;
-    return 0;
+        if (memcmp(d->trusted[i].feed, feed->name, FEED_NAME_BYTES) == 0 && d->trusted[i].seq > to)
+            to = d->trusted[i].seq;
+    return to;
 }
 
 bool roster_is_lead(const struct roster *r, const uint8_t pk[KEY_BYTES])

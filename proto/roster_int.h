@@ -38,6 +38,12 @@ struct past_policy {
     size_t n;
 };
 
+struct admit {
+    struct feed_id feed;
+    uint64_t to;
+    uint8_t hash[HASH_SHORT_BYTES];
+};
+
 struct roster {
     struct op *ops;
     unsigned n_ops, room;
@@ -45,6 +51,8 @@ struct roster {
     unsigned n_leads;
     struct desk desks[ROSTER_DESKS_MAX];
     unsigned n_desks;
+    struct admit *admits; /* one per feed, the furthest */
+    unsigned n_admits;
     struct past_policy **policies;
     unsigned n_policies;
     const struct past_policy *policy; /* in force */

@@ -120,6 +120,19 @@ void op_revoke(const struct roster *r, const struct desk_id *desk, const struct 
     op_next(r, OP_REVOKE, NULL, 0, &body, lead_sk, out);
 }
 
+void op_admit(const struct roster *r, const struct feed_id *feed, uint64_t to,
+              const uint8_t hash[HASH_SHORT_BYTES], const uint8_t lead_sk[SIGN_SK_BYTES],
+              struct buf *out)
+{
+    struct buf body = { 0 };
+
+    mp_put_array(&body, 3);
+    mp_put_bin(&body, feed, sizeof *feed);
+    mp_put_u64(&body, to);
+    mp_put_bin(&body, hash, HASH_SHORT_BYTES);
+    op_next(r, OP_ADMIT, NULL, 0, &body, lead_sk, out);
+}
+
 void op_policy(const struct roster *r, const char *text, size_t n,
                const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
 {

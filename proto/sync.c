@@ -21,17 +21,18 @@ static void send_vector_part(struct core *c, struct peer *p, unsigned from, unsi
     unsigned n = 0;
 
     for (unsigned i = from; i < to; i++)
-        n += c->feeds.v[i].seq > 0;
+        n += c->feeds.v[i].seq > 0 || c->feeds.v[i].forked;
     wire_begin(&b, WIRE_VECTOR, 1);
     mp_put_array(&b, n);
     for (unsigned i = from; i < to; i++) {
         const struct feed *f = &c->feeds.v[i];
-        if (f->seq == 0)
+        if (f->seq == 0 && !f->forked)
             continue;
-        mp_put_array(&b, 3);
+        mp_put_array(&b, 4);
         mp_put_bin(&b, &f->opening.id, sizeof f->opening.id);
         mp_put_u64(&b, f->seq);
-        mp_put_bin(&b, f->hash, 8);
+        mp_put_bin(&b, f->hash, HASH_SHORT_BYTES);
+        mp_put_u64(&b, f->forked ? f->fork_at + 1 : 0);
     }
     peer_send(c, p, &b);
 }
@@ -104,6 +105,56 @@ static void want_more(struct core *c, unsigned i)
     send_want(c, &c->peers[best], &f->opening.id, f->seq + 1, f->want_to);
 }
 
+struct vector_entry {
+    struct feed_id id;
+    uint64_t seq;
+    uint8_t hash[HASH_SHORT_BYTES];
+    uint64_t fork; /* 0: none known, else 1 + the last record before it parts */
+};
+
+static bool get_entry(struct mp *m, struct vector_entry *v)
+{
+    if (mp_get_array(m) != 4)
+        m->bad = true;
+    mp_get_raw(m, &v->id, sizeof v->id);
+    v->seq = mp_get_u64(m);
+    mp_get_raw(m, v->hash, sizeof v->hash);
+    v->fork = mp_get_u64(m);
+    m->bad = m->bad || v->seq > UINT64_MAX / 2 || v->fork > UINT64_MAX / 2;
+    return !m->bad;
+}
+
+static void meet_stranger(struct core *c, struct peer *p, const struct vector_entry *v)
+{
+    if (!roster_find(c->roster, &v->id.desk))
+        return;
+    if (v->seq > 0)
+        send_want(c, p, &v->id, 1, WANT_RECORDS);
+    else
+        forks_ask_proof(c, p, &v->id); /* nothing of it counts, and that must be known too */
+}
+
+/* Returns whether it lacks something of this feed that we have. */
+static bool meet_feed(struct core *c, struct peer *p, const struct vector_entry *v, unsigned at)
+{
+    struct feed *f = &c->feeds.v[at];
+    uint64_t fork = f->forked ? f->fork_at + 1 : 0, seq = forks_claim(c, f, v->seq, v->hash);
+
+    if (v->fork > 0 && (fork == 0 || v->fork < fork))
+        forks_ask_proof(c, p, &v->id);
+    else if (v->seq == f->seq && v->fork == fork && v->seq > 0 &&
+             memcmp(v->hash, f->hash, sizeof v->hash) != 0) {
+        forks_search(c, p, f); /* its copies of this feed are not ours */
+        return false;
+    }
+    if (v->seq == f->seq && seq > 0 && memcmp(v->hash, f->hash, sizeof v->hash) != 0)
+        return fork > 0 && v->fork != fork;
+    peer_learn_have(c, p, at, seq);
+    p->sent[at] = seq; /* what else was pushed did not arrive */
+    want_more(c, at);
+    return v->seq < f->seq || (fork > 0 && (v->fork == 0 || v->fork > fork));
+}
+
 static void on_vector(struct core *c, struct peer *p, struct mp *m)
 {
     uint32_t n = mp_get_array(m);
@@ -112,33 +163,17 @@ static void on_vector(struct core *c, struct peer *p, struct mp *m)
     if (m->bad || !peer_room(c, p))
         return;
     for (uint32_t i = 0; i < n; i++) {
-        struct feed_id id;
-        uint8_t hash[8];
-        uint64_t seq;
+        struct vector_entry v;
         int at;
-        if (mp_get_array(m) != 3)
-            m->bad = true;
-        mp_get_raw(m, &id, sizeof id);
-        seq = mp_get_u64(m);
-        mp_get_raw(m, hash, sizeof hash);
-        if (m->bad || seq > UINT64_MAX / 2)
+        if (!get_entry(m, &v))
             return;
-        at = feeds_index(&c->feeds, &id);
-        if (desk_id_eq(&id.desk, &c->conf.me->id) && (at < 0 || seq > c->feeds.v[at].seq))
+        at = feeds_index(&c->feeds, &v.id);
+        if (desk_id_eq(&v.id.desk, &c->conf.me->id) && v.seq > (at < 0 ? 0 : c->feeds.v[at].stored))
             peer_says_lost(c, p); /* every record of ours was on our disk before it left */
-        if (at < 0) {
-            if (roster_find(c->roster, &id.desk))
-                send_want(c, p, &id, 1, WANT_RECORDS);
-            continue;
-        }
-        if (seq == c->feeds.v[at].seq && memcmp(hash, c->feeds.v[at].hash, 8) != 0) {
-            effects_event(&c->fx, "two histories of one feed: a desk was cloned or lies");
-            continue; /* its copies of this feed are not ours */
-        }
-        peer_learn_have(c, p, (unsigned)at, seq);
-        p->sent[at] = seq; /* what else was pushed did not arrive */
-        want_more(c, (unsigned)at);
-        theirs_is_older |= seq < c->feeds.v[at].seq;
+        if (at < 0)
+            meet_stranger(c, p, &v);
+        else
+            theirs_is_older |= meet_feed(c, p, &v, (unsigned)at);
     }
     p->vector_ms = c->now_ms;
     if (theirs_is_older)
@@ -194,10 +229,16 @@ static bool take_block(struct core *c, struct peer *p, struct feed *f, const str
     uint8_t h[HASH_BYTES];
     size_t known;
     struct errmsg msg = { .text = "" };
+    bool asked = p->searching && feed_id_eq(&p->search_feed, &f->opening.id);
 
+    if (!forks_takes(c, p, f, b))
+        return false;
     memcpy(h, f->hash, sizeof h);
     if (!author || block_check(b, roster_branch(c->roster), author->sign_pk, f->seq, h, &known,
                                &msg) != ERR_OK) {
+        /* It may hold another history in good faith: it shows that, or it lied. */
+        if (!asked && forks_search(c, p, f))
+            return false;
         effects_event(&c->fx, "refused a block: %s", msg.text);
         p->refused++;
         c->refused++;
@@ -205,7 +246,10 @@ static bool take_block(struct core *c, struct peer *p, struct feed *f, const str
     }
     if (desk_id_eq(&f->opening.id.desk, &c->conf.me->id))
         sync_memory_is_lost(c); /* our own signature under what our disk does not know: a proof */
-    return feeds_append(&c->feeds, f, b, known, h, NULL) == ERR_OK;
+    if (feeds_append(&c->feeds, f, b, known, h, NULL) != ERR_OK)
+        return false;
+    forks_grown(c, f);
+    return true;
 }
 
 /* A feed begins here only with its author's signature: the head over its first block covers h(0),
@@ -224,6 +268,8 @@ static struct feed *open_proven(struct core *c, struct peer *p, const struct ope
         c->refused++;
         return NULL;
     }
+    if ((f = feeds_find(&c->feeds, &o->id)) != NULL)
+        return feeds_reopen(&c->feeds, f, o) == ERR_OK ? f : NULL;
     return feeds_open(&c->feeds, o, &f, NULL) == ERR_OK ? f : NULL;
 }
 
@@ -242,7 +288,8 @@ static void on_blocks(struct core *c, struct peer *p, struct mp *m)
         m->bad = true;
         return;
     }
-    if ((f = feeds_find(&c->feeds, &b.feed)) == NULL) {
+    /* Of a fork with two openings none of whose records count, the opening may change too. */
+    if ((f = feeds_find(&c->feeds, &b.feed)) == NULL || (f->forked && f->stored == 0)) {
         if (b.first != 1 || !opening_decode(opening, opening_n, &o) ||
             !feed_id_eq(&o.id, &b.feed)) {
             if (roster_find(c->roster, &b.feed.desk))
@@ -253,6 +300,7 @@ static void on_blocks(struct core *c, struct peer *p, struct mp *m)
             return;
     }
     i = f->alias - 1;
+    head = forks_claim(c, f, head, NULL);
     if (sync_have(p, i) < head)
         peer_learn_have(c, p, i, head);
     if (block_last(&b) <= f->seq) {
@@ -278,6 +326,7 @@ static void on_ack(struct core *c, struct peer *p, struct mp *m)
         seq = mp_get_u64(m);
         if (m->bad || (at = feeds_index(&c->feeds, &id)) < 0 || seq > UINT64_MAX / 2)
             continue;
+        seq = forks_claim(c, &c->feeds.v[at], seq, NULL);
         if (sync_have(p, (unsigned)at) < seq)
             peer_learn_have(c, p, (unsigned)at, seq);
     }
@@ -415,6 +464,12 @@ void sync_message(struct core *c, const struct moment *now, struct peer *p, cons
     case WIRE_WORD:
         said_on_word(c, p, m);
         break;
+    case WIRE_FORK_ASK:
+        forks_on_ask(c, p, m);
+        break;
+    case WIRE_FORK_PROOF:
+        forks_on_proof(c, p, m);
+        break;
     case WIRE_BYE:
         p->ever_heard = false;
         break;
@@ -435,6 +490,8 @@ void sync_tick(struct core *c, const struct moment *now)
     if (c->now_ms < c->slow_ms)
         return;
     c->slow_ms = c->now_ms + WANT_LOOK_MS;
+    if (c->unsettled)
+        forks_settle(c);
     for (unsigned i = 0; i < c->feeds.n; i++)
         want_more(c, i);
 }
