@@ -295,14 +295,16 @@ static json_t *server_json(const struct node *n, const struct moment *now)
     return o;
 }
 
-static json_t *ledger_json(const struct node *n, const struct ledger_view *l)
+static json_t *ledger_json(const struct node *n, const struct core_view *v,
+                           const struct ledger_view *l)
 {
     json_t *seats = json_array();
 
     for (unsigned i = 0; i < l->n_seats; i++)
         json_array_append_new(seats, json_string(desk_name(n, &l->seats[i])));
-    return json_pack("{s:I, s:o, s:b, s:b, s:b}", "slot", (json_int_t)l->slot, "seats", seats,
-                     "open", l->open, "may_vote", l->may_vote, "triggered", l->triggered);
+    return json_pack("{s:I, s:o, s:b, s:b, s:b, s:b}", "slot", (json_int_t)l->slot, "seats", seats,
+                     "open", l->open, "may_vote", l->may_vote, "triggered", l->triggered,
+                     "start_confirmed", v->mark_confirmed);
 }
 
 static void get_status(struct node *n, struct http_request *rq)
@@ -336,7 +338,7 @@ static void get_status(struct node *n, struct http_request *rq)
                         l.has_uploader ? json_pack("{s:s, s:I}", "desk", desk_name(n, &l.uploader),
                                                    "term", (json_int_t)l.term)
                                        : json_null());
-    json_object_set_new(o, "ledger", ledger_json(n, &l));
+    json_object_set_new(o, "ledger", ledger_json(n, &v, &l));
     json_object_set_new(o, "store",
                         json_pack("{s:I, s:I, s:I, s:I, s:I}", "used_bytes",
                                   (json_int_t)st.used_bytes, "map_bytes", (json_int_t)st.map_bytes,
