@@ -96,7 +96,8 @@ class Store(branch.Case):
 
     def test_without_flushes_it_is_not(self):
         lost, _ = self.rounds(CONTROL_ROUNDS, NOFLUSH)
-        report(f"power cuts, store without flushes (control): {CONTROL_ROUNDS} rounds, lost in {lost}")
+        report(f"power cuts, store without flushes (control): {CONTROL_ROUNDS} rounds, "
+               f"lost in {lost}")
         self.assertGreaterEqual(lost, CONTROL_ROUNDS // 2)
 
 
@@ -210,7 +211,7 @@ class Branch(branch.Case):
         """Load, cut, look. The slips given, those lost, the desks found to be forgetful."""
         loads = [Load(d) for d in self.desks]
         upload = self.upload_in_background(self.desks[0]) if i % 3 == 1 else None
-        time.sleep(0.1 + 0.8 * random.random() ** 2)  # the moment is what is drawn
+        time.sleep(random.random() * (2 if upload else 0.6))  # the moment is what is drawn
         slips = self.cut(victims, loads, upload)
         try:
             forgetful = self.ready(voting=i % 3 == 0)
@@ -230,7 +231,7 @@ class Branch(branch.Case):
             cuts += len(victims)
         self.finish(slips)
         report(f"power cuts, branch: {BRANCH_ROUNDS} rounds, {cuts} desks cut off, {len(slips)} "
-              f"acknowledged records: all there, each uploaded once, in {len(self.files())} slots")
+               f"acknowledged records: all there, each uploaded once, in {len(self.files())} slots")
 
     def finish(self, slips):
         """The last upload. Each slip's item stands in exactly one line of what arrived."""
@@ -261,7 +262,7 @@ class Branch(branch.Case):
             shutil.rmtree(self.home)
             self.home.mkdir()
         report(f"power cuts, branch without flushes (control): {CONTROL_ROUNDS} rounds, records "
-              f"gone in {gone}, a desk found forgetful in {noticed}")
+               f"gone in {gone}, a desk found forgetful in {noticed}")
         self.assertEqual((CONTROL_ROUNDS // 2, CONTROL_ROUNDS // 2), (gone, noticed))
 
 
