@@ -1,7 +1,8 @@
 /* driver.c - runs one target without libFuzzer: seeds, corpus, then mutations of both.
  *
- *   fuzz_TARGET [--mutations N] [--seed S] [--write-seeds DIR] [FILE or DIR]..
+ *   fuzz_TARGET [--mutations N] [--seconds S] [--seed S] [--write-seeds DIR] [FILE or DIR]..
  *
+ * Mutations end after N, or S seconds of this process's time (10).
  * Every run draws a new seed and prints it, so that every run of the tests sees new inputs; --seed
  * repeats one. An input that kills the target, takes too long or too much memory is written to
  * crash-TARGET-SEED-NUMBER in the working directory. */
@@ -35,6 +36,7 @@ void fuzz_seed(const void *p, size_t n)
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INPUT_MAX   (1u << 20)
@@ -337,15 +339,17 @@ static int write_seeds(const char *dir)
 
 static int usage(void)
 {
-    fprintf(stderr, "fuzz_%s [--mutations N] [--seed S] [--write-seeds DIR] [FILE or DIR]..\n",
-            target);
+    fprintf(
+        stderr,
+        "fuzz_%s [--mutations N] [--seconds S] [--seed S] [--write-seeds DIR] [FILE or DIR]..\n",
+        target);
     return 64;
 }
 
 int main(int argc, char **argv)
 {
     struct input mutant = { malloc(MUTANT_MAX), 0 };
-    uint64_t mutations = 0;
+    uint64_t mutations = 0, seconds = 10;
     size_t seeds;
 
     target = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
@@ -358,6 +362,8 @@ int main(int argc, char **argv)
         bool more = i + 1 < argc;
         if (strcmp(argv[i], "--mutations") == 0 && more)
             mutations = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--seconds") == 0 && more)
+            seconds = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0 && more)
             seed = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--write-seeds") == 0 && more)
@@ -367,13 +373,13 @@ int main(int argc, char **argv)
         else
             read_path(argv[i]);
     }
-    printf("%s: %zu seeds, %zu of the corpus, %llu mutations (--seed %llu)\n", target, seeds,
+    printf("%s: %zu seeds, %zu of the corpus, up to %llu mutations (--seed %llu)\n", target, seeds,
            n_inputs - seeds, (unsigned long long)mutations, (unsigned long long)seed);
     fflush(stdout);
     watch();
     for (size_t i = 0; i < n_inputs; i++)
         run(&inputs[i]);
-    for (uint64_t k = 0; k < mutations; k++) {
+    for (uint64_t k = 0; k < mutations && clock() / CLOCKS_PER_SEC < (clock_t)seconds; k++) {
         mutate(k, &mutant);
         run(&mutant);
     }
