@@ -142,6 +142,29 @@ enum err core_merge_job(const struct core *c, const struct intent *in, struct me
 
 /* The trigger for the next upload slot, to be signed by a lead. */
 void core_draft_trigger(const struct core *c, const struct moment *now, struct trigger *out);
+/* ---- overrides ---- */
+
+#define OVERRIDE_AWAY_MS 10000 /* a seat silent for less may be back in a moment */
+#define OVERRIDE_LOOK_MS                                                                           \
+    15000 /* so long after its start a desk has not looked for the others yet */
+
+struct override_plan {
+    struct override draft; /* reason and lead key are left to fill in */
+    unsigned n_reached;    /* ourselves included */
+    struct desk_id reached[ROSTER_DESKS_MAX];
+    unsigned n_old; /* the seats in force */
+    struct desk_id old[SEATS_MAX];
+    bool open;           /* an upload is agreed on here and not known to be delivered */
+    uint64_t may_double; /* records that a desk not reached may be sending at this moment */
+};
+/* What an override would mean now. ERR_REFUSED: it is not needed, or not from here, with the
+ * reason in words; the plan is filled in all the same. */
+enum err core_override_plan(const struct core *c, const struct moment *now,
+                            struct override_plan *out, struct errmsg *msg);
+/* A lead signed one. Errors of ledger_override(). */
+enum err core_override(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
+                       struct errmsg *msg);
+
 /* How far a desk's feeds are held here: what a revocation trusts. v is freed by the caller. */
 enum err core_trusted_now(const struct core *c, const struct desk_id *desk, struct trusted **v,
                           unsigned *n, uint64_t *records);

@@ -23,9 +23,11 @@ enum table {
     TABLE_CARDS,  /* feed 24, seq be64                         -> nothing: registrations */
     TABLE_VOIDS,  /* target (feed 24, seq be64), void (same)    -> nothing */
     TABLE_SLOTS,  /* slot be64                                   -> receipt, its intent inside */
-    TABLE_WORDS,  /* id of the word 16                           -> signed word */
-    TABLE_FORKS,  /* feed 24                                     -> fork proof */
-    TABLE_TAILS,  /* feed 24, last seq be64, hash 32             -> block of a history that lost */
+    TABLE_EPOCHS, /* number be32, hash 32                    -> certificate of an override */
+    TABLE_EVIDENCE, /* number be32, hash 32, slot be64         -> receipt of a lost epoch */
+    TABLE_WORDS,    /* id of the word 16                           -> signed word */
+    TABLE_FORKS,    /* feed 24                                     -> fork proof */
+    TABLE_TAILS, /* feed 24, last seq be64, hash 32             -> block of a history that lost */
     TABLE_COUNT
 };
 

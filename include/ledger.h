@@ -26,12 +26,22 @@
  * L7 After a restart a seat is silent for one promise, and until a majority of seats remembers its
  *    start mark.
  * L8 A receipt carries the ACCEPTED of a majority and the uploader's signature; else it is refused.
- * L9 A change of seats is itself a slot, decided by the old seats. */
+ * L9 A change of seats is itself a slot, decided by the old seats.
+ *
+ * Where too few seats can be reached, a lead's override begins another epoch (override.h):
+ * O1 Of two epochs the higher number wins, of two with one number the smaller hash; nothing of
+ *    another epoch is answered.
+ * O2 A desk that lacks slots below the base of the epoch in force neither votes nor accepts.
+ * O3 Taking in an override takes back the own slots above what both chains have in common: their
+ *    receipts become evidence. An upload accepted for the slot behind the base stays, and is
+ *    finished under the name of the epoch in which it was proposed.
+ * O4 What evidence shows was delivered is not sent again: a FOUND slot passes over it first. */
 #ifndef TIDEOVER_LEDGER_H
 #define TIDEOVER_LEDGER_H
 
 #include "disk.h"
 #include "effect.h"
+#include "override.h"
 #include "roster.h"
 #include "slot.h"
 
@@ -61,6 +71,12 @@ enum ledger_state {
 };
 const char *ledger_state_name(enum ledger_state s); /* the lead's words: "gathering", "sending" */
 
+struct shown { /* receipts of lost epochs show that a feed was delivered so far */
+    struct feed_id feed;
+    uint64_t to;
+    uint8_t hash[HASH_SHORT_BYTES]; /* of h(to) */
+};
+
 /* What the ledger asks of the rest of the core; all answer at once. */
 struct ledger_ask {
     void *ctx;
@@ -75,6 +91,12 @@ struct ledger_ask {
     /* A slot was decided: its ranges are final. */
     void (*decided)(void *ctx, const struct intent *in);
     void (*dice)(void *ctx, void *out, size_t n);
+    /* An override took slots back: between these two calls all that are left are told anew. */
+    void (*replay)(void *ctx, bool begins);
+    /* Fills the ranges of what lies above the cuts, is held here, and was shown to be delivered. */
+    enum err (*found)(void *ctx, struct intent *in, const struct shown *v, unsigned n);
+    /* Can this desk be heard? Who cannot gets no seat. */
+    bool (*reached)(void *ctx, const struct desk_id *id);
 };
 
 struct ledger;
@@ -126,6 +148,11 @@ struct ledger_view {
     unsigned n_seats;
     struct desk_id seats[SEATS_MAX];
     struct epoch epoch;
+    bool behind;       /* slots below the base of the override in force are not here yet (O2) */
+    uint64_t base;     /* of that override */
+    unsigned evidence; /* receipts of lost epochs */
+    uint64_t doubled;  /* records that two epochs sent: ledger_overlaps() names them */
+    uint64_t acc_term; /* of the open intent; 0: none */
     char problem[256]; /* why it waits or failed; empty if it does not */
 };
 void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out);
@@ -136,6 +163,44 @@ bool ledger_is_seat(const struct ledger *l, const struct desk_id *id);
 /* What this seat accepted for the open slot; false: nothing. intent_free(). */
 bool ledger_open_intent(const struct ledger *l, struct intent *out);
 bool ledger_covers(const struct ledger *l, const struct feed_id *feed, uint64_t seq);
+/* ---- overrides ---- */
+
+/* Number, chain and base of the next override; the rest is the caller's. */
+void ledger_draft_override(const struct ledger *l, struct override *o);
+/* A lead signed one here. ERR_DENIED, ERR_MALFORMED, ERR_EXISTS (something was decided since). */
+enum err ledger_override(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
+                         size_t n, struct errmsg *msg);
+/* Named as not reached by the override in force. */
+bool ledger_was_missing(const struct ledger *l, const struct desk_id *id);
+
+struct sent_in { /* an upload, in whatever epoch it was decided */
+    uint32_t epoch;
+    uint64_t slot;
+};
+struct overlap { /* records from..to of a feed stood in two uploads */
+    struct feed_id feed;
+    uint64_t from, to;
+    struct sent_in first, again;
+};
+/* Tells each; returns the number of records. Reads receipts: not for every tick. */
+uint64_t ledger_overlaps(const struct ledger *l, void (*each)(void *ctx, const struct overlap *o),
+                         void *ctx);
+
+/* What HELLO and BEAT say of the ledger. */
+struct standing {
+    struct epoch epoch;
+    uint8_t evidence[16]; /* XOR over what it keeps: equal means the same */
+    uint64_t acc_term;    /* of the upload that it accepted and that is not decided; 0: none */
+    bool votes;
+};
+#define STANDING_FIELDS 5
+void ledger_put_standing(const struct ledger *l, struct buf *b);
+bool ledger_get_standing(struct mp *m, struct standing *out);
+/* Sends the peer what it lacks; cursor is the caller's, per peer, and begins at 0. True: it is in
+ * our epoch, so that slot numbers may be compared. */
+bool ledger_compare(struct ledger *l, const struct desk_id *peer, const struct standing *theirs,
+                    unsigned *cursor);
+
 /* The receipt of a slot as stored; ERR_MISSING. */
 enum err ledger_receipt(const struct ledger *l, uint64_t slot, struct buf *out);
 

@@ -1,8 +1,9 @@
 /* slot.h - the n-th decision of the branch: its intent, who accepted it, its receipt.
  *
- * A slot is either an upload or a change of seats. Its intent fixes the content before a byte
- * leaves; its receipt, with the ACCEPTED signatures of a majority of seats, fixes the outcome and
- * lets slot n+1 begin. Byte forms: proto/PROTOCOL.md, "Ledger". */
+ * A slot is an upload, a change of seats, or what a lost epoch is known to have delivered. Its
+ * intent fixes the content before a byte leaves; its receipt, with the ACCEPTED signatures of a
+ * majority of seats, fixes the outcome and lets slot n+1 begin. Byte forms: proto/PROTOCOL.md,
+ * "Ledger". */
 #ifndef TIDEOVER_SLOT_H
 #define TIDEOVER_SLOT_H
 
@@ -16,7 +17,11 @@
     16384 /* feeds of five years of twenty desks that restart daily, in one slot */
 #define SINK_TEXT_MAX POLICY_TEXT_VALUE
 
-enum slot_type { SLOT_UPLOAD = 1, SLOT_SEATS = 2 };
+enum slot_type {
+    SLOT_UPLOAD = 1,
+    SLOT_SEATS = 2,
+    SLOT_FOUND = 3, /* delivered in an epoch that was lost, as receipts show: never again */
+};
 enum clock_class { CLOCK_OK, CLOCK_CORRECTED, CLOCK_SUSPECT, CLOCK_IMPOSSIBLE };
 
 struct epoch { /* an override begins the next; of two with one number the smaller hash goes on */

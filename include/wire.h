@@ -38,6 +38,8 @@ enum wire_type { /* numbers are for ever */
                  WIRE_SLOTS_WANT = 42,
                  WIRE_TRIGGER = 43,
                  WIRE_RESIGN = 44,
+                 WIRE_OVERRIDE = 45,
+                 WIRE_EVIDENCE = 46,
                  WIRE_WORD = 50, /* what people say of decided slots: the sync's */
                  /* joining, on its own socket */
                  WIRE_JOIN = 64,
@@ -47,7 +49,7 @@ enum wire_type { /* numbers are for ever */
 
 static inline bool wire_is_ledger(unsigned type)
 {
-    return type >= WIRE_PREVOTE && type <= WIRE_RESIGN;
+    return type >= WIRE_PREVOTE && type <= WIRE_EVIDENCE;
 }
 
 /* Opens a message of n fields behind the type. */

@@ -164,7 +164,8 @@ static void ask_decided(void *ctx, const struct intent *in)
         c->short_of_memory |= !feeds_set_cut(&c->feeds, &r->feed, r->to, r->hash);
     }
     c->set_aside += in->set_aside;
-    forks_pin(c, NULL);
+    if (!c->replaying)
+        forks_pin(c, NULL);
 }
 
 static void ask_dice(void *ctx, void *out, size_t n)
@@ -187,9 +188,12 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     }
     c->conf = *conf;
     c->own = -1;
-    c->now_ms = now->boot_ms;
+    c->now_ms = c->opened_ms = now->boot_ms;
     c->server_since_ms = now->boot_ms;
-    c->ask = (struct ledger_ask){ c, ask_holds, ask_cut, ask_gathered, ask_decided, ask_dice };
+    c->ask = (struct ledger_ask){
+        c,        ask_holds,       ask_cut,        ask_gathered,    ask_decided,
+        ask_dice, override_replay, override_found, override_reached
+    };
     if ((e = load_roster(c, msg)) != ERR_OK ||
         (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) !=
             ERR_OK ||
@@ -260,7 +264,7 @@ static void hear_term(struct peer *p, unsigned type, struct mp m)
     uint64_t term;
 
     if (type == WIRE_PREVOTE || type == WIRE_RECEIPT || type == WIRE_SLOTS_WANT ||
-        type == WIRE_TRIGGER)
+        type == WIRE_TRIGGER || type == WIRE_OVERRIDE || type == WIRE_EVIDENCE)
         return;
     mp_get_u64(&m);
     mp_get_raw(&m, hash, sizeof hash);

@@ -36,11 +36,13 @@ struct peer {
     uint64_t refused;
     uint64_t words_sent_ms;
     unsigned words_next; /* where a long set goes on */
-    bool searching; /* asked where our copies of a feed part */
+    bool searching;      /* asked where our copies of a feed part */
     struct feed_id search_feed;
     uint64_t search_lo, search_ms; /* equal up to here; when asked */
     uint64_t answers_ms;           /* how many of its searches were answered lately */
     unsigned answers;
+    struct standing standing; /* its ledger, as it said last */
+    unsigned evidence_at;     /* how much evidence it was sent */
 };
 
 struct core {
@@ -55,7 +57,8 @@ struct core {
     bool unsettled;   /* a long tail is still being set aside */
     struct mark mark;
     bool memory_lost;
-    bool confirmed;       /* this start is known to enough seats */
+    bool confirmed; /* this start is known to enough seats */
+    bool replaying; /* an override: the decided slots are told anew, half of them is no state */
     bool short_of_memory; /* a cut was not taken in: neither accept nor propose a slot */
 
     struct peer *peers;
@@ -71,7 +74,7 @@ struct core {
     uint64_t n_key_refs;
 
     bool server_known, server_up;
-    uint64_t server_since_ms, now_ms, beat_ms, slow_ms;
+    uint64_t opened_ms, server_since_ms, now_ms, beat_ms, slow_ms;
     uint64_t refused;
     uint64_t set_aside; /* in decided slots, without a final outcome */
 };
@@ -95,6 +98,10 @@ void forks_ask_proof(struct core *c, struct peer *p, const struct feed_id *id);
 bool forks_search(struct core *c, struct peer *p, const struct feed *f); /* false: not now */
 void forks_on_ask(struct core *c, struct peer *p, struct mp *m);
 void forks_on_proof(struct core *c, struct peer *p, struct mp *m);
+/* core_override.c: what the ledger asks */
+void override_replay(void *ctx, bool begins);
+enum err override_found(void *ctx, struct intent *in, const struct shown *v, unsigned n);
+bool override_reached(void *ctx, const struct desk_id *id);
 
 /* recording.c */
 void record_load_keys(struct core *c);

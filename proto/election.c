@@ -63,8 +63,9 @@ void election_promise(struct ledger *l, const struct ledger_moment *now, const s
 static bool would_vote(const struct ledger *l, const struct ledger_moment *now,
                        const struct desk_id *for_whom, uint64_t their_dec)
 {
-    if (ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote || now->boot_ms < l->grace_until)
-        return false; /* L7 */
+    if (ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote || now->boot_ms < l->grace_until ||
+        !epochs_caught_up(l))
+        return false; /* L7, O2 */
     if (now->boot_ms < l->promise_until && !desk_id_eq(for_whom, &l->promised_to))
         return false; /* L2 */
     return their_dec >= l->dec;
@@ -185,7 +186,7 @@ void election_on_renew(struct ledger *l, const struct ledger_moment *now,
 {
     struct buf b = { 0 };
 
-    if (!l->may_vote || term < l->term ||
+    if (!l->may_vote || !epochs_caught_up(l) || term < l->term ||
         (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
         return;
     if (term > l->term || !l->voted)

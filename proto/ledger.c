@@ -53,9 +53,16 @@ bool ledger_same_epoch(const struct ledger *l, uint64_t number, const uint8_t *h
     return number == l->epoch.number && memcmp(hash, l->epoch.hash, HASH_BYTES) == 0;
 }
 
+/* A desk that cannot be heard would only raise the majority: it gets no seat now. */
 unsigned ledger_seats_wanted(const struct ledger *l, struct desk_id out[SEATS_MAX])
 {
-    return roster_seats_wanted(l->roster, l->seats, l->n_seats, out);
+    struct desk_id want[SEATS_MAX];
+    unsigned n = roster_seats_wanted(l->roster, l->seats, l->n_seats, want), kept = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        if (i < l->n_seats || !l->ask->reached || l->ask->reached(l->ask->ctx, &want[i]))
+            out[kept++] = want[i];
+    return kept > 0 && kept % 2 == 0 ? kept - 1 : kept;
 }
 
 bool ledger_wants_seats(const struct ledger *l)
@@ -68,7 +75,8 @@ bool ledger_wants_seats(const struct ledger *l)
 /* Has this desk a reason to stand? An open slot must be finished whatever the reason it began. */
 bool ledger_has_work(const struct ledger *l)
 {
-    return l->acc.len > 0 || l->trigger.len > 0 || ledger_wants_seats(l);
+    return epochs_caught_up(l) &&
+           (l->acc.len > 0 || l->trigger.len > 0 || l->found_due || ledger_wants_seats(l));
 }
 
 uint64_t ledger_roll(const struct ledger *l, uint64_t from, uint64_t to)
@@ -156,9 +164,10 @@ void ledger_take_decision(struct ledger *l, const struct receipt *r, const struc
     if (in->type == SLOT_SEATS) {
         l->n_seats = in->n_seats;
         memcpy(l->seats, in->seats, sizeof l->seats);
-    } else {
+    } else if (in->type == SLOT_UPLOAD) {
         l->last_upload = in->slot;
     }
+    epochs_enter(l);
     l->ask->decided(l->ask->ctx, in);
 }
 
@@ -174,7 +183,10 @@ static enum err load_receipts(struct ledger *l, struct errmsg *msg)
     struct buf b = { 0 };
     enum err e;
 
+    l->dec = l->last_upload = 0;
+    memset(l->dec_hash, 0, sizeof l->dec_hash);
     first_seat(l);
+    epochs_enter(l);
     for (;;) {
         struct receipt r;
         struct intent in;
@@ -188,6 +200,18 @@ static enum err load_receipts(struct ledger *l, struct errmsg *msg)
     }
     buf_free(&b);
     return e == ERR_MISSING ? ERR_OK : e;
+}
+
+enum err ledger_replay(struct ledger *l, struct errmsg *msg)
+{
+    enum err e;
+
+    if (l->ask->replay)
+        l->ask->replay(l->ask->ctx, true);
+    e = load_receipts(l, msg);
+    if (l->ask->replay)
+        l->ask->replay(l->ask->ctx, false);
+    return e;
 }
 
 enum err ledger_open(const struct ident *me, const struct roster *roster, const struct disk *disk,
@@ -204,10 +228,12 @@ enum err ledger_open(const struct ident *me, const struct roster *roster, const 
     l->disk = disk;
     l->fx = fx;
     l->ask = ask;
-    if ((e = load_receipts(l, msg)) != ERR_OK || (e = load_state(l, msg)) != ERR_OK) {
+    if ((e = load_state(l, msg)) != ERR_OK || (e = epochs_load(l, msg)) != ERR_OK ||
+        (e = load_receipts(l, msg)) != ERR_OK) {
         ledger_close(l);
         return e;
     }
+    evidence_review(l);
     l->grace_until = now->boot_ms + LEASE_PROMISE_MS; /* L7 */
     l->next_try = now->boot_ms + ledger_roll(l, 500, 1500);
     *out = l;
@@ -223,6 +249,8 @@ void ledger_close(struct ledger *l)
     buf_free(&l->trigger);
     buf_free(&l->adopt);
     buf_free(&l->cur_bytes);
+    free(l->line);
+    free(l->shown);
     free(l);
 }
 
@@ -390,6 +418,12 @@ void ledger_message(struct ledger *l, const struct ledger_moment *now, const str
         if (!m->bad)
             take_trigger(l, now, p, n, false, NULL);
         return;
+    case WIRE_OVERRIDE:
+        epochs_on_override(l, now, m);
+        return;
+    case WIRE_EVIDENCE:
+        evidence_on_receipt(l, now, m);
+        return;
     }
     number = mp_get_u64(m);
     mp_get_raw(m, hash, sizeof hash);
@@ -443,6 +477,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
         first_seat(l); /* the roster came after us */
     switch (l->state) {
     case LEDGER_IDLE:
+        evidence_tick(l, now);
         if (now->boot_ms >= l->next_try)
             forget_stale_trigger(l, now);
         if (l->origin && now->boot_ms >= l->retry_at) {
@@ -496,6 +531,11 @@ void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct
     out->n_seats = l->n_seats;
     memcpy(out->seats, l->seats, sizeof out->seats);
     out->epoch = l->epoch;
+    out->behind = !epochs_caught_up(l);
+    out->base = l->n_line > 0 ? l->line[l->n_line - 1].base : 0;
+    out->evidence = l->n_evidence;
+    out->doubled = l->doubled;
+    out->acc_term = l->acc.len > 0 ? l->acc_term : 0;
     memcpy(out->problem, l->problem, sizeof out->problem);
 }
 
@@ -531,6 +571,18 @@ bool ledger_covers(const struct ledger *l, const struct feed_id *feed, uint64_t 
                seq <= in.ranges[i].to;
     intent_free(&in);
     return yes;
+}
+
+enum err ledger_slot_hash(const struct ledger *l, uint64_t slot, uint8_t hash[HASH_BYTES])
+{
+    struct buf b = { 0 };
+    struct receipt r;
+    enum err e = ledger_receipt(l, slot, &b);
+
+    if (e == ERR_OK && (e = receipt_decode(b.p, b.len, &r, NULL)) == ERR_OK)
+        intent_hash(r.intent, r.intent_len, hash);
+    buf_free(&b);
+    return e;
 }
 
 enum err ledger_receipt(const struct ledger *l, uint64_t slot, struct buf *out)

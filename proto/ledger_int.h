@@ -1,4 +1,5 @@
-/* ledger_int.h - the ledger's insides, shared by ledger.c, election.c, seat.c and uploader.c. */
+/* ledger_int.h - the ledger's insides, shared by ledger.c, election.c, seat.c, uploader.c, epochs.c
+ * and evidence.c. */
 #ifndef TIDEOVER_LEDGER_INT_H
 #define TIDEOVER_LEDGER_INT_H
 
@@ -26,6 +27,18 @@ struct ledger {
     uint8_t dec_hash[HASH_BYTES];
     unsigned n_seats;
     struct desk_id seats[SEATS_MAX];
+
+    /* the overrides, and what lost epochs left (epochs.c, evidence.c) */
+    struct override *line; /* certificates from the first to the one in force; owned */
+    unsigned n_line;
+    unsigned n_evidence;
+    uint8_t evidence_hash[16];
+    struct shown *shown; /* sorted by feed; owned */
+    unsigned n_shown, shown_room;
+    bool blind; /* out of memory for it: no fresh upload */
+    bool found_due;
+    uint64_t found_at; /* when it is looked at again */
+    uint64_t doubled;
 
     /* gone with a restart */
     enum ledger_state state;
@@ -71,6 +84,35 @@ void ledger_begin(struct ledger *l, struct buf *b, enum wire_type type, unsigned
 void ledger_send_receipts(struct ledger *l, const struct desk_id *to, uint64_t from);
 void ledger_ask_slots(struct ledger *l, const struct desk_id *from);
 void ledger_drop_trigger(struct ledger *l);
+
+enum err ledger_replay(struct ledger *l, struct errmsg *msg); /* all receipts, from the first */
+enum err ledger_slot_hash(const struct ledger *l, uint64_t slot, uint8_t hash[HASH_BYTES]);
+
+/* ---- epochs.c ---- */
+#define EPOCH_KEY    (4 + HASH_BYTES)
+#define EVIDENCE_KEY (EPOCH_KEY + 8)
+enum err epochs_load(struct ledger *l, struct errmsg *msg);
+enum err epochs_line(const struct ledger *l, const struct epoch *tip, struct override **line,
+                     unsigned *n);
+unsigned epochs_at(const struct override *line, unsigned n, uint64_t slot);
+struct epoch epochs_epoch(const struct override *line, unsigned k);
+bool epochs_caught_up(const struct ledger *l);
+void epochs_enter(struct ledger *l);
+bool epochs_fit(const struct ledger *l, const struct intent *in);
+bool epochs_base_is(const struct ledger *l, uint64_t slot, const uint8_t hash[HASH_BYTES]);
+void epochs_send(struct ledger *l, const struct desk_id *to, const struct epoch *tip);
+void epochs_on_override(struct ledger *l, const struct ledger_moment *now, struct mp *m);
+
+/* ---- evidence.c ---- */
+void evidence_store(struct ledger *l, const struct epoch *e, uint64_t slot, const uint8_t *p,
+                    size_t n);
+void evidence_review(struct ledger *l); /* after the chain changed */
+uint64_t evidence_shown(const struct ledger *l, const struct feed_id *feed);
+void evidence_send(struct ledger *l, const struct desk_id *to, unsigned *cursor);
+void evidence_on_receipt(struct ledger *l, const struct ledger_moment *now, struct mp *m);
+bool evidence_fill(const struct ledger *l, struct intent *in);
+void evidence_tick(struct ledger *l, const struct ledger_moment *now);
+void evidence_count_doubled(struct ledger *l);
 
 /* ---- election.c ---- */
 void election_end(struct ledger *l, const struct ledger_moment *now, uint64_t wait_ms);

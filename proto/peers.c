@@ -177,6 +177,15 @@ bool sync_gathered(const struct core *c)
     return true;
 }
 
+/* An override named every other desk as not reached: nobody is there to remember. */
+static bool nobody_is_expected(const struct core *c)
+{
+    for (unsigned i = 0; i < c->n_peers; i++)
+        if (peer_is_active(c, &c->peers[i]) && !ledger_was_missing(c->ledger, &c->peers[i].id))
+            return false;
+    return true;
+}
+
 /* A majority of seats, the desk itself not counted, must remember this very start: two such
  * majorities, before and after a lost memory, have a desk in common that notices. */
 bool sync_mark_confirmed(const struct core *c)
@@ -198,7 +207,8 @@ bool sync_mark_confirmed(const struct core *c)
     if (roster_active(c->roster) <= 1)
         return true; /* nobody else is there to remember */
     need = v.n_seats / 2 + 1;
-    return v.n_seats <= 1 ? others >= 1 : seats >= (need < v.n_seats ? need : v.n_seats - 1);
+    return v.n_seats <= 1 ? others >= 1 || nobody_is_expected(c)
+                          : seats >= (need < v.n_seats ? need : v.n_seats - 1);
 }
 
 static void remember_mark(struct core *c, struct peer *p, const struct mark *m)
@@ -330,7 +340,7 @@ static void send_hello(struct core *c, struct peer *p, int64_t wall_ms)
     struct buf b = { 0 };
     struct mark none = { 0 };
 
-    wire_begin(&b, WIRE_HELLO, 16);
+    wire_begin(&b, WIRE_HELLO, 16 + STANDING_FIELDS);
     mp_put_u64(&b, WIRE_VERSION_MIN);
     mp_put_u64(&b, WIRE_VERSION);
     mp_put_str(&b, c->conf.software);
@@ -345,6 +355,7 @@ static void send_hello(struct core *c, struct peer *p, int64_t wall_ms)
     mp_put_i64(&b, wall_ms);
     mp_put_str(&b, c->conf.address);
     put_addresses(c, &b);
+    ledger_put_standing(c->ledger, &b);
     peer_send(c, p, &b);
     p->hello_ms = c->now_ms;
 }
@@ -361,7 +372,8 @@ static void compare(struct core *c, struct peer *p, const uint8_t their_roster[H
         sync_send_vector(c, p);
     else
         learn_vector_hash(c, p);
-    if (their_dec > ledger_decided(c->ledger)) {
+    if (ledger_compare(c->ledger, &p->id, &p->standing, &p->evidence_at) &&
+        their_dec > ledger_decided(c->ledger)) {
         wire_begin(&b, WIRE_SLOTS_WANT, 1);
         mp_put_u64(&b, ledger_decided(c->ledger) + 1);
         peer_send(c, p, &b);
@@ -451,6 +463,8 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
         peer_says_lost(c, p); /* every term was on our disk before we spoke of it */
     keep_address(c, p, address, ip);
     get_addresses(c, m);
+    if (!ledger_get_standing(m, &p->standing))
+        return;
     if (!p->up && p->connects > 0 && c->now_ms - p->connect_ms > RECONNECT_HEARD_MS)
         connect_peer(c, p);
     /* It says HELLO again while it lacks our confirmation: an answer may have been lost. */
@@ -468,7 +482,7 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
 {
     struct buf b = { 0 };
 
-    wire_begin(&b, WIRE_BEAT, 8);
+    wire_begin(&b, WIRE_BEAT, 8 + STANDING_FIELDS);
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_u64(&b, ledger_decided(c->ledger));
@@ -477,6 +491,7 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
     mp_put_u64(&b, p->echo_wall_ms ? c->now_ms - p->echo_boot_ms : 0);
     mp_put_u64(&b, peer_in_peace(c) ? BEAT_PEACE_MS : BEAT_MS);
     mp_put_bin(&b, c->said.hash, WORD_ID_BYTES);
+    ledger_put_standing(c->ledger, &b);
     peer_send(c, p, &b);
 }
 
@@ -518,7 +533,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     held = mp_get_u64(m);
     every = mp_get_u64(m);
     mp_get_raw(m, words, sizeof words);
-    if (m->bad)
+    if (!ledger_get_standing(m, &p->standing))
         return;
     p->beat_every_ms = every < BEAT_MS           ? BEAT_MS
                        : every > BEAT_SLOWEST_MS ? BEAT_SLOWEST_MS

@@ -24,6 +24,16 @@ bool seat_vouches(const struct ledger *l, const struct accepted *a, const uint8_
            accepted_ok(roster_branch(l->roster), slot, term, hash, d->sign_pk, a->sig);
 }
 
+/* O4: a fresh upload must leave out what some lost epoch delivered. */
+static bool was_delivered(const struct ledger *l, const struct intent *in)
+{
+    bool yes = l->blind;
+
+    for (unsigned i = 0; i < in->n_ranges && l->n_shown > 0; i++)
+        yes |= evidence_shown(l, &in->ranges[i].feed) >= in->ranges[i].from;
+    return yes;
+}
+
 static enum err check_upload(const struct ledger *l, const struct intent *in, bool adopted,
                              struct errmsg *msg)
 {
@@ -39,9 +49,21 @@ static enum err check_upload(const struct ledger *l, const struct intent *in, bo
         return e;
     if (!roster_was_lead(l->roster, t.lead_pk) ||
         (!adopted && !roster_is_lead(l->roster, t.lead_pk)) || t.slot > in->slot ||
-        t.slot <= l->last_upload)
+        t.slot <= l->last_upload || !epoch_eq(&t.epoch, &in->epoch))
         return err_set(msg, ERR_DENIED, "no lead asked for this upload");
+    if (!adopted && was_delivered(l, in))
+        return err_set(msg, ERR_REFUSED, "a lost epoch delivered some of these records already");
     return l->ask->holds(l->ask->ctx, in, adopted, msg); /* L3 */
+}
+
+/* O4: only what receipts that lie here show. */
+static enum err check_found(const struct ledger *l, const struct intent *in, struct errmsg *msg)
+{
+    for (unsigned i = 0; i < in->n_ranges; i++)
+        if (evidence_shown(l, &in->ranges[i].feed) < in->ranges[i].to)
+            return err_set(msg, ERR_REFUSED,
+                           "no receipt here shows that these records were delivered");
+    return l->ask->holds(l->ask->ctx, in, true, msg);
 }
 
 /* Not compared with what this desk would propose: the roster may have grown since, and an accepted
@@ -63,13 +85,20 @@ static enum err check_seats(const struct ledger *l, const struct intent *in, str
 static enum err check_intent(const struct ledger *l, const struct intent *in, bool adopted,
                              struct errmsg *msg)
 {
-    if (memcmp(in->branch, roster_branch(l->roster), BRANCH_ID_BYTES) != 0 ||
-        !ledger_same_epoch(l, in->epoch.number, in->epoch.hash))
+    if (memcmp(in->branch, roster_branch(l->roster), BRANCH_ID_BYTES) != 0 || !epochs_fit(l, in))
         return err_set(msg, ERR_DENIED, "an intent of another branch or epoch");
     if (in->slot != l->dec + 1 || memcmp(in->prev, l->dec_hash, HASH_BYTES) != 0)
         return err_set(msg, ERR_REFUSED,
                        "an intent that does not follow the last receipt"); /* L6 */
-    return in->type == SLOT_SEATS ? check_seats(l, in, msg) : check_upload(l, in, adopted, msg);
+    switch (in->type) {
+    case SLOT_SEATS:
+        return check_seats(l, in, msg);
+    case SLOT_FOUND:
+        return check_found(l, in, msg);
+    case SLOT_UPLOAD:
+        break;
+    }
+    return check_upload(l, in, adopted, msg);
 }
 
 static void answer_accepted(struct ledger *l, const struct desk_id *to, const uint8_t *acc,
@@ -115,8 +144,8 @@ void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const str
     struct errmsg msg = { .text = "" };
     enum err e;
 
-    if (m->bad || ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote || term < l->term ||
-        (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
+    if (m->bad || ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote || !epochs_caught_up(l) ||
+        term < l->term || (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
         return;
     if (their_dec > l->dec) {
         ledger_ask_slots(l, from);
@@ -170,11 +199,29 @@ void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_
     ledger_persist(l);
     if (in->type == SLOT_UPLOAD)
         effects_add(l->fx, EFFECT_PERIOD, NULL, in->slot, NULL);
-    effects_event(
-        l->fx,
-        in->type == SLOT_SEATS ? "slot %llu decided: %u seats" : "slot %llu delivered: %u ranges",
-        (unsigned long long)in->slot, in->type == SLOT_SEATS ? in->n_seats : in->n_ranges);
+    effects_event(l->fx,
+                  in->type == SLOT_SEATS   ? "slot %llu decided: %u seats"
+                  : in->type == SLOT_FOUND ? "slot %llu passes over %u ranges of a lost epoch"
+                                           : "slot %llu delivered: %u ranges",
+                  (unsigned long long)in->slot,
+                  in->type == SLOT_SEATS ? in->n_seats : in->n_ranges);
+    l->found_at = 0;
+    evidence_count_doubled(l);
     l->next_try = now->boot_ms + ledger_roll(l, 200, 700);
+}
+
+static bool is_foreign(const struct ledger *l, const uint8_t *p, size_t n)
+{
+    struct receipt r;
+    struct intent in;
+    bool fits = true;
+
+    if (receipt_decode(p, n, &r, NULL) == ERR_OK &&
+        intent_decode(r.intent, r.intent_len, &in, NULL) == ERR_OK) {
+        fits = epochs_fit(l, &in);
+        intent_free(&in);
+    }
+    return !fits;
 }
 
 void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
@@ -183,6 +230,7 @@ void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const st
     uint64_t slot = mp_get_u64(m);
     size_t n = 0;
     const uint8_t *p = mp_get_bin(m, &n);
+    uint8_t hash[HASH_BYTES];
     struct receipt r;
     struct intent in;
     struct errmsg msg = { .text = "" };
@@ -193,6 +241,8 @@ void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const st
         ledger_ask_slots(l, from);
         return;
     }
+    if (is_foreign(l, p, n))
+        return; /* O1: of another epoch; it may come as evidence */
     if (receipt_open(p, n, l->roster, l->seats, l->n_seats, &r, &msg) != ERR_OK) { /* L8 */
         effects_event(l->fx, "refused a receipt for slot %llu: %s", (unsigned long long)slot,
                       msg.text);
@@ -200,8 +250,9 @@ void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const st
     }
     if (intent_decode(r.intent, r.intent_len, &in, NULL) != ERR_OK)
         return;
+    intent_hash(r.intent, r.intent_len, hash);
     if (in.slot == slot && memcmp(in.prev, l->dec_hash, HASH_BYTES) == 0 &&
-        ledger_same_epoch(l, in.epoch.number, in.epoch.hash)) {
+        epochs_base_is(l, slot, hash)) {
         seat_settle(l, now, p, n, &r, &in);
         if (l->state != LEDGER_IDLE)
             election_end(l, now, 0); /* somebody else finished what we stood for */

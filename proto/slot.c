@@ -154,7 +154,7 @@ enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct er
     mp_get_raw(&m, out->desk.b, DESK_ID_BYTES);
     type = mp_get_u64(&m);
     seats = mp_get_array(&m);
-    if (seats > SEATS_MAX || (type != SLOT_UPLOAD && type != SLOT_SEATS))
+    if (seats > SEATS_MAX || type < SLOT_UPLOAD || type > SLOT_FOUND)
         m.bad = true;
     out->type = (enum slot_type)type;
     for (; out->n_seats < seats && !m.bad; out->n_seats++)

@@ -60,10 +60,24 @@ static void propose_seats(struct ledger *l, const struct ledger_moment *now)
     propose(l, now);
 }
 
+/* O4: before anything fresh is sent. */
+static bool propose_found(struct ledger *l, const struct ledger_moment *now)
+{
+    fill_intent(l, SLOT_FOUND);
+    if (!evidence_fill(l, &l->cur))
+        return false;
+    encode_current(l);
+    propose(l, now);
+    return true;
+}
+
 static void build(struct ledger *l, const struct ledger_moment *now)
 {
     struct errmsg msg = { .text = "" };
     struct buf draft = { 0 };
+
+    if (propose_found(l, now))
+        return; /* evidence came while we gathered */
 
     fill_intent(l, SLOT_UPLOAD);
     if (l->ask->cut(l->ask->ctx, &l->cur, &msg) != ERR_OK) {
@@ -102,6 +116,8 @@ static void next_work(struct ledger *l, const struct ledger_moment *now)
     }
     if (ledger_wants_seats(l))
         propose_seats(l, now);
+    else if (propose_found(l, now))
+        return;
     else if (l->trigger.len > 0)
         l->state = LEDGER_GATHER;
     else
@@ -145,7 +161,7 @@ static void send_or_wait(struct ledger *l, const struct ledger_moment *now)
 {
     const struct policy *p = roster_policy_by_hash(l->roster, l->cur.policy);
 
-    if (l->cur.type == SLOT_SEATS) {
+    if (l->cur.type != SLOT_UPLOAD) { /* nothing is to be handed over */
         write_receipt(l, now, "");
         return;
     }

@@ -55,6 +55,10 @@ static const char *name_of(unsigned type)
         return "TRIGGER";
     case WIRE_RESIGN:
         return "RESIGN";
+    case WIRE_OVERRIDE:
+        return "OVERRIDE";
+    case WIRE_EVIDENCE:
+        return "EVIDENCE";
     case WIRE_WORD:
         return "WORD";
     case WIRE_JOIN:
@@ -120,7 +124,7 @@ void words_of_message(const struct sim *s, const struct buf *bytes, char out[160
         blocks_words(s, &m, out, 160);
     else if (type == WIRE_RECEIPT || type == WIRE_SLOTS_WANT)
         snprintf(out, 160, "%s slot %llu", name_of(type), (unsigned long long)mp_get_u64(&m));
-    else if (wire_is_ledger(type) && type != WIRE_TRIGGER)
+    else if (wire_is_ledger(type) && type != WIRE_TRIGGER && type < WIRE_OVERRIDE)
         ledger_words(type, &m, out, 160);
     else
         snprintf(out, 160, "%s (%zu bytes)", name_of(type), bytes->len);

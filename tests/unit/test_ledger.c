@@ -366,7 +366,8 @@ static struct bench *bench_new(unsigned seats)
 
     branch_new(&t->b, 3, 3);
     t->disk = memdisk_new();
-    t->ask = (struct ledger_ask){ t, ask_holds, ask_cut, ask_gathered, ask_decided, ask_dice };
+    t->ask = (struct ledger_ask){ t,        ask_holds, ask_cut, ask_gathered, ask_decided,
+                                  ask_dice, NULL,      NULL,    NULL };
     t->now = (struct ledger_moment){ 1000000, 1795500000000 };
     t->gathered = true;
     if (seats == 3)
