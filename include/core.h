@@ -74,6 +74,9 @@ enum err core_seal(struct core *c, struct errmsg *msg);
 
 enum err core_roster_add(struct core *c, const struct moment *now, const uint8_t *op, size_t n,
                          struct errmsg *msg);
+/* The sealed lead key that this PC keeps: at the start, or (fresh) made here just now; then an effect
+ * asks to keep it once the operation that names it is durable. */
+void core_lead_key(struct core *c, const uint8_t *sealed, size_t n, bool fresh);
 enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
                       struct errmsg *msg);
 /* A word, signed here (word.h): kept, and sent to all. Errors as of said_take(). */
@@ -129,6 +132,10 @@ struct core_view {
     uint64_t refused;         /* messages refused, all peers and strangers */
 };
 void core_view(const struct core *c, const struct moment *now, struct core_view *out);
+
+/* Another sealed lead key is in use than the one kept here: not to be opened any more. */
+bool core_lead_key_is_old(const struct core *c);
+const uint8_t *core_lead_key_sealed(const struct core *c, size_t *n); /* borrowed; n 0: none */
 
 unsigned core_copies(const struct core *c, const struct record_ref *ref); /* desks that hold it */
 void core_id_text(const struct core *c, const struct record_ref *ref, char out[RECORD_ID_TEXT]);

@@ -15,6 +15,7 @@ enum effect_type {
     EFFECT_BUILD,      /* compute the payload of the draft intent in bytes; answer with `number` */
     EFFECT_DELIVER, /* hand the payload of the intent in bytes to its sink; answer with `number` */
     EFFECT_PERIOD,  /* an upload was decided: what comes now is sealed under a new key */
+    EFFECT_LEAD_KEY, /* keep the sealed lead key in bytes; none: remove the one kept */
     EFFECT_EVENT,   /* one line for the event log, in bytes; never personal data */
 };
 

@@ -1,9 +1,10 @@
 /* keys.h - the key files of a state directory, all 0600.
  *
  *   desk.key         this desk's identity; whoever can read it can act as this desk
- *   lead.key         the lead key, sealed by the lead passphrase; only on desks with role lead,
- * admin root-key-backup  the branch root key in plain; to be moved off this PC, it outranks every
- * lead
+ *   lead.key         the lead key, sealed by the lead passphrase; only on desks with role lead or
+ *                    admin
+ *   lead.key.next    a new one that takes its place once the roster that names it is durable
+ *   root-key-backup  the branch root key in plain; to be moved off this PC, it outranks every lead
  *
  * Byte forms: store/FORMAT.md, "Key files". */
 #ifndef TIDEOVER_KEYS_H
@@ -18,11 +19,11 @@ enum err keys_write_desk(const char *dir, const uint8_t seed[3 * SEED_BYTES], st
 enum err keys_read_desk(const char *dir, struct ident *out, struct errmsg *msg);
 
 enum err keys_write_lead(const char *dir, const uint8_t *box, size_t n, struct errmsg *msg);
-/* The sealed bytes, to hand to a new lead desk. ERR_NOFILE: not on this desk. */
-enum err keys_read_lead_box(const char *dir, struct buf *out, struct errmsg *msg);
-/* Takes about a second. Wipe sk after use. ERR_DENIED: wrong passphrase. */
-enum err keys_unlock_lead(const char *dir, const char *passphrase, uint8_t sk[SIGN_SK_BYTES],
-                          struct errmsg *msg);
+/* The sealed bytes of LEAD_KEY or LEAD_KEY_NEXT. ERR_NOFILE: not on this desk. */
+#define LEAD_KEY      "lead.key"
+#define LEAD_KEY_NEXT "lead.key.next"
+enum err keys_read_lead(const char *dir, const char *name, struct buf *out, struct errmsg *msg);
+void keys_remove(const char *dir, const char *name); /* absent is fine */
 
 enum err keys_write_root(const char *dir, const uint8_t seed[SEED_BYTES], struct errmsg *msg);
 bool keys_root_is_here(const char *dir);

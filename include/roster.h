@@ -88,6 +88,16 @@ struct roster_conflict {
 /* Writes at most `room`; returns how many there are. */
 unsigned roster_conflicts(const struct roster *r, struct roster_conflict *out, unsigned room);
 
+/* ---- the operations, for people ---- */
+struct roster_entry {
+    unsigned type, count;       /* type: enum op_type, or of a newer version */
+    bool counts, winning, has_desk;
+    uint8_t hash[HASH_BYTES];
+    uint8_t signer[KEY_BYTES];  /* of an ADD with an invite: the lead who signed that */
+    struct desk_id desk;        /* of ADD, SET, REVOKE, RETIRE */
+};
+void roster_entry(const struct roster *r, unsigned i, struct roster_entry *out);
+
 /* ---- lead keys ---- */
 struct roster_lead {
     uint8_t pk[KEY_BYTES];

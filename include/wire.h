@@ -24,6 +24,8 @@ enum wire_type { /* numbers are for ever */
                  WIRE_BYE = 9,
                  WIRE_FORK_ASK = 10,
                  WIRE_FORK_PROOF = 11,
+                 WIRE_KEY_WANT = 13,
+                 WIRE_KEY = 14,
                  /* the ledger's */
                  WIRE_PREVOTE = 32,
                  WIRE_PREVOTED = 33,

@@ -270,6 +270,10 @@ static json_t *problems(const struct node *n, const struct moment *now)
         add_problem(all, "contested", NULL,
                     "two leads worked apart from each other and not all they did could stand: look "
                     "at \"tideover roster conflicts\"");
+    if (core_lead_key_is_old(n->core))
+        add_problem(all, "lead_key_old", NULL,
+                    "the lead's passphrase was changed, or a new lead key made, at another desk: "
+                    "this desk gets it once it meets a lead desk that has it");
     if (keys_root_is_here(n->dir))
         add_problem(all, "root_key_here", NULL,
                     "the branch root key still lies on this PC: move root-key-backup off it");
@@ -524,6 +528,11 @@ static const struct route {
     { "POST", "/api/v1/retire", HTTP_CTL, NULL, lead_retire },
     { "POST", "/api/v1/rename", HTTP_CTL, NULL, lead_rename },
     { "POST", "/api/v1/role", HTTP_CTL, NULL, lead_role },
+    { "POST", "/api/v1/passphrase", HTTP_CTL, NULL, lead_passphrase },
+    { "GET", "/api/v1/leads", HTTP_DESK, keyring_list, NULL },
+    { "POST", "/api/v1/leads", HTTP_CTL, NULL, lead_new },
+    { "POST", "/api/v1/leads/drop", HTTP_CTL, NULL, lead_drop },
+    { "GET", "/api/v1/roster", HTTP_DESK, keyring_log, NULL },
     { "GET", "/api/v1/roster/conflicts", HTTP_DESK, desks_conflicts, NULL },
     { "POST", "/api/v1/policy", HTTP_CTL, NULL, lead_policy },
     { "POST", "/api/v1/upload/run", HTTP_CTL, NULL, lead_upload },

@@ -64,15 +64,6 @@ static enum err must_be_active(struct lead_job *l, const struct desk *d)
     return ERR_OK;
 }
 
-static enum err add_op(struct node *n, struct lead_job *l, struct buf *op)
-{
-    struct moment now = node_now();
-    enum err e = core_roster_add(n->core, &now, op->p, op->len, &l->msg);
-
-    buf_free(op);
-    return e;
-}
-
 /* ---- retiring ---- */
 
 static enum err sign_retire(struct node *n, struct lead_job *l, json_t **answer)
@@ -88,7 +79,7 @@ static enum err sign_retire(struct node *n, struct lead_job *l, json_t **answer)
         return e;
     seat = ledger_is_seat(core_ledger(n->core), &d->id);
     op_retire(core_roster(n->core), &d->id, l->sk, &op);
-    if ((e = add_op(n, l, &op)) == ERR_OK)
+    if ((e = lead_add(n, l, &op)) == ERR_OK)
         *answer = json_pack("{s:i, s:s, s:b, s:b}", "schema", 1, "desk", d->name, "had_seat", seat,
                             "held_lead_key", holds_lead_key(d->roles));
     return e;
@@ -117,7 +108,7 @@ static enum err sign_rename(struct node *n, struct lead_job *l, json_t **answer)
         return err_why(&l->msg, ERR_EXISTS, "desk_exists", "name",
                        "%s is in the branch already: choose another name", name);
     op_set(core_roster(n->core), &d->id, name, d->roles, l->sk, &op);
-    if ((e = add_op(n, l, &op)) == ERR_OK)
+    if ((e = lead_add(n, l, &op)) == ERR_OK)
         *answer = json_pack("{s:i, s:s, s:s}", "schema", 1, "desk", name, "joined", d->joined);
     return e;
 }
@@ -144,7 +135,7 @@ static enum err sign_role(struct node *n, struct lead_job *l, json_t **answer)
         return last_lead(l, d);
     held = holds_lead_key(d->roles);
     op_set(core_roster(n->core), &d->id, d->name, roles, l->sk, &op);
-    if ((e = add_op(n, l, &op)) == ERR_OK)
+    if ((e = lead_add(n, l, &op)) == ERR_OK)
         *answer = json_pack("{s:i, s:s, s:b, s:b}", "schema", 1, "desk", d->name, "held_lead_key",
                             held, "holds_lead_key", holds_lead_key(roles));
     return e;

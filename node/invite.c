@@ -82,12 +82,15 @@ static enum err open_invite(struct node *n, struct lead_job *l, struct invite *i
     struct moment now = node_now();
     struct invite_power p = { .roles = roles, .seat = true };
     uint8_t seed[SEED_BYTES], door_pk[KEY_BYTES], door_sk[KEY_BYTES];
+    size_t sealed_n = 0;
     enum err e = ERR_OK;
 
     randombytes_buf(i->code.token, sizeof i->code.token);
     invite_door_keys(i->code.token, door_pk, door_sk);
-    if (roles & (ROLE_LEAD | ROLE_ADMIN))
-        e = keys_read_lead_box(n->dir, &i->lead_box, &l->msg);
+    if (roles & (ROLE_LEAD | ROLE_ADMIN)) {
+        const uint8_t *sealed = core_lead_key_sealed(n->core, &sealed_n);
+        buf_add(&i->lead_box, sealed, sealed_n);
+    }
     if (e == ERR_OK && (i->door = net_door_open(n->net, door_sk, &i->code.port, &l->msg)) < 0)
         e = ERR_FULL;
     sodium_memzero(door_sk, sizeof door_sk);

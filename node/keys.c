@@ -136,30 +136,18 @@ enum err keys_write_lead(const char *dir, const uint8_t *box, size_t n, struct e
     return small_file_write(dir, "lead.key", box, n, 0600, msg);
 }
 
-enum err keys_read_lead_box(const char *dir, struct buf *out, struct errmsg *msg)
+enum err keys_read_lead(const char *dir, const char *name, struct buf *out, struct errmsg *msg)
 {
-    enum err e = small_file_read(dir, "lead.key", KEY_FILE_MAX, out, msg);
-
-    if (e == ERR_NOFILE)
-        return err_why(
-            msg, ERR_DENIED, "no_lead_key", "",
-            "the lead key is not on this desk: go to a desk with the role lead or admin");
-    return e;
+    return small_file_read(dir, name, KEY_FILE_MAX, out, msg);
 }
 
-enum err keys_unlock_lead(const char *dir, const char *passphrase, uint8_t sk[SIGN_SK_BYTES],
-                          struct errmsg *msg)
+void keys_remove(const char *dir, const char *name)
 {
-    struct buf b = { 0 };
-    uint8_t seed[SEED_BYTES], pk[KEY_BYTES];
-    enum err e = keys_read_lead_box(dir, &b, msg);
+    char path[4096];
 
-    if (e == ERR_OK && (e = keybox_open(b.p, b.len, passphrase, seed, msg)) == ERR_OK) {
-        crypto_sign_seed_keypair(pk, sk, seed);
-        sodium_memzero(seed, sizeof seed);
-    }
-    buf_wipe(&b);
-    return e;
+    path_of(dir, name, path);
+    if (unlink(path) == 0)
+        flush_dir(dir, NULL);
 }
 
 enum err keys_write_root(const char *dir, const uint8_t seed[SEED_BYTES], struct errmsg *msg)

@@ -11,12 +11,72 @@
 #include "keys.h"
 #include "lead_int.h"
 
+static enum err unlock(struct lead_job *l)
+{
+    uint8_t seed[SEED_BYTES], pk[KEY_BYTES];
+    enum err e = keybox_open(l->sealed.p, l->sealed.len, l->passphrase, seed, &l->msg);
+
+    if (e == ERR_OK)
+        crypto_sign_seed_keypair(pk, l->sk, seed);
+    sodium_memzero(seed, sizeof seed);
+    return e;
+}
+
+/* A new passphrase for the key in sk; with the root key at hand, for a key that is new itself. */
+static enum err seal_next(struct lead_job *l)
+{
+    uint8_t seed[SEED_BYTES], pk[KEY_BYTES], random[KEYBOX_RANDOM];
+    enum err e;
+
+    randombytes_buf(random, sizeof random);
+    if (l->needs & LEAD_ROOT) {
+        randombytes_buf(seed, sizeof seed);
+        crypto_sign_seed_keypair(pk, l->sk, seed);
+    } else {
+        crypto_sign_ed25519_sk_to_seed(seed, l->sk);
+    }
+    buf_reset(&l->sealed);
+    e = keybox_seal(seed, l->next, random, &l->sealed, &l->msg);
+    sodium_memzero(seed, sizeof seed);
+    return e;
+}
+
 static void lead_run(struct job *j)
 {
     struct lead_job *l = (struct lead_job *)j;
 
-    l->err = keys_unlock_lead(j->node->dir, l->passphrase, l->sk, &l->msg);
+    if (l->needs & LEAD_PASSPHRASE)
+        l->err = unlock(l);
+    if (l->err == ERR_OK && (l->needs & LEAD_NEXT))
+        l->err = seal_next(l);
     sodium_memzero(l->passphrase, sizeof l->passphrase);
+    sodium_memzero(l->next, sizeof l->next);
+}
+
+/* Opened, but may it still sign? */
+static enum err may_sign(const struct node *n, struct lead_job *l)
+{
+    uint8_t pk[KEY_BYTES];
+
+    if (n->stopped)
+        return err_set(&l->msg, ERR_DISK, "STOP: this PC cannot save (%.120s)", n->stop_reason);
+    if (l->needs & LEAD_ROOT) {
+        crypto_sign_ed25519_sk_to_pk(pk, l->root_sk);
+        return memcmp(pk, roster_root(core_roster(n->core)), KEY_BYTES) == 0
+                   ? ERR_OK
+                   : err_why(&l->msg, ERR_DENIED, "wrong_root_key", "root",
+                             "that is the root key of another branch");
+    }
+    crypto_sign_ed25519_sk_to_pk(pk, l->sk);
+    if (!roster_is_lead(core_roster(n->core), pk))
+        return err_why(&l->msg, ERR_DENIED, "lead_dropped", "",
+                       "this lead key was withdrawn: make a new one with the branch's root key, "
+                       "\"tideover lead new\"");
+    if (core_lead_key_is_old(n->core))
+        return err_why(&l->msg, ERR_DENIED, "old_passphrase", "passphrase",
+                       "the passphrase was changed at another desk, and this desk has not got the "
+                       "new key yet: switch a lead desk that has it on, or use that one");
+    return ERR_OK;
 }
 
 static void lead_done(struct job *j)
@@ -26,19 +86,10 @@ static void lead_done(struct job *j)
     json_t *answer = NULL;
 
     n->unlocking = false;
-    if (l->err == ERR_OK && n->stopped)
-        l->err = err_set(&l->msg, ERR_DISK, "STOP: this PC cannot save (%.120s)", n->stop_reason);
-    if (l->err == ERR_OK) {
-        uint8_t pk[KEY_BYTES];
-        crypto_sign_ed25519_sk_to_pk(pk, l->sk);
-        if (!roster_is_lead(core_roster(n->core), pk))
-            l->err = err_why(&l->msg, ERR_DENIED, "lead_dropped", "",
-                             "this lead key was withdrawn: get the new one from the branch's root "
-                             "key");
-    }
-    if (l->err == ERR_OK)
+    if (l->err == ERR_OK && (l->err = may_sign(n, l)) == ERR_OK)
         l->err = l->sign(n, l, &answer);
     sodium_memzero(l->sk, sizeof l->sk);
+    sodium_memzero(l->root_sk, sizeof l->root_sk);
     if (l->err != ERR_OK) {
         api_error(n, l->rq, l->err, &l->msg);
     } else {
@@ -46,44 +97,107 @@ static void lead_done(struct job *j)
     }
     json_decref(answer);
     json_decref(l->body);
+    buf_wipe(&l->sealed);
+    free(l);
+}
+
+/* Moves a secret out of the body, which keeps none. */
+static bool take_secret(json_t *body, const char *name, char *out, size_t room)
+{
+    const char *s = json_string_value(json_object_get(body, name));
+    size_t n = s ? strlen(s) : 0;
+
+    if (n == 0 || n >= room)
+        return false;
+    memcpy(out, s, n + 1);
+    sodium_memzero((void *)(uintptr_t)s, n);
+    return true;
+}
+
+static enum err take_secrets(const struct node *n, struct lead_job *l)
+{
+    char root[2 * SEED_BYTES + 1];
+    uint8_t seed[SEED_BYTES], pk[KEY_BYTES];
+    const uint8_t *sealed;
+    size_t len;
+    enum err e = ERR_OK;
+
+    if ((l->needs & LEAD_PASSPHRASE) &&
+        !take_secret(l->body, "passphrase", l->passphrase, sizeof l->passphrase))
+        return err_why(&l->msg, ERR_DENIED, "no_passphrase", "passphrase",
+                       "the lead passphrase is needed for this");
+    if ((l->needs & LEAD_NEXT) &&
+        (!take_secret(l->body, "new", l->next, sizeof l->next) || strlen(l->next) < 12))
+        return err_why(&l->msg, ERR_INVALID, "weak_passphrase", "new",
+                       "a lead passphrase has at least 12 characters");
+    if (l->needs & LEAD_ROOT) {
+        if (!take_secret(l->body, "root", root, sizeof root) || !hex_decode(root, seed, sizeof seed))
+            e = err_why(&l->msg, ERR_DENIED, "no_root_key", "root",
+                        "the branch's root key is needed for this: 64 hex digits");
+        else
+            crypto_sign_seed_keypair(pk, l->root_sk, seed);
+        sodium_memzero(root, sizeof root);
+        sodium_memzero(seed, sizeof seed);
+    }
+    sealed = core_lead_key_sealed(n->core, &len);
+    if (e == ERR_OK && (l->needs & LEAD_PASSPHRASE) && len == 0)
+        return err_why(&l->msg, ERR_DENIED, "no_lead_key", "",
+                       "the lead key is not on this desk: go to a desk with the role lead or admin");
+    buf_add(&l->sealed, sealed, len);
+    return e;
+}
+
+void lead_start_with(struct node *n, struct http_request *rq, json_t *body, unsigned needs,
+                     enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer))
+{
+    struct lead_job *l = calloc(1, sizeof *l);
+    struct errmsg msg = { .text = "" };
+    enum err e = ERR_OK;
+
+    if (!l)
+        e = err_set(&msg, ERR_NOMEM, "out of memory");
+    else if (n->unlocking)
+        e = err_why(&msg, ERR_BUSY, "unlocking", "",
+                    "another request is opening the lead key: try again in a second");
+    if (e == ERR_OK) {
+        l->rq = rq;
+        l->body = body;
+        l->needs = needs;
+        l->sign = sign;
+        l->job.run = lead_run;
+        l->job.done = lead_done;
+        e = take_secrets(n, l);
+        msg = l->msg;
+    }
+    if (rq->body)
+        sodium_memzero(rq->body, rq->body_len);
+    if (e == ERR_OK) {
+        n->unlocking = true;
+        node_start_job(n, &l->job);
+        return;
+    }
+    api_error(n, rq, e, &msg);
+    json_decref(body);
+    if (l) {
+        buf_wipe(&l->sealed);
+        sodium_memzero(l, sizeof *l);
+    }
     free(l);
 }
 
 void lead_start(struct node *n, struct http_request *rq, json_t *body,
                 enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer))
 {
-    const char *pass = json_string_value(json_object_get(body, "passphrase"));
-    struct lead_job *l = calloc(1, sizeof *l);
-    struct errmsg msg = { .text = "" };
+    lead_start_with(n, rq, body, LEAD_PASSPHRASE, sign);
+}
 
-    if (n->unlocking) {
-        err_why(&msg, ERR_BUSY, "unlocking", "",
-                "another request is opening the lead key: try again "
-                "in a second");
-        api_error(n, rq, ERR_BUSY, &msg);
-        free(l);
-        json_decref(body);
-        return;
-    }
-    if (!l || !pass || strlen(pass) >= sizeof l->passphrase) {
-        err_why(&msg, ERR_DENIED, "no_passphrase", "passphrase",
-                "the lead passphrase is needed for this");
-        api_error(n, rq, ERR_DENIED, &msg);
-        free(l);
-        json_decref(body);
-        return;
-    }
-    snprintf(l->passphrase, sizeof l->passphrase, "%s", pass);
-    sodium_memzero((void *)(uintptr_t)pass, strlen(pass));
-    if (rq->body)
-        sodium_memzero(rq->body, rq->body_len);
-    l->rq = rq;
-    l->body = body;
-    l->sign = sign;
-    l->job.run = lead_run;
-    l->job.done = lead_done;
-    n->unlocking = true;
-    node_start_job(n, &l->job);
+enum err lead_add(struct node *n, struct lead_job *l, struct buf *op)
+{
+    struct moment now = node_now();
+    enum err e = core_roster_add(n->core, &now, op->p, op->len, &l->msg);
+
+    buf_free(op);
+    return e;
 }
 
 const char *lead_text(const struct lead_job *l, const char *name)
@@ -109,41 +223,51 @@ const struct desk *lead_desk(struct node *n, struct lead_job *l)
 
 /* ---- revoking ---- */
 
+static enum err may_revoke(const struct node *n, struct lead_job *l, const struct desk *d)
+{
+    if (!d)
+        return ERR_MISSING;
+    if (d->state == DESK_REVOKED)
+        return err_why(&l->msg, ERR_EXISTS, "revoked_before", "desk", "%s is revoked already",
+                       d->name);
+    if (desk_id_eq(&d->id, &n->me.id))
+        return err_why(&l->msg, ERR_REFUSED, "own_desk", "desk",
+                       "a desk cannot revoke itself: do it from another one");
+    return ERR_OK;
+}
+
+/* With the root key at hand: a new lead key first, which signs the rest, and the old ones end. */
 static enum err sign_revoke(struct node *n, struct lead_job *l, json_t **answer)
 {
-    const char *name = lead_text(l, "desk");
-    const struct desk *d = lead_desk(n, l);
-    struct moment now = node_now();
+    const struct desk *found = lead_desk(n, l);
+    bool renew = (l->needs & LEAD_ROOT) != 0;
     struct trusted *v = NULL;
+    struct desk d;
     struct buf op = { 0 };
     uint64_t records;
     unsigned count;
     enum err e;
 
-    if (!d)
-        return ERR_MISSING;
-    if (d->state == DESK_REVOKED)
-        return err_why(&l->msg, ERR_EXISTS, "revoked_before", "desk", "%s is revoked already",
-                       name);
-    if (desk_id_eq(&d->id, &n->me.id))
-        return err_why(&l->msg, ERR_REFUSED, "own_desk", "desk",
-                       "a desk cannot revoke itself: do it from another one");
-    if ((e = core_trusted_now(n->core, &d->id, &v, &count, &records)) != ERR_OK)
+    if ((e = may_revoke(n, l, found)) != ERR_OK)
         return e;
-    op_revoke(core_roster(n->core), &d->id, v, count, "", l->sk, &op);
+    d = *found;
+    if ((renew && (e = keyring_renew(n, l, true)) != ERR_OK) ||
+        (e = core_trusted_now(n->core, &d.id, &v, &count, &records)) != ERR_OK)
+        return e;
+    op_revoke(core_roster(n->core), &d.id, v, count, "", l->sk, &op);
     free(v);
-    e = core_roster_add(n->core, &now, op.p, op.len, &l->msg);
-    buf_free(&op);
-    if (e == ERR_OK)
-        *answer = json_pack("{s:i, s:s, s:I, s:b}", "schema", 1, "desk", name, "records_trusted",
-                            (json_int_t)records, "held_lead_key",
-                            (d->roles & (ROLE_LEAD | ROLE_ADMIN)) != 0);
+    if ((e = lead_add(n, l, &op)) == ERR_OK)
+        *answer = json_pack("{s:i, s:s, s:I, s:b, s:b}", "schema", 1, "desk", d.name,
+                            "records_trusted", (json_int_t)records, "held_lead_key",
+                            (d.roles & (ROLE_LEAD | ROLE_ADMIN)) != 0, "new_lead_key", renew);
     return e;
 }
 
 void lead_revoke(struct node *n, struct http_request *rq, json_t *body)
 {
-    lead_start(n, rq, body, sign_revoke);
+    bool renew = json_object_get(body, "root") != NULL;
+
+    lead_start_with(n, rq, body, renew ? LEAD_ROOT | LEAD_NEXT : LEAD_PASSPHRASE, sign_revoke);
 }
 
 /* ---- the policy ---- */

@@ -1,4 +1,4 @@
-/* lead_int.h - a request that a lead signs: shared by lead.c and invite.c. */
+/* lead_int.h - a request that a lead signs: shared by lead.c, invite.c, desks.c and keyring.c. */
 #ifndef TIDEOVER_LEAD_INT_H
 #define TIDEOVER_LEAD_INT_H
 
@@ -8,12 +8,23 @@ struct lead_job {
     struct job job; /* first */
     struct http_request *rq;
     json_t *body;
-    char passphrase[256];
-    uint8_t sk[SIGN_SK_BYTES];
+    unsigned needs;
+    char passphrase[256], next[256];
+    struct buf sealed;               /* the lead key: as kept here, then as sealed by `next` */
+    uint8_t sk[SIGN_SK_BYTES];       /* of the lead key */
+    uint8_t root_sk[SIGN_SK_BYTES];  /* only with LEAD_ROOT */
     enum err err;
     struct errmsg msg;
     enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer);
 };
+
+enum lead_needs {        /* what the body must bring, bits */
+    LEAD_PASSPHRASE = 1, /* "passphrase" opens the lead key kept here */
+    LEAD_NEXT = 2,       /* "new" is to seal it from now on; with LEAD_ROOT a new lead key */
+    LEAD_ROOT = 4,       /* "root", the branch's root key */
+};
+void lead_start_with(struct node *n, struct http_request *rq, json_t *body, unsigned needs,
+                     enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer));
 
 /* Opens the lead key with the passphrase of the body on a thread of its own, then calls sign on the
  * loop's thread, answers after the commit, and wipes. Takes body. */
@@ -22,5 +33,10 @@ void lead_start(struct node *n, struct http_request *rq, json_t *body,
 const char *lead_text(const struct lead_job *l, const char *name); /* of the body; "" if absent */
 /* The desk that the body's "desk" names, by name or short id; NULL and l->msg: none. */
 const struct desk *lead_desk(struct node *n, struct lead_job *l);
+/* Adds one operation to the roster and frees it. */
+enum err lead_add(struct node *n, struct lead_job *l, struct buf *op);
+/* keyring.c: certifies and puts in use the new key in l->sk, l->sealed; gives this desk the role for
+ * it. drop: all other lead keys end with what is here now. */
+enum err keyring_renew(struct node *n, struct lead_job *l, bool drop);
 
 #endif

@@ -261,6 +261,9 @@ static void carry_out(struct node *n)
         case EFFECT_PERIOD:
             period = true; /* one, however many old slots came at once */
             break;
+        case EFFECT_LEAD_KEY:
+            keyring_keep(n, &e->bytes);
+            break;
         case EFFECT_EVENT:
             node_log(n, 2, "%s", (const char *)e->bytes.p);
             break;
@@ -291,6 +294,8 @@ static enum err open_core(struct node *n, struct errmsg *msg)
         core_close(n->core);
         n->core = NULL;
     }
+    if (e == ERR_OK)
+        keyring_load(n);
     return e;
 }
 

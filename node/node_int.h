@@ -148,6 +148,13 @@ void lead_upload(struct node *n, struct http_request *rq, json_t *body);
 void lead_retire(struct node *n, struct http_request *rq, json_t *body);
 void lead_rename(struct node *n, struct http_request *rq, json_t *body);
 void lead_role(struct node *n, struct http_request *rq, json_t *body);
+void lead_passphrase(struct node *n, struct http_request *rq, json_t *body);
+void lead_new(struct node *n, struct http_request *rq, json_t *body);
+void lead_drop(struct node *n, struct http_request *rq, json_t *body);
+void keyring_load(struct node *n); /* with a core just opened */
+void keyring_keep(struct node *n, const struct buf *sealed); /* empty: remove */
+void keyring_list(struct node *n, struct http_request *rq);
+void keyring_log(struct node *n, struct http_request *rq);
 void desks_conflicts(struct node *n, struct http_request *rq);
 void invite_knock(struct node *n, int door, uint64_t client, const uint8_t *p, size_t len);
 void invite_tick(struct node *n, const struct moment *now);

@@ -279,9 +279,11 @@ struct founding { /* secrets of one call */
 };
 
 static enum err found_roster(const struct founding *f, const struct setup_init *in,
-                             const struct buf *policy, struct roster *r, struct errmsg *msg)
+                             const struct buf *policy, const struct buf *sealed, struct roster *r,
+                             struct errmsg *msg)
 {
     struct buf op = { 0 };
+    uint8_t hash[HASH_BYTES];
     bool fresh;
     enum err e;
 
@@ -294,6 +296,12 @@ static enum err found_roster(const struct founding *f, const struct setup_init *
     }
     if (e == ERR_OK) {
         buf_reset(&op);
+        sealed_key_hash(sealed->p, sealed->len, hash);
+        op_key(r, f->lead_pk, hash, f->lead_sk, &op);
+        e = roster_add(r, op.p, op.len, &fresh, msg);
+    }
+    if (e == ERR_OK) {
+        buf_reset(&op);
         op_policy(r, (const char *)policy->p, policy->len, f->lead_sk, &op);
         e = roster_add(r, op.p, op.len, &fresh, msg);
     }
@@ -302,21 +310,17 @@ static enum err found_roster(const struct founding *f, const struct setup_init *
 }
 
 static enum err found_files(const struct site *s, const struct founding *f,
-                            const struct setup_init *in, const char *passphrase,
+                            const struct setup_init *in, const struct buf *sealed,
                             const struct roster *r, struct errmsg *msg)
 {
-    uint8_t random[KEYBOX_RANDOM];
-    struct buf box = { 0 }, none = { 0 };
+    struct buf none = { 0 };
     enum err e;
 
-    randombytes_buf(random, sizeof random);
-    if ((e = keybox_seal(f->lead_seed, passphrase, random, &box, msg)) == ERR_OK &&
-        (e = keys_write_lead(s->dir, box.p, box.len, msg)) == ERR_OK &&
+    if ((e = keys_write_lead(s->dir, sealed->p, sealed->len, msg)) == ERR_OK &&
         (e = keys_write_root(s->dir, f->root_seed, msg)) == ERR_OK &&
         (e = keys_write_desk(s->dir, f->desk_seed, msg)) == ERR_OK &&
         (e = write_conf(s, in->desk, in->listen, in->web, msg)) == ERR_OK)
         e = write_store(s, &f->me, r, &none, msg);
-    buf_free(&box);
     return e;
 }
 
@@ -325,15 +329,16 @@ enum err setup_init(const struct setup_init *in, char *words, char *passphrase_o
 {
     struct site s = { .dir = "" };
     struct founding f;
-    struct buf policy = { 0 };
+    struct buf policy = { 0 }, sealed = { 0 };
     struct roster *r = roster_new();
-    uint8_t random[8];
+    uint8_t random[8], salt[KEYBOX_RANDOM];
     enum err e = r ? check_init(in, msg) : err_set(msg, ERR_NOMEM, "out of memory");
 
     randombytes_buf(f.root_seed, sizeof f.root_seed);
     randombytes_buf(f.lead_seed, sizeof f.lead_seed);
     randombytes_buf(f.desk_seed, sizeof f.desk_seed);
     randombytes_buf(random, sizeof random);
+    randombytes_buf(salt, sizeof salt);
     crypto_sign_seed_keypair(f.root_pk, f.root_sk, f.root_seed);
     crypto_sign_seed_keypair(f.lead_pk, f.lead_sk, f.lead_seed);
     ident_from_seed(f.desk_seed, &f.me);
@@ -343,14 +348,16 @@ enum err setup_init(const struct setup_init *in, char *words, char *passphrase_o
         passphrase_words(random, passphrase_out);
     key_words(f.root_pk, words);
     if (e == ERR_OK && (e = policy_text(in, &policy, msg)) == ERR_OK &&
-        (e = found_roster(&f, in, &policy, r, msg)) == ERR_OK &&
+        (e = keybox_seal(f.lead_seed, passphrase_out, salt, &sealed, msg)) == ERR_OK &&
+        (e = found_roster(&f, in, &policy, &sealed, r, msg)) == ERR_OK &&
         (e = site_begin(&s, in->state_dir, msg)) == ERR_OK &&
-        (e = found_files(&s, &f, in, passphrase_out, r, msg)) == ERR_OK)
+        (e = found_files(&s, &f, in, &sealed, r, msg)) == ERR_OK)
         e = site_commit(&s, msg);
     if (e != ERR_OK)
         site_abort(&s);
     sodium_memzero(&f, sizeof f);
     buf_free(&policy);
+    buf_free(&sealed);
     roster_free(r);
     return e;
 }

@@ -225,6 +225,7 @@ void core_close(struct core *c)
     }
     free(c->peers);
     buf_free(&c->wait);
+    buf_wipe(&c->lead_key);
     hmap_free(&c->keys);
     hmap_free(&c->old_keys);
     free(c->key_refs);
@@ -254,6 +255,7 @@ void core_tick(struct core *c, const struct moment *now)
     c->now_ms = now->boot_ms;
     weigh_vote(c);
     sync_tick(c, now);
+    leadkey_tick(c);
     ledger_tick(c->ledger, &lnow);
 }
 

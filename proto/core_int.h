@@ -76,6 +76,9 @@ struct core {
     bool server_known, server_up;
     uint64_t opened_ms, server_since_ms, now_ms, beat_ms, slow_ms;
     uint64_t refused;
+    struct buf lead_key; /* sealed; empty: none kept here */
+    uint8_t lead_key_hash[HASH_BYTES];
+    uint64_t lead_key_ms; /* when to look again */
     uint64_t set_aside; /* in decided slots, without a final outcome */
 };
 
@@ -118,6 +121,11 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
 bool peer_in_peace(const struct core *c);
 void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m);
 void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool beat);
+
+/* leadkey.c */
+void leadkey_tick(struct core *c);
+void leadkey_on_want(struct core *c, struct peer *p, struct mp *m);
+void leadkey_on_key(struct core *c, struct mp *m);
 
 /* sync.c */
 void sync_send_vector(struct core *c, struct peer *p);

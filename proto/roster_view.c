@@ -43,15 +43,36 @@ unsigned roster_leads(const struct roster *r)
     return r->n_leads;
 }
 
-static bool is_of_lead(const struct op *o, const uint8_t pk[KEY_BYTES])
+/* Of an ADD made with an invite the lead who signed that. */
+static void who_signed(const struct op *o, uint8_t pk[KEY_BYTES])
 {
     struct invite_power power;
-    uint8_t branch[BRANCH_ID_BYTES], lead[KEY_BYTES];
+    uint8_t branch[BRANCH_ID_BYTES];
 
-    if (o->power_n == 0)
-        return memcmp(o->signer, pk, KEY_BYTES) == 0;
-    return power_decode(o->power, o->power_n, &power, branch, lead) &&
-           memcmp(lead, pk, KEY_BYTES) == 0;
+    if (o->power_n == 0 || !power_decode(o->power, o->power_n, &power, branch, pk))
+        memcpy(pk, o->signer, KEY_BYTES);
+}
+
+void roster_entry(const struct roster *r, unsigned i, struct roster_entry *out)
+{
+    const struct op *o = &r->ops[i];
+    struct mp m = mp_over(o->body, o->body_n);
+    uint8_t sign_pk[KEY_BYTES];
+
+    memset(out, 0, sizeof *out);
+    out->type = o->type;
+    out->count = o->count;
+    out->counts = o->counts;
+    out->winning = o->winning;
+    memcpy(out->hash, o->hash, HASH_BYTES);
+    who_signed(o, out->signer);
+    mp_get_array(&m);
+    if (o->type == OP_ADD && mp_get_raw(&m, sign_pk, sizeof sign_pk)) {
+        desk_id_of(sign_pk, &out->desk);
+        out->has_desk = true;
+    } else if (o->type == OP_SET || o->type == OP_REVOKE || o->type == OP_RETIRE) {
+        out->has_desk = mp_get_raw(&m, out->desk.b, sizeof out->desk.b);
+    }
 }
 
 void roster_lead(const struct roster *r, unsigned i, struct roster_lead *out)
@@ -66,7 +87,9 @@ void roster_lead(const struct roster *r, unsigned i, struct roster_lead *out)
         memcpy(out->last, l->last, HASH_BYTES);
     for (unsigned k = 0; k < r->n_ops; k++) {
         const struct op *o = &r->ops[k];
-        if (!is_of_lead(o, l->pk))
+        uint8_t signer[KEY_BYTES];
+        who_signed(o, signer);
+        if (memcmp(signer, l->pk, KEY_BYTES) != 0)
             continue;
         out->signed_ops++;
         out->void_ops += !o->counts;

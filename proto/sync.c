@@ -470,6 +470,12 @@ void sync_message(struct core *c, const struct moment *now, struct peer *p, cons
     case WIRE_FORK_PROOF:
         forks_on_proof(c, p, m);
         break;
+    case WIRE_KEY_WANT:
+        leadkey_on_want(c, p, m);
+        break;
+    case WIRE_KEY:
+        leadkey_on_key(c, m);
+        break;
     case WIRE_BYE:
         p->ever_heard = false;
         break;

@@ -21,6 +21,8 @@ struct node {
     uint64_t dice;
     int64_t wall_step;
     bool disconnected[NODES];
+    unsigned lead_keys; /* sealed lead keys that it was told to keep, and the last one's first byte */
+    uint8_t lead_key;
 };
 
 struct world {
@@ -120,6 +122,10 @@ static inline void carry_out(struct world *w, unsigned i, struct effect *e)
         memset(&e->bytes, 0, sizeof e->bytes);
         w->delivered++;
         core_delivered(w->v[i].core, &now, e->number, DELIVERY_DONE, "x");
+        break;
+    case EFFECT_LEAD_KEY:
+        w->v[i].lead_keys++;
+        w->v[i].lead_key = e->bytes.len > 0 ? e->bytes.p[0] : 0;
         break;
     case EFFECT_PERIOD:
     case EFFECT_EVENT:

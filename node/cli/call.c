@@ -66,6 +66,24 @@ int cli_call(const struct cli *c, struct client *cl, const char *path, const str
     return rc;
 }
 
+int cli_call_with(const struct cli *c, const char *path, json_t *o, const struct secret *v,
+                  unsigned count, json_t **out)
+{
+    struct client *cl = NULL;
+    struct buf body = { 0 };
+    int rc = cli_connect(c, &cl);
+
+    if (rc != 0)
+        json_decref(o);
+    else if (!j_body_secrets(o, v, count, &body))
+        rc = cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
+    if (rc == 0)
+        rc = cli_call(c, cl, path, &body, "working with the lead key", out);
+    buf_wipe(&body);
+    client_close(cl);
+    return rc;
+}
+
 int cli_call_as_lead(const struct cli *c, const char *path, json_t *o, json_t **out)
 {
     char passphrase[SETUP_WORDS] = "";

@@ -12,6 +12,8 @@
 #include "cli.h"
 #include "err.h"
 
+#define SETUP_WORDS_MAX 128 /* setup.h's SETUP_WORDS */
+
 /* ---- options ---- */
 
 enum cli_opt {
@@ -48,6 +50,10 @@ enum cli_opt {
     OPT_FULL,
     OPT_YES,
     OPT_SLOT,
+    OPT_NEW_PASSPHRASE,
+    OPT_ROOT_KEY,
+    OPT_DROP_OTHERS,
+    OPT_LAST_OP,
     OPT_FORMAT,
     OPT_OUT,
     OPT_CHECK,
@@ -120,12 +126,18 @@ void cli_json(const json_t *o); /* one line on stdout */
 /* ---- the node (client.h below it) ---- */
 
 struct client;
+struct secret { /* goes into a body and never into a jansson value */
+    const char *name, *value;
+};
 /* 0, or the exit code after the complaint. */
 int cli_connect(const struct cli *c, struct client **out);
 /* One request, one JSON object back. body NULL: GET. waiting: what to say once it takes more than
  * a second, and the sign that it may take minutes; NULL for what is answered at once. */
 int cli_call(const struct cli *c, struct client *cl, const char *path, const struct buf *body,
              const char *waiting, json_t **out);
+/* Posts o with secrets in it; o is released. */
+int cli_call_with(const struct cli *c, const char *path, json_t *o, const struct secret *v,
+                  unsigned count, json_t **out);
 /* Posts o with the lead's passphrase, which it asks for once the node is found; o is released. */
 int cli_call_as_lead(const struct cli *c, const char *path, json_t *o, json_t **out);
 /* Prints what the node refused and returns its exit code. */
@@ -140,6 +152,7 @@ size_t j_count(const json_t *o, const char *key); /* of an array; else 0 */
 /* Control characters in texts become '?': a terminal obeys them. Line feeds stay. */
 void j_scrub(json_t *o);
 bool j_put(json_t *o, const char *key, const char *value); /* NULL value: nothing */
+bool j_body_secrets(json_t *o, const struct secret *v, unsigned count, struct buf *out);
 /* o's bytes and, if given, "passphrase"; out is to be wiped. o is released. */
 bool j_body(json_t *o, const char *passphrase, struct buf *out);
 
@@ -148,6 +161,18 @@ bool j_body(json_t *o, const char *passphrase, struct buf *out);
 /* The lead's passphrase from --lead-passphrase-file, or asked for on a terminal. 0 or exit code.
  * out has SETUP_WORDS bytes; wipe it. */
 int passphrase_get(const struct cli *c, char *out);
+/* A passphrase that is new: from --new-passphrase-file if that file exists; else six words of ours,
+ * kept in that file before anything happens, or shown. 0 or exit code. */
+struct new_passphrase {
+    const char *path; /* NULL: shown */
+    bool made_file;
+    char words[SETUP_WORDS_MAX];
+};
+int passphrase_new(const struct cli *c, struct new_passphrase *p);
+/* rc: what became of it. A refused one's file goes again; wipes. */
+void passphrase_new_end(const struct cli *c, struct new_passphrase *p, int rc);
+/* The branch's root key out of its backup file, as 64 hex digits. 0 or exit code; wipe it. */
+int root_key_get(const struct cli *c, char hex[65]);
 /* First line of a file. ERR_NOFILE, ERR_DENIED, ERR_INVALID. */
 enum err passphrase_read(const struct cli *c, const char *path, char *out, struct errmsg *msg);
 
@@ -221,6 +246,11 @@ int cmd_retire(struct cli *c);
 int cmd_rename(struct cli *c);
 int cmd_role(struct cli *c);
 int cmd_roster_conflicts(struct cli *c);
+int cmd_roster_log(struct cli *c);
+int cmd_passphrase(struct cli *c);
+int cmd_lead_list(struct cli *c);
+int cmd_lead_new(struct cli *c);
+int cmd_lead_drop(struct cli *c);
 int cmd_policy_show(struct cli *c);
 int cmd_policy_publish(struct cli *c);
 int cmd_node(struct cli *c);

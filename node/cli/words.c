@@ -147,17 +147,17 @@ static void add_escaped(struct buf *out, const char *s)
     }
 }
 
-/* The passphrase never becomes a jansson value: those are freed without being wiped. */
-bool j_body(json_t *o, const char *passphrase, struct buf *out)
+/* A secret never becomes a jansson value: those are freed without being wiped. */
+bool j_body_secrets(json_t *o, const struct secret *v, unsigned count, struct buf *out)
 {
     char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
     size_t n = text != NULL ? strlen(text) : 0;
 
     if (n >= 2) {
         buf_add(out, text, n - 1); /* without the closing brace */
-        if (passphrase != NULL) {
-            buf_text(out, n > 2 ? ",\"passphrase\":\"" : "\"passphrase\":\"");
-            add_escaped(out, passphrase);
+        for (unsigned i = 0; i < count; i++) {
+            buf_printf(out, "%s\"%s\":\"", n > 2 || i > 0 ? "," : "", v[i].name);
+            add_escaped(out, v[i].value);
             buf_text(out, "\"");
         }
         buf_text(out, "}");
@@ -165,4 +165,11 @@ bool j_body(json_t *o, const char *passphrase, struct buf *out)
     free(text);
     json_decref(o);
     return n >= 2 && !out->failed;
+}
+
+bool j_body(json_t *o, const char *passphrase, struct buf *out)
+{
+    struct secret s = { "passphrase", passphrase };
+
+    return j_body_secrets(o, &s, passphrase != NULL, out);
 }

@@ -169,9 +169,9 @@ class Case(unittest.TestCase):
         self.assert_sentence(said.err, *words)
 
     def branch(self, names=NAMES, start=True, envs=None):
-        """Copies of the founded branch's first desks: self.desks, self.lead, self.sink."""
+        """Copies of the founded branch's first desks: self.desks, self.lead, self.root, self.sink."""
         t = template()
-        self.lead, self.sink = t.lead, t.sink
+        self.lead, self.root, self.sink = t.lead, t.root, t.sink
         shutil.rmtree(t.sink, ignore_errors=True)
         t.sink.mkdir()
         self.desks = []
@@ -246,7 +246,8 @@ class Template:
         finally:
             for d in self.desks:
                 d.stop()
-        (first.state / "root-key-backup").unlink()
+        self.root = home / "root-key-backup"  # the stick in the drawer
+        (first.state / "root-key-backup").rename(self.root)
 
 
 _template = None

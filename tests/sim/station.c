@@ -115,6 +115,7 @@ static void carry_out(struct sim *s, int desk, struct effect *e)
         sim_trace(s, desk, "delivers, number %llu", (unsigned long long)e->number);
         sink_deliver(s, desk, e);
         break;
+    case EFFECT_LEAD_KEY:
     case EFFECT_PERIOD: /* sealing is below the model */
         break;
     case EFFECT_EVENT:
