@@ -25,6 +25,10 @@ static const char *name_of(unsigned type)
         return "ROSTER_OPS";
     case WIRE_BYE:
         return "BYE";
+    case WIRE_KEY_WANT:
+        return "KEY_WANT";
+    case WIRE_KEY:
+        return "KEY";
     case WIRE_FORK_ASK:
         return "FORK_ASK";
     case WIRE_FORK_PROOF:
