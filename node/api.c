@@ -235,6 +235,26 @@ static void peer_problems(const struct node *n, const struct moment *now, json_t
     }
 }
 
+static void override_problems(const struct ledger_view *l, json_t *all)
+{
+    char text[256];
+
+    if (l->doubled > 0) {
+        snprintf(text, sizeof text,
+                 "%llu records may have reached the server twice, before and after an override: "
+                 "tideover upload overlaps",
+                 (unsigned long long)l->doubled);
+        add_problem(all, "sent_twice", NULL, text);
+    }
+    if (l->behind) {
+        snprintf(text, sizeof text,
+                 "this desk follows an override that rests on upload %llu, and waits for it from "
+                 "another desk",
+                 (unsigned long long)l->base);
+        add_problem(all, "override_behind", NULL, text);
+    }
+}
+
 static json_t *problems(const struct node *n, const struct moment *now)
 {
     json_t *all = json_array();
@@ -279,6 +299,7 @@ static json_t *problems(const struct node *n, const struct moment *now)
                     "the branch root key still lies on this PC: move root-key-backup off it");
     if (l.problem[0])
         add_problem(all, l.stopped ? "upload_stopped" : "upload_waits", NULL, l.problem);
+    override_problems(&l, all);
     peer_problems(n, now, all);
     return all;
 }
@@ -302,13 +323,17 @@ static json_t *server_json(const struct node *n, const struct moment *now)
 static json_t *ledger_json(const struct node *n, const struct core_view *v,
                            const struct ledger_view *l)
 {
-    json_t *seats = json_array();
+    json_t *seats = json_array(), *o;
 
     for (unsigned i = 0; i < l->n_seats; i++)
         json_array_append_new(seats, json_string(desk_name(n, &l->seats[i])));
-    return json_pack("{s:I, s:o, s:b, s:b, s:b, s:b}", "slot", (json_int_t)l->slot, "seats", seats,
-                     "open", l->open, "may_vote", l->may_vote, "triggered", l->triggered,
-                     "start_confirmed", v->mark_confirmed);
+    o = json_pack("{s:I, s:o, s:b, s:b, s:b, s:b}", "slot", (json_int_t)l->slot, "seats", seats,
+                  "open", l->open, "may_vote", l->may_vote, "triggered", l->triggered,
+                  "start_confirmed", v->mark_confirmed);
+    json_object_update_new(o,
+                           json_pack("{s:i, s:i, s:I}", "epoch", (int)l->epoch.number, "evidence",
+                                     (int)l->evidence, "doubled", (json_int_t)l->doubled));
+    return o;
 }
 
 static void get_status(struct node *n, struct http_request *rq)
@@ -476,6 +501,8 @@ static void get_upload_status(struct node *n, struct http_request *rq)
                   (json_int_t)v.set_aside, "term", (json_int_t)l.term, "last", last);
     json_object_set_new(o, "uploader",
                         l.has_uploader ? json_string(desk_name(n, &l.uploader)) : json_null());
+    json_object_set_new(o, "epoch", json_integer((json_int_t)l.epoch.number));
+    json_object_set_new(o, "doubled", json_integer((json_int_t)l.doubled));
     json_object_set_new(o, "message", l.problem[0] ? json_string(l.problem) : json_null());
     json_object_set_new(o, "done",
                         json_integer(n->upload_job ? (json_int_t)n->upload_job->progress : 0));
@@ -536,6 +563,9 @@ static const struct route {
     { "GET", "/api/v1/roster/conflicts", HTTP_DESK, desks_conflicts, NULL },
     { "POST", "/api/v1/policy", HTTP_CTL, NULL, lead_policy },
     { "POST", "/api/v1/upload/run", HTTP_CTL, NULL, lead_upload },
+    { "GET", "/api/v1/upload/override", HTTP_CTL, override_plan_get, NULL },
+    { "POST", "/api/v1/upload/override", HTTP_CTL, NULL, lead_override },
+    { "GET", "/api/v1/upload/overlaps", HTTP_CTL, overlaps_get, NULL },
     { "POST", "/api/v1/upload/confirm", HTTP_CTL, NULL, word_confirm },
 };
 

@@ -159,6 +159,11 @@ void desks_conflicts(struct node *n, struct http_request *rq);
 void invite_knock(struct node *n, int door, uint64_t client, const uint8_t *p, size_t len);
 void invite_tick(struct node *n, const struct moment *now);
 
+/* override.c */
+void override_plan_get(struct node *n, struct http_request *rq);
+void lead_override(struct node *n, struct http_request *rq, json_t *body);
+void overlaps_get(struct node *n, struct http_request *rq);
+
 /* word.c */
 void word_confirm(struct node *n, struct http_request *rq, json_t *body);
 json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint64_t slot);

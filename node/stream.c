@@ -215,7 +215,7 @@ static enum err add_slot(struct node *n, struct list_job *l, uint64_t slot, stru
 
     if (e == ERR_OK && (e = receipt_decode(bytes.p, bytes.len, &r, msg)) == ERR_OK &&
         (e = intent_decode(r.intent, r.intent_len, &in, msg)) == ERR_OK) {
-        if (in.type == SLOT_UPLOAD &&
+        if (in.type != SLOT_SEATS &&
             (e = core_merge_job(n->core, &in, &l->jobs[l->n_jobs], msg)) == ERR_OK)
             l->n_jobs++;
         if (e == ERR_BUSY)

@@ -57,6 +57,8 @@ enum cli_opt {
     OPT_FORMAT,
     OPT_OUT,
     OPT_CHECK,
+    OPT_REASON,
+    OPT_PLAN,
     OPT_COUNT
 };
 
@@ -264,6 +266,8 @@ int cmd_upload_plan(struct cli *c);
 int cmd_upload_run(struct cli *c);
 int cmd_upload_status(struct cli *c);
 int cmd_upload_report(struct cli *c);
+int cmd_upload_override(struct cli *c);
+int cmd_upload_overlaps(struct cli *c);
 int cmd_upload_confirm(struct cli *c);
 int cmd_export(struct cli *c);
 int cmd_help(struct cli *c);

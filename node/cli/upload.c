@@ -53,6 +53,17 @@ static void print_set_aside(const json_t *answer)
            n);
 }
 
+static void print_override(const json_t *s)
+{
+    char n[32];
+
+    if (j_int(s, "epoch", 0) > 0)
+        printf("Override     number %lld is in force\n", j_int(s, "epoch", 0));
+    words_number(j_int(s, "doubled", 0), n);
+    if (j_int(s, "doubled", 0) > 0)
+        printf("Sent twice   %s records: tideover upload overlaps\n", n);
+}
+
 int cmd_upload_status(struct cli *c)
 {
     struct client *cl = NULL;
@@ -79,6 +90,7 @@ int cmd_upload_status(struct cli *c)
         words_number(j_int(s, "pending", 0), n);
         printf("\nNot uploaded %s records\n", n);
         print_set_aside(s);
+        print_override(s);
         print_last(json_object_get(s, "last"));
     }
     json_decref(s);
