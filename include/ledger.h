@@ -118,6 +118,9 @@ void ledger_message(struct ledger *l, const struct ledger_moment *now, const str
                     unsigned type, struct mp *m);
 /* L7's second half, told by whoever compares start marks. */
 void ledger_may_vote(struct ledger *l, bool yes);
+/* This desk lost its memory: nobody would elect it, so it neither stands nor keeps a trigger, which
+ * it could only repeat. */
+void ledger_has_forgotten(struct ledger *l, bool yes);
 
 /* A lead pressed. ERR_DENIED, ERR_MALFORMED, ERR_EXISTS (that slot is decided). */
 enum err ledger_trigger(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,

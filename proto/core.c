@@ -246,6 +246,7 @@ static void weigh_vote(struct core *c)
 {
     c->confirmed = c->confirmed || sync_mark_confirmed(c);
     ledger_may_vote(c->ledger, c->confirmed && !c->memory_lost);
+    ledger_has_forgotten(c->ledger, c->memory_lost);
 }
 
 void core_tick(struct core *c, const struct moment *now)
@@ -275,6 +276,13 @@ static void hear_term(struct peer *p, unsigned type, struct mp m)
         p->term_heard = term;
 }
 
+/* A desk that lost its memory has no say in the ledger, but must learn what was decided, and what
+ * others signed is true from its mouth too. */
+static bool is_proven(unsigned type)
+{
+    return type == WIRE_SLOTS_WANT || type == WIRE_RECEIPT || type == WIRE_TRIGGER;
+}
+
 void core_message(struct core *c, const struct moment *now, const struct desk_id *from,
                   const char *ip, const uint8_t *p, size_t n)
 {
@@ -296,7 +304,7 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
     if (wire_is_ledger(type)) {
         if (peer)
             hear_term(peer, type, m);
-        if (self || !peer->memory_lost)
+        if (self || !peer->memory_lost || is_proven(type))
             ledger_message(c->ledger, &lnow, from, type, &m);
         if (peer) {
             peer->ever_heard = true;

@@ -353,6 +353,10 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
 
     if (e != ERR_OK)
         return e;
+    if (l->forgot)
+        return err_set(
+            msg, ERR_REFUSED,
+            "this desk lost its memory and has no say in uploads: press at another desk");
     if (!roster_is_lead(l->roster, t.lead_pk))
         return err_set(msg, ERR_DENIED, "the key that signed this is not a lead's");
     if (is_stale(&t, now))
@@ -484,7 +488,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
             spread_trigger(l);
             l->retry_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
         }
-        if (ledger_has_work(l) && !l->stopped && me && me->state == DESK_ACTIVE &&
+        if (ledger_has_work(l) && !l->stopped && !l->forgot && me && me->state == DESK_ACTIVE &&
             now->boot_ms >= l->next_try &&
             (now->boot_ms >= l->promise_until || desk_id_eq(&l->promised_to, &l->me->id)))
             election_stand(l, now);
@@ -513,6 +517,13 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
 void ledger_may_vote(struct ledger *l, bool yes)
 {
     l->may_vote = yes;
+}
+
+void ledger_has_forgotten(struct ledger *l, bool yes)
+{
+    l->forgot = yes;
+    if (yes)
+        ledger_drop_trigger(l);
 }
 
 void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out)

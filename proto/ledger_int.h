@@ -45,7 +45,7 @@ struct ledger {
     uint64_t trigger_slot;
     uint64_t grace_until, promise_until, heard_leader;
     struct desk_id promised_to;
-    bool may_vote, stopped, origin;
+    bool may_vote, forgot, stopped, origin;
     uint64_t next_try, asked_at, retry_at, lease_until, renew_at, since, quiet_until;
     unsigned yes; /* bit per seat, for the question under way */
     uint64_t best_acc_term;

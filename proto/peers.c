@@ -177,13 +177,14 @@ bool sync_gathered(const struct core *c)
     return true;
 }
 
-/* An override named every other desk as not reached: nobody is there to remember. */
-static bool nobody_is_expected(const struct core *c)
+/* Those that an override named as not reached are not waited for. */
+static unsigned others_expected(const struct core *c)
 {
+    unsigned n = 0;
+
     for (unsigned i = 0; i < c->n_peers; i++)
-        if (peer_is_active(c, &c->peers[i]) && !ledger_was_missing(c->ledger, &c->peers[i].id))
-            return false;
-    return true;
+        n += peer_is_active(c, &c->peers[i]) && !ledger_was_missing(c->ledger, &c->peers[i].id);
+    return n;
 }
 
 /* A majority of seats, the desk itself not counted, must remember this very start: two such
@@ -207,8 +208,11 @@ bool sync_mark_confirmed(const struct core *c)
     if (roster_active(c->roster) <= 1)
         return true; /* nobody else is there to remember */
     need = v.n_seats / 2 + 1;
-    return v.n_seats <= 1 ? others >= 1 || nobody_is_expected(c)
-                          : seats >= (need < v.n_seats ? need : v.n_seats - 1);
+    if (v.n_seats <= 1) { /* no seat is left to ask: a majority of the other desks stands in */
+        unsigned expected = others_expected(c);
+        return expected == 0 || others >= expected / 2 + 1;
+    }
+    return seats >= (need < v.n_seats ? need : v.n_seats - 1);
 }
 
 static void remember_mark(struct core *c, struct peer *p, const struct mark *m)

@@ -55,6 +55,8 @@ static void watch_slot(struct sim *s, int desk, uint64_t slot, const uint8_t *va
         sim_fail(s, "I5", "%s stores a receipt for slot %llu after %llu", s->desk[desk].name,
                  (unsigned long long)slot, (unsigned long long)s->desk[desk].dec);
     s->desk[desk].dec = slot;
+    if (slot > s->desk[desk].dec_ever)
+        s->desk[desk].dec_ever = slot;
     if (slot == s->n_slots + 1)
         decided_first(s, &in);
     if (in.type == SLOT_UPLOAD && slot > s->n_at_sink && in.n_parts > 0)
@@ -139,9 +141,11 @@ static void durable(struct sim *s, int desk, enum table t, const uint8_t *key, s
 
 static void started(struct sim *s, int desk)
 {
-    const struct station *d = &s->desk[desk];
+    struct station *d = &s->desk[desk];
     uint64_t dec = ledger_decided(core_ledger(d->core));
 
+    if (d->new_memory)
+        d->dec = dec;
     if (dec != d->dec)
         sim_fail(s, "I8", "%s knew %llu decided slots, after a restart %llu", d->name,
                  (unsigned long long)d->dec, (unsigned long long)dec);
@@ -164,6 +168,9 @@ static void vote_leaves(struct sim *s, int desk, const struct effect *e)
     mp_get_u64(&m);
     if (!mp_get_bool(&m) || m.bad)
         return;
+    if (s->desk[desk].votes_forgotten > 0)
+        sim_fail(s, "I9", "%s votes in term %llu, after it forgot earlier votes",
+                 s->desk[desk].name, (unsigned long long)term);
     for (unsigned i = s->n_votes; i-- > 0;) {
         const struct vote *v = &s->vote[i];
         if (v->term != term || v->voter != desk)
@@ -185,9 +192,9 @@ static bool seat_stored(const struct sim *s, const struct desk_id *seat, uint64_
 
     if (i < 0)
         return false;
-    if (d->dec >= slot) /* receipts were compared when they were stored */
+    if (d->dec_ever >= slot) /* receipts were compared when they were stored */
         return memcmp(s->slot_hash[slot % 1024], hash, HASH_BYTES) == 0;
-    return d->has_acc && memcmp(d->acc_hash, hash, HASH_BYTES) == 0;
+    return (d->has_acc || d->forgot) && memcmp(d->acc_hash, hash, HASH_BYTES) == 0;
 }
 
 static void delivery_begins(struct sim *s, int desk, const struct effect *e)

@@ -4,10 +4,10 @@
  * nothing. */
 #include "sim.h"
 
-extern const struct check check_ledger, check_leases, check_records, check_doubts;
+extern const struct check check_ledger, check_leases, check_records, check_doubts, check_roster;
 
-const struct check *const checks[] = { &check_ledger, &check_leases, &check_records, &check_doubts,
-                                       NULL };
+const struct check *const checks[] = { &check_roster,  &check_ledger, &check_leases,
+                                       &check_records, &check_doubts, NULL };
 
 struct watching {
     struct sim *s;
@@ -46,6 +46,7 @@ void checks_started(struct sim *s, int desk)
     for (const struct check *const *c = checks; *c; c++)
         if ((*c)->started)
             (*c)->started(s, desk);
+    s->desk[desk].new_memory = false;
 }
 
 void checks_step(struct sim *s, int desk)

@@ -17,8 +17,22 @@ void deed_on(struct sim *s, const struct args *a);
 void deed_crashes(struct sim *s, const struct args *a);
 void deed_freeze(struct sim *s, const struct args *a);
 void deed_clock(struct sim *s, const struct args *a);
+void deed_server(struct sim *s, const struct args *a);
 void deed_heal(struct sim *s, const struct args *a);
 void deed_end(struct sim *s, const struct args *a);
+
+/* disks.c */
+void deed_wipe(struct sim *s, const struct args *a);
+void deed_image(struct sim *s, const struct args *a);
+void deed_restore(struct sim *s, const struct args *a);
+void deed_lose(struct sim *s, const struct args *a);
+
+/* members.c */
+void deed_join(struct sim *s, const struct args *a);
+void deed_revoke(struct sim *s, const struct args *a);
+
+/* forger.c */
+void deed_forge(struct sim *s, const struct args *a);
 
 /* net.c */
 void deed_network(struct sim *s, const struct args *a);

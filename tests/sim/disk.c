@@ -274,3 +274,23 @@ void memdisk_fail_at(struct memdisk *m, unsigned k)
 {
     m->fail_at = k;
 }
+
+struct memdisk *memdisk_copy(const struct memdisk *m)
+{
+    struct memdisk *copy = memdisk_new();
+
+    for (unsigned t = 0; t < TABLE_COUNT; t++)
+        for (unsigned i = 0; i < m->base[t].n; i++) {
+            const struct cell *c = &m->base[t].v[i];
+            set(&copy->base[t], c->key, c->n, c->val, c->len);
+        }
+    return copy;
+}
+
+void memdisk_keep_only(struct memdisk *m, enum table keep)
+{
+    memdisk_abort(m);
+    for (unsigned t = 0; t < TABLE_COUNT; t++)
+        if (t != (unsigned)keep)
+            empty(&m->base[t]);
+}

@@ -54,13 +54,16 @@ void people_scan(struct sim *s, int desk, unsigned n)
     struct errmsg msg = { .text = "" };
     bool again = false;
 
-    for (unsigned i = 0; i < n && d->n_fresh < sizeof d->fresh / sizeof d->fresh[0]; i++) {
+    for (unsigned i = 0; i < n && d->n_fresh < sizeof d->fresh / sizeof d->fresh[0];) {
         enum err e;
         draw_record(s, desk, r);
         e = core_record(d->core, &now, r, &d->fresh[d->n_fresh], &again, &msg);
+        if (e != ERR_OK && r->kind == RECORD_VOID)
+            continue; /* too late for that one: something else */
+        i++;
         if (e == ERR_OK && !again)
             d->n_fresh++;
-        else if (e != ERR_OK && r->kind != RECORD_VOID)
+        else if (e != ERR_OK && !d->revoked)
             sim_fail(s, "scan", "%s refuses a %s: %s", d->name, record_kind_name(r->kind),
                      msg.text);
     }

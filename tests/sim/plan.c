@@ -11,6 +11,7 @@ struct plan {
     struct script *sc;
     uint64_t end_ms;
     unsigned desks;
+    bool forgot; /* one disk was wiped or set back: two such at once no rule can mend */
 };
 
 static int any(struct plan *p)
@@ -46,6 +47,7 @@ static void setup(struct plan *p, uint64_t seed)
     o->seats = rng_chance(&p->dice, 850) ? p->desks : 1;
     o->quiet = quiet_s[rng_between(&p->dice, 0, 2)];
     o->hold = rng_chance(&p->dice, 500);
+    o->spare = rng_chance(&p->dice, 250) ? rng_between(&p->dice, 1, 3) : 0;
 }
 
 static void people(struct plan *p)
@@ -88,7 +90,7 @@ static const struct verb *draw_trouble(struct plan *p, uint64_t enabled, unsigne
     unsigned i = 0;
 
     for (const struct verb *v = verbs; v->name; v++, i++) {
-        if (!(enabled >> i & 1))
+        if (!(enabled >> i & 1) || (v->flags & VERB_RARE))
             continue;
         if (u < v->weight)
             return v;
@@ -100,6 +102,7 @@ static const struct verb *draw_trouble(struct plan *p, uint64_t enabled, unsigne
 static void trouble(struct plan *p, const struct verb *v, uint64_t at_ms, const char *when)
 {
     struct line *l = line(p, v->name, at_ms);
+    const struct setup *o = &p->sc->setup;
     unsigned desks = 0;
 
     for (const char *f = v->format; *f != '\0'; f++)
@@ -108,6 +111,8 @@ static void trouble(struct plan *p, const struct verb *v, uint64_t at_ms, const 
     if (desks == 2 && p->desks > 1)
         l->args.desk[1] =
             (l->args.desk[0] + (int)rng_between(&p->dice, 1, p->desks - 1)) % (int)p->desks;
+    if (strcmp(v->name, "join") == 0)
+        l->args.desk[1] = (int)(o->desks + rng_between(&p->dice, 0, o->spare - 1));
     if (v->draw)
         v->draw(NULL, &p->dice, &l->args);
     if (!when)
@@ -126,15 +131,32 @@ static const char *moment(struct plan *p)
     return moments[rng_between(&p->dice, 0, 4)];
 }
 
+static bool is_enabled(struct plan *p, const struct verb *v)
+{
+    bool forgets = strcmp(v->name, "wipe") == 0 || strcmp(v->name, "restore") == 0;
+
+    if (v->weight == 0 || (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) ||
+        (forgets && p->forgot))
+        return false;
+    if (forgets && rng_chance(&p->dice, 80))
+        return p->forgot = true;
+    if (forgets)
+        return false;
+    return strcmp(v->name, "whole") == 0 || rng_chance(&p->dice, v->flags & VERB_RARE ? 80 : 600);
+}
+
 static void troubles(struct plan *p)
 {
-    uint64_t enabled = 0;
-    unsigned total = 0, i = 0;
+    uint64_t enabled = 0, bit = 1;
+    unsigned total = 0;
 
-    for (const struct verb *v = verbs; v->name; v++, i++)
-        if (v->weight > 0 && (rng_chance(&p->dice, 600) || strcmp(v->name, "whole") == 0)) {
-            enabled |= UINT64_C(1) << i;
-            total += v->weight;
+    for (const struct verb *v = verbs; v->name; v++, bit <<= 1)
+        if (is_enabled(p, v)) {
+            enabled |= bit;
+            total += v->flags & VERB_RARE ? 0 : v->weight;
+            if (v->flags & VERB_RARE)
+                trouble(p, v, rng_between(&p->dice, 5000, p->end_ms),
+                        rng_chance(&p->dice, 500) ? moment(p) : NULL);
         }
     for (uint64_t at = rng_between(&p->dice, 0, 5000); at < p->end_ms;
          at += rng_between(&p->dice, 300, 4000))

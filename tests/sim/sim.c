@@ -75,6 +75,21 @@ int sim_any_desk(struct sim *s)
     return i;
 }
 
+bool sim_counts(const struct sim *s, int desk)
+{
+    const struct station *d = &s->desk[desk];
+
+    return d->member && !d->revoked && !d->gone;
+}
+
+int sim_first(const struct sim *s)
+{
+    for (int i = 0; i < (int)s->n; i++)
+        if (sim_counts(s, i))
+            return i;
+    return -1;
+}
+
 int sim_uploader(const struct sim *s)
 {
     for (unsigned i = 0; i < s->n; i++)
@@ -89,6 +104,11 @@ static void judge(struct sim *s)
 {
     char why[200] = "";
 
+    members_strand(s);
+    if (sim_first(s) < 0) { /* all of them revoked or lost: nothing is promised */
+        s->over = true;
+        return;
+    }
     if (checks_settled(s, why) && script_is_done(s, why)) {
         checks_end(s);
         s->over = true;
@@ -255,6 +275,7 @@ void sim_free(struct sim *s)
     for (unsigned i = 0; i < s->n; i++) {
         core_close(s->desk[i].core);
         memdisk_free(s->desk[i].disk);
+        memdisk_free(s->desk[i].image);
         free(s->desk[i].held);
     }
     queue_free(s);

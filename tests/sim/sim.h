@@ -108,6 +108,7 @@ struct cond {
 enum {
     VERB_AT_DESK = 1, /* needs the desk up; a frozen one does it when it wakes */
     VERB_TROUBLE = 2, /* none of it after `heal` */
+    VERB_RARE = 4,    /* once in a run, and in few runs: it may end the branch's luck */
 };
 struct verb {                  /* a row of verbs.c */
     const char *name, *format; /* d desk, n number, s seconds, S desks, w word, c condition; | from
@@ -178,12 +179,17 @@ struct held { /* how far a desk durably held a feed */
 struct station { /* a desk of the branch, as a machine */
     char name[DESK_NAME_MAX + 1];
     struct ident me;
-    struct memdisk *disk;
+    struct memdisk *disk, *image; /* image: an old copy, NULL: none */
+    uint64_t image_term;
+    unsigned image_life;
     struct core *core; /* NULL: down */
     struct rng dice;
     unsigned life;
     bool member; /* of the branch, or a PC that may join */
     bool off;    /* stays down until somebody turns it on */
+    bool gone;   /* burnt or stolen: nobody can */
+    bool revoked;
+    bool forgot; /* its disk was wiped or set back */
     bool batch_open;
     uint64_t paused_until;
     int crash_at; /* its next batch: -1 whole, 0 not committed, k: k - 1 effects get out */
@@ -202,9 +208,12 @@ struct station { /* a desk of the branch, as a machine */
     uint64_t term, dec; /* what its disk says of the ledger */
     bool voted;
     struct desk_id voted_for;
-    uint8_t acc_hash[HASH_BYTES];
+    uint8_t acc_hash[HASH_BYTES]; /* what it accepted last, though the disk may be gone */
     bool has_acc;
-    uint64_t acc_slot;
+    uint64_t acc_slot, dec_ever;
+    unsigned ops;             /* roster operations at its last commit */
+    unsigned votes_forgotten; /* that it gave before it forgot */
+    bool new_memory;          /* what was known of its disk is void: it starts from another one */
 };
 
 struct known_feed {
@@ -241,10 +250,12 @@ struct sim {
     struct queue queue;
     unsigned *armed, n_armed; /* lines that wait for a condition */
     /* troubles */
-    struct link *links;       /* n * n: net_link() */
-    unsigned loss, dup, slow; /* per mille */
-    unsigned crash_step;      /* per 100,000 steps */
-    unsigned sink_fails;      /* per mille of the deliveries */
+    struct link *links;           /* n * n: net_link() */
+    unsigned loss, dup, slow;     /* per mille */
+    unsigned crash_step;          /* per 100,000 steps */
+    unsigned sink_fails;          /* per mille of the deliveries */
+    bool server_known, server_up; /* as the desks' watch says */
+    unsigned revoked;             /* desks */
     uint64_t deadline_us, last_press_us;
     /* memory of the invariants */
     struct known_feed *feed;
@@ -269,10 +280,12 @@ void sim_trace(const struct sim *s, int desk, const char *fmt, ...)
 struct moment sim_moment(const struct sim *s, int desk);
 int sim_desk_of(const struct sim *s, const struct desk_id *id); /* -1: nobody */
 int sim_any_desk(struct sim *s);                                /* a member, up or not */
-int sim_uploader(const struct sim *s);                          /* -1: nobody */
+bool sim_counts(const struct sim *s, int desk); /* of the branch, neither revoked nor gone */
+int sim_first(const struct sim *s);             /* the first of those; -1: none */
+int sim_uploader(const struct sim *s);          /* -1: nobody */
 void *sim_grow(void *v, unsigned n, unsigned *room, size_t size);
 
-/* branch.c: founding and joining, with real operations */
+/* branch.c: founding, with real operations */
 void branch_found(struct sim *s);
 
 /* station.c: a desk's life */
@@ -281,6 +294,9 @@ void station_start(struct sim *s, int desk);
 void station_crash(struct sim *s, int desk, uint64_t back_in_us, const char *when);
 void station_finish(struct sim *s, int desk); /* the end of a batch */
 void station_after_event(struct sim *s, int desk);
+
+/* members.c: who joined at a desk that was lost before anybody else heard of it is out again */
+void members_strand(struct sim *s);
 
 /* people.c */
 void people_scan(struct sim *s, int desk, unsigned n);
@@ -331,6 +347,9 @@ void checks_end(struct sim *s);
 /* check_records.c */
 struct known_feed *check_feed(struct sim *s, const struct feed_id *id);
 void check_acknowledged(struct sim *s, int desk);
+void check_disk_lost(struct sim *s, int desk); /* what only it held may be lost */
+/* check_quorum.c: too many seats are gone or forgot: only people can go on from there */
+bool check_is_stuck(const struct sim *s);
 /* check_ledger.c: one intent for a slot, wherever it is called decided or delivered */
 void check_one_intent(struct sim *s, uint64_t slot, const uint8_t hash[HASH_BYTES],
                       const char *where);

@@ -88,6 +88,7 @@ void station_start(struct sim *s, int desk)
         snprintf(address, sizeof address, "10.0.0.%u:7411", i + 1);
         core_hint(d->core, &s->desk[i].me.id, address);
     }
+    core_server(d->core, s->server_known, s->server_up);
     station_finish(s, desk);
     sim_put(s, rng_between(&s->dice, 0, TICK_US), EV_TICK, desk);
 }

@@ -52,6 +52,15 @@ void deed_clock(struct sim *s, const struct args *a)
               (double)by / 1000);
 }
 
+void deed_server(struct sim *s, const struct args *a)
+{
+    s->server_known = true;
+    s->server_up = a->num[0] != 0;
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->desk[i].core)
+            core_server(s->desk[i].core, true, s->server_up);
+}
+
 void deed_heal(struct sim *s, const struct args *a)
 {
     (void)a;
@@ -63,7 +72,7 @@ void deed_heal(struct sim *s, const struct args *a)
         struct station *d = &s->desk[i];
         d->paused_until = 0;
         d->crash_at = -1;
-        if (d->off) {
+        if (d->off && !d->gone) {
             d->off = false;
             sim_put(s, 0, EV_RESTART, (int)i);
         }

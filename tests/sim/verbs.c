@@ -52,11 +52,35 @@ static void draw_tangle(struct sim *s, struct rng *r, struct args *a)
     a->num[0] = rng_between(r, 100, 600);
 }
 
+static void draw_join(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = rng_chance(r, 600);
+}
+
+static void draw_forge(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = rng_between(r, 0, 2);
+}
+
+static void draw_server(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = rng_chance(r, 500);
+}
+
 const struct verb verbs[] = {
     /* people */
     { "scan", "dn", "a desk records so many", VERB_AT_DESK, deed_scan, 0, NULL },
     { "traffic", "dns", "so many records in so many seconds", 0, deed_traffic, 0, NULL },
     { "press", "d", "a lead asks for an upload", VERB_AT_DESK, deed_press, 0, NULL },
+    { "join", "dd|n", "at the first's, the second joins; 1: named for a seat", VERB_AT_DESK,
+      deed_join, 3, draw_join },
+    { "revoke", "dd", "at the first's, the second is revoked", VERB_AT_DESK | VERB_RARE,
+      deed_revoke, 3, NULL },
+    { "forge", "dn", "lies about a receipt: 0 unsigned, 1 in others' names, 2 its own repeated",
+      VERB_AT_DESK | VERB_TROUBLE, deed_forge, 4, draw_forge },
     /* machines */
     { "crash", "d|s", "now, back after so long", VERB_TROUBLE, deed_crash, 18, draw_crash },
     { "die", "dn", "in its next batch: 0 uncommitted, k after k - 1 effects", VERB_TROUBLE,
@@ -68,6 +92,12 @@ const struct verb verbs[] = {
     { "off", "d", "crashes, and stays down", 0, deed_off, 0, NULL },
     { "on", "d", "is turned on again", 0, deed_on, 0, NULL },
     { "crashes", "n", "so many in 100,000 batches", VERB_TROUBLE, deed_crashes, 0, NULL },
+    { "wipe", "d", "crashes; keys and roster are all that is left", VERB_TROUBLE | VERB_RARE,
+      deed_wipe, 3, NULL },
+    { "image", "d", "a copy of its disk is put aside", VERB_TROUBLE, deed_image, 4, NULL },
+    { "restore", "d", "crashes; its disk is that copy again", VERB_TROUBLE | VERB_RARE,
+      deed_restore, 3, NULL },
+    { "lose", "d", "is gone for ever", VERB_TROUBLE | VERB_RARE, deed_lose, 2, NULL },
     /* network */
     { "network", "nnn", "lost, doubled, late: in 1000 messages", VERB_TROUBLE, deed_network, 0,
       NULL },
@@ -78,7 +108,9 @@ const struct verb verbs[] = {
     { "tangle", "n", "so many in 1000 directions, by chance", VERB_TROUBLE, deed_tangle, 6,
       draw_tangle },
     { "whole", "", "nothing is cut", VERB_TROUBLE, deed_whole, 24, NULL },
-    /* sink */
+    /* server and sink */
+    { "server", "n", "the watch says up (1) or down (0)", VERB_TROUBLE, deed_server, 5,
+      draw_server },
     { "sink", "n", "so many in 1000 deliveries are late, unanswered or said to have failed",
       VERB_TROUBLE, deed_sink, 0, NULL },
     /* the test */

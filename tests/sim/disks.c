@@ -1,0 +1,70 @@
+/* disks.c - disks that are wiped, set back to an image, or gone with their desk. Rows of verbs.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "deeds.h"
+
+/* From now on another disk is what the desk remembers. */
+static void forget(struct sim *s, int desk, struct memdisk *disk, const char *how)
+{
+    struct station *d = &s->desk[desk];
+
+    if (d->core)
+        station_crash(s, desk, 2 * SECOND, how);
+    for (unsigned i = 0; i < s->n_votes; i++)
+        d->votes_forgotten +=
+            s->vote[i].voter == desk && (!disk || s->vote[i].term > d->image_term);
+    if (disk) {
+        memdisk_free(d->disk);
+        d->disk = disk;
+    } else {
+        memdisk_keep_only(d->disk, TABLE_ROSTER);
+    }
+    d->forgot = d->new_memory = true;
+    d->term = d->dec = 0;
+    d->voted = d->has_acc = false;
+    d->last.seq = 0;
+    check_disk_lost(s, desk);
+}
+
+/* A new disk in the old PC: its keys and the roster come from a backup, its records from nowhere.
+ */
+void deed_wipe(struct sim *s, const struct args *a)
+{
+    if (s->desk[a->desk[0]].member && !s->desk[a->desk[0]].gone)
+        forget(s, a->desk[0], NULL, "and its disk is wiped");
+}
+
+void deed_image(struct sim *s, const struct args *a)
+{
+    struct station *d = &s->desk[a->desk[0]];
+
+    memdisk_free(d->image);
+    d->image = memdisk_copy(d->disk);
+    d->image_term = d->term;
+    d->image_life = d->life;
+    sim_trace(s, a->desk[0], "an image of its disk is taken");
+}
+
+/* Of an image of the very life that is running nobody may notice (PROTOCOL.md, "Start marks"). */
+void deed_restore(struct sim *s, const struct args *a)
+{
+    struct station *d = &s->desk[a->desk[0]];
+
+    if (d->image && !d->gone && (d->image_life < d->life || !s->script->setup.loose))
+        forget(s, a->desk[0], memdisk_copy(d->image), "and its disk is set back");
+}
+
+/* Burnt or stolen: nobody turns it on again. */
+void deed_lose(struct sim *s, const struct args *a)
+{
+    struct station *d = &s->desk[a->desk[0]];
+
+    if (!d->member)
+        return;
+    d->off = d->gone = true;
+    if (d->core)
+        station_crash(s, a->desk[0], 0, "for ever");
+    check_disk_lost(s, a->desk[0]);
+}
