@@ -82,6 +82,8 @@ enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p
 /* A word, signed here (word.h): kept, and sent to all. Errors as of said_take(). */
 enum err core_say(struct core *c, const struct moment *now, const uint8_t *word, size_t n,
                   struct errmsg *msg);
+enum err core_decide(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
+                     struct errmsg *msg); /* a lead's word on what is in doubt: delivery.h */
 void core_built(struct core *c, const struct moment *now, uint64_t number,
                 const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
                 const char *failure);
@@ -172,6 +174,9 @@ enum err core_override_plan(const struct core *c, const struct moment *now,
 enum err core_override(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
                        struct errmsg *msg);
 
+/* The word on what waits for a lead, to be signed; false: nothing does. */
+bool core_draft_decision(const struct core *c, const struct moment *now, bool arrived,
+                         struct decision *out);
 /* How far a desk's feeds are held here: what a revocation trusts. v is freed by the caller. */
 enum err core_trusted_now(const struct core *c, const struct desk_id *desk, struct trusted **v,
                           unsigned *n, uint64_t *records);

@@ -13,7 +13,9 @@ enum effect_type {
     EFFECT_CONNECT,    /* make the connection to `to` anew, at the address in bytes */
     EFFECT_DISCONNECT, /* `to` is revoked: close */
     EFFECT_BUILD,      /* compute the payload of the draft intent in bytes; answer with `number` */
-    EFFECT_DELIVER, /* hand the payload of the intent in bytes to its sink; answer with `number` */
+    EFFECT_DELIVER, /* hand `item` (0: all) of the intent in bytes to its sink; answer with `number`
+                     */
+    EFFECT_LOOK,    /* ask the sink whether that item is there; answer with `number` */
     EFFECT_PERIOD,  /* an upload was decided: what comes now is sealed under a new key */
     EFFECT_LEAD_KEY, /* keep the sealed lead key in bytes; none: remove the one kept */
     EFFECT_EVENT,   /* one line for the event log, in bytes; never personal data */
@@ -23,6 +25,7 @@ struct effect {
     enum effect_type type;
     struct desk_id to;
     uint64_t number;
+    uint64_t item;    /* from 1, in the order of the payload */
     struct buf bytes; /* owned by the list */
 };
 
@@ -35,6 +38,8 @@ struct effects {
  * repeated by its machine's timer, as a lost message is. */
 void effects_add(struct effects *fx, enum effect_type type, const struct desk_id *to,
                  uint64_t number, struct buf *bytes);
+void effects_deliver(struct effects *fx, enum effect_type type, uint64_t number, uint64_t item,
+                     struct buf *intent); /* EFFECT_DELIVER, EFFECT_LOOK */
 void effects_event(struct effects *fx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void effects_clear(struct effects *fx); /* after carrying them out */
 void effects_free(struct effects *fx);

@@ -14,7 +14,9 @@
  *       │                                 │ majority of seats holds every record and stored it
  *       │                        adopted: │ QUIET (what the dead uploader sent must have landed)
  *       │                                 ▼
- *       └─ receipt ◀──────────────────── SEND
+ *       └─ receipt ◀──────────────────── SEND ◀─▶ STEP (sinks with steps: delivery.h)
+ *                                         │
+ *                                         └─▶ PERSON (a lead decides what is in doubt)
  *
  * L1 A seat votes once per term, and it is on disk before the answer leaves.
  * L2 A seat under promise refuses without touching its term. Promise > lease by twice the drift.
@@ -39,6 +41,7 @@
 #ifndef TIDEOVER_LEDGER_H
 #define TIDEOVER_LEDGER_H
 
+#include "delivery.h"
 #include "disk.h"
 #include "effect.h"
 #include "override.h"
@@ -67,7 +70,9 @@ enum ledger_state {
     LEDGER_BUILD,
     LEDGER_ACCEPT,
     LEDGER_QUIET,
-    LEDGER_SEND,
+    LEDGER_SEND,   /* or looking */
+    LEDGER_STEP,   /* how far it is is being stored by a majority */
+    LEDGER_PERSON, /* nobody can tell whether it arrived */
 };
 const char *ledger_state_name(enum ledger_state s); /* the lead's words: "gathering", "sending" */
 
@@ -125,17 +130,25 @@ void ledger_has_forgotten(struct ledger *l, bool yes);
 /* A lead pressed. ERR_DENIED, ERR_MALFORMED, ERR_EXISTS (that slot is decided). */
 enum err ledger_trigger(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
                         size_t n, struct errmsg *msg);
-/* Answers to EFFECT_BUILD and EFFECT_DELIVER. */
+/* A lead's word on what is in doubt. ERR_MISSING: nothing is; ERR_REFUSED: something else is. */
+enum err ledger_decide(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
+                       size_t n, struct errmsg *msg);
+/* Answers to EFFECT_BUILD, EFFECT_DELIVER and EFFECT_LOOK. */
 void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t number,
                   const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
                   const char *failure);
-enum delivery {
-    DELIVERY_DONE,  /* handed over, or found there already with equal content */
-    DELIVERY_RETRY, /* not handed over, try again */
-    DELIVERY_STOP   /* a person must look; the message says at what */
-};
 void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_t number,
                       enum delivery how, const char *words);
+
+/* What a lead is to decide: the item of which nobody can tell whether it arrived. */
+struct doubt {
+    bool waits;
+    uint64_t slot, step;
+    uint8_t intent[HASH_BYTES];
+    char name[96]; /* of the file; empty: of no single one */
+    uint64_t lines;
+    uint8_t sha256[32];
+};
 
 struct ledger_view {
     enum ledger_state state;
@@ -156,6 +169,7 @@ struct ledger_view {
     unsigned evidence; /* receipts of lost epochs */
     uint64_t doubled;  /* records that two epochs sent: ledger_overlaps() names them */
     uint64_t acc_term; /* of the open intent; 0: none */
+    struct doubt doubt;
     char problem[256]; /* why it waits or failed; empty if it does not */
 };
 void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out);

@@ -18,6 +18,7 @@
 #define POLICY_TEXT_MAX   16384 /* two pages of INI; also the reader's limit */
 #define POLICY_STATIONS   256
 #define POLICY_TEXT_VALUE 256
+#define QUIET_BY_CLASS    UINT32_MAX /* the policy says nothing: as the sink's class needs it */
 
 enum discharges { DISCHARGES_HOLD, DISCHARGES_EXPORT };
 enum registration_form { REGISTRATION_FLAT, REGISTRATION_JY, REGISTRATION_NONE };
@@ -60,9 +61,9 @@ struct policy {
     char probe[POLICY_TEXT_VALUE]; /* [server] probe = tcp:HOST:PORT | http(s)://... | none */
     char probe_backup[POLICY_TEXT_VALUE];
     unsigned offline_after, back_after; /* [server], defaults 3 and 5 checks */
-    char sink[POLICY_TEXT_VALUE];       /* [upload] sink = file:DIR */
+    char sink[POLICY_TEXT_VALUE];       /* [upload] sink = file:DIR | drop:DESK:DIR */
     char format[16];                    /* [upload] format = symphony */
-    uint32_t quiet_ms; /* [upload] quiet = 30s: a successor's wait before its first look */
+    uint32_t quiet_ms; /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
     struct symphony_profile symphony; /* [symphony] and [stations] */
 };
 
@@ -73,6 +74,9 @@ enum err policy_parse(const char *text, size_t n, struct policy *out, struct err
  */
 void policy_default_text(const char *code, const char *zone_name, const char *zone_rule,
                          struct buf *out);
+
+/* The policy's quiet time, or that of the sink's class. */
+uint32_t policy_quiet_ms(const struct policy *p, uint32_t of_class);
 
 /* Station number of a desk by its name, or the default; 0 = none. */
 unsigned policy_station(const struct policy *p, const char *desk);

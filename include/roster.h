@@ -122,6 +122,8 @@ const struct desk *roster_find(const struct roster *r, const struct desk_id *id)
 const struct desk *roster_find_name(const struct roster *r, const char *name);
 /* By name, or by the short id that `peers` shows. NULL: none, or (*many) more than one of that name. */
 const struct desk *roster_find_word(const struct roster *r, const char *word, bool *many);
+/* The active desk that joined under this name: the name that policies use for ever. NULL: none. */
+const struct desk *roster_find_joined(const struct roster *r, const char *name);
 /* Of an active desk other than `but` (NULL: none): as it is called or as it joined. */
 bool roster_name_taken(const struct roster *r, const char *name, const struct desk_id *but);
 const struct desk *roster_find_curve(const struct roster *r, const uint8_t curve_pk[KEY_BYTES]);

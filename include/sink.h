@@ -16,7 +16,7 @@ struct sink_file {
 };
 
 struct sink_batch {
-    const char *target; /* what stands behind "file:" in the policy */
+    const char *target; /* the directory: what stands behind "file:" or "drop:DESK:" */
     const char *writer; /* desk and attempt, for names of files that are being written */
     unsigned n_files;
     const struct sink_file *files;
@@ -24,6 +24,13 @@ struct sink_batch {
 
 /* words: evidence if done, else what to do; 256 bytes. */
 enum delivery sink_deliver(const char *sink, const struct sink_batch *b, char words[256]);
+/* Is it there? Only asked of sinks with steps. words: the name of what was looked for, or what to
+ * do; 256 bytes. */
+enum delivery sink_look(const char *sink, const struct sink_batch *b, char words[256]);
+bool sink_is_built(const char *sink); /* can this version hand over to it? */
+
 enum delivery sink_file_deliver(const struct sink_batch *b, char words[256]);
+enum delivery sink_drop_deliver(const struct sink_batch *b, char words[256]);
+enum delivery sink_drop_look(const struct sink_batch *b, char words[256]);
 
 #endif

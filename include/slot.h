@@ -75,6 +75,13 @@ struct intent {
      * carries any is one this version does not know, and refuses. */
 };
 
+/* Signed(domain; inner) = [bin inner, bin signature 64]: the shape of everything signed on its own.
+ * signed_put takes inner over. signed_get gives the inner bytes (borrowed) and the signature, to be
+ * checked with sign_ok(); NULL: not of that shape. */
+void signed_put(const char *domain, struct buf *inner, const uint8_t sk[SIGN_SK_BYTES],
+                struct buf *out);
+const uint8_t *signed_get(const uint8_t *p, size_t n, size_t *len, uint8_t sig[SIG_BYTES]);
+
 void intent_encode(const struct intent *in, struct buf *out);
 enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct errmsg *msg);
 void intent_free(struct intent *in);
@@ -106,7 +113,9 @@ struct receipt {
     int64_t at_ms;       /* the uploader's clock */
     unsigned n_accepted;
     struct accepted accepted[SEATS_MAX];
-    char evidence[256]; /* the sink's words: file name, answer; never personal data */
+    char evidence[256];      /* the sink's words: file name, answer; never personal data */
+    const uint8_t *progress; /* borrowed: the last steps (delivery.h); empty for a sink without */
+    size_t progress_len;
 };
 
 void receipt_encode(const struct receipt *r, const uint8_t sk[SIGN_SK_BYTES], struct buf *out);

@@ -42,6 +42,9 @@ enum wire_type { /* numbers are for ever */
                  WIRE_RESIGN = 44,
                  WIRE_OVERRIDE = 45,
                  WIRE_EVIDENCE = 46,
+                 WIRE_PROGRESS = 47,
+                 WIRE_PROGRESSED = 48,
+                 WIRE_DECISION = 49,
                  WIRE_WORD = 50, /* what people say of decided slots: the sync's */
                  /* joining, on its own socket */
                  WIRE_JOIN = 64,
@@ -51,7 +54,7 @@ enum wire_type { /* numbers are for ever */
 
 static inline bool wire_is_ledger(unsigned type)
 {
-    return type >= WIRE_PREVOTE && type <= WIRE_EVIDENCE;
+    return type >= WIRE_PREVOTE && type <= WIRE_DECISION;
 }
 
 /* Opens a message of n fields behind the type. */

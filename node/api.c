@@ -476,6 +476,19 @@ static json_t *last_upload(const struct node *n)
     return o ? o : json_null();
 }
 
+/* What a lead has to decide, or null. */
+static json_t *doubt_json(const struct doubt *d)
+{
+    char sha[65];
+
+    if (!d->waits)
+        return json_null();
+    hex_encode(d->sha256, sizeof d->sha256, sha);
+    return json_pack("{s:I, s:I, s:s, s:I, s:s}", "slot", (json_int_t)d->slot, "step",
+                     (json_int_t)d->step, "file", d->name, "lines", (json_int_t)d->lines, "sha256",
+                     sha);
+}
+
 static void get_upload_status(struct node *n, struct http_request *rq)
 {
     struct moment now = node_now();
@@ -486,7 +499,9 @@ static void get_upload_status(struct node *n, struct http_request *rq)
 
     core_ledger_view(n->core, &now, &l);
     core_view(n->core, &now, &v);
-    if (l.state != LEDGER_IDLE)
+    if (l.doubt.waits)
+        state = ledger_state_name(LEDGER_PERSON);
+    else if (l.state != LEDGER_IDLE)
         state = ledger_state_name(l.state);
     else if (l.stopped)
         state = "failed";
@@ -503,6 +518,7 @@ static void get_upload_status(struct node *n, struct http_request *rq)
                         l.has_uploader ? json_string(desk_name(n, &l.uploader)) : json_null());
     json_object_set_new(o, "epoch", json_integer((json_int_t)l.epoch.number));
     json_object_set_new(o, "doubled", json_integer((json_int_t)l.doubled));
+    json_object_set_new(o, "doubt", doubt_json(&l.doubt));
     json_object_set_new(o, "message", l.problem[0] ? json_string(l.problem) : json_null());
     json_object_set_new(o, "done",
                         json_integer(n->upload_job ? (json_int_t)n->upload_job->progress : 0));
@@ -567,6 +583,7 @@ static const struct route {
     { "POST", "/api/v1/upload/override", HTTP_CTL, NULL, lead_override },
     { "GET", "/api/v1/upload/overlaps", HTTP_CTL, overlaps_get, NULL },
     { "POST", "/api/v1/upload/confirm", HTTP_CTL, NULL, word_confirm },
+    { "POST", "/api/v1/upload/decide", HTTP_CTL, NULL, lead_decide },
 };
 
 static void call(struct node *n, struct http_request *rq, const struct route *r)

@@ -22,6 +22,8 @@ struct batch_job {
     char writer[64]; /* of files that are being written: desk, start, attempt */
     struct slot_part want[SLOT_PARTS_MAX];
     unsigned n_want;
+    uint64_t item; /* deliver: the one item that is meant, from 1; 0: all */
+    bool look;     /* only ask whether it is there */
     enum delivery delivery;
     char words[256];
     FILE *out; /* export, list: an unlinked file beside our state */

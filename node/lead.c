@@ -10,6 +10,7 @@
 
 #include "keys.h"
 #include "lead_int.h"
+#include "sink.h"
 
 static enum err unlock(struct lead_job *l)
 {
@@ -131,7 +132,8 @@ static enum err take_secrets(const struct node *n, struct lead_job *l)
         return err_why(&l->msg, ERR_INVALID, "weak_passphrase", "new",
                        "a lead passphrase has at least 12 characters");
     if (l->needs & LEAD_ROOT) {
-        if (!take_secret(l->body, "root", root, sizeof root) || !hex_decode(root, seed, sizeof seed))
+        if (!take_secret(l->body, "root", root, sizeof root) ||
+            !hex_decode(root, seed, sizeof seed))
             e = err_why(&l->msg, ERR_DENIED, "no_root_key", "root",
                         "the branch's root key is needed for this: 64 hex digits");
         else
@@ -141,8 +143,9 @@ static enum err take_secrets(const struct node *n, struct lead_job *l)
     }
     sealed = core_lead_key_sealed(n->core, &len);
     if (e == ERR_OK && (l->needs & LEAD_PASSPHRASE) && len == 0)
-        return err_why(&l->msg, ERR_DENIED, "no_lead_key", "",
-                       "the lead key is not on this desk: go to a desk with the role lead or admin");
+        return err_why(
+            &l->msg, ERR_DENIED, "no_lead_key", "",
+            "the lead key is not on this desk: go to a desk with the role lead or admin");
     buf_add(&l->sealed, sealed, len);
     return e;
 }
@@ -272,6 +275,17 @@ void lead_revoke(struct node *n, struct http_request *rq, json_t *body)
 
 /* ---- the policy ---- */
 
+static enum err place_is_known(const struct node *n, const char *sink, struct errmsg *msg)
+{
+    char desk[DESK_NAME_MAX + 1];
+    const char *path;
+
+    if (!sink_place(sink, desk, &path) || roster_find_joined(core_roster(n->core), desk))
+        return ERR_OK;
+    return err_why(msg, ERR_CONFIG, "no_such_desk", "sink",
+                   "the sink is at the desk %s, and none joined under that name", desk);
+}
+
 static enum err sign_policy(struct node *n, struct lead_job *l, json_t **answer)
 {
     const char *text = lead_text(l, "text");
@@ -285,6 +299,11 @@ static enum err sign_policy(struct node *n, struct lead_job *l, json_t **answer)
         e = err_why(&l->msg, ERR_CONFIG, "other_branch", "code",
                     "this policy is for branch %s, we are %s", p->code,
                     roster_code(core_roster(n->core)));
+    if (e == ERR_OK && strcmp(p->sink, "none") != 0 && !sink_is_built(p->sink))
+        e = err_why(&l->msg, ERR_CONFIG, "unknown_sink", "sink",
+                    "this version knows file:DIR, drop:DESK:DIR, and none");
+    if (e == ERR_OK)
+        e = place_is_known(n, p->sink, &l->msg);
     free(p);
     if (e != ERR_OK)
         return e;
@@ -334,4 +353,39 @@ static enum err sign_upload(struct node *n, struct lead_job *l, json_t **answer)
 void lead_upload(struct node *n, struct http_request *rq, json_t *body)
 {
     lead_start(n, rq, body, sign_upload);
+}
+
+/* ---- an item in doubt ---- */
+
+static enum err sign_decision(struct node *n, struct lead_job *l, json_t **answer)
+{
+    const json_t *arrived = json_object_get(l->body, "arrived");
+    json_int_t slot = json_integer_value(json_object_get(l->body, "slot"));
+    struct moment now = node_now();
+    struct decision d;
+    struct buf b = { 0 };
+    enum err e;
+
+    if (!json_is_boolean(arrived) || slot <= 0)
+        return err_why(&l->msg, ERR_MALFORMED, "bad_decision", "arrived",
+                       "slot must be a number, and arrived true or false");
+    if (!core_draft_decision(n->core, &now, json_is_true(arrived), &d))
+        return err_why(&l->msg, ERR_MISSING, "nothing_in_doubt", "slot",
+                       "nothing waits for a lead's decision");
+    if (d.slot != (uint64_t)slot)
+        return err_why(&l->msg, ERR_REFUSED, "other_slot", "slot",
+                       "it is slot %llu that waits for a decision", (unsigned long long)d.slot);
+    crypto_sign_ed25519_sk_to_pk(d.lead_pk, l->sk);
+    decision_sign(roster_branch(core_roster(n->core)), &d, l->sk, &b);
+    e = core_decide(n->core, &now, b.p, b.len, &l->msg);
+    buf_free(&b);
+    if (e == ERR_OK)
+        *answer = json_pack("{s:i, s:I, s:I, s:b}", "schema", 1, "slot", (json_int_t)d.slot, "step",
+                            (json_int_t)d.step, "arrived", d.arrived);
+    return e;
+}
+
+void lead_decide(struct node *n, struct http_request *rq, json_t *body)
+{
+    lead_start(n, rq, body, sign_decision);
 }

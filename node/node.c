@@ -256,7 +256,10 @@ static void carry_out(struct node *n)
             upload_build(n, e->number, &e->bytes);
             break;
         case EFFECT_DELIVER:
-            upload_deliver(n, e->number, &e->bytes);
+            upload_deliver(n, e->number, e->item, false, &e->bytes);
+            break;
+        case EFFECT_LOOK:
+            upload_deliver(n, e->number, e->item, true, &e->bytes);
             break;
         case EFFECT_PERIOD:
             period = true; /* one, however many old slots came at once */

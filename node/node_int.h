@@ -124,9 +124,10 @@ void api_json_later(struct node *n, struct http_request *rq, json_t *j); /* afte
 void api_json(struct http_request *rq, unsigned status, json_t *j); /* takes j */
 json_t *api_roles(unsigned roles);
 
-/* upload.c: the effects BUILD and DELIVER */
+/* upload.c: the effects BUILD, DELIVER and LOOK */
 void upload_build(struct node *n, uint64_t number, const struct buf *draft);
-void upload_deliver(struct node *n, uint64_t number, const struct buf *intent);
+void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
+                    const struct buf *intent);
 void upload_clean(const struct node *n); /* at the start, before anything else writes there */
 
 /* report.c */
@@ -156,6 +157,7 @@ void keyring_keep(struct node *n, const struct buf *sealed); /* empty: remove */
 void keyring_list(struct node *n, struct http_request *rq);
 void keyring_log(struct node *n, struct http_request *rq);
 void desks_conflicts(struct node *n, struct http_request *rq);
+void lead_decide(struct node *n, struct http_request *rq, json_t *body);
 void invite_knock(struct node *n, int door, uint64_t client, const uint8_t *p, size_t len);
 void invite_tick(struct node *n, const struct moment *now);
 

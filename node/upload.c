@@ -155,8 +155,11 @@ static void hand_over(struct batch_job *b)
         return;
     }
     for (unsigned i = 0; i < b->result.n_parts; i++) {
-        struct sink_file *f = &files[batch.n_files++];
+        struct sink_file *f = &files[batch.n_files];
         bool users = strcmp(b->result.parts[i].suffix, format_ldflat.suffix) == 0;
+        if (b->item > 0 && b->item != i + 1)
+            continue;
+        batch.n_files++;
         export_file_name(&b->merge, &b->result, i, f->name);
         snprintf(f->path, sizeof f->path, "%s", b->part_path[users ? 0 : 1]);
         f->part = b->result.parts[i];
@@ -165,7 +168,8 @@ static void hand_over(struct batch_job *b)
         b->delivery = DELIVERY_DONE;
         snprintf(b->words, sizeof b->words, "nothing to hand over");
     } else {
-        b->delivery = sink_deliver(b->sink, &batch, b->words);
+        b->delivery = b->look ? sink_look(b->sink, &batch, b->words)
+                              : sink_deliver(b->sink, &batch, b->words);
     }
     free(files);
 }
@@ -236,7 +240,8 @@ static void name_writer(const struct node *n, uint64_t number, char out[64])
     snprintf(out, 64, "%s-%llu-%llu", hex, (unsigned long long)v.start, (unsigned long long)number);
 }
 
-void upload_deliver(struct node *n, uint64_t number, const struct buf *intent)
+void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
+                    const struct buf *intent)
 {
     struct errmsg msg = { .text = "" };
     struct moment now = node_now();
@@ -246,6 +251,8 @@ void upload_deliver(struct node *n, uint64_t number, const struct buf *intent)
     if (intent_decode(intent->p, intent->len, &in, &msg) == ERR_OK) {
         if ((b = batch_new(n, &in, &msg)) != NULL) {
             snprintf(b->sink, sizeof b->sink, "%s", in.sink);
+            b->item = item;
+            b->look = look;
             b->number = number;
             name_writer(n, number, b->writer);
             b->slot = in.slot;

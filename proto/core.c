@@ -267,7 +267,8 @@ static void hear_term(struct peer *p, unsigned type, struct mp m)
     uint64_t term;
 
     if (type == WIRE_PREVOTE || type == WIRE_RECEIPT || type == WIRE_SLOTS_WANT ||
-        type == WIRE_TRIGGER || type == WIRE_OVERRIDE || type == WIRE_EVIDENCE)
+        type == WIRE_TRIGGER || type == WIRE_OVERRIDE || type == WIRE_EVIDENCE ||
+        type == WIRE_DECISION)
         return;
     mp_get_u64(&m);
     mp_get_raw(&m, hash, sizeof hash);
@@ -375,6 +376,14 @@ enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p
     struct ledger_moment lnow = ledger_now(now);
 
     return ledger_trigger(c->ledger, &lnow, p, n, msg);
+}
+
+enum err core_decide(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
+                     struct errmsg *msg)
+{
+    struct ledger_moment lnow = ledger_now(now);
+
+    return ledger_decide(c->ledger, &lnow, p, n, msg);
 }
 
 void core_built(struct core *c, const struct moment *now, uint64_t number,

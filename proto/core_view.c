@@ -312,6 +312,23 @@ enum err core_merge_job(const struct core *c, const struct intent *in, struct me
     return e;
 }
 
+bool core_draft_decision(const struct core *c, const struct moment *now, bool arrived,
+                         struct decision *out)
+{
+    struct ledger_view v;
+
+    memset(out, 0, sizeof *out);
+    core_ledger_view(c, now, &v);
+    out->epoch = v.epoch;
+    out->slot = v.doubt.slot;
+    memcpy(out->intent, v.doubt.intent, HASH_BYTES);
+    out->step = v.doubt.step;
+    out->arrived = arrived;
+    out->made_ms = now->wall_ms;
+    out->desk = c->conf.me->id;
+    return v.doubt.waits;
+}
+
 void core_draft_trigger(const struct core *c, const struct moment *now, struct trigger *out)
 {
     struct ledger_view v;

@@ -34,6 +34,16 @@ void effects_add(struct effects *fx, enum effect_type type, const struct desk_id
     }
 }
 
+void effects_deliver(struct effects *fx, enum effect_type type, uint64_t number, uint64_t item,
+                     struct buf *intent)
+{
+    unsigned n = fx->n;
+
+    effects_add(fx, type, NULL, number, intent);
+    if (fx->n > n)
+        fx->v[n].item = item;
+}
+
 void effects_event(struct effects *fx, const char *fmt, ...)
 {
     char line[256];

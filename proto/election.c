@@ -1,6 +1,8 @@
 /* election.c - standing, voting, the lease: rules L1, L2, L7. */
 #include "ledger_int.h"
 
+#include <string.h>
+
 void election_end(struct ledger *l, const struct ledger_moment *now, uint64_t wait_ms)
 {
     l->state = LEDGER_IDLE;
@@ -37,6 +39,7 @@ static void become_candidate(struct ledger *l, const struct ledger_moment *now)
     l->since = l->asked_at = now->boot_ms;
     l->best_acc_term = 0;
     buf_reset(&l->adopt);
+    memset(&l->adopt_at, 0, sizeof l->adopt_at);
     ledger_persist(l);
     election_ask(l, now, WIRE_VOTE, l->term);
 }
@@ -122,11 +125,12 @@ void election_on_vote(struct ledger *l, const struct ledger_moment *now, const s
     }
     if (l->acc.len > 0)
         seat_sign_accepted(l, l->acc.p, l->acc.len, l->dec + 1, l->acc_term, sig);
-    ledger_begin(l, &b, WIRE_VOTED, 4, l->term);
+    ledger_begin(l, &b, WIRE_VOTED, 5, l->term);
     mp_put_bool(&b, yes);
     mp_put_u64(&b, l->acc_term);
     mp_put_bin(&b, l->acc.p, l->acc.len);
     mp_put_bin(&b, sig, sizeof sig);
+    progress_encode_bin(&l->acc_at, &b);
     ledger_send(l, from, &b);
 }
 
@@ -138,10 +142,12 @@ void election_on_voted(struct ledger *l, const struct ledger_moment *now,
     size_t n = 0;
     const uint8_t *acc = mp_get_bin(m, &n);
     struct accepted by = { .desk = *from };
+    struct progress at;
     struct intent in;
     int seat = ledger_seat_of(l, from);
 
     mp_get_raw(m, by.sig, sizeof by.sig);
+    progress_get(m, &at);
     if (m->bad || l->state != LEDGER_CANDIDATE || seat < 0 || !yes || term != l->term)
         return;
     /* L5: what a seat accepted for this slot must be finished, not replaced. */
@@ -152,6 +158,10 @@ void election_on_voted(struct ledger *l, const struct ledger_moment *now,
             intent_free(&in);
         if (!good || (open && !seat_vouches(l, &by, acc, n, l->dec + 1, acc_term)))
             return; /* a vote with something that we cannot finish is none */
+        if (open &&
+            (l->adopt.len == 0 || acc_term > l->best_acc_term || at.step > l->adopt_at.step))
+            l->adopt_at =
+                at; /* in one term the steps are one uploader's: the highest is the last */
         if (open && (acc_term > l->best_acc_term || l->adopt.len == 0 ||
                      !desk_id_eq(from, &l->me->id))) { /* others may vouch for it, we may not */
             l->best_acc_term = acc_term;

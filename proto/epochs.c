@@ -185,6 +185,7 @@ static void review_accepted(struct ledger *l)
         return;
     buf_reset(&l->acc);
     l->acc_term = 0;
+    memset(&l->acc_at, 0, sizeof l->acc_at);
 }
 
 /* Takes line over. Its certificates are on the disk. */
@@ -209,6 +210,8 @@ static enum err adopt(struct ledger *l, const struct ledger_moment *now, struct 
         election_end(l, now, 0);
     l->next_try = now->boot_ms + ledger_roll(l, 500, 1500);
     buf_reset(&l->trigger); /* a lead's word for a slot of the lost epoch */
+    buf_reset(&l->decision);
+    l->decision_origin = false;
     buf_reset(&l->adopt);
     l->origin = l->stopped = false;
     ledger_set_problem(l, "");

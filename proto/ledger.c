@@ -21,7 +21,10 @@ const char *ledger_state_name(enum ledger_state s)
         return "agreed";
     case LEDGER_QUIET:
     case LEDGER_SEND:
+    case LEDGER_STEP:
         return "sending";
+    case LEDGER_PERSON:
+        return "deciding";
     }
     return "idle";
 }
@@ -72,11 +75,22 @@ bool ledger_wants_seats(const struct ledger *l)
     return ledger_seats_wanted(l, want) != l->n_seats;
 }
 
+/* Not where the policy's sink is at another desk. */
+bool ledger_may_upload(const struct ledger *l)
+{
+    const struct policy *p = roster_policy(l->roster);
+
+    return !p || handover_is_ours(l, p->sink);
+}
+
 /* Has this desk a reason to stand? An open slot must be finished whatever the reason it began. */
 bool ledger_has_work(const struct ledger *l)
 {
-    return epochs_caught_up(l) &&
-           (l->acc.len > 0 || l->trigger.len > 0 || l->found_due || ledger_wants_seats(l));
+    if (!epochs_caught_up(l))
+        return false;
+    if (l->acc.len > 0)
+        return handover_is_ours(l, l->acc_sink);
+    return (l->trigger.len > 0 && ledger_may_upload(l)) || l->found_due || ledger_wants_seats(l);
 }
 
 uint64_t ledger_roll(const struct ledger *l, uint64_t from, uint64_t to)
@@ -99,7 +113,7 @@ void ledger_persist(struct ledger *l)
 {
     struct buf b = { 0 };
 
-    mp_put_array(&b, 8);
+    mp_put_array(&b, 10);
     mp_put_u64(&b, 1);
     mp_put_u64(&b, l->epoch.number);
     mp_put_bin(&b, l->epoch.hash, HASH_BYTES);
@@ -108,6 +122,8 @@ void ledger_persist(struct ledger *l)
     mp_put_u64(&b, l->acc_term);
     mp_put_bin(&b, l->acc.p, l->acc.len);
     mp_put_bin(&b, l->trigger.p, l->trigger.len);
+    progress_encode_bin(&l->acc_at, &b);
+    mp_put_bin(&b, l->decision.p, l->decision.len);
     l->disk->put(l->disk->ctx, TABLE_META, ledger_key, sizeof ledger_key, b.p, b.len);
     buf_free(&b);
 }
@@ -122,11 +138,17 @@ static void copy_bin(struct mp *m, struct buf *out)
         buf_add(out, p, n);
 }
 
+void ledger_note_accepted(struct ledger *l, const struct intent *in)
+{
+    memcpy(l->acc_sink, in->sink, sizeof l->acc_sink);
+}
+
 static enum err load_state(struct ledger *l, struct errmsg *msg)
 {
     struct buf b = { 0 };
     struct mp m;
     struct trigger t;
+    struct intent in;
     size_t n = 0;
     const uint8_t *p;
     enum err e = l->disk->get(l->disk->ctx, TABLE_META, ledger_key, sizeof ledger_key, &b);
@@ -148,11 +170,17 @@ static enum err load_state(struct ledger *l, struct errmsg *msg)
     l->acc_term = mp_get_u64(&m);
     copy_bin(&m, &l->acc);
     copy_bin(&m, &l->trigger);
+    progress_get(&m, &l->acc_at);
+    copy_bin(&m, &l->decision);
     e = mp_done(&m) ? ERR_OK : err_set(msg, ERR_MALFORMED, "the ledger's state does not parse");
     buf_free(&b);
     if (l->trigger.len > 0 &&
         trigger_open(l->trigger.p, l->trigger.len, roster_branch(l->roster), &t, NULL) == ERR_OK)
         l->trigger_slot = t.slot;
+    if (l->acc.len > 0 && intent_decode(l->acc.p, l->acc.len, &in, NULL) == ERR_OK) {
+        ledger_note_accepted(l, &in);
+        intent_free(&in);
+    }
     return e;
 }
 
@@ -247,6 +275,7 @@ void ledger_close(struct ledger *l)
     intent_free(&l->cur);
     buf_free(&l->acc);
     buf_free(&l->trigger);
+    buf_free(&l->decision);
     buf_free(&l->adopt);
     buf_free(&l->cur_bytes);
     free(l->line);
@@ -328,10 +357,9 @@ void ledger_drop_trigger(struct ledger *l)
 }
 
 /* A desk that was away when an upload turned out empty must not begin one days later. */
-static bool is_stale(const struct trigger *t, const struct ledger_moment *now)
+bool ledger_is_stale(int64_t made_ms, const struct ledger_moment *now)
 {
-    return now->wall_ms - t->made_ms > TRIGGER_LIFE_MS ||
-           t->made_ms - now->wall_ms > TRIGGER_LIFE_MS;
+    return now->wall_ms - made_ms > TRIGGER_LIFE_MS || made_ms - now->wall_ms > TRIGGER_LIFE_MS;
 }
 
 static void forget_stale_trigger(struct ledger *l, const struct ledger_moment *now)
@@ -340,7 +368,7 @@ static void forget_stale_trigger(struct ledger *l, const struct ledger_moment *n
 
     if (l->trigger.len > 0 && l->acc.len == 0 &&
         (trigger_open(l->trigger.p, l->trigger.len, roster_branch(l->roster), &t, NULL) != ERR_OK ||
-         is_stale(&t, now)))
+         ledger_is_stale(t.made_ms, now)))
         ledger_drop_trigger(l);
 }
 
@@ -359,7 +387,7 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
             "this desk lost its memory and has no say in uploads: press at another desk");
     if (!roster_is_lead(l->roster, t.lead_pk))
         return err_set(msg, ERR_DENIED, "the key that signed this is not a lead's");
-    if (is_stale(&t, now))
+    if (ledger_is_stale(t.made_ms, now))
         return err_set(msg, ERR_REFUSED, "a lead's word of more than an hour ago: ask again");
     if (!ledger_same_epoch(l, t.epoch.number, t.epoch.hash) || t.slot <= l->last_upload)
         return err_set(msg, ERR_EXISTS, "slot %llu is decided already", (unsigned long long)t.slot);
@@ -428,6 +456,9 @@ void ledger_message(struct ledger *l, const struct ledger_moment *now, const str
     case WIRE_EVIDENCE:
         evidence_on_receipt(l, now, m);
         return;
+    case WIRE_DECISION:
+        handover_on_decision(l, now, m);
+        return;
     }
     number = mp_get_u64(m);
     mp_get_raw(m, hash, sizeof hash);
@@ -470,6 +501,12 @@ void ledger_message(struct ledger *l, const struct ledger_moment *now, const str
     case WIRE_RESIGN:
         election_on_resign(l, now, from, term);
         break;
+    case WIRE_PROGRESS:
+        handover_on_progress(l, now, from, term, m);
+        break;
+    case WIRE_PROGRESSED:
+        handover_on_progressed(l, now, from, term, m);
+        break;
     }
 }
 
@@ -479,6 +516,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
 
     if (l->n_seats == 0)
         first_seat(l); /* the roster came after us */
+    handover_spread_decision(l, now);
     switch (l->state) {
     case LEDGER_IDLE:
         evidence_tick(l, now);
@@ -509,6 +547,8 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
     case LEDGER_ACCEPT:
     case LEDGER_QUIET:
     case LEDGER_SEND:
+    case LEDGER_STEP:
+    case LEDGER_PERSON:
         uploader_tick(l, now);
         break;
     }
@@ -548,6 +588,7 @@ void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct
     out->doubled = l->doubled;
     out->acc_term = l->acc.len > 0 ? l->acc_term : 0;
     memcpy(out->problem, l->problem, sizeof out->problem);
+    handover_view(l, now, out);
 }
 
 uint64_t ledger_term(const struct ledger *l)

@@ -19,8 +19,10 @@ struct ledger {
     bool voted;
     struct desk_id voted_for; /* in `term` */
     uint64_t acc_term;
-    struct buf acc;     /* accepted intent of slot dec + 1; empty: none */
-    struct buf trigger; /* a lead's, not yet satisfied; empty: none */
+    struct buf acc;         /* accepted intent of slot dec + 1; empty: none */
+    struct progress acc_at; /* how far its hand-over is, as the uploader of acc_term said */
+    struct buf trigger;     /* a lead's, not yet satisfied; empty: none */
+    struct buf decision;    /* a lead's, not yet used; empty: none */
 
     /* what the receipts say */
     uint64_t dec, last_upload;
@@ -43,13 +45,19 @@ struct ledger {
     /* gone with a restart */
     enum ledger_state state;
     uint64_t trigger_slot;
+    char acc_sink[SINK_TEXT_MAX]; /* of the accepted intent; empty for a change of seats */
+    bool decision_origin;
+    uint64_t decision_at;
+    struct doubt heard; /* what the uploader says that a person must decide */
+    uint64_t heard_at;
     uint64_t grace_until, promise_until, heard_leader;
     struct desk_id promised_to;
     bool may_vote, forgot, stopped, origin;
     uint64_t next_try, asked_at, retry_at, lease_until, renew_at, since, quiet_until;
     unsigned yes; /* bit per seat, for the question under way */
     uint64_t best_acc_term;
-    struct buf adopt;        /* best accepted intent among the votes */
+    struct buf adopt; /* best accepted intent among the votes */
+    struct progress adopt_at;
     struct accepted voucher; /* who accepted it, in best_acc_term */
     uint64_t renew_id, renew_sent;
     unsigned renew_yes;
@@ -57,6 +65,12 @@ struct ledger {
     struct buf cur_bytes;
     uint8_t cur_hash[HASH_BYTES];
     bool adopted, delivering;
+    struct progress at, put; /* stored by a majority in this term; being stored */
+    bool mine, looking;      /* `at` is ours and not sent since; the answer due is a look's */
+    unsigned put_yes;
+    enum { THEN_GO_ON, THEN_DOUBT, THEN_RESIGN, THEN_STOP } then; /* once `put` is stored */
+    char evidence[256];
+    struct doubt doubt;
     unsigned tries; /* to hand over, since elected */
     unsigned acc_yes;
     struct accepted accepted[SEATS_MAX];
@@ -71,8 +85,11 @@ bool ledger_leads(const struct ledger *l);
 bool ledger_same_epoch(const struct ledger *l, uint64_t number, const uint8_t *hash);
 unsigned ledger_seats_wanted(const struct ledger *l, struct desk_id out[SEATS_MAX]);
 bool ledger_wants_seats(const struct ledger *l);
+bool ledger_may_upload(const struct ledger *l);
 bool ledger_has_work(const struct ledger *l);
 uint64_t ledger_roll(const struct ledger *l, uint64_t from, uint64_t to);
+bool ledger_is_stale(int64_t made_ms, const struct ledger_moment *now);
+void ledger_note_accepted(struct ledger *l, const struct intent *in);
 void ledger_set_problem(struct ledger *l, const char *words);
 void ledger_persist(struct ledger *l);
 void ledger_take_decision(struct ledger *l, const struct receipt *r, const struct intent *in);
@@ -150,7 +167,23 @@ void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_
 void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
                      struct mp *m);
 
+/* ---- handover.c ---- */
+bool handover_is_ours(const struct ledger *l, const char *sink);
+void handover_begin(struct ledger *l, const struct ledger_moment *now);
+void handover_tick(struct ledger *l, const struct ledger_moment *now);
+void handover_on_progress(struct ledger *l, const struct ledger_moment *now,
+                          const struct desk_id *from, uint64_t term, struct mp *m);
+void handover_on_progressed(struct ledger *l, const struct ledger_moment *now,
+                            const struct desk_id *from, uint64_t term, struct mp *m);
+void handover_on_decision(struct ledger *l, const struct ledger_moment *now, struct mp *m);
+void handover_spread_decision(struct ledger *l, const struct ledger_moment *now);
+void handover_view(const struct ledger *l, const struct ledger_moment *now,
+                   struct ledger_view *out);
+
 /* ---- uploader.c ---- */
+void uploader_write_receipt(struct ledger *l, const struct ledger_moment *now,
+                            const char *evidence);
+void uploader_check_overdue(struct ledger *l, const struct ledger_moment *now);
 void uploader_begin(struct ledger *l, const struct ledger_moment *now);
 void uploader_on_accepted(struct ledger *l, const struct ledger_moment *now,
                           const struct desk_id *from, uint64_t term, struct mp *m);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "delivery.h"
 #include "format.h"
 #include "ini_int.h"
 
@@ -103,11 +104,19 @@ static bool is_absolute(const char *dir)
 static enum err read_sink(const struct ini_key *row, const char *key, const char *value, void *into,
                           struct errmsg *msg)
 {
-    if (strcmp(value, "none") != 0 && strncmp(value, "file:", 5) != 0)
-        return err_set(msg, ERR_CONFIG, "this version knows file:DIR, and none");
-    if (value[0] == 'f' && !is_absolute(value + 5))
+    enum sink_class c = sink_class_of(value);
+    char desk[DESK_NAME_MAX + 1];
+    const char *path = value;
+
+    if (strcmp(value, "none") != 0 && c == SINK_NONE)
+        return err_set(msg, ERR_CONFIG, "this version knows file:DIR, drop:DESK:DIR, and none");
+    if (c == SINK_F2 && !is_absolute(value + strlen("file:")))
         return err_set(msg, ERR_CONFIG,
                        "file: needs an absolute directory, like file:/srv/tideover/out");
+    if (c == SINK_DROP && (!sink_place(value, desk, &path) || !is_absolute(path)))
+        return err_set(msg, ERR_CONFIG,
+                       "drop: needs a desk and an absolute directory there, like "
+                       "drop:MAIN-1:/srv/pickup");
     return ini_text(row, key, value, into, msg);
 }
 
@@ -220,7 +229,7 @@ static void set_defaults(struct policy *p)
         .back_after = 5,
         .sink = "none",
         .format = "symphony",
-        .quiet_ms = 30000,
+        .quiet_ms = QUIET_BY_CLASS,
         .symphony = { .user_access = "OFFLINE",
                       .clearance = "NONE",
                       .client = "3",
@@ -302,11 +311,14 @@ static const char default_text[] =
     "back_after = 5\n"
     "\n"
     "[upload]\n"
-    "# file:/absolute/directory, or none: not chosen yet.\n"
+    "# file:DIR (files stay), drop:DESK:DIR (at that desk; a loader takes them away), or none: "
+    "not\n"
+    "# chosen yet. DIR is absolute.\n"
     "sink = none\n"
     "format = symphony\n"
     "# How long a desk that takes over the upload waits before its first look.\n"
-    "quiet = 30s\n"
+    "# Default: as the sink needs it (30s for file: and drop:).\n"
+    "# quiet = 30s\n"
     "\n"
     "[symphony]\n"
     "# SirsiDynix has not published the bytes of its offline log: compare with a file of yours.\n"
@@ -362,6 +374,11 @@ void policy_default_text(const char *code, const char *zone_name, const char *zo
     buf_add(out, default_text, sizeof default_text); /* with the NUL */
     if (!out->failed)
         out->len--;
+}
+
+uint32_t policy_quiet_ms(const struct policy *p, uint32_t of_class)
+{
+    return p->quiet_ms == QUIET_BY_CLASS ? of_class : p->quiet_ms;
 }
 
 unsigned policy_station(const struct policy *p, const char *desk)

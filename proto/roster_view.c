@@ -25,6 +25,16 @@ const struct desk *roster_find_word(const struct roster *r, const char *word, bo
     return *many ? NULL : named;
 }
 
+const struct desk *roster_find_joined(const struct roster *r, const char *name)
+{
+    for (unsigned i = 0; i < roster_desks(r); i++) {
+        const struct desk *d = roster_desk(r, i);
+        if (d->state == DESK_ACTIVE && strcmp(d->joined, name) == 0)
+            return d;
+    }
+    return NULL;
+}
+
 bool roster_name_taken(const struct roster *r, const char *name, const struct desk_id *but)
 {
     for (unsigned i = 0; i < r->n_desks; i++) {

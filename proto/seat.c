@@ -114,60 +114,95 @@ static void answer_accepted(struct ledger *l, const struct desk_id *to, const ui
     ledger_send(l, to, &b);
 }
 
+struct proposal { /* what an ACCEPT brings */
+    const uint8_t *p;
+    size_t n;
+    uint64_t acc_term; /* in which its voucher accepted it */
+    struct accepted by;
+    bool vouched; /* a voucher came with it; not looked at yet */
+    struct progress at;
+};
+
+static bool get_proposal(struct mp *m, struct proposal *out)
+{
+    size_t desk_n = 0, sig_n = 0;
+    const uint8_t *desk, *sig;
+
+    out->p = mp_get_bin(m, &out->n);
+    desk = mp_get_bin(m, &desk_n);
+    out->acc_term = mp_get_u64(m);
+    sig = mp_get_bin(m, &sig_n);
+    progress_get(m, &out->at);
+    if (m->bad)
+        return false;
+    out->vouched = desk_n == DESK_ID_BYTES && sig_n == SIG_BYTES;
+    if (out->vouched) {
+        memcpy(out->by.desk.b, desk, desk_n);
+        memcpy(out->by.sig, sig, sig_n);
+    }
+    return true;
+}
+
+static bool is_what_we_accepted(const struct ledger *l, const struct proposal *a)
+{
+    return l->acc.len > 0 && l->acc.len == a->n && memcmp(l->acc.p, a->p, a->n) == 0;
+}
+
 /* An intent that some seat accepted before is finished as it is, though the roster may have changed
  * since; a proposer's word for that is not enough: this seat remembers it, or another seat signed.
  */
 static bool is_adopted(const struct ledger *l, const struct desk_id *from, const struct intent *in,
-                       const uint8_t *p, size_t n, uint64_t term, struct mp *m)
+                       const struct proposal *a, uint64_t term)
 {
-    struct accepted by;
-    size_t desk_n = 0, sig_n = 0;
-    const uint8_t *desk = mp_get_bin(m, &desk_n), *sig;
-    uint64_t acc_term = mp_get_u64(m);
+    return is_what_we_accepted(l, a) ||
+           (a->vouched && a->acc_term < term && !desk_id_eq(&a->by.desk, from) &&
+            seat_vouches(l, &a->by, a->p, a->n, in->slot, a->acc_term));
+}
 
-    sig = mp_get_bin(m, &sig_n);
-    if (l->acc.len == n && memcmp(l->acc.p, p, n) == 0)
-        return true;
-    if (m->bad || desk_n != DESK_ID_BYTES || sig_n != SIG_BYTES || acc_term >= term)
-        return false;
-    memcpy(by.desk.b, desk, desk_n);
-    memcpy(by.sig, sig, sig_n);
-    return !desk_id_eq(&by.desk, from) && seat_vouches(l, &by, p, n, in->slot, acc_term);
+static void take_proposal(struct ledger *l, const struct intent *in, const struct proposal *a,
+                          uint64_t term)
+{
+    struct buf copy = { 0 };
+
+    if (term == l->acc_term && l->acc_at.step > a->at.step)
+        return; /* the question again, late: it has gone on since */
+    buf_add(&copy, a->p, a->n);
+    buf_free(&l->acc);
+    l->acc = copy;
+    l->acc_term = term;
+    l->acc_at = a->at;
+    ledger_note_accepted(l, in);
+    ledger_persist(l);
 }
 
 void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
                     uint64_t term, uint64_t their_dec, struct mp *m)
 {
-    size_t n = 0;
-    const uint8_t *p = mp_get_bin(m, &n);
+    struct proposal a;
     struct intent in;
     struct errmsg msg = { .text = "" };
     enum err e;
 
-    if (m->bad || ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote || !epochs_caught_up(l) ||
+    if (!get_proposal(m, &a) || ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote ||
+        !epochs_caught_up(l) ||
         term < l->term || (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
         return;
     if (their_dec > l->dec) {
         ledger_ask_slots(l, from);
         return;
     }
-    if (intent_decode(p, n, &in, &msg) != ERR_OK)
+    if (intent_decode(a.p, a.n, &in, &msg) != ERR_OK)
         return;
     if (term == l->acc_term && l->acc.len > 0 &&
-        (l->acc.len != n || memcmp(l->acc.p, p, n) != 0)) { /* one content per slot and term */
+        !is_what_we_accepted(l, &a)) { /* one content per slot and term */
         intent_free(&in);
         return;
     }
     if (term > l->term || !l->voted)
         election_enter_term(l, now, term, from);
     election_promise(l, now, from);
-    if ((e = check_intent(l, &in, is_adopted(l, from, &in, p, n, term, m), &msg)) == ERR_OK) {
-        struct buf copy = { 0 };
-        buf_add(&copy, p, n);
-        buf_free(&l->acc);
-        l->acc = copy;
-        l->acc_term = term;
-        ledger_persist(l);
+    if ((e = check_intent(l, &in, is_adopted(l, from, &in, &a, term), &msg)) == ERR_OK) {
+        take_proposal(l, &in, &a, term);
         answer_accepted(l, from, l->acc.p, l->acc.len, in.slot, term);
     } else {
         struct buf b = { 0 };
@@ -189,6 +224,10 @@ void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_
     ledger_take_decision(l, r, in);
     buf_reset(&l->acc); /* an intent of a decided slot: a register, not a log */
     buf_reset(&l->adopt);
+    buf_reset(&l->decision);
+    memset(&l->acc_at, 0, sizeof l->acc_at);
+    l->acc_sink[0] = '\0';
+    l->heard.waits = false;
     l->acc_term = 0;
     l->stopped = false;
     ledger_set_problem(l, "");

@@ -8,9 +8,8 @@ static const char accepted_domain[] = "tideover accepted v1";
 static const char receipt_domain[] = "tideover receipt v1";
 static const char trigger_domain[] = "tideover trigger v1";
 
-/* [ bin inner, bin signature ] is the shape of everything signed on its own. */
-static void put_signed(const char *domain, struct buf *inner, const uint8_t sk[SIGN_SK_BYTES],
-                       struct buf *out)
+void signed_put(const char *domain, struct buf *inner, const uint8_t sk[SIGN_SK_BYTES],
+                struct buf *out)
 {
     uint8_t sig[SIG_BYTES];
 
@@ -21,7 +20,7 @@ static void put_signed(const char *domain, struct buf *inner, const uint8_t sk[S
     buf_free(inner);
 }
 
-static const uint8_t *get_signed(const uint8_t *p, size_t n, size_t *len, uint8_t sig[SIG_BYTES])
+const uint8_t *signed_get(const uint8_t *p, size_t n, size_t *len, uint8_t sig[SIG_BYTES])
 {
     struct mp m = mp_over(p, n);
     const uint8_t *inner;
@@ -204,7 +203,7 @@ void trigger_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct trigger *t
     mp_put_i64(&inner, t->made_ms);
     mp_put_bin(&inner, t->desk.b, DESK_ID_BYTES);
     mp_put_bin(&inner, t->lead_pk, KEY_BYTES);
-    put_signed(trigger_domain, &inner, lead_sk, out);
+    signed_put(trigger_domain, &inner, lead_sk, out);
 }
 
 enum err trigger_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_ID_BYTES],
@@ -212,7 +211,7 @@ enum err trigger_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_ID
 {
     uint8_t sig[SIG_BYTES], theirs[BRANCH_ID_BYTES];
     size_t len = 0;
-    const uint8_t *inner = get_signed(p, n, &len, sig);
+    const uint8_t *inner = signed_get(p, n, &len, sig);
     struct mp m = mp_over(inner, len);
 
     memset(out, 0, sizeof *out);
@@ -280,8 +279,8 @@ void receipt_encode(const struct receipt *r, const uint8_t sk[SIGN_SK_BYTES], st
         mp_put_bin(&inner, r->accepted[i].sig, SIG_BYTES);
     }
     mp_put_str(&inner, r->evidence);
-    mp_put_array(&inner, 0); /* outcome per record, where a sink answers each */
-    put_signed(receipt_domain, &inner, sk, out);
+    mp_put_bin(&inner, r->progress, r->progress_len);
+    signed_put(receipt_domain, &inner, sk, out);
 }
 
 static enum err decode(const uint8_t *inner, size_t len, struct receipt *out, struct errmsg *msg)
@@ -306,7 +305,7 @@ static enum err decode(const uint8_t *inner, size_t len, struct receipt *out, st
         mp_get_raw(&m, out->accepted[out->n_accepted].sig, SIG_BYTES);
     }
     mp_get_str(&m, out->evidence, sizeof out->evidence);
-    mp_skip(&m);
+    out->progress = mp_get_bin(&m, &out->progress_len);
     return mp_done(&m) ? ERR_OK : err_set(msg, ERR_MALFORMED, "a receipt that does not parse");
 }
 
@@ -314,7 +313,7 @@ enum err receipt_decode(const uint8_t *p, size_t n, struct receipt *out, struct 
 {
     uint8_t sig[SIG_BYTES];
     size_t len = 0;
-    const uint8_t *inner = get_signed(p, n, &len, sig);
+    const uint8_t *inner = signed_get(p, n, &len, sig);
 
     return inner ? decode(inner, len, out, msg) : err_set(msg, ERR_MALFORMED, "not a receipt");
 }
@@ -337,7 +336,7 @@ enum err receipt_open(const uint8_t *p, size_t n, const struct roster *roster,
 {
     uint8_t sig[SIG_BYTES], hash[HASH_BYTES];
     size_t len = 0;
-    const uint8_t *inner = get_signed(p, n, &len, sig);
+    const uint8_t *inner = signed_get(p, n, &len, sig);
     const struct desk *uploader;
     struct intent in;
     unsigned yes = 0;

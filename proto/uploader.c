@@ -1,22 +1,21 @@
-/* uploader.c - the elected desk: adopt or propose, hand over, write the receipt: L4, L5. */
+/* uploader.c - the elected desk: adopt or propose, and the receipt: L4, L5. Between the two:
+ * handover.c. */
 #include "ledger_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A receipt leads to the next work, and that to the next receipt. */
-static void write_receipt(struct ledger *l, const struct ledger_moment *now, const char *evidence);
-
 static void send_accept(struct ledger *l, const struct ledger_moment *now)
 {
     struct buf b = { 0 };
 
-    ledger_begin(l, &b, WIRE_ACCEPT, 4, l->term);
+    ledger_begin(l, &b, WIRE_ACCEPT, 5, l->term);
     mp_put_bin(&b, l->cur_bytes.p, l->cur_bytes.len);
     mp_put_bin(&b, l->voucher.desk.b, l->adopted ? DESK_ID_BYTES : 0);
     mp_put_u64(&b, l->adopted ? l->best_acc_term : 0);
     mp_put_bin(&b, l->voucher.sig, l->adopted ? SIG_BYTES : 0);
+    progress_encode_bin(&l->at, &b);
     ledger_send_seats(l, &b, l->acc_yes);
     buf_free(&b);
     l->retry_at = now->boot_ms + LEDGER_RETRY_MS;
@@ -104,12 +103,16 @@ static void next_work(struct ledger *l, const struct ledger_moment *now)
 {
     l->adopted = false;
     l->since = now->boot_ms;
+    memset(&l->at, 0, sizeof l->at);
+    l->evidence[0] = '\0';
+    l->then = THEN_GO_ON;
     if (l->adopt.len > 0) { /* L5 */
         intent_free(&l->cur);
         if (intent_decode(l->adopt.p, l->adopt.len, &l->cur, NULL) == ERR_OK) {
             buf_reset(&l->cur_bytes);
             buf_add(&l->cur_bytes, l->adopt.p, l->adopt.len);
             l->adopted = true;
+            l->at = l->adopt_at;
             propose(l, now);
             return;
         }
@@ -118,7 +121,7 @@ static void next_work(struct ledger *l, const struct ledger_moment *now)
         propose_seats(l, now);
     else if (propose_found(l, now))
         return;
-    else if (l->trigger.len > 0)
+    else if (l->trigger.len > 0 && ledger_may_upload(l))
         l->state = LEDGER_GATHER;
     else
         election_resign(l, now, 0);
@@ -138,43 +141,6 @@ void uploader_begin(struct ledger *l, const struct ledger_moment *now)
     next_work(l, now);
 }
 
-static void deliver(struct ledger *l, const struct ledger_moment *now)
-{
-    struct buf copy = { 0 };
-    struct errmsg msg = { .text = "" };
-
-    if (l->lease_until < now->boot_ms + LEASE_LEFT_MS)
-        return; /* the next renewal brings us back here */
-    if (l->ask->holds(l->ask->ctx, &l->cur, l->adopted, &msg) != ERR_OK) {
-        ledger_set_problem(
-            l, msg.text); /* a majority holds all of an adopted cut; we are catching up */
-        l->retry_at = now->boot_ms + LEDGER_RETRY_MS;
-        return;
-    }
-    l->delivering = true;
-    l->since = now->boot_ms;
-    buf_add(&copy, l->cur_bytes.p, l->cur_bytes.len);
-    effects_add(l->fx, EFFECT_DELIVER, NULL, ++l->number, &copy);
-}
-
-static void send_or_wait(struct ledger *l, const struct ledger_moment *now)
-{
-    const struct policy *p = roster_policy_by_hash(l->roster, l->cur.policy);
-
-    if (l->cur.type != SLOT_UPLOAD) { /* nothing is to be handed over */
-        write_receipt(l, now, "");
-        return;
-    }
-    l->state = LEDGER_SEND;
-    l->delivering = false;
-    if (l->adopted) { /* what a dead uploader sent may still be on its way */
-        l->state = LEDGER_QUIET;
-        l->quiet_until = now->boot_ms + (p ? p->quiet_ms : 30000);
-        return;
-    }
-    deliver(l, now);
-}
-
 void uploader_on_accepted(struct ledger *l, const struct ledger_moment *now,
                           const struct desk_id *from, uint64_t term, struct mp *m)
 {
@@ -192,7 +158,7 @@ void uploader_on_accepted(struct ledger *l, const struct ledger_moment *now,
     memcpy(l->accepted[seat].sig, sig, SIG_BYTES);
     if (ledger_is_majority(l, l->acc_yes)) { /* L4 */
         ledger_set_problem(l, "");
-        send_or_wait(l, now);
+        handover_begin(l, now);
     }
 }
 
@@ -218,21 +184,26 @@ static void send_receipt_to_all(struct ledger *l, uint64_t slot, const struct bu
     buf_free(&b);
 }
 
-static void write_receipt(struct ledger *l, const struct ledger_moment *now, const char *evidence)
+void uploader_write_receipt(struct ledger *l, const struct ledger_moment *now, const char *evidence)
 {
     struct receipt r = { .intent = l->cur_bytes.p,
                          .intent_len = l->cur_bytes.len,
                          .term = l->term,
                          .desk = l->me->id,
                          .at_ms = now->wall_ms };
-    struct buf b = { 0 };
+    struct buf b = { 0 }, progress = { 0 };
     bool seats = l->cur.type == SLOT_SEATS;
 
     for (unsigned i = 0; i < l->n_seats; i++)
         if (l->acc_yes >> i & 1)
             r.accepted[r.n_accepted++] = l->accepted[i];
     snprintf(r.evidence, sizeof r.evidence, "%s", evidence);
+    if (l->at.step > 0)
+        progress_encode(&l->at, &progress);
+    r.progress = progress.p;
+    r.progress_len = progress.len;
     receipt_encode(&r, l->me->sign_sk, &b);
+    buf_free(&progress);
     seat_settle(l, now, b.p, b.len, &r, &l->cur);
     send_receipt_to_all(l, l->cur.slot, &b);
     buf_free(&b);
@@ -244,7 +215,7 @@ static void write_receipt(struct ledger *l, const struct ledger_moment *now, con
 
 /* Effects may be dropped like messages. Whoever is elected next finds the accepted intent, waits
  * `quiet`, and delivers it again. */
-static void check_overdue(struct ledger *l, const struct ledger_moment *now)
+void uploader_check_overdue(struct ledger *l, const struct ledger_moment *now)
 {
     if (now->boot_ms - l->since < LEDGER_ANSWER_MS)
         return;
@@ -274,19 +245,13 @@ void uploader_tick(struct ledger *l, const struct ledger_moment *now)
             send_accept(l, now);
         break;
     case LEDGER_QUIET:
-        if (now->boot_ms >= l->quiet_until) {
-            l->state = LEDGER_SEND;
-            deliver(l, now);
-        }
-        break;
     case LEDGER_SEND:
-        if (l->delivering)
-            check_overdue(l, now);
-        else if (now->boot_ms >= l->retry_at)
-            deliver(l, now);
+    case LEDGER_STEP:
+    case LEDGER_PERSON:
+        handover_tick(l, now);
         break;
     case LEDGER_BUILD:
-        check_overdue(l, now);
+        uploader_check_overdue(l, now);
         break;
     case LEDGER_IDLE:
     case LEDGER_PREVOTE:
@@ -314,30 +279,4 @@ void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t nu
         memcpy(l->cur.parts, parts, n_parts * sizeof *parts);
     encode_current(l);
     propose(l, now);
-}
-
-void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_t number,
-                      enum delivery how, const char *words)
-{
-    if (l->state != LEDGER_SEND || number != l->number || now->boot_ms >= l->lease_until)
-        return; /* after the term it is evidence, not a receipt */
-    l->delivering = false;
-    switch (how) {
-    case DELIVERY_DONE:
-        ledger_set_problem(l, "");
-        write_receipt(l, now, words);
-        break;
-    case DELIVERY_RETRY:
-        ledger_set_problem(l, words);
-        l->retry_at = now->boot_ms + LEASE_MS;
-        if (++l->tries >= DELIVERY_TRIES)
-            election_resign(l, now, 2 * LEASE_PROMISE_MS);
-        break;
-    case DELIVERY_STOP:
-        ledger_set_problem(l, words);
-        l->stopped = true;
-        ledger_drop_trigger(l);
-        election_resign(l, now, LEASE_MS);
-        break;
-    }
 }

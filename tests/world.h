@@ -127,6 +127,7 @@ static inline void carry_out(struct world *w, unsigned i, struct effect *e)
         w->v[i].lead_keys++;
         w->v[i].lead_key = e->bytes.len > 0 ? e->bytes.p[0] : 0;
         break;
+    case EFFECT_LOOK:
     case EFFECT_PERIOD:
     case EFFECT_EVENT:
         break;

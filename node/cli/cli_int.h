@@ -54,6 +54,7 @@ enum cli_opt {
     OPT_ROOT_KEY,
     OPT_DROP_OTHERS,
     OPT_LAST_OP,
+    OPT_ARRIVED,
     OPT_FORMAT,
     OPT_OUT,
     OPT_CHECK,
@@ -265,6 +266,7 @@ int cmd_log_verify(struct cli *c);
 int cmd_upload_plan(struct cli *c);
 int cmd_upload_run(struct cli *c);
 int cmd_upload_status(struct cli *c);
+int cmd_upload_decide(struct cli *c);
 int cmd_upload_report(struct cli *c);
 int cmd_upload_override(struct cli *c);
 int cmd_upload_overlaps(struct cli *c);

@@ -43,7 +43,7 @@ static void tell_state(const struct cli *c, const json_t *s, char seen[SEEN_MAX]
         cli_note(c, "%s\n", text);
 }
 
-enum step { STEP_WAIT, STEP_DELIVERED, STEP_FAILED };
+enum step { STEP_WAIT, STEP_DELIVERED, STEP_FAILED, STEP_DECIDE };
 
 /* A change of seats may have taken the slot that was ours to be: then ours is a later one. */
 static enum step step_of(const json_t *s, long long *slot)
@@ -54,6 +54,8 @@ static enum step step_of(const json_t *s, long long *slot)
         *slot = last;
         return STEP_DELIVERED;
     }
+    if (json_is_object(json_object_get(s, "doubt")))
+        return STEP_DECIDE;
     return strcmp(j_text(s, "state", ""), "failed") == 0 ? STEP_FAILED : STEP_WAIT;
 }
 
@@ -84,6 +86,9 @@ int upload_follow(const struct cli *c, struct client *cl, long long *slot)
     progress_end(&bar);
     if (step == STEP_FAILED)
         rc = tell_failed(c, s);
+    else if (step == STEP_DECIDE)
+        rc = cli_fail(c, err_exit(ERR_BUSY), "in_doubt", "%s",
+                      j_text(s, "message", "a lead must decide: tideover upload decide"));
     else if (rc == 0 && step == STEP_WAIT && interrupted())
         rc = let_go(c, *slot);
     else if (rc == 0 && step == STEP_WAIT)

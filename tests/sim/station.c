@@ -113,6 +113,7 @@ static void carry_out(struct sim *s, int desk, struct effect *e)
         sink_build(s, desk, e);
         break;
     case EFFECT_DELIVER:
+    case EFFECT_LOOK:
         sim_trace(s, desk, "delivers, number %llu", (unsigned long long)e->number);
         sink_deliver(s, desk, e);
         break;

@@ -63,6 +63,12 @@ static const char *name_of(unsigned type)
         return "OVERRIDE";
     case WIRE_EVIDENCE:
         return "EVIDENCE";
+    case WIRE_PROGRESS:
+        return "PROGRESS";
+    case WIRE_PROGRESSED:
+        return "PROGRESSED";
+    case WIRE_DECISION:
+        return "DECISION";
     case WIRE_WORD:
         return "WORD";
     case WIRE_JOIN:

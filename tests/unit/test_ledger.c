@@ -22,6 +22,7 @@ struct bench {
     enum err holds;
     bool gathered, nothing_new, adopted; /* adopted: as the last question said */
     unsigned decided;
+    struct progress vote_at; /* what those who vote say of the accepted intent's progress */
     uint8_t seats_hash[HASH_BYTES]; /* of slot 1 */
 };
 
@@ -81,6 +82,12 @@ static void hear(struct bench *t, unsigned from, const struct buf *b)
     ledger_message(t->l, &t->now, &t->b.desk[from].id, type, &m);
 }
 
+static void effects_keep(struct effects *out, struct effect *e)
+{
+    effects_add(out, e->type, &e->to, e->number, &e->bytes);
+    out->v[out->n - 1].item = e->item;
+}
+
 /* Brings the desk's messages to itself, keeps the rest in t->out. */
 static void drain(struct bench *t)
 {
@@ -92,7 +99,7 @@ static void drain(struct bench *t)
             if (e->type == EFFECT_SEND && desk_id_eq(&e->to, &t->b.desk[ME].id))
                 hear(t, ME, &e->bytes);
             else
-                effects_add(&t->out, e->type, &e->to, e->number, &e->bytes);
+                effects_keep(&t->out, e);
         }
         effects_free(&now);
     }
@@ -191,7 +198,7 @@ static void answer_prevote(struct bench *t, unsigned from, bool yes)
 
 static void answer_vote(struct bench *t, unsigned from, uint64_t acc_term, const struct buf *acc)
 {
-    struct buf b = question(WIRE_VOTED, 4, view(t).term, view(t).slot - 1);
+    struct buf b = question(WIRE_VOTED, 5, view(t).term, view(t).slot - 1);
     uint8_t hash[HASH_BYTES], sig[SIG_BYTES] = { 0 };
 
     if (acc) {
@@ -203,6 +210,7 @@ static void answer_vote(struct bench *t, unsigned from, uint64_t acc_term, const
     mp_put_u64(&b, acc_term);
     mp_put_bin(&b, acc ? acc->p : NULL, acc ? acc->len : 0);
     mp_put_bin(&b, sig, sizeof sig);
+    progress_encode_bin(&t->vote_at, &b);
     say(t, from, &b);
 }
 
@@ -290,11 +298,15 @@ static void make_intent(const struct bench *t, uint64_t slot, uint64_t term, uin
 /* DESK-n, as uploader of `term`, proposes; true: we accepted. */
 static bool accepts(struct bench *t, unsigned from, uint64_t term, const struct buf *intent)
 {
-    struct buf b = question(WIRE_ACCEPT, 1, term, view(t).slot - 1);
+    struct buf b = question(WIRE_ACCEPT, 5, term, view(t).slot - 1);
     struct mp m;
 
     forget(t);
     mp_put_bin(&b, intent->p, intent->len);
+    mp_put_bin(&b, "", 0); /* nobody vouches: a fresh one */
+    mp_put_u64(&b, 0);
+    mp_put_bin(&b, "", 0);
+    progress_encode_bin(&t->vote_at, &b);
     say(t, from, &b);
     return sent(t, WIRE_ACCEPTED, from, &m);
 }
@@ -727,8 +739,10 @@ static void L5_a_new_uploader_proposes_the_accepted_intent_unchanged_and_waits(v
     answer_accept(t, B, &ours);
     assert_int_equal(view(t).state, LEDGER_QUIET);
     keep_lease(t, 1000);
-    assert_null(wanted(t, EFFECT_DELIVER)); /* the policy says 2 s */
+    assert_null(wanted(t, EFFECT_DELIVER)); /* the policy says 2 s, clocks may differ by 4 % */
     keep_lease(t, 1000);
+    assert_null(wanted(t, EFFECT_DELIVER));
+    keep_lease(t, 100);
     assert_non_null(wanted(t, EFFECT_DELIVER));
     buf_free(&low);
     buf_free(&high);
@@ -751,11 +765,12 @@ static void L5_a_proposers_word_that_an_intent_is_old_is_not_enough(void **state
     accepted_sign(roster_branch(t->b.r), 2, 5, hash, t->b.desk[C].sign_sk, sig);
     for (unsigned forged = 0; forged < 2; forged++) {
         sig[0] ^= forged ? 1 : 0;
-        b = question(WIRE_ACCEPT, 4, 7, 1);
+        b = question(WIRE_ACCEPT, 5, 7, 1);
         mp_put_bin(&b, intent.p, intent.len);
         mp_put_bin(&b, t->b.desk[C].id.b, DESK_ID_BYTES);
         mp_put_u64(&b, 5);
         mp_put_bin(&b, sig, sizeof sig);
+        progress_encode_bin(&t->vote_at, &b);
         say(t, B, &b);
         assert_int_equal(t->adopted, !forged); /* seat C's signature of term 5 is */
     }
@@ -773,11 +788,12 @@ static void L5_a_proposer_cannot_vouch_for_itself(void **state)
     make_intent(t, 2, 5, 3, &t->b.lead, &intent);
     intent_hash(intent.p, intent.len, hash);
     accepted_sign(roster_branch(t->b.r), 2, 5, hash, t->b.desk[B].sign_sk, sig);
-    b = question(WIRE_ACCEPT, 4, 7, 1);
+    b = question(WIRE_ACCEPT, 5, 7, 1);
     mp_put_bin(&b, intent.p, intent.len);
     mp_put_bin(&b, t->b.desk[B].id.b, DESK_ID_BYTES);
     mp_put_u64(&b, 5);
     mp_put_bin(&b, sig, sizeof sig);
+    progress_encode_bin(&t->vote_at, &b);
     say(t, B, &b);
     assert_false(t->adopted);
     buf_free(&intent);
@@ -1204,11 +1220,15 @@ static void L9_seats_that_no_lead_named_or_with_records_are_refused(void **state
 static void cut_off_messages_change_nothing(void **state)
 {
     struct bench *t = bench_new(3);
-    struct buf intent = { 0 }, b = question(WIRE_ACCEPT, 1, 5, 1);
+    struct buf intent = { 0 }, b = question(WIRE_ACCEPT, 5, 5, 1);
 
     (void)state;
     make_intent(t, 2, 5, 3, &t->b.lead, &intent);
     mp_put_bin(&b, intent.p, intent.len);
+    mp_put_bin(&b, "", 0);
+    mp_put_u64(&b, 0);
+    mp_put_bin(&b, "", 0);
+    progress_encode_bin(&t->vote_at, &b);
     for (size_t n = 3; n < b.len; n++) {
         struct mp m = mp_over(b.p, n);
         if (wire_open(&m) == WIRE_ACCEPT)

@@ -55,7 +55,7 @@ static void three_keys_are_enough_and_the_rest_has_defaults(void **state)
     assert_int_equal(p.back_after, 5);
     assert_string_equal(p.sink, "none");
     assert_string_equal(p.format, "symphony");
-    assert_int_equal(p.quiet_ms, 30000);
+    assert_int_equal(p.quiet_ms, QUIET_BY_CLASS);
     assert_string_equal(p.symphony.library, "MAIN");
     assert_string_equal(p.symphony.staff_login, "MAINCIRC");
     assert_string_equal(p.symphony.user_access, "OFFLINE");

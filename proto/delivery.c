@@ -1,0 +1,268 @@
+/* delivery.c - classes of sinks, the steps of a hand-over, a lead's word on what is in doubt. */
+#include "delivery.h"
+
+#include <string.h>
+
+static const char decision_domain[] = "tideover decision v1";
+
+static const struct {
+    const char *scheme;
+    enum sink_class class;
+    const char *name;
+    bool steps;
+    uint32_t quiet_ms;
+} classes[] = {
+    { "key:", SINK_F3, "F3", false, 0 },      { "file:", SINK_F2, "F2", false, 30000 },
+    { "ask:", SINK_F1, "F1", true, 60000 },   { "drop:", SINK_DROP, "F0", true, 30000 },
+    { "blind:", SINK_F0, "F0", true, 60000 },
+};
+#define CLASSES (sizeof classes / sizeof classes[0])
+
+enum sink_class sink_class_of(const char *sink)
+{
+    for (unsigned i = 0; i < CLASSES; i++)
+        if (strncmp(sink, classes[i].scheme, strlen(classes[i].scheme)) == 0)
+            return classes[i].class;
+    return SINK_NONE;
+}
+
+static unsigned row_of(enum sink_class c)
+{
+    unsigned i = 0;
+
+    while (i < CLASSES - 1 && classes[i].class != c)
+        i++;
+    return i;
+}
+
+const char *sink_class_name(enum sink_class c)
+{
+    return c == SINK_NONE ? "none" : classes[row_of(c)].name;
+}
+
+bool sink_has_steps(enum sink_class c)
+{
+    return c != SINK_NONE && classes[row_of(c)].steps;
+}
+
+uint32_t sink_quiet_ms(enum sink_class c)
+{
+    return c == SINK_NONE ? 0 : classes[row_of(c)].quiet_ms;
+}
+
+bool sink_place(const char *sink, char desk[DESK_NAME_MAX + 1], const char **path)
+{
+    const char *name = sink + strlen("drop:");
+    size_t n;
+
+    if (sink_class_of(sink) != SINK_DROP)
+        return false;
+    n = strcspn(name, ":");
+    if (n == 0 || n > DESK_NAME_MAX || name[n] != ':')
+        return false;
+    memcpy(desk, name, n);
+    desk[n] = '\0';
+    *path = name + n + 1;
+    return true;
+}
+
+bool sink_is_at(const char *sink, const char *desk)
+{
+    char place[DESK_NAME_MAX + 1];
+    const char *path;
+
+    return sink_class_of(sink) != SINK_DROP ||
+           (sink_place(sink, place, &path) && strcmp(place, desk) == 0);
+}
+
+uint64_t delivery_items(enum sink_class c, const struct slot_part *parts, unsigned n)
+{
+    uint64_t lines = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        lines += parts[i].lines;
+    return c == SINK_F1 ? lines : n;
+}
+
+/* ---- how far a batch is ---- */
+
+void progress_encode(const struct progress *p, struct buf *out)
+{
+    mp_put_array(out, 4);
+    mp_put_u64(out, p->step);
+    mp_put_u64(out, p->done);
+    mp_put_array(out, p->n_excepted);
+    for (unsigned i = 0; i < p->n_excepted; i++)
+        mp_put_u64(out, p->excepted[i]);
+    mp_put_array(out, p->n_decisions);
+    for (unsigned i = 0; i < p->n_decisions; i++)
+        mp_put_bin(out, p->decisions[i].b, p->decisions[i].n);
+}
+
+enum err progress_decode(const uint8_t *p, size_t n, struct progress *out)
+{
+    struct mp m = mp_over(p, n);
+    uint32_t k;
+
+    memset(out, 0, sizeof *out);
+    if (n > PROGRESS_BYTES_MAX || mp_get_array(&m) != 4)
+        return ERR_MALFORMED;
+    out->step = mp_get_u64(&m);
+    out->done = mp_get_u64(&m);
+    k = mp_get_array(&m);
+    for (m.bad |= k > PROGRESS_EXCEPTED_MAX; out->n_excepted < k && !m.bad; out->n_excepted++)
+        out->excepted[out->n_excepted] = mp_get_u64(&m);
+    k = mp_get_array(&m);
+    for (m.bad |= k > PROGRESS_DECISIONS_MAX; out->n_decisions < k && !m.bad; out->n_decisions++) {
+        struct decision_bytes *d = &out->decisions[out->n_decisions];
+        size_t len = 0;
+        const uint8_t *b = mp_get_bin(&m, &len);
+        if (!b || len > sizeof d->b)
+            return ERR_MALFORMED;
+        memcpy(d->b, b, len);
+        d->n = (uint16_t)len;
+    }
+    return mp_done(&m) && out->step < UINT64_MAX / 2 ? ERR_OK : ERR_MALFORMED;
+}
+
+void progress_encode_bin(const struct progress *p, struct buf *out)
+{
+    struct buf b = { 0 };
+
+    progress_encode(p, &b);
+    mp_put_bin(out, b.p, b.len);
+    buf_free(&b);
+}
+
+bool progress_get(struct mp *m, struct progress *out)
+{
+    size_t n = 0;
+    const uint8_t *p = mp_get_bin(m, &n);
+
+    if (m->bad || progress_decode(p, n, out) != ERR_OK)
+        m->bad = true;
+    return !m->bad;
+}
+
+enum delivery_move delivery_move(enum sink_class c, uint64_t items, const struct progress *at,
+                                 bool mine)
+{
+    if (!sink_has_steps(c))
+        return mine ? MOVE_SEND : MOVE_QUIET;
+    if (at->done >= items)
+        return MOVE_FINISH;
+    if (at->step % 2 == 0) /* whoever led before never had a majority for more: nothing left */
+        return MOVE_STORE;
+    return mine ? MOVE_SEND : MOVE_QUIET;
+}
+
+void progress_about_to(const struct progress *at, struct progress *next)
+{
+    *next = *at;
+    next->step += 1 + at->step % 2;
+}
+
+void progress_arrived(const struct progress *at, uint64_t items, struct progress *next)
+{
+    *next = *at;
+    next->done++;
+    next->step += next->done < items ? 2 : 1; /* done with one and about to send the next, in one */
+}
+
+void progress_nothing_left(const struct progress *at, struct progress *next)
+{
+    *next = *at;
+    next->step += at->step % 2;
+}
+
+enum look_move delivery_after_look(enum sink_class c, uint64_t items, const struct progress *at,
+                                   enum delivery found, struct progress *next)
+{
+    if (found == DELIVERY_DONE) {
+        progress_arrived(at, items, next);
+        return LOOK_STORE;
+    }
+    if (c != SINK_F1)
+        return LOOK_PERSON; /* a loader may have eaten it: absence proves nothing */
+    if (found == DELIVERY_ABSENT) {
+        progress_about_to(at, next);
+        return LOOK_STORE;
+    }
+    if (at->n_excepted == PROGRESS_EXCEPTED_MAX)
+        return LOOK_PERSON;
+    progress_arrived(at, items, next); /* never a repeat */
+    next->excepted[next->n_excepted++] = at->done + 1;
+    return LOOK_STORE;
+}
+
+/* ---- a lead's word ---- */
+
+void decision_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct decision *d,
+                   const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
+{
+    struct buf inner = { 0 };
+
+    mp_put_array(&inner, 11);
+    mp_put_u64(&inner, 1);
+    mp_put_bin(&inner, branch, BRANCH_ID_BYTES);
+    mp_put_u64(&inner, d->epoch.number);
+    mp_put_bin(&inner, d->epoch.hash, HASH_BYTES);
+    mp_put_u64(&inner, d->slot);
+    mp_put_bin(&inner, d->intent, HASH_BYTES);
+    mp_put_u64(&inner, d->step);
+    mp_put_bool(&inner, d->arrived);
+    mp_put_i64(&inner, d->made_ms);
+    mp_put_bin(&inner, d->desk.b, DESK_ID_BYTES);
+    mp_put_bin(&inner, d->lead_pk, KEY_BYTES);
+    signed_put(decision_domain, &inner, lead_sk, out);
+}
+
+enum err decision_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_ID_BYTES],
+                       struct decision *out, struct errmsg *msg)
+{
+    uint8_t sig[SIG_BYTES], theirs[BRANCH_ID_BYTES];
+    size_t len = 0;
+    const uint8_t *inner = n <= DECISION_BYTES_MAX ? signed_get(p, n, &len, sig) : NULL;
+    struct mp m = mp_over(inner, len);
+
+    memset(out, 0, sizeof *out);
+    if (!inner || mp_get_array(&m) != 11 || mp_get_u64(&m) != 1)
+        return err_set(msg, ERR_MALFORMED, "not a decision of this version");
+    mp_get_raw(&m, theirs, sizeof theirs);
+    out->epoch.number = (uint32_t)mp_get_u64(&m);
+    mp_get_raw(&m, out->epoch.hash, HASH_BYTES);
+    out->slot = mp_get_u64(&m);
+    mp_get_raw(&m, out->intent, HASH_BYTES);
+    out->step = mp_get_u64(&m);
+    out->arrived = mp_get_bool(&m);
+    out->made_ms = mp_get_i64(&m);
+    mp_get_raw(&m, out->desk.b, DESK_ID_BYTES);
+    mp_get_raw(&m, out->lead_pk, KEY_BYTES);
+    if (!mp_done(&m) || memcmp(theirs, branch, sizeof theirs) != 0)
+        return err_set(msg, ERR_MALFORMED, "a decision that does not parse");
+    if (!sign_ok(decision_domain, inner, len, out->lead_pk, sig))
+        return err_set(msg, ERR_DENIED, "a decision whose signature is not right");
+    return ERR_OK;
+}
+
+enum err progress_decided(const struct progress *at, uint64_t items, bool arrived,
+                          const uint8_t *bytes, size_t n, struct progress *next)
+{
+    struct decision_bytes *d;
+
+    if (n > DECISION_BYTES_MAX || (at->step % 2 == 0 && !arrived))
+        return ERR_REFUSED;
+    *next = *at;
+    if (at->step % 2 == 0)
+        next->done = items; /* the place is gone: all that was left went by hand */
+    else
+        next->done += arrived;
+    next->step += at->step % 2 == 0 ? 2 : 1;
+    if (next->n_decisions == PROGRESS_DECISIONS_MAX)
+        memmove(next->decisions, next->decisions + 1,
+                --next->n_decisions * sizeof *next->decisions);
+    d = &next->decisions[next->n_decisions++];
+    memcpy(d->b, bytes, n);
+    d->n = (uint16_t)n;
+    return ERR_OK;
+}
