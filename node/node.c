@@ -174,19 +174,35 @@ static void *run_job(void *arg)
     return NULL;
 }
 
+/* Its snapshot must hold what the core counted when the job was made: not before the commit. */
 void node_start_job(struct node *n, struct job *j)
+{
+    j->node = n;
+    n->jobs++;
+    j->next = n->jobs_to_start;
+    n->jobs_to_start = j;
+}
+
+static void start_job(struct job *j)
 {
     pthread_t thread;
     pthread_attr_t attr;
 
-    j->node = n;
-    n->jobs++;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, 1 << 20);
     if (pthread_create(&thread, &attr, run_job, j) != 0)
         run_job(j); /* slow, but done */
     pthread_attr_destroy(&attr);
+}
+
+static void start_jobs(struct node *n)
+{
+    while (n->jobs_to_start) {
+        struct job *j = n->jobs_to_start;
+        n->jobs_to_start = j->next;
+        start_job(j);
+    }
 }
 
 static void finish_jobs(struct node *n)
@@ -341,14 +357,14 @@ void node_cycle(struct node *n)
     struct errmsg msg = { .text = "" };
 
     n->batch_bytes = 0;
-    if (n->stopped)
-        return;
-    if (core_seal(n->core, &msg) != ERR_OK || store_commit(n->store, &msg) != ERR_OK) {
+    if (!n->stopped &&
+        (core_seal(n->core, &msg) != ERR_OK || store_commit(n->store, &msg) != ERR_OK)) {
         stop_saving(n, msg.text);
-        return;
+    } else if (!n->stopped) {
+        carry_out(n);
+        replies_release(n, true);
     }
-    carry_out(n);
-    replies_release(n, true);
+    start_jobs(n);
 }
 
 /* ---- the loop ---- */
@@ -513,6 +529,7 @@ static void node_close(struct node *n)
     while (n->jobs > 0) { /* they hold snapshots of the store and answer requests */
         struct pollfd p = { n->wake_fd, POLLIN, 0 };
         uint64_t drained;
+        start_jobs(n);
         poll(&p, 1, 1000);
         if (read(n->wake_fd, &drained, sizeof drained) < 0 && errno != EAGAIN)
             break;

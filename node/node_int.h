@@ -91,6 +91,7 @@ struct node {
     uint64_t retry_ms;
     struct invite invite[INVITES_MAX];
     struct job *upload_job; /* for progress */
+    struct job *jobs_to_start; /* once what they may read is committed */
     bool runs;              /* run/ is ours to remove */
     uint64_t ticked_ms, started_ms, hint_ms;
     unsigned hints;    /* rounds through [peers] known */
@@ -101,8 +102,8 @@ struct node {
 
 /* node.c */
 struct moment node_now(void);
-void node_start_job(struct node *n, struct job *j);
-void node_cycle(struct node *n); /* seal, commit, effects, answers */
+void node_start_job(struct node *n, struct job *j); /* after this round's commit */
+void node_cycle(struct node *n); /* seal, commit, effects, answers, jobs */
 void node_log(struct node *n, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

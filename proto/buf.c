@@ -236,7 +236,7 @@ struct mp mp_over(const void *p, size_t n)
 {
     const uint8_t *at = p;
 
-    return (struct mp){ .p = at, .end = n > 0 ? at + n : at };
+    return (struct mp){ .p = at, .end = at != NULL ? at + n : NULL }; /* NULL: nothing to read */
 }
 
 static size_t left(const struct mp *m)

@@ -67,6 +67,24 @@ class Sharing(branch.Case):
             self.assertEqual([], d.cli("log", "verify", json=True)["problems"])
             self.assertEqual(ids, [r["id"] for r in branch.log_list(d)])
 
+    def test_a_log_can_be_listed_while_the_records_of_others_come_in(self):
+        """A list reads a snapshot, which must hold all that was counted when it was asked for."""
+        one, two, _ = self.branch()
+        recording = [threading.Thread(target=self.feed, args=(one, branch.checkouts(1000 * k, 400)))
+                     for k in range(6)]
+        said = []
+
+        def look():
+            while any(t.is_alive() for t in recording):
+                said.append(two.cli("log", "list", "--json", check=False))
+        looking = [threading.Thread(target=look) for _ in range(4)]
+        for t in recording + looking:
+            t.start()
+        for t in recording + looking:
+            t.join()
+        self.assertEqual([], [x.err for x in said if x.rc != 0])
+        self.assertGreater(len(said), 0)
+
     def test_every_start_that_records_opens_a_new_feed(self):
         (d,) = self.branch(NAMES[:1])
         self.assertEqual(["MAIN-1/1/0001"], self.feed(d, branch.checkouts(0, 1)))
