@@ -61,6 +61,8 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
                   const char *ip, const uint8_t *p, size_t n);
 void core_peer_up(struct core *c, const struct moment *now, const struct desk_id *peer);
 void core_peer_down(struct core *c, const struct desk_id *peer);
+/* The transport refused a desk that is revoked: it is told so, in a connection of ours. */
+void core_knocked(struct core *c, const struct moment *now, const struct desk_id *peer);
 void core_server(struct core *c, bool known, bool up); /* the server watch's verdict */
 /* A hint where a desk may be found (configuration, beacon); it never replaces a proven address. */
 void core_hint(struct core *c, const struct desk_id *peer, const char *address);

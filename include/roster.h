@@ -76,6 +76,11 @@ bool roster_has_op(const struct roster *r, const uint8_t hash[HASH_BYTES]);
 const uint8_t *roster_hash(const struct roster *r); /* HASH_BYTES: of the set of operations */
 const uint8_t *roster_tip(const struct roster *r);  /* parent for the next operation */
 
+/* The indexes of the operations that lead up to the desk's first revocation, itself included, parents
+ * first; at most `room` of the newest. Returns how many; 0: it is not revoked. */
+unsigned roster_up_to_revocation(const struct roster *r, const struct desk_id *desk, unsigned *out,
+                                 unsigned room);
+
 /* ---- what two leads apart leave to a person ---- */
 struct roster_conflict {
     enum op_type type;       /* SET, POLICY, KEY: it lost, and nobody has said the like since; ADD:

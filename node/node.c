@@ -81,8 +81,13 @@ static void dice(void *ctx, void *out, size_t len)
 static int on_admit(void *ctx, const uint8_t curve_pk[KEY_BYTES], struct desk_id *who)
 {
     struct node *n = ctx;
+    int verdict = n->core ? core_admits(n->core, curve_pk, who) : 300;
 
-    return n->core ? core_admits(n->core, curve_pk, who) : 300;
+    if (verdict == 400 && !n->stopped) {
+        struct moment now = node_now();
+        core_knocked(n->core, &now, who);
+    }
+    return verdict;
 }
 
 static void on_message(void *ctx, const struct desk_id *from, const char *ip, const uint8_t *p,

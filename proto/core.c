@@ -300,6 +300,8 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
         c->refused++;
         if (peer)
             peer->refused++;
+        if (d && d->state == DESK_REVOKED)
+            core_knocked(c, now, from);
         return;
     }
     if (wire_is_ledger(type)) {

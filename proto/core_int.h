@@ -43,6 +43,8 @@ struct peer {
     unsigned answers;
     struct standing standing; /* its ledger, as it said last */
     unsigned evidence_at;     /* how much evidence it was sent */
+    uint64_t farewell_ms, told_ms; /* revoked: when we began to tell it so, when we told; 0: not */
+    bool let_go;
 };
 
 struct core {
@@ -121,6 +123,15 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
 bool peer_in_peace(const struct core *c);
 void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m);
 void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool beat);
+
+void peer_connect(struct core *c, struct peer *p);
+
+/* farewell.c */
+bool peer_is_revoked(const struct core *c, const struct peer *p);
+bool farewell_is_ours(const struct core *c); /* we are the revoked desk: be silent */
+void farewell_begin(struct core *c, struct peer *p);
+void farewell_peer_up(struct core *c, struct peer *p);
+void farewell_tick(struct core *c, struct peer *p);
 
 /* leadkey.c */
 void leadkey_tick(struct core *c);

@@ -51,7 +51,7 @@ static void load_peer(struct core *c, struct peer *p)
     buf_free(&b);
 }
 
-static void connect_peer(struct core *c, struct peer *p)
+void peer_connect(struct core *c, struct peer *p)
 {
     struct buf b = { 0 };
 
@@ -77,8 +77,8 @@ enum err sync_peers(struct core *c)
         if (desk_id_eq(&d->id, &c->conf.me->id))
             continue;
         if (p) {
-            if (d->state == DESK_REVOKED)
-                effects_add(&c->fx, EFFECT_DISCONNECT, &p->id, 0, NULL);
+            if (d->state == DESK_REVOKED && p->farewell_ms == 0)
+                farewell_begin(c, p);
             continue;
         }
         p = &c->peers[c->n_peers++];
@@ -402,20 +402,20 @@ static void keep_address(struct core *c, struct peer *p, const char *claimed, co
     memcpy(p->address, full, sizeof full);
     meta_key('A', &p->id, key);
     d->put(d->ctx, TABLE_META, key, sizeof key, full, strlen(full) + 1);
-    connect_peer(c, p);
+    peer_connect(c, p);
 }
 
 void core_hint(struct core *c, const struct desk_id *id, const char *address)
 {
     struct peer *p = sync_peer(c, id);
 
-    if (!p || address[0] == '\0' || strlen(address) >= ADDR_TEXT_MAX || p->up ||
+    if (!p || peer_is_revoked(c, p) || address[0] == '\0' || strlen(address) >= ADDR_TEXT_MAX || p->up ||
         (p->proven && p->address[0] != '\0'))
         return;
     if (strcmp(p->address, address) == 0)
         return;
     snprintf(p->address, sizeof p->address, "%s", address);
-    connect_peer(c, p);
+    peer_connect(c, p);
 }
 
 static void get_addresses(struct core *c, struct mp *m)
@@ -470,7 +470,7 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
     if (!ledger_get_standing(m, &p->standing))
         return;
     if (!p->up && p->connects > 0 && c->now_ms - p->connect_ms > RECONNECT_HEARD_MS)
-        connect_peer(c, p);
+        peer_connect(c, p);
     /* It says HELLO again while it lacks our confirmation: an answer may have been lost. */
     if (tell || first || c->now_ms - p->hello_ms >= HELLO_AGAIN_MS)
         send_hello(c, p, now->wall_ms);
@@ -550,6 +550,10 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
 void sync_peer_up(struct core *c, const struct moment *now, struct peer *p)
 {
     p->up = true;
+    if (peer_is_revoked(c, p)) {
+        farewell_peer_up(c, p);
+        return;
+    }
     p->vector_sent_ms = p->roster_sent_ms = 0; /* what was sent before went nowhere */
     send_hello(c, p, now->wall_ms);
 }
@@ -559,11 +563,13 @@ void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool be
     uint64_t back_off = p->connects < RECONNECT_EAGER ? RECONNECT_MIN_MS : RECONNECT_MAX_MS;
     bool silent = !p->ever_heard || c->now_ms - p->heard_ms > p->beat_every_ms + PEER_LATE_MS;
 
-    if (!peer_is_active(c, p) && !peer_gives(c, p))
+    if (peer_is_revoked(c, p))
+        farewell_tick(c, p);
+    if (farewell_is_ours(c) || (!peer_is_active(c, p) && !peer_gives(c, p)))
         return; /* a retired desk is answered while it is on, and not looked for */
     if ((silent || p->connect_ms == 0) &&
         (p->connect_ms == 0 || c->now_ms - p->connect_ms >= back_off))
-        connect_peer(c, p);
+        peer_connect(c, p);
     if (p->up && !p->confirms && c->now_ms - p->hello_ms >= HELLO_AGAIN_MS)
         send_hello(c, p, now->wall_ms);
     else if (p->up && beat)

@@ -110,6 +110,41 @@ void roster_lead(const struct roster *r, unsigned i, struct roster_lead *out)
         memcpy(out->newest, newest->hash, HASH_BYTES);
 }
 
+/* ---- a revocation, for the desk itself ---- */
+
+static int first_revocation(const struct roster *r, const struct desk_id *desk)
+{
+    int first = -1;
+
+    for (unsigned i = 0; i < r->n_ops; i++) {
+        const struct op *o = &r->ops[i];
+        struct mp m = mp_over(o->body, o->body_n);
+        struct desk_id id;
+        if (o->type != OP_REVOKE || !o->counts)
+            continue;
+        mp_get_array(&m);
+        if (mp_get_raw(&m, id.b, sizeof id.b) && desk_id_eq(&id, desk) &&
+            (first < 0 || o->count < r->ops[first].count))
+            first = (int)i;
+    }
+    return first;
+}
+
+unsigned roster_up_to_revocation(const struct roster *r, const struct desk_id *desk, unsigned *out,
+                                 unsigned room)
+{
+    unsigned n = 0;
+
+    for (int i = first_revocation(r, desk); i >= 0 && n < room; i = r->ops[i].parent_at)
+        out[n++] = (unsigned)i;
+    for (unsigned k = 0; k < n / 2; k++) {
+        unsigned t = out[k];
+        out[k] = out[n - 1 - k];
+        out[n - 1 - k] = t;
+    }
+    return n;
+}
+
 /* ---- conflicts ---- */
 
 /* SET speaks of its desk; POLICY and KEY each of the one there is. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Keys and desks over the years: names, roles, desks that leave."""
+import signal
 import unittest
 
 import branch
@@ -51,6 +52,45 @@ class Desks(branch.Case):
         self.lead_says("role", "MAIN-2", "lead")
         self.assertEqual(["desk", "lead"], self.peer(self.desks[0], "MAIN-2")["roles"])
         self.assertEqual(0, self.desks[1].cli("roster", "conflicts", json=True)["total"])
+
+
+class Stolen(branch.Case):
+    """A desk that is revoked in mid-outage."""
+
+    def revoke(self, name):
+        return self.desks[0].cli("revoke", name, "--lead-passphrase-file", self.lead)
+
+    def test_a_stolen_desk_is_told_and_what_it_says_later_is_set_aside(self):
+        first, second, third = self.branch()
+        self.feed(third, branch.checkouts(1, 3))
+        branch.all_hold([first, second], 3, 10)
+        self.revoke("KIDS-1")
+        wait_until(lambda: "revoked" in branch.problem_codes(third), 10, "KIDS-1 to be told")
+        self.assertIn("no longer part of the branch", third.cli("status").out)
+        answer = third.feed(branch.checkouts(4, 1))[0]
+        self.assertEqual("revoked", answer["error"]["code"], answer)
+        self.assertEqual(0, self.upload(first).rc)
+        self.assertEqual(3, first.upload_status()["last"]["records"])
+
+    def test_one_that_was_off_records_until_it_meets_somebody_and_nothing_of_that_counts(self):
+        first, second, third = self.branch()
+        self.feed(third, branch.checkouts(1, 3))
+        branch.all_hold([first, second], 3, 10)
+        third.stop()
+        self.revoke("KIDS-1")
+        wait_until(lambda: {p["name"]: p for p in second.peers()}["KIDS-1"]["state"] == "revoked",
+                   10, "MAIN-2 to hear")
+        for d in (first, second):
+            d.node.send_signal(signal.SIGSTOP)
+        third.start()
+        self.feed(third, branch.checkouts(4, 5))  # nobody is there to tell it
+        second.node.send_signal(signal.SIGCONT)
+        wait_until(lambda: "revoked" in branch.problem_codes(third), 20, "KIDS-1 to be told")
+        first.node.send_signal(signal.SIGCONT)
+        self.all_online([first, second])
+        self.assertEqual(0, self.upload(first).rc)
+        self.assertEqual(3, first.upload_status()["last"]["records"])
+        self.assertEqual([3, 3], [branch.held(d) for d in (first, second)])
 
 
 if __name__ == "__main__":
