@@ -3,7 +3,8 @@
  * The core is the whole protocol behind one handle: roster, feeds, sync, start marks, ledger. It
  * reads and writes through a lent disk, and appends what it wants done to a list of effects. The
  * caller handles a batch of events, commits the disk, and only then carries out the effects. If the
- * commit fails, it throws both away and opens a new core over what the disk still holds.
+ * commit fails, or mem_refused() (mem.h) has grown since the last commit, it throws both away and
+ * opens a new core over what the disk still holds.
  *
  * node/loop.c drives one over LMDB and ZeroMQ; tests/sim drives hundreds over memory. */
 #ifndef TIDEOVER_CORE_H

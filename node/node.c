@@ -19,6 +19,7 @@
 #include <sodium.h>
 
 #include "keys.h"
+#include "mem.h"
 #include "node_int.h"
 #include "wire.h"
 
@@ -298,6 +299,15 @@ static void carry_out(struct node *n)
         node_log(n, 1, "no new period: %s", msg.text);
 }
 
+/* What was decided without enough memory is not to be believed, as after a failed write. */
+static enum err had_memory(struct node *n, struct errmsg *msg)
+{
+    bool refused = mem_refused() != n->refused;
+
+    n->refused = mem_refused();
+    return refused ? err_set(msg, ERR_NOMEM, "this PC has no memory left") : ERR_OK;
+}
+
 static enum err open_core(struct node *n, struct errmsg *msg)
 {
     struct core_config c = { .me = &n->me, .disk = store_disk(n->store), .dice = dice };
@@ -313,8 +323,10 @@ static enum err open_core(struct node *n, struct errmsg *msg)
         snprintf(c.address, sizeof c.address, strchr(host, ':') ? "[%.40s]:%u" : "%.40s:%u", host,
                  port);
     snprintf(c.software, sizeof c.software, "%s", TIDEOVER_VERSION);
+    n->refused = mem_refused();
     if ((e = core_open(&c, &now, &n->core, msg)) == ERR_OK &&
-        (e = store_commit(n->store, msg)) != ERR_OK) { /* the start mark, before any connection */
+        ((e = had_memory(n, msg)) != ERR_OK || /* the start mark, before any connection: */
+         (e = store_commit(n->store, msg)) != ERR_OK)) {
         core_close(n->core);
         n->core = NULL;
     }
@@ -362,8 +374,9 @@ void node_cycle(struct node *n)
     struct errmsg msg = { .text = "" };
 
     n->batch_bytes = 0;
-    if (!n->stopped &&
-        (core_seal(n->core, &msg) != ERR_OK || store_commit(n->store, &msg) != ERR_OK)) {
+    if (!n->stopped && (core_seal(n->core, &msg) != ERR_OK || had_memory(n, &msg) != ERR_OK ||
+                        store_commit(n->store, &msg) != ERR_OK)) {
+        store_abort(n->store);
         stop_saving(n, msg.text);
     } else if (!n->stopped) {
         carry_out(n);

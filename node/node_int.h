@@ -88,6 +88,7 @@ struct node {
     size_t batch_bytes; /* taken in since the last commit */
     bool stopped;       /* the disk refused: nothing is acknowledged until it works again */
     char stop_reason[256];
+    unsigned long refused; /* mem_refused() at the last commit */
     uint64_t retry_ms;
     struct invite invite[INVITES_MAX];
     struct job *upload_job; /* for progress */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #define BUF_FIRST 256 /* most records and messages fit without growing twice */
 
 void buf_free(struct buf *b)
@@ -41,7 +43,7 @@ static bool make_room(struct buf *b, size_t n)
         return false;
     while (cap < b->len + n)
         cap *= 2;
-    p = malloc(cap);
+    p = mem_alloc(cap);
     if (p == NULL)
         return false;
     if (b->len > 0)

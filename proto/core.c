@@ -7,6 +7,7 @@
 
 #include "core_int.h"
 #include "desk.h"
+#include "mem.h"
 
 /* ---- opening ---- */
 
@@ -125,7 +126,7 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
                        "and publish it with: tideover policy publish FILE");
     in->rules = p->rules;
     snprintf(in->sink, sizeof in->sink, "%s", p->sink);
-    if ((in->ranges = calloc(c->feeds.n ? c->feeds.n : 1, sizeof *in->ranges)) == NULL)
+    if ((in->ranges = mem_zero(c->feeds.n ? c->feeds.n : 1, sizeof *in->ranges)) == NULL)
         return err_set(msg, ERR_NOMEM, "out of memory");
     for (unsigned i = 0; i < c->feeds.n && in->n_ranges < SLOT_RANGES_MAX; i++) {
         const struct feed *f = &c->feeds.v[c->feeds.by_id[i]];
@@ -178,7 +179,7 @@ static void ask_dice(void *ctx, void *out, size_t n)
 enum err core_open(const struct core_config *conf, const struct moment *now, struct core **out,
                    struct errmsg *msg)
 {
-    struct core *c = calloc(1, sizeof *c);
+    struct core *c = mem_zero(1, sizeof *c);
     struct ledger_moment lnow = ledger_now(now);
     enum err e;
 

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #include "core_int.h"
 
 /* ---- what the ledger asks ---- */
@@ -25,7 +27,7 @@ enum err override_found(void *ctx, struct intent *in, const struct shown *v, uns
     const struct core *c = ctx;
 
     free(in->ranges);
-    if ((in->ranges = calloc(n ? n : 1, sizeof *in->ranges)) == NULL)
+    if ((in->ranges = mem_zero(n ? n : 1, sizeof *in->ranges)) == NULL)
         return ERR_NOMEM;
     in->n_ranges = 0;
     in->records = 0;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #include "core_int.h"
 
 const struct roster *core_roster(const struct core *c)
@@ -295,7 +297,7 @@ enum err core_merge_job(const struct core *c, const struct intent *in, struct me
     memset(out, 0, sizeof *out);
     if (!p)
         return err_set(msg, ERR_CONFIG, "this version cannot read the branch's policy");
-    if ((out->feeds = calloc(c->feeds.n ? c->feeds.n : 1, sizeof *out->feeds)) == NULL)
+    if ((out->feeds = mem_zero(c->feeds.n ? c->feeds.n : 1, sizeof *out->feeds)) == NULL)
         return err_set(msg, ERR_NOMEM, "out of memory");
     out->policy = *p;
     memcpy(out->branch, roster_branch(c->roster), sizeof out->branch);
@@ -347,7 +349,7 @@ enum err core_trusted_now(const struct core *c, const struct desk_id *desk, stru
 {
     *n = 0;
     *records = 0;
-    if ((*v = calloc(c->feeds.n ? c->feeds.n : 1, sizeof **v)) == NULL)
+    if ((*v = mem_zero(c->feeds.n ? c->feeds.n : 1, sizeof **v)) == NULL)
         return ERR_NOMEM;
     for (unsigned i = 0; i < c->feeds.n; i++) {
         const struct feed *f = &c->feeds.v[i];

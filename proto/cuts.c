@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #include "feeds.h"
 
 static unsigned cut_place(const struct feeds *fs, const struct feed_id *id, bool *there)
@@ -48,7 +50,7 @@ bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
     if (!there) {
         if (fs->n_cuts == fs->cuts_room) {
             unsigned room = fs->cuts_room ? 2 * fs->cuts_room : 64;
-            struct feed_cut *grown = realloc(fs->cuts, room * sizeof *grown);
+            struct feed_cut *grown = mem_more(fs->cuts, room * sizeof *grown);
             if (!grown)
                 return false;
             fs->cuts = grown;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 void effects_add(struct effects *fx, enum effect_type type, const struct desk_id *to,
                  uint64_t number, struct buf *bytes)
 {
@@ -13,7 +15,7 @@ void effects_add(struct effects *fx, enum effect_type type, const struct desk_id
 
     if (fx->n == fx->room) {
         unsigned room = fx->room ? 2 * fx->room : 32;
-        struct effect *grown = realloc(fx->v, room * sizeof *grown);
+        struct effect *grown = mem_more(fx->v, room * sizeof *grown);
         if (!grown) {
             if (bytes)
                 buf_free(bytes);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #define ROLL_BACK_BYTES (3u << 20) /* below what the store takes in one batch */
 
 /* ---- the chain ---- */
@@ -24,7 +26,7 @@ static void epoch_key(const struct epoch *e, uint8_t key[EPOCH_KEY])
 enum err epochs_line(const struct ledger *l, const struct epoch *tip, struct override **line,
                      unsigned *n)
 {
-    struct override *v = tip->number ? calloc(tip->number, sizeof *v) : NULL;
+    struct override *v = tip->number ? mem_zero(tip->number, sizeof *v) : NULL;
     struct epoch at = *tip;
     struct buf b = { 0 };
     enum err e = tip->number > 0 && !v ? ERR_NOMEM : ERR_OK;
@@ -250,7 +252,7 @@ static enum err take_chain(struct ledger *l, const struct ledger_moment *now, st
                            struct errmsg *msg)
 {
     uint32_t n = mp_get_array(m);
-    struct override *line = n > 0 && n <= OVERRIDES_MAX ? calloc(n, sizeof *line) : NULL;
+    struct override *line = n > 0 && n <= OVERRIDES_MAX ? mem_zero(n, sizeof *line) : NULL;
     struct mp again = *m;
     struct epoch before = { 0 };
     enum err e = line ? ERR_OK : err_set(msg, ERR_MALFORMED, "no chain of overrides");

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #define EVIDENCE_AT_ONCE 16   /* messages to one desk in answer to a beat */
 #define EVIDENCE_MAX     4096 /* receipts; a branch that loses so many epochs has other troubles */
 
@@ -105,7 +107,7 @@ static void show(struct ledger *l, const struct slot_range *r)
     }
     if (l->n_shown == l->shown_room) {
         unsigned room = l->shown_room ? 2 * l->shown_room : 64;
-        struct shown *grown = realloc(l->shown, room * sizeof *grown);
+        struct shown *grown = mem_more(l->shown, room * sizeof *grown);
         if (!grown) {
             l->blind = true;
             return;
@@ -362,7 +364,7 @@ static bool is_new(struct sents *s, const uint8_t hash[HASH_BYTES])
             return false;
     if (s->n_seen == s->seen_room) {
         unsigned room = s->seen_room ? 2 * s->seen_room : 32;
-        uint8_t(*grown)[HASH_BYTES] = realloc(s->seen, room * sizeof *grown);
+        uint8_t(*grown)[HASH_BYTES] = mem_more(s->seen, room * sizeof *grown);
         if (!grown) {
             s->failed = true;
             return false;
@@ -385,7 +387,7 @@ static void add_sent(struct sents *s, const struct buf *receipt, uint32_t epoch)
          i++) {
         if (s->n == s->room) {
             unsigned room = s->room ? 2 * s->room : 256;
-            struct sent *grown = realloc(s->v, room * sizeof *grown);
+            struct sent *grown = mem_more(s->v, room * sizeof *grown);
             if (!grown) {
                 s->failed = true;
                 break;

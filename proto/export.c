@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "hmap.h"
+#include "mem.h"
 
 const char *outcome_name(enum outcome o)
 {
@@ -186,7 +187,7 @@ static enum err open_part(struct export *x, unsigned i, const struct format *f, 
     struct part_state *p = &x->part[i];
 
     p->format = f;
-    p->st = calloc(1, sizeof *p->st);
+    p->st = mem_zero(1, sizeof *p->st);
     p->check = f->check_new(&x->job->policy);
     crypto_hash_sha256_init(&p->sha);
     return p->st && p->check ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
@@ -220,7 +221,8 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
 {
     struct export x = { .job = job, .to = to, .r = out };
     struct merge *m = NULL;
-    struct merged *item = malloc(sizeof *item);
+    unsigned long refused = mem_refused();
+    struct merged *item = mem_alloc(sizeof *item);
     enum err e = item ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 
     memset(out, 0, sizeof *out);
@@ -246,6 +248,8 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
     hmap_free(&x.tick_items);
     hmap_free(&x.behind);
     buf_free(&x.line);
+    if (e == ERR_OK && mem_refused() != refused) /* half a payload must have no digest */
+        e = err_set(msg, ERR_NOMEM, "out of memory");
     return e;
 }
 

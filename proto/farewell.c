@@ -5,6 +5,8 @@
  * sends it the operations up to its revocation, which change its own view, and it falls silent. */
 #include <stdlib.h>
 
+#include "mem.h"
+
 #include "core_int.h"
 
 #define AGAIN_MS   10000 /* one that does not listen is told again, as seldom as this */
@@ -27,7 +29,7 @@ bool farewell_is_ours(const struct core *c)
 
 static void tell(struct core *c, struct peer *p)
 {
-    unsigned *chain = malloc(OPS_MAX * sizeof *chain);
+    unsigned *chain = mem_alloc(OPS_MAX * sizeof *chain);
     unsigned n = chain ? roster_up_to_revocation(c->roster, &p->id, chain, OPS_MAX) : 0;
 
     for (unsigned i = 0; i < n; i++) { /* parents come before their children */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #define TWINS_MAX 26 /* letters; no honest desk counts so badly so often */
 
 /* ---- keys ---- */
@@ -84,10 +86,10 @@ static bool make_room(struct feeds *fs)
 
     if (fs->n < fs->room)
         return true;
-    if ((v = realloc(fs->v, room * sizeof *v)) == NULL)
+    if ((v = mem_more(fs->v, room * sizeof *v)) == NULL)
         return false;
     fs->v = v;
-    if ((by_id = realloc(fs->by_id, room * sizeof *by_id)) == NULL)
+    if ((by_id = mem_more(fs->by_id, room * sizeof *by_id)) == NULL)
         return false;
     fs->by_id = by_id;
     fs->room = room;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 void hmap_free(struct hmap *h)
 {
     free(h->v);
@@ -40,7 +42,7 @@ static bool grow(struct hmap *h)
 {
     struct hmap bigger = { .room = h->room ? 2 * h->room : 64 };
 
-    if ((bigger.v = calloc(bigger.room, sizeof *bigger.v)) == NULL)
+    if ((bigger.v = mem_zero(bigger.room, sizeof *bigger.v)) == NULL)
         return false;
     for (uint32_t i = 0; i < h->room; i++)
         if (h->v[i].used)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 const char *ledger_state_name(enum ledger_state s)
 {
     switch (s) {
@@ -246,7 +248,7 @@ enum err ledger_open(const struct ident *me, const struct roster *roster, const 
                      struct effects *fx, const struct ledger_ask *ask,
                      const struct ledger_moment *now, struct ledger **out, struct errmsg *msg)
 {
-    struct ledger *l = calloc(1, sizeof *l);
+    struct ledger *l = mem_zero(1, sizeof *l);
     enum err e;
 
     if (!l)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "feeds.h"
+#include "mem.h"
 #include "merge_int.h"
 
 #define YIELD_EVERY 256 /* records: well under the 200 ms that a reader may hold its snapshot */
@@ -280,7 +281,7 @@ static enum err survey_cards(struct merge *m, struct errmsg *msg)
 {
     const struct disk *d = m->disk;
     uint8_t key[DISK_KEY_MAX] = { 0 }, next[REF_KEY] = { 0 };
-    struct record *rec = malloc(sizeof *rec);
+    struct record *rec = mem_alloc(sizeof *rec);
     size_t n;
     enum err e = rec ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 
@@ -325,7 +326,7 @@ static enum err run_survey(struct merge *m, struct errmsg *msg)
 enum err merge_open(const struct merge_job *job, const struct disk *disk, merge_yield yield,
                     void *yield_ctx, struct merge **out, struct errmsg *msg)
 {
-    struct merge *m = calloc(1, sizeof *m);
+    struct merge *m = mem_zero(1, sizeof *m);
     enum err e;
 
     if (!m)
@@ -335,8 +336,8 @@ enum err merge_open(const struct merge_job *job, const struct disk *disk, merge_
     m->yield = yield;
     m->yield_ctx = yield_ctx;
     m->total = 2 * job->records;
-    m->sources = calloc(job->n_feeds + 1, sizeof *m->sources);
-    m->heap = calloc(job->n_feeds + 1, sizeof *m->heap);
+    m->sources = mem_zero(job->n_feeds + 1, sizeof *m->sources);
+    m->heap = mem_zero(job->n_feeds + 1, sizeof *m->heap);
     survey_init(&m->survey, job);
     if (!m->sources || !m->heap)
         e = err_set(msg, ERR_NOMEM, "out of memory");

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #include "core_int.h"
 
 #define WALL_MS_MAX        INT64_C(253402300799999) /* end of the year 9999 */
@@ -69,7 +71,7 @@ void peer_connect(struct core *c, struct peer *p)
 enum err sync_peers(struct core *c)
 {
     /* In one piece for good: callers hold pointers into it while the roster grows. */
-    if (!c->peers && (c->peers = calloc(ROSTER_DESKS_MAX, sizeof *c->peers)) == NULL)
+    if (!c->peers && (c->peers = mem_zero(ROSTER_DESKS_MAX, sizeof *c->peers)) == NULL)
         return ERR_NOMEM;
     for (unsigned i = 0; i < roster_desks(c->roster); i++) {
         const struct desk *d = roster_desk(c->roster, i);
@@ -119,10 +121,10 @@ bool peer_room(struct core *c, struct peer *p)
     if (n <= p->n_have)
         return true;
     n = n < 64 ? 64 : 2 * n;
-    if ((have = realloc(p->have, n * sizeof *have)) == NULL)
+    if ((have = mem_more(p->have, n * sizeof *have)) == NULL)
         return false;
     p->have = have;
-    if ((sent = realloc(p->sent, n * sizeof *sent)) == NULL)
+    if ((sent = mem_more(p->sent, n * sizeof *sent)) == NULL)
         return false;
     p->sent = sent;
     memset(have + p->n_have, 0, (n - p->n_have) * sizeof *have);

@@ -4,6 +4,7 @@
 
 #include "core_int.h"
 #include "desk.h"
+#include "mem.h"
 
 /* ---- idempotency keys ---- */
 
@@ -20,7 +21,7 @@ static void key_learn(struct core *c, const uint8_t key[RECORD_KEY_BYTES],
         c->old_keys = c->keys;
         memset(&c->keys, 0, sizeof c->keys);
     }
-    if (!c->key_refs && (c->key_refs = calloc(2 * KEYS_KEPT, sizeof *c->key_refs)) == NULL)
+    if (!c->key_refs && (c->key_refs = mem_zero(2 * KEYS_KEPT, sizeof *c->key_refs)) == NULL)
         return;
     if ((at = hmap_at(&c->keys, key, &fresh)) != NULL) {
         *at = c->n_key_refs++ % (2 * KEYS_KEPT); /* two generations: no living place is reused */

@@ -6,9 +6,11 @@
 
 #include <sodium.h>
 
+#include "mem.h"
+
 struct roster *roster_new(void)
 {
-    return calloc(1, sizeof(struct roster));
+    return mem_zero(1, sizeof(struct roster));
 }
 
 void roster_free(struct roster *r)
@@ -243,7 +245,7 @@ static void apply_revoke(struct roster *r, const struct op *o)
     if ((d = desk_by_id(r, &id)) == NULL || d->state == DESK_REVOKED)
         return; /* the first revocation stands; a second may not trust it further */
     n = mp_get_array(&m);
-    if (m.bad || (v = calloc(n ? n : 1, sizeof *v)) == NULL)
+    if (m.bad || (v = mem_zero(n ? n : 1, sizeof *v)) == NULL)
         return;
     for (uint32_t i = 0; i < n; i++) {
         if (mp_get_array(&m) != 2)
@@ -283,7 +285,7 @@ static void apply_admit(struct roster *r, const struct op *o)
             *known = a;
         return;
     }
-    if ((grown = realloc(r->admits, (r->n_admits + 1) * sizeof *grown)) == NULL)
+    if ((grown = mem_more(r->admits, (r->n_admits + 1) * sizeof *grown)) == NULL)
         return;
     r->admits = grown;
     r->admits[r->n_admits++] = a;
@@ -337,14 +339,14 @@ static void apply_policy(struct roster *r, const struct op *o)
     policy_hash(text, n, h);
     if ((r->policy = find_policy(r, h)) != NULL)
         return;
-    if ((p = calloc(1, sizeof *p)) == NULL)
+    if ((p = mem_zero(1, sizeof *p)) == NULL)
         return;
     memcpy(p->hash, h, HASH_BYTES);
     p->text = text;
     p->n = n;
     if (policy_parse(text, n, &p->policy, NULL) != ERR_OK)
         p->policy.rules = 0;
-    grown = realloc(r->policies, (r->n_policies + 1) * sizeof *grown);
+    grown = mem_more(r->policies, (r->n_policies + 1) * sizeof *grown);
     if (!grown) {
         free(p);
         return;
@@ -435,7 +437,7 @@ static void apply(struct roster *r, const struct op *o)
  * function of the set cannot depend on who told us first. */
 static bool recompute(struct roster *r)
 {
-    unsigned *order = malloc(r->n_ops * sizeof *order);
+    unsigned *order = mem_alloc(r->n_ops * sizeof *order);
     uint8_t all[HASH_BYTES] = { 0 };
 
     if (!order)
@@ -537,7 +539,7 @@ enum err roster_add(struct roster *r, const uint8_t *op, size_t n, bool *fresh, 
     enum err e;
 
     *fresh = false;
-    if ((copy = malloc(n ? n : 1)) == NULL)
+    if ((copy = mem_alloc(n ? n : 1)) == NULL)
         return err_set(msg, ERR_NOMEM, "out of memory");
     memcpy(copy, op, n);
     if ((e = op_parse(copy, n, &o, branch, msg)) != ERR_OK)
@@ -552,7 +554,7 @@ enum err roster_add(struct roster *r, const uint8_t *op, size_t n, bool *fresh, 
     }
     if (r->n_ops == r->room) {
         unsigned room = r->room ? 2 * r->room : 64;
-        struct op *grown = realloc(r->ops, room * sizeof *grown);
+        struct op *grown = mem_more(r->ops, room * sizeof *grown);
         if (!grown) {
             e = err_set(msg, ERR_NOMEM, "out of memory");
             goto out;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 static const char accepted_domain[] = "tideover accepted v1";
 static const char receipt_domain[] = "tideover receipt v1";
 static const char trigger_domain[] = "tideover trigger v1";
@@ -94,7 +96,7 @@ static void get_ranges(struct mp *m, struct intent *out)
     uint32_t n = mp_get_array(m);
 
     if (m->bad || n > SLOT_RANGES_MAX ||
-        (out->ranges = calloc(n ? n : 1, sizeof *out->ranges)) == NULL) {
+        (out->ranges = mem_zero(n ? n : 1, sizeof *out->ranges)) == NULL) {
         m->bad = true;
         return;
     }

@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "mem.h"
+
 #include "merge_int.h"
 
 struct item {          /* what the log has said of one item so far */
@@ -68,7 +70,7 @@ static void *one_more(struct survey *s, void **v, unsigned *n, unsigned *room, s
 {
     if (*n == *room) {
         unsigned more = *room ? 2 * *room : 256;
-        void *grown = realloc(*v, more * size);
+        void *grown = mem_more(*v, more * size);
         if (!grown) {
             s->failed = true;
             return NULL;

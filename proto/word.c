@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 static const char word_domain[] = "tideover word v1";
 
 #define WORD_FIELDS 8
@@ -148,7 +150,7 @@ static enum err keep(struct said *s, const uint8_t id[WORD_ID_BYTES], const uint
 
     if (s->n == s->room) {
         unsigned room = s->room ? 2 * s->room : 16;
-        struct said_word *grown = realloc(s->v, room * sizeof *grown);
+        struct said_word *grown = mem_more(s->v, room * sizeof *grown);
         if (!grown)
             return ERR_NOMEM;
         s->v = grown;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 enum place { BETWEEN, FORM, USER, ADDRESS, NOTES };
 enum value { V_TEXT, V_BARCODE, V_DATE, V_EXPIRY, V_BEGIN, V_END };
 
@@ -193,7 +195,7 @@ static enum err check_one(struct format_check *c, const char *line, size_t n, st
 
 struct format_check *ldflat_check_new(const struct policy *p)
 {
-    struct format_check *c = calloc(1, sizeof *c);
+    struct format_check *c = mem_zero(1, sizeof *c);
 
     if (c != NULL)
         c->write_pin = p->symphony.write_pin;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #define SEEN_FIRST 64 /* slots of the table in a quiet second; a power of two */
 
 struct seen {  /* what was touched in the current second: role and barcode */
@@ -233,7 +235,7 @@ static bool is_seen(const struct format_check *c, char role, const char *barcode
 static bool grow(struct format_check *c)
 {
     size_t slots = c->slots > 0 ? c->slots * 2 : SEEN_FIRST;
-    struct seen *table = calloc(slots, sizeof *table);
+    struct seen *table = mem_zero(slots, sizeof *table);
 
     if (table == NULL)
         return false;
@@ -345,7 +347,7 @@ static enum err check_one(struct format_check *c, const char *line, size_t n, st
 
 struct format_check *symphony_check_new(const struct policy *p)
 {
-    struct format_check *c = calloc(1, sizeof *c);
+    struct format_check *c = mem_zero(1, sizeof *c);
 
     if (c != NULL)
         c->profile = p->symphony;

@@ -1,6 +1,7 @@
 /* power_store.c - writes to a store and says what is durable, until the power goes; and looks.
  *
  *     power_store load DIR     "record N", "vote N", "receipt N" on stdout after each commit
+ *     power_store few DIR      the same, twenty-five commits
  *     power_store check DIR    reads everything, says "record N" (1..N are there), "vote N" ...
  *
  * The three kinds are what the node promises to keep before it answers: blocks of records, the
@@ -79,14 +80,14 @@ static uint64_t last(const struct disk *d, enum table t, bool all)
     return n;
 }
 
-static void load(struct store *s)
+static void load(struct store *s, uint64_t commits)
 {
     const struct disk *d = store_disk(s);
     uint64_t record = last(d, TABLE_BLOCKS, true), vote = last(d, TABLE_META, false),
              receipt = last(d, TABLE_SLOTS, true);
     struct errmsg msg = { .text = "" };
 
-    for (uint64_t i = record / GROUP;; i++) {
+    for (uint64_t i = record / GROUP; commits > 0; i++, commits--) {
         bool votes = i % VOTE_EVERY == 0, settles = i % RECEIPT_EVERY == 0;
         for (unsigned k = 0; k < GROUP; k++, record++)
             put(d, TABLE_BLOCKS, record + 1, record + 1);
@@ -121,11 +122,13 @@ int main(int argc, char **argv)
     struct store *s;
 
     if (argc != 3)
-        return fprintf(stderr, "usage: power_store load|check DIR\n"), 64;
+        return fprintf(stderr, "usage: power_store load|few|check DIR\n"), 64;
     if (store_open(argv[2], desk_key, &s, &msg) != ERR_OK)
         die("open", &msg);
     if (strcmp(argv[1], "load") == 0)
-        load(s);
+        load(s, UINT64_MAX);
+    else if (strcmp(argv[1], "few") == 0)
+        load(s, 25);
     else
         check(s);
     store_close(s);
