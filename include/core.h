@@ -52,6 +52,9 @@ struct core_config {
 enum err core_open(const struct core_config *c, const struct moment *now, struct core **out,
                    struct errmsg *msg);
 void core_close(struct core *c);
+/* Puts on a fresh disk, before it is opened, that this desk had another one and lost it: no vote, and
+ * its copies do not count (PROTOCOL.md, "Start marks"). Commit. */
+enum err core_forgot(const struct disk *d);
 
 struct effects *core_effects(struct core *c); /* what is to be done; clear after doing it */
 

@@ -25,6 +25,26 @@ enum err store_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], st
                     struct errmsg *msg);
 void store_close(struct store *s); /* aborts an open batch; NULL is fine */
 
+/* The lock of a state directory alone, for whoever judges its store before anybody opens it.
+ * ERR_BUSY: a node runs there. */
+enum err store_lock(const char *dir, int *lock_fd, struct errmsg *msg);
+void store_unlock(int lock_fd);
+
+/* Looks through a whole store, without writing: every page that leads to a value, every seal, the
+ * counts, the list of free pages. LMDB trusts its file and ends the process over a damaged one
+ * (abort, SIGSEGV, SIGBUS): call it in a process of its own, whose death says "damaged"
+ * (node/damage.c). ERR_MISSING: nothing was ever stored there. ERR_DENIED: damaged, or (why
+ * "wrong_key") of another desk key. ERR_MALFORMED: of a newer tideover. Others: it could not be
+ * looked at. *values counts what was read. */
+enum err store_look(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], uint64_t *values,
+                    struct errmsg *msg);
+
+/* Once true after a value did not open that was there: look through the store. Any thread. */
+bool store_is_doubtful(struct store *s);
+
+/* Does `periods` open with this desk key, or is there none? */
+bool store_periods_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES]);
+
 /* The writer's view. puts and dels open a batch by themselves; reads see the batch. One thread. */
 const struct disk *store_disk(struct store *s);
 

@@ -255,6 +255,20 @@ static void override_problems(const struct ledger_view *l, json_t *all)
     }
 }
 
+static void store_problem(const struct node *n, json_t *all)
+{
+    char text[256], aside[80];
+
+    if (!damage_lies_here(n->dir, aside))
+        return;
+    snprintf(text, sizeof text,
+             "the store of this desk was damaged and lies in %s. A new one was filled from the other "
+             "desks; what no other desk had is only in the damaged one. Delete that folder when "
+             "nothing is missed",
+             aside);
+    add_problem(all, "store_damaged", NULL, text);
+}
+
 static json_t *problems(const struct node *n, const struct moment *now)
 {
     json_t *all = json_array();
@@ -278,8 +292,8 @@ static json_t *problems(const struct node *n, const struct moment *now)
                           "have all its records");
     if (v.memory_lost)
         add_problem(all, "memory_lost", NULL,
-                    "other desks remember a later start of this desk: its disk was restored or "
-                    "cloned. It records, but has no vote; let it join anew");
+                    "this desk forgot what the others remember of it: its disk was restored, cloned or "
+                    "damaged. It records, but has no vote; let it join anew");
     if (!v.mark_confirmed && !v.memory_lost && !v.revoked && !v.retired &&
         ledger_is_seat(core_ledger(n->core), &n->me.id) &&
         now->boot_ms - n->started_ms > PEER_AWAY_MS)
@@ -294,6 +308,7 @@ static json_t *problems(const struct node *n, const struct moment *now)
         add_problem(all, "lead_key_old", NULL,
                     "the lead's passphrase was changed, or a new lead key made, at another desk: "
                     "this desk gets it once it meets a lead desk that has it");
+    store_problem(n, all);
     if (keys_root_is_here(n->dir))
         add_problem(all, "root_key_here", NULL,
                     "the branch root key still lies on this PC: move root-key-backup off it");

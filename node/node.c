@@ -21,6 +21,7 @@
 #include "keys.h"
 #include "mem.h"
 #include "node_int.h"
+#include "spare.h"
 #include "wire.h"
 
 #define TICK_MS         50
@@ -28,6 +29,8 @@
 #define REOPEN_EVERY_MS 1000
 #define FILES_WANTED    8192 /* a mesh of 200 desks needs three descriptors each */
 #define HINT_EVERY_MS   3000
+#define SPARE_EVERY_MS  2000
+#define SPARE_AGAIN_MS  60000
 
 static volatile sig_atomic_t stop_signal; /* the one global */
 
@@ -342,7 +345,7 @@ static void stop_saving(struct node *n, const char *why)
     if (!n->stopped)
         node_log(n, 0, "STOP, not saving: %s", why);
     snprintf(n->stop_reason, sizeof n->stop_reason, "%s", why);
-    n->stopped = true;
+    n->stopped = n->doubted = true;
     n->retry_ms = clock_ms(CLOCK_BOOTTIME) + REOPEN_EVERY_MS;
     effects_clear(core_effects(n->core));
     replies_release(n, false);
@@ -354,8 +357,12 @@ static void try_again(struct node *n)
     struct core *old = n->core;
 
     n->retry_ms = clock_ms(CLOCK_BOOTTIME) + REOPEN_EVERY_MS;
-    if (n->jobs > 0)
+    if (n->jobs > 0 || n->again)
         return; /* they read the store */
+    if (n->doubted) {
+        damage_look_later(n);
+        return;
+    }
     if (store_reopen(n->store, &msg) != ERR_OK)
         return;
     n->core = NULL;
@@ -447,6 +454,34 @@ static void hint_known(struct node *n, const struct moment *now)
     n->hints++;
 }
 
+/* The file `roster` follows what it is a copy of. */
+static void keep_spare(struct node *n, const struct moment *now)
+{
+    const struct roster *r = core_roster(n->core);
+    struct buf addresses = { 0 };
+    struct errmsg msg = { .text = "" };
+
+    if (now->boot_ms < n->spare_ms)
+        return;
+    n->spare_ms = now->boot_ms + SPARE_EVERY_MS;
+    core_addresses(n->core, &addresses);
+    if (memcmp(roster_hash(r), n->spare_hash, HASH_BYTES) == 0 &&
+        addresses.len == n->spare_addresses.len &&
+        memcmp(addresses.p, n->spare_addresses.p, addresses.len) == 0) {
+        buf_free(&addresses);
+        return;
+    }
+    if (spare_write(n->dir, &n->me, r, &addresses, &msg) != ERR_OK) {
+        node_log(n, 1, "no spare copy of the roster: %s", msg.text);
+        n->spare_ms = now->boot_ms + SPARE_AGAIN_MS;
+        buf_free(&addresses);
+        return;
+    }
+    memcpy(n->spare_hash, roster_hash(r), HASH_BYTES);
+    buf_free(&n->spare_addresses);
+    n->spare_addresses = addresses;
+}
+
 static void round_of_loop(struct node *n)
 {
     struct moment now;
@@ -466,8 +501,11 @@ static void round_of_loop(struct node *n)
             core_tick(n->core, &now);
             invite_tick(n, &now);
             hint_known(n, &now);
+            keep_spare(n, &now);
         }
     }
+    if (store_is_doubtful(n->store)) /* a value did not open */
+        damage_look_later(n);
     finish_jobs(n);
     serve_requests(n);
     node_cycle(n);
@@ -513,7 +551,9 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
 
     if ((e = conf_read(n->dir, &n->conf, msg)) != ERR_OK ||
         (e = keys_read_desk(n->dir, &n->me, msg)) != ERR_OK ||
+        (e = damage_judge(n, msg)) != ERR_OK ||
         (e = store_open(n->dir, n->me.store_key, &n->store, msg)) != ERR_OK ||
+        (e = damage_refill(n, msg)) != ERR_OK ||
         (e = net_open(n->conf.listen, &n->me, ev, &n->net, msg)) != ERR_OK ||
         (e = open_core(n, msg)) != ERR_OK)
         return e;
@@ -566,13 +606,14 @@ static void node_close(struct node *n)
     net_close(n->net);
     core_close(n->core);
     store_close(n->store);
-    if (n->runs) /* else they are another node's */
+    if (n->runs && !n->again) /* else they are another node's, or say that this was no orderly end */
         remove_run_files(n);
     for (unsigned i = 0; i < INVITES_MAX; i++) {
         buf_free(&n->invite[i].power);
         buf_free(&n->invite[i].lead_box);
     }
     sodium_memzero(n->invite, sizeof n->invite);
+    buf_free(&n->spare_addresses);
     ident_wipe(&n->me);
 }
 
@@ -611,9 +652,9 @@ static int run_node(struct node *n)
         printf("ready desk %s (%s) branch %s, desks %s, api http://%s\n", n->conf.name, id,
                roster_code(core_roster(n->core)), n->conf.listen, n->conf.web);
         fflush(stdout);
-        while (!stop_signal)
+        while (!stop_signal && !n->again)
             round_of_loop(n);
-        node_log(n, 2, "stopping");
+        node_log(n, 2, n->again ? "the store is damaged: beginning anew" : "stopping");
     } else {
         fprintf(stderr, "tideover: %s\n", msg.text[0] ? msg.text : err_text(e));
     }
@@ -621,35 +662,57 @@ static int run_node(struct node *n)
     return err_exit(e);
 }
 
-int node_main(const char *state_dir, int argc, char **argv)
+static struct node *node_new(const char *state_dir)
 {
     struct node *n = calloc(1, sizeof *n);
-    int rc;
 
-    (void)argv;
-    if (argc > 1) {
-        fprintf(stderr, "tideover: node takes no arguments; see: tideover node --help\n");
+    if (!n || (n->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
         free(n);
-        return err_exit(ERR_USAGE);
+        return NULL;
     }
-    if (!n || sodium_init() < 0 || (n->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
-        fprintf(stderr, "tideover: out of memory or descriptors\n");
-        free(n);
-        return err_exit(ERR_NOMEM);
-    }
-    harden();
-    catch_signals();
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     pthread_mutex_init(&n->lock, NULL);
     n->requests_end = &n->requests;
     replies_begin(n);
     atomic_init(&n->server, -1);
     snprintf(n->dir, sizeof n->dir, "%s", state_dir);
-    rc = run_node(n);
+    return n;
+}
+
+static void node_free(struct node *n)
+{
     pthread_mutex_destroy(&n->lock);
     close(n->wake_fd);
     free(n->self);
     free(n);
+}
+
+int node_main(const char *state_dir, int argc, char **argv)
+{
+    bool again = true;
+    int rc = 0;
+
+    if (argc == 2 && strcmp(argv[1], "--look") == 0) {
+        harden();
+        return damage_look_main(state_dir);
+    }
+    if (argc > 1) {
+        fprintf(stderr, "tideover: node takes no arguments; see: tideover node --help\n");
+        return err_exit(ERR_USAGE);
+    }
+    harden();
+    catch_signals();
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    while (again) { /* a second time only over a store that was found damaged */
+        struct node *n = sodium_init() < 0 ? NULL : node_new(state_dir);
+        if (!n) {
+            fprintf(stderr, "tideover: out of memory or descriptors\n");
+            rc = err_exit(ERR_NOMEM);
+            break;
+        }
+        rc = run_node(n);
+        again = n->again && !stop_signal;
+        node_free(n);
+    }
     curl_global_cleanup();
     return rc;
 }

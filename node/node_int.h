@@ -86,6 +86,10 @@ struct node {
     struct buf *self; /* messages to ourselves, for the next round */
     unsigned n_self, self_room;
     size_t batch_bytes; /* taken in since the last commit */
+    bool doubted, again; /* the store: to be looked through; damaged, so begin anew */
+    uint8_t spare_hash[HASH_BYTES]; /* roster in the file `roster`, and the addresses beside it */
+    struct buf spare_addresses;
+    uint64_t spare_ms;  /* next look at it */
     bool stopped;       /* the disk refused: nothing is acknowledged until it works again */
     char stop_reason[256];
     unsigned long refused; /* mem_refused() at the last commit */
@@ -171,6 +175,15 @@ void overlaps_get(struct node *n, struct http_request *rq);
 /* word.c */
 void word_confirm(struct node *n, struct http_request *rq, json_t *body);
 json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint64_t slot);
+
+/* damage.c */
+int damage_look_main(const char *dir); /* the process that looks; the verdict is its exit code */
+/* Before the store is opened: moves a damaged one aside. ERR_DENIED: damaged, and nothing to begin
+ * anew from. */
+enum err damage_judge(struct node *n, struct errmsg *msg);
+enum err damage_refill(struct node *n, struct errmsg *msg); /* a store that is open and empty */
+void damage_look_later(struct node *n); /* a job: the store is in doubt; sets n->again if damaged */
+bool damage_lies_here(const char *dir, char name[80]);
 
 /* probe.c */
 struct probe;

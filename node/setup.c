@@ -22,6 +22,7 @@
 #include "keys.h"
 #include "policy.h"
 #include "roster.h"
+#include "spare.h"
 #include "store.h"
 #include "wire.h"
 #include "cli/zonefile.h"
@@ -156,33 +157,11 @@ static enum err write_store(const struct site *s, const struct ident *me, const 
                             const struct buf *addresses, struct errmsg *msg)
 {
     struct store *st = NULL;
-    const struct disk *d;
     enum err e = store_open(s->dir, me->store_key, &st, msg);
-    struct mp m;
-    uint32_t n;
 
     if (e != ERR_OK)
         return e;
-    d = store_disk(st);
-    for (unsigned i = 0; e == ERR_OK && i < roster_ops(r); i++) {
-        uint8_t key[4];
-        size_t len;
-        const uint8_t *op = roster_op(r, i, &len);
-        put_be32(key, i);
-        e = d->put(d->ctx, TABLE_ROSTER, key, sizeof key, op, len);
-    }
-    m = mp_over(addresses->p, addresses->len);
-    n = addresses->len ? mp_get_array(&m) : 0;
-    for (uint32_t i = 0; e == ERR_OK && i < n; i++) {
-        uint8_t key[1 + DESK_ID_BYTES] = { 'A' };
-        char address[ADDR_TEXT_MAX];
-        mp_get_array(&m);
-        mp_get_raw(&m, key + 1, DESK_ID_BYTES);
-        mp_get_str(&m, address, sizeof address);
-        if (!m.bad)
-            e = d->put(d->ctx, TABLE_META, key, sizeof key, address, strlen(address) + 1);
-    }
-    if (e == ERR_OK)
+    if ((e = spare_put(store_disk(st), r, addresses)) == ERR_OK)
         e = store_commit(st, msg);
     store_close(st);
     return e;

@@ -286,16 +286,19 @@ static void take_confirmation(struct core *c, struct peer *p, const struct mark 
         peer_says_lost(c, p);
 }
 
+enum err core_forgot(const struct disk *d)
+{
+    return d->put(d->ctx, TABLE_META, lost_key, sizeof lost_key, "", 0); /* restarts do not heal it */
+}
+
 void sync_memory_is_lost(struct core *c)
 {
-    const struct disk *d = c->conf.disk;
-
     if (c->memory_lost)
         return;
     effects_event(&c->fx, "other desks remember more of this desk than it does: its disk was "
                           "restored or cloned; it has no vote; let it join anew");
     c->memory_lost = true;
-    d->put(d->ctx, TABLE_META, lost_key, sizeof lost_key, "", 0); /* restarts do not heal it */
+    core_forgot(c->conf.disk);
 }
 
 /* It remembers of us what we do not. Its confirmation is worth nothing then; that most of the

@@ -12,8 +12,6 @@
 
 #include "store_int.h"
 
-#define DBS_MAX     24    /* LMDB looks names up one by one: few */
-#define READERS_MAX 126   /* LMDB's own default */
 #define LOCK_BYTES  16384 /* more than its lock file needs for them */
 #define GROW_MIN    (4ull << 20)
 
@@ -79,7 +77,7 @@ enum err err_lmdb(struct errmsg *msg, int rc, const char *doing)
 
 /* LMDB maps its lock file and lets it be sparse: on a full disk the first reader in a new page
  * would die of SIGBUS. We are alone (store.c holds the lock), and LMDB fills it in anew. */
-static enum err fill_lock_file(int env_fd, struct errmsg *msg)
+enum err env_fill_lock_file(int env_fd, struct errmsg *msg)
 {
     static const uint8_t zeros[LOCK_BYTES];
     int fd = openat(env_fd, "lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -119,7 +117,7 @@ enum err env_open(struct store *s, struct errmsg *msg)
 
     if (fd < 0)
         return err_errno(msg, errno, "open the folder of the store");
-    if ((e = fill_lock_file(fd, msg)) == ERR_OK && (e = open_lmdb(s, msg)) == ERR_OK &&
+    if ((e = env_fill_lock_file(fd, msg)) == ERR_OK && (e = open_lmdb(s, msg)) == ERR_OK &&
         (fsync(fd) != 0 || fsync(s->dir_fd) != 0)) /* LMDB flushes files, never their names */
         e = err_errno(msg, errno, "flush the folder of the store");
     close(fd);

@@ -14,12 +14,12 @@
 
 /* ---- the state directory ---- */
 
-static enum err take_lock(struct store *s, struct errmsg *msg)
+static enum err take_lock(int dir_fd, int *lock_fd, struct errmsg *msg)
 {
-    s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (s->lock_fd < 0)
+    *lock_fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (*lock_fd < 0)
         return err_errno(msg, errno, "make the lock of the state directory");
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(*lock_fd, LOCK_EX | LOCK_NB) == 0)
         return ERR_OK;
     if (errno == EWOULDBLOCK)
         return err_why(msg, ERR_BUSY, "in_use", "",
@@ -27,7 +27,27 @@ static enum err take_lock(struct store *s, struct errmsg *msg)
     return err_errno(msg, errno, "lock the state directory");
 }
 
-static enum err open_dir(struct store *s, const char *dir, struct errmsg *msg)
+enum err store_lock(const char *dir, int *lock_fd, struct errmsg *msg)
+{
+    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum err e;
+
+    if (dir_fd < 0)
+        return err_errno(msg, errno, "open the state directory");
+    e = take_lock(dir_fd, lock_fd, msg);
+    close(dir_fd);
+    if (e != ERR_OK && *lock_fd >= 0)
+        close(*lock_fd);
+    return e;
+}
+
+void store_unlock(int lock_fd)
+{
+    flock(lock_fd, LOCK_UN); /* a forked child may still hold the descriptor */
+    close(lock_fd);
+}
+
+enum err store_open_dir(struct store *s, const char *dir, struct errmsg *msg)
 {
     char *full;
     size_t n;
@@ -72,7 +92,7 @@ static enum err damaged(struct errmsg *msg, const char *what)
 
 /* With the desk key, or with one a few erasures later, which it then becomes: erasing was cut short
  * before the desk's key file was written. */
-static enum err load_periods(struct store *s, unsigned *step, struct errmsg *msg)
+enum err store_load_periods(struct store *s, unsigned *step, struct errmsg *msg)
 {
     uint8_t key[STORE_KEY_BYTES];
     enum err e = ERR_DENIED;
@@ -99,7 +119,7 @@ static enum err unlock(struct store *s, struct errmsg *msg)
 
     if ((e = env_check(s, &check, &check_step, msg)) != ERR_OK)
         return e;
-    had = load_periods(s, &step, msg);
+    had = store_load_periods(s, &step, msg);
     if (had != ERR_OK && had != ERR_NOFILE && had != ERR_DENIED)
         return had;
     switch (check) {
@@ -135,11 +155,9 @@ static void grow_early(struct store *s)
         env_grow(s, NULL); /* refused: batches are refused when the map is full */
 }
 
-enum err store_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], struct store **out,
-                    struct errmsg *msg)
+enum err store_new(const uint8_t desk_key[STORE_KEY_BYTES], struct store **out, struct errmsg *msg)
 {
-    struct store *s = NULL;
-    enum err e;
+    struct store *s;
 
     if (sodium_init() < 0)
         return err_set(msg, ERR_BUG, "libsodium does not start");
@@ -156,7 +174,20 @@ enum err store_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], st
         return err_set(msg, ERR_NOMEM, "no memory for the desk key");
     }
     memcpy(s->desk_key, desk_key, STORE_KEY_BYTES);
-    if ((e = open_dir(s, dir, msg)) != ERR_OK || (e = take_lock(s, msg)) != ERR_OK ||
+    *out = s;
+    return ERR_OK;
+}
+
+enum err store_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], struct store **out,
+                    struct errmsg *msg)
+{
+    struct store *s = NULL;
+    enum err e = store_new(desk_key, &s, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if ((e = store_open_dir(s, dir, msg)) != ERR_OK ||
+        (e = take_lock(s->dir_fd, &s->lock_fd, msg)) != ERR_OK ||
         (e = make_folder(s, msg)) != ERR_OK || (e = env_open(s, msg)) != ERR_OK ||
         (e = unlock(s, msg)) != ERR_OK) {
         store_close(s);
@@ -178,10 +209,8 @@ void store_close(struct store *s)
     env_close(s);
     ring_free(s->ring);
     sodium_free(s->desk_key);
-    if (s->lock_fd >= 0) {
-        flock(s->lock_fd, LOCK_UN); /* a forked child may still hold the descriptor */
-        close(s->lock_fd);
-    }
+    if (s->lock_fd >= 0)
+        store_unlock(s->lock_fd);
     if (s->dir_fd >= 0)
         close(s->dir_fd);
     free(s->env_path);
@@ -265,6 +294,11 @@ enum err store_period_begin(struct store *s, struct errmsg *msg)
 uint32_t store_period(const struct store *s)
 {
     return s->ring->v[s->ring->n - 1].number;
+}
+
+bool store_is_doubtful(struct store *s)
+{
+    return s->unopened && !atomic_exchange(&s->looked, true);
 }
 
 /* ---- numbers, for any thread ---- */

@@ -110,6 +110,7 @@ struct store {
     uint32_t batch_puts;
     enum err batch_err; /* a refused put or del: nothing of this batch may become durable */
 
+    atomic_bool unopened, looked; /* a value did not open; that was told */
     atomic_int failed;     /* enum err, sticky until store_reopen() */
     struct errmsg failure; /* its sentence; the writer's */
     size_t last_txn;       /* id of the newest commit in the file, as last measured */
@@ -119,6 +120,10 @@ struct store {
     struct disk disk;
 };
 
+enum err store_new(const uint8_t desk_key[STORE_KEY_BYTES], struct store **out, struct errmsg *msg);
+enum err store_open_dir(struct store *s, const char *dir, struct errmsg *msg);
+/* With the desk key or one a few erasures later; *step says how many. Errors as periods_load(). */
+enum err store_load_periods(struct store *s, unsigned *step, struct errmsg *msg);
 enum err store_fail(struct store *s, enum err code); /* from now on everything fails with it */
 void store_swap_ring(struct store *s, struct ring *fresh); /* readers keep theirs until they renew */
 void batch_init(struct store *s);                    /* the writer's disk */
@@ -134,6 +139,9 @@ extern const struct table_row table_rows[TABLE_COUNT];
 
 enum err err_lmdb(struct errmsg *msg, int rc, const char *doing);
 enum err err_errno(struct errmsg *msg, int code, const char *doing);
+#define DBS_MAX     24  /* LMDB looks names up one by one: few */
+#define READERS_MAX 126 /* LMDB's own default */
+enum err env_fill_lock_file(int env_fd, struct errmsg *msg);
 enum err env_open(struct store *s, struct errmsg *msg);
 void env_close(struct store *s);
 void env_measure(struct store *s);
@@ -159,7 +167,7 @@ void key_next(uint8_t key[STORE_KEY_BYTES]);
 enum find { FIND_FROM, FIND_AFTER, FIND_BEFORE };
 
 struct view {
-    const struct store *s;
+    struct store *s;
     const struct ring *ring;
     MDB_txn *txn;                    /* NULL: no snapshot */
     MDB_cursor *cursor[TABLE_COUNT]; /* opened when first needed */

@@ -14,12 +14,15 @@ static enum err unseal(const struct view *v, const struct place *at, const MDB_v
     if (val == NULL)
         return ERR_OK;
     buf_reset(val);
-    if (box->mv_size < SEAL_EXTRA || (key = ring_key(v->ring, get_be32(p))) == NULL)
+    if (box->mv_size < SEAL_EXTRA || (key = ring_key(v->ring, get_be32(p))) == NULL) {
+        v->s->unopened = true;
         return ERR_DENIED;
+    }
     if ((out = buf_grow(val, box->mv_size - SEAL_EXTRA)) == NULL)
         return ERR_NOMEM;
     if (seal_unseal(out, key, at, p, box->mv_size))
         return ERR_OK;
+    v->s->unopened = true;
     buf_reset(val);
     return ERR_DENIED;
 }

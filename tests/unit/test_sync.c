@@ -230,6 +230,31 @@ static void lost_memory_is_noticed_on_both_sides(void **state)
     world_free(w);
 }
 
+static void a_desk_that_lost_its_memory_gets_the_receipts_again(void **state)
+{
+    struct world *w = world_new(3, 3);
+    uint64_t decided;
+
+    (void)state;
+    stop(w, 1);
+    start(w, 1); /* so that the others know of a start 2 */
+    run(w, 8000);
+    lend(w, 0, 2);
+    run(w, 1000);
+    press(w, 0);
+    run(w, 20000);
+    decided = ledger_decided(core_ledger(w->v[0].core));
+    assert_true(decided >= 1);
+    wipe(w, 1);
+    assert_int_equal(core_forgot(memdisk_disk(w->v[1].disk)), ERR_OK);/* its store was damaged */
+    start(w, 1);
+    assert_true(view(w, 1).memory_lost); /* before anybody told it */
+    run(w, 5000);
+    assert_int_equal(ledger_decided(core_ledger(w->v[1].core)), decided);
+    assert_equal_sets(w, 0, 1);
+    world_free(w);
+}
+
 static void one_start_with_two_memories_is_noticed(void **state)
 {
     struct world *w = world_new(3, 3);
@@ -539,6 +564,7 @@ int main(void)
         cmocka_unit_test(a_start_is_confirmed_by_the_others),
         cmocka_unit_test(a_confirmation_that_was_lost_is_asked_for_again),
         cmocka_unit_test(lost_memory_is_noticed_on_both_sides),
+        cmocka_unit_test(a_desk_that_lost_its_memory_gets_the_receipts_again),
         cmocka_unit_test(one_start_with_two_memories_is_noticed),
         cmocka_unit_test(a_wiped_desk_gets_its_own_records_back_and_begins_a_new_feed),
         cmocka_unit_test(a_hello_of_an_earlier_start_that_comes_late_is_no_lost_memory),

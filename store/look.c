@@ -1,0 +1,257 @@
+/* look.c - is this store what was written? Looked through as a whole, in one snapshot, read only.
+ *
+ * The seals find every value that changed. What they cannot find is a value that is gone, or that
+ * will be overwritten: so LMDB's own counts are compared, and its list of free pages must be one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store_int.h"
+
+#define META_VERSION_AT 20 /* in a meta page: header 16, magic 4, version 4 */
+#define LMDB_VERSION    1
+#define FREE_DBI        0
+#define FIRST_PAGE      2 /* behind the two meta pages */
+
+static enum err damaged(struct errmsg *msg, const char *what, const char *where)
+{
+    return err_why(msg, ERR_DENIED, "damaged", "", "the store is damaged: %s%s", what, where);
+}
+
+/* ---- opening ---- */
+
+/* Both meta pages of another version: a newer LMDB wrote it. One alone: a bent bit. */
+static bool is_newer(int env_fd)
+{
+    uint32_t version[2] = { 0, 0 };
+    int fd = openat(env_fd, "data.mdb", O_RDONLY | O_CLOEXEC);
+    bool whole = fd >= 0;
+
+    for (int i = 0; whole && i < 2; i++)
+        whole = pread(fd, &version[i], 4, META_VERSION_AT + i * sysconf(_SC_PAGESIZE)) == 4;
+    if (fd >= 0)
+        close(fd);
+    return whole && version[0] == version[1] && version[0] > LMDB_VERSION;
+}
+
+/* What says nothing about the file's bytes. */
+static bool is_refusal(int rc)
+{
+    return rc == ENOSPC || rc == EDQUOT || rc == EROFS || rc == EACCES || rc == EPERM ||
+           rc == EMFILE || rc == ENFILE || rc == EAGAIN;
+}
+
+static enum err open_env(struct store *s, int env_fd, struct errmsg *msg)
+{
+    enum err e = env_fill_lock_file(env_fd, msg);
+    int rc;
+
+    if (e != ERR_OK)
+        return e;
+    if ((rc = mdb_env_create(&s->env)) != 0) {
+        s->env = NULL;
+        return err_lmdb(msg, rc, "look through the store");
+    }
+    if ((rc = mdb_env_set_mapsize(s->env, STORE_MAP_BYTES)) == 0 &&
+        (rc = mdb_env_set_maxdbs(s->env, DBS_MAX)) == 0 &&
+        (rc = mdb_env_set_maxreaders(s->env, READERS_MAX)) == 0)
+        rc = mdb_env_open(s->env, s->env_path, MDB_NOTLS | MDB_RDONLY, 0600);
+    if (rc == 0)
+        return ERR_OK;
+    if (rc == ENOENT) /* no file, or one without a byte */
+        return err_set(msg, ERR_MISSING, "there is no store yet");
+    if (is_refusal(rc) || (rc == MDB_VERSION_MISMATCH && is_newer(env_fd)))
+        return err_lmdb(msg, rc, "look through the store");
+    return damaged(msg, "LMDB cannot open it", "");
+}
+
+/* ---- LMDB's own books ---- */
+
+/* Each entry: how many pages, then their numbers, falling. No page is free twice. */
+static enum err look_at_free(MDB_cursor *c, size_t pages, uint8_t *seen, struct errmsg *msg)
+{
+    static const char what[] = "its list of free pages makes no sense";
+    MDB_val k, v;
+    int rc;
+
+    while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+        const uint8_t *p = v.mv_data;
+        size_t n = 0, page, last = pages;
+        if (v.mv_size >= sizeof n)
+            memcpy(&n, p, sizeof n);
+        if (k.mv_size != sizeof n || v.mv_size < sizeof n || n > v.mv_size / sizeof n - 1)
+            return damaged(msg, what, "");
+        for (size_t i = 1; i <= n; i++) {
+            memcpy(&page, p + i * sizeof page, sizeof page);
+            if (page < FIRST_PAGE || page >= last || (seen[page / 8] >> page % 8 & 1))
+                return damaged(msg, what, "");
+            seen[page / 8] |= (uint8_t)(1 << page % 8);
+            last = page;
+        }
+    }
+    return rc == MDB_NOTFOUND ? ERR_OK : damaged(msg, what, "");
+}
+
+static enum err look_free(MDB_env *env, MDB_txn *txn, struct errmsg *msg)
+{
+    MDB_cursor *c = NULL;
+    MDB_envinfo info;
+    uint8_t *seen;
+    enum err e;
+
+    mdb_env_info(env, &info);
+    if ((seen = calloc(info.me_last_pgno / 8 + 1, 1)) == NULL)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    if (mdb_cursor_open(txn, FREE_DBI, &c) != 0)
+        e = damaged(msg, "LMDB cannot read it", "");
+    else
+        e = look_at_free(c, info.me_last_pgno + 1, seen, msg);
+    if (c != NULL)
+        mdb_cursor_close(c);
+    free(seen);
+    return e;
+}
+
+/* ---- the tables ---- */
+
+static bool is_after(const MDB_val *k, const uint8_t *last, size_t n)
+{
+    int order = memcmp(k->mv_data, last, k->mv_size < n ? k->mv_size : n);
+
+    return order > 0 || (order == 0 && k->mv_size > n);
+}
+
+static bool opens(const struct store *s, const struct place *at, const MDB_val *v, struct buf *val)
+{
+    const uint8_t *key;
+    uint8_t *out;
+
+    buf_reset(val);
+    return v->mv_size >= SEAL_EXTRA && v->mv_size <= DISK_VALUE_MAX + SEAL_EXTRA &&
+           (key = ring_key(s->ring, get_be32(v->mv_data))) != NULL &&
+           (out = buf_grow(val, v->mv_size)) != NULL &&
+           seal_unseal(out, key, at, v->mv_data, v->mv_size);
+}
+
+static enum err look_values(const struct store *s, MDB_cursor *c, enum table t, uint64_t *n,
+                            struct buf *val, struct errmsg *msg)
+{
+    uint8_t last[DISK_KEY_MAX];
+    size_t last_len = 0;
+    MDB_val k, v;
+    int rc;
+
+    while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+        struct place at = { table_rows[t].number, k.mv_data, k.mv_size };
+        if (k.mv_size == 0 || k.mv_size > sizeof last || !is_after(&k, last, last_len))
+            return damaged(msg, "keys out of order in table ", table_rows[t].name);
+        memcpy(last, k.mv_data, last_len = k.mv_size);
+        if (!opens(s, &at, &v, val))
+            return damaged(msg, "a value does not open in table ", table_rows[t].name);
+        ++*n;
+    }
+    return rc == MDB_NOTFOUND ? ERR_OK : damaged(msg, "LMDB stumbles in table ", table_rows[t].name);
+}
+
+static enum err look_table(const struct store *s, MDB_txn *txn, enum table t, uint64_t *values,
+                           struct errmsg *msg)
+{
+    struct buf val = { 0 };
+    MDB_cursor *c = NULL;
+    MDB_stat st;
+    MDB_dbi dbi;
+    uint64_t n = 0;
+    enum err e;
+    int rc = mdb_dbi_open(txn, table_rows[t].name, 0, &dbi);
+
+    if (rc == MDB_NOTFOUND && t > TABLE_SLOTS) /* younger than this store */
+        return ERR_OK;
+    if (rc != 0 || mdb_stat(txn, dbi, &st) != 0 || mdb_cursor_open(txn, dbi, &c) != 0)
+        return damaged(msg, "LMDB does not find table ", table_rows[t].name);
+    e = look_values(s, c, t, &n, &val, msg);
+    if (e == ERR_OK && n != st.ms_entries)
+        e = damaged(msg, "values are missing in table ", table_rows[t].name);
+    *values += n;
+    mdb_cursor_close(c);
+    buf_wipe(&val);
+    return e;
+}
+
+static enum err look_all(const struct store *s, uint64_t *values, struct errmsg *msg)
+{
+    MDB_txn *txn = NULL;
+    enum err e;
+
+    if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn) != 0)
+        return damaged(msg, "LMDB cannot read it", "");
+    e = look_free(s->env, txn, msg);
+    for (unsigned t = 0; t < TABLE_COUNT && e == ERR_OK; t++)
+        e = look_table(s, txn, (enum table)t, values, msg);
+    mdb_txn_abort(txn);
+    return e;
+}
+
+/* As store_open() judges (store.c, unlock). */
+static enum err look_keys(struct store *s, struct errmsg *msg)
+{
+    unsigned check_step, step;
+    enum check check;
+    enum err e, had;
+
+    if ((e = env_check(s, &check, &check_step, msg)) != ERR_OK)
+        return e == ERR_MALFORMED ? e : damaged(msg, "LMDB cannot read it", "");
+    had = store_load_periods(s, &step, msg);
+    if (had != ERR_OK && had != ERR_NOFILE && had != ERR_DENIED)
+        return had;
+    switch (check) {
+    case CHECK_FRESH:
+        return had == ERR_DENIED ? damaged(msg, "it is empty, and periods does not open", "")
+                                 : err_set(msg, ERR_MISSING, "there is no store yet");
+    case CHECK_BAD:
+        return had == ERR_OK ? damaged(msg, "its check value does not open", "")
+                             : err_why(msg, ERR_DENIED, "wrong_key", "",
+                                       "this store belongs to another desk key");
+    case CHECK_GOOD:
+        break;
+    }
+    return had == ERR_OK ? ERR_OK : damaged(msg, "the file periods is gone, or does not open", "");
+}
+
+bool store_periods_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES])
+{
+    struct store *s = NULL;
+    unsigned step;
+    enum err e;
+
+    if (store_new(desk_key, &s, NULL) != ERR_OK)
+        return false;
+    if ((e = store_open_dir(s, dir, NULL)) == ERR_OK)
+        e = store_load_periods(s, &step, NULL);
+    store_close(s);
+    return e == ERR_OK || e == ERR_NOFILE;
+}
+
+enum err store_look(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], uint64_t *values,
+                    struct errmsg *msg)
+{
+    struct store *s = NULL;
+    enum err e = store_new(desk_key, &s, msg);
+    int env_fd = -1;
+
+    *values = 0;
+    if (e != ERR_OK)
+        return e;
+    if ((e = store_open_dir(s, dir, msg)) == ERR_OK &&
+        (env_fd = open(s->env_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        e = errno == ENOENT ? err_set(msg, ERR_MISSING, "there is no store yet")
+                            : err_errno(msg, errno, "open the folder of the store");
+    if (e == ERR_OK && (e = open_env(s, env_fd, msg)) == ERR_OK &&
+        (e = look_keys(s, msg)) == ERR_OK)
+        e = look_all(s, values, msg);
+    if (env_fd >= 0)
+        close(env_fd);
+    store_close(s);
+    return e;
+}
