@@ -29,6 +29,9 @@ static void decided_first(struct sim *s, const struct intent *in)
                      (unsigned long long)in->slot, (unsigned long long)r->from,
                      (unsigned long long)f->in_slot);
         f->in_slot = r->to;
+        if (f->unknown_from > 0 && r->to >= f->unknown_from)
+            sim_fail(s, "L3", "slot %llu passes over a record of unknown kind",
+                     (unsigned long long)in->slot);
     }
     s->n_slots = in->slot;
 }
@@ -197,6 +200,21 @@ static bool seat_stored(const struct sim *s, const struct desk_id *seat, uint64_
     return (d->has_acc || d->forgot) && memcmp(d->acc_hash, hash, HASH_BYTES) == 0;
 }
 
+/* What another desk handed over before may be under way for as long as the policy's quiet time; the
+ * clocks may run apart by 2 %. Who froze over his lease comes late with what he began in it: no
+ * quiet time is long enough for that, only the name at the sink. */
+static void is_quiet(struct sim *s, int desk, uint64_t slot, uint64_t term)
+{
+    uint64_t quiet_us = s->script->setup.quiet * SECOND * 96 / 100;
+
+    if (s->last_sent.slot == slot && s->last_sent.desk != desk && term > s->last_sent.term &&
+        s->now_us - s->last_sent.at_us < quiet_us)
+        sim_fail(s, "quiet", "%s sends slot %llu, %.1f s after %s did", s->desk[desk].name,
+                 (unsigned long long)slot, (double)(s->now_us - s->last_sent.at_us) / (double)SECOND,
+                 s->desk[s->last_sent.desk].name);
+    s->last_sent = (struct sent){ slot, term, desk, s->now_us };
+}
+
 static void delivery_begins(struct sim *s, int desk, const struct effect *e)
 {
     struct moment now = sim_moment(s, desk);
@@ -215,6 +233,8 @@ static void delivery_begins(struct sim *s, int desk, const struct effect *e)
     if (stored < v.n_seats / 2 + 1)
         sim_fail(s, "I3", "%s sends slot %llu, which %u of %u seats stored", s->desk[desk].name,
                  (unsigned long long)in.slot, stored, v.n_seats);
+    if (v.is_uploader)
+        is_quiet(s, desk, in.slot, v.term);
     intent_free(&in);
 }
 

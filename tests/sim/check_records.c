@@ -90,6 +90,19 @@ void check_disk_lost(struct sim *s, int desk)
     }
 }
 
+/* What stands behind a record that nobody knows waits for a later version. */
+static uint64_t behind_unknown(const struct sim *s, const struct core *c)
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < s->n_feeds; i++) {
+        const struct feed *f = feeds_find(core_feeds(c), &s->feed[i].id);
+        if (s->feed[i].unknown_from > 0 && f && f->seq >= s->feed[i].unknown_from)
+            n += f->seq - s->feed[i].unknown_from + 1;
+    }
+    return n;
+}
+
 static bool up_to_date(const struct sim *s, int desk, char why[200])
 {
     struct moment now = sim_moment(s, desk);
@@ -101,7 +114,7 @@ static bool up_to_date(const struct sim *s, int desk, char why[200])
     core_ledger_view(d->core, &now, &v);
     core_view(d->core, &now, &c);
     if (c.held == s->desk[sim_first(s)].held_records &&
-        (stuck || (v.slot == s->n_slots + 1 && !v.open && !v.triggered && c.pending == 0)))
+        (stuck || (v.slot == s->n_slots + 1 && !v.open && !v.triggered && c.pending <= behind_unknown(s, d->core))))
         return true;
     snprintf(why, 200,
              "%s: next slot %llu of %llu, %s%s%s, %llu pending, %llu held, may vote %d: %.80s",
@@ -150,6 +163,8 @@ static void feed_is_done(struct sim *s, const struct known_feed *k)
     uint64_t seq = f ? f->seq : 0, trusted = roster_trusted_to(core_roster(c), &k->id);
     uint64_t must = seq < trusted ? seq : trusted;
 
+    if (k->unknown_from > 0 && must >= k->unknown_from)
+        must = k->unknown_from - 1;
     if (seq < k->acked && seq < trusted)
         sim_fail(s, "G1", "an acknowledged record is nowhere");
     if (check_is_stuck(s))

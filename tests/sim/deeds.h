@@ -34,6 +34,9 @@ void deed_revoke(struct sim *s, const struct args *a);
 /* forger.c */
 void deed_forge(struct sim *s, const struct args *a);
 
+/* newer.c */
+void deed_newer(struct sim *s, const struct args *a);
+
 /* net.c */
 void deed_network(struct sim *s, const struct args *a);
 void deed_cut(struct sim *s, const struct args *a);

@@ -165,6 +165,9 @@ static void at_desk(struct sim *s, struct event *e, const struct moment *now)
         people_scan(s, e->desk, (unsigned)e->number);
         break;
     case EV_COMMIT:
+        if (d->batch_open)
+            station_finish(s, e->desk);
+        return;
     case EV_RESTART:
     case EV_DELIVER:
     case EV_LINE:
@@ -195,8 +198,6 @@ static bool reach_desk(struct sim *s, struct event *e)
 
 static bool step(struct sim *s, struct event *e)
 {
-    struct station *d = e->desk >= 0 ? &s->desk[e->desk] : NULL;
-
     switch (e->type) {
     case EV_LINE:
     case EV_LATE:
@@ -212,9 +213,6 @@ static bool step(struct sim *s, struct event *e)
         sink_arrive(s, e);
         return false;
     case EV_COMMIT:
-        if (d->core && d->life == e->life && d->batch_open)
-            station_finish(s, e->desk);
-        return false;
     case EV_TICK:
     case EV_MESSAGE:
     case EV_LINK:

@@ -220,6 +220,7 @@ struct known_feed {
     struct feed_id id;
     uint64_t acked; /* a person saw "recorded" up to here */
     uint64_t in_slot, at_sink;
+    uint64_t unknown_from; /* of a kind that nobody knows: no slot goes so far; 0: none */
 };
 
 struct sink_file {
@@ -230,6 +231,12 @@ struct sink_file {
 struct vote {
     uint64_t term;
     int voter, candidate;
+};
+
+struct sent { /* the delivery that began last */
+    uint64_t slot, term;
+    int desk;
+    uint64_t at_us;
 };
 
 struct counts {
@@ -264,6 +271,7 @@ struct sim {
     uint64_t n_slots, n_at_sink; /* slots are decided in order: 1..n_slots */
     struct sink_file *file;
     unsigned n_files, files_room;
+    struct sent last_sent;
     struct vote *vote;
     unsigned n_votes, votes_room;
     struct counts count;

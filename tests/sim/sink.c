@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export.h"
 #include "deeds.h"
+#include "order.h"
 
 void parcel_free(struct parcel *p)
 {
@@ -20,7 +20,8 @@ void parcel_free(struct parcel *p)
 static bool payload(struct sim *s, int desk, const struct intent *in, struct export_result *r,
                     char (*name)[96])
 {
-    struct export_out nowhere = { 0 };
+    struct order order;
+    struct export_out out = order_check(&order, s, in->slot);
     struct merge_job job;
     struct errmsg msg = { .text = "" };
     enum err e = core_merge_job(s->desk[desk].core, in, &job, &msg);
@@ -30,7 +31,7 @@ static bool payload(struct sim *s, int desk, const struct intent *in, struct exp
         return false;
     }
     e = export_run(&job, memdisk_reader(s->desk[desk].disk), format_by_name(job.policy.format),
-                   NULL, NULL, &nowhere, r, &msg);
+                   NULL, NULL, &out, r, &msg);
     for (unsigned i = 0; e == ERR_OK && name && i < r->n_parts; i++)
         export_file_name(&job, r, i, name[i]);
     if (e == ERR_OK && r->records != in->records)

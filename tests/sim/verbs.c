@@ -98,6 +98,8 @@ const struct verb verbs[] = {
     { "restore", "d", "crashes; its disk is that copy again", VERB_TROUBLE | VERB_RARE,
       deed_restore, 3, NULL },
     { "lose", "d", "is gone for ever", VERB_TROUBLE | VERB_RARE, deed_lose, 2, NULL },
+    { "newer", "d", "ran a later version: left a record of unknown kind",
+      VERB_AT_DESK | VERB_TROUBLE | VERB_RARE, deed_newer, 2, NULL },
     /* network */
     { "network", "nnn", "lost, doubled, late: in 1000 messages", VERB_TROUBLE, deed_network, 0,
       NULL },
