@@ -7,9 +7,9 @@
 
 struct order {
     struct sim *s;
-    uint64_t slot;
+    const struct merge_job *job;
     int64_t last_ms;
 };
-struct export_out order_check(struct order *k, struct sim *s, uint64_t slot);
+struct export_out order_check(struct order *k, struct sim *s, const struct merge_job *job);
 
 #endif

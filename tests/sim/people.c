@@ -46,6 +46,12 @@ static void draw_record(struct sim *s, int desk, struct record *r)
         r->paper_ms = now.wall_ms - (int64_t)rng_between(&s->dice, 60000, 3600000);
 }
 
+static void note_typed(struct sim *s, const struct record_ref *ref, int64_t paper_ms)
+{
+    s->typed = sim_grow(s->typed, s->n_typed, &s->typed_room, sizeof *s->typed);
+    s->typed[s->n_typed++] = (struct typed){ *ref, paper_ms };
+}
+
 void people_scan(struct sim *s, int desk, unsigned n)
 {
     struct station *d = &s->desk[desk];
@@ -55,12 +61,16 @@ void people_scan(struct sim *s, int desk, unsigned n)
     bool again = false;
 
     for (unsigned i = 0; i < n && d->n_fresh < sizeof d->fresh / sizeof d->fresh[0];) {
+        int64_t paper_ms;
         enum err e;
         draw_record(s, desk, r);
+        paper_ms = r->paper_ms;
         e = core_record(d->core, &now, r, &d->fresh[d->n_fresh], &again, &msg);
         if (e != ERR_OK && r->kind == RECORD_VOID)
             continue; /* too late for that one: something else */
         i++;
+        if (e == ERR_OK && paper_ms != 0)
+            note_typed(s, &d->fresh[d->n_fresh], paper_ms);
         if (e == ERR_OK && !again)
             d->n_fresh++;
         else if (e != ERR_OK && !d->revoked)

@@ -283,5 +283,6 @@ void sim_free(struct sim *s)
     free(s->armed);
     free(s->feed);
     free(s->file);
+    free(s->typed);
     free(s->vote);
 }

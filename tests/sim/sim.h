@@ -223,6 +223,11 @@ struct known_feed {
     uint64_t unknown_from; /* of a kind that nobody knows: no slot goes so far; 0: none */
 };
 
+struct typed { /* a time that somebody typed from paper */
+    struct record_ref ref;
+    int64_t paper_ms;
+};
+
 struct sink_file {
     char name[96];
     uint8_t sha256[32];
@@ -271,6 +276,8 @@ struct sim {
     uint64_t n_slots, n_at_sink; /* slots are decided in order: 1..n_slots */
     struct sink_file *file;
     unsigned n_files, files_room;
+    struct typed *typed;
+    unsigned n_typed, typed_room;
     struct sent last_sent;
     struct vote *vote;
     unsigned n_votes, votes_room;

@@ -21,7 +21,7 @@ static bool payload(struct sim *s, int desk, const struct intent *in, struct exp
                     char (*name)[96])
 {
     struct order order;
-    struct export_out out = order_check(&order, s, in->slot);
+    struct export_out out;
     struct merge_job job;
     struct errmsg msg = { .text = "" };
     enum err e = core_merge_job(s->desk[desk].core, in, &job, &msg);
@@ -30,6 +30,7 @@ static bool payload(struct sim *s, int desk, const struct intent *in, struct exp
         sim_trace(s, desk, "no payload: %s", msg.text);
         return false;
     }
+    out = order_check(&order, s, &job);
     e = export_run(&job, memdisk_reader(s->desk[desk].disk), format_by_name(job.policy.format),
                    NULL, NULL, &out, r, &msg);
     for (unsigned i = 0; e == ERR_OK && name && i < r->n_parts; i++)
