@@ -23,6 +23,8 @@
 #define MARK_BYTES    16
 #define SOFTWARE_MAX  24
 
+#define ANSWER_BYTES_MAX (32u << 20) /* that wait for one desk in a batch of events */
+
 #define BEAT_MS         1000 /* while the server is down or a slot is open */
 #define BEAT_PEACE_MS   2000
 #define BEAT_SLOWEST_MS 30000 /* what a peer may announce at most */
@@ -80,8 +82,8 @@ enum err core_seal(struct core *c, struct errmsg *msg);
 
 enum err core_roster_add(struct core *c, const struct moment *now, const uint8_t *op, size_t n,
                          struct errmsg *msg);
-/* The sealed lead key that this PC keeps: at the start, or (fresh) made here just now; then an effect
- * asks to keep it once the operation that names it is durable. */
+/* The sealed lead key that this PC keeps: at the start, or (fresh) made here just now; then an
+ * effect asks to keep it once the operation that names it is durable. */
 void core_lead_key(struct core *c, const uint8_t *sealed, size_t n, bool fresh);
 enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
                       struct errmsg *msg);
@@ -130,8 +132,8 @@ struct core_view {
     uint64_t pending;            /* held and in no decided slot, and may be in the next */
     uint64_t quarantined; /* held, and in no slot until a lead admits them: of revoked desks, or
                              behind a fork */
-    uint64_t set_aside; /* in decided slots, without a final outcome: held, waiting, review */
-    bool memory_lost;   /* peers remember more of us than we do */
+    uint64_t set_aside;   /* in decided slots, without a final outcome: held, waiting, review */
+    bool memory_lost;     /* peers remember more of us than we do */
     bool revoked, retired;
     bool contested; /* two leads worked apart: roster_conflicts() */
     bool mark_confirmed;

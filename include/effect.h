@@ -32,6 +32,7 @@ struct effect {
 struct effects {
     struct effect *v;
     unsigned n, room;
+    size_t bytes; /* memory of all that waits in it */
 };
 
 /* bytes is moved (and emptied); NULL: none. Out of memory drops the effect: every one of them is
@@ -41,6 +42,7 @@ void effects_add(struct effects *fx, enum effect_type type, const struct desk_id
 void effects_deliver(struct effects *fx, enum effect_type type, uint64_t number, uint64_t item,
                      struct buf *intent); /* EFFECT_DELIVER, EFFECT_LOOK */
 void effects_event(struct effects *fx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+size_t effects_waiting(const struct effects *fx, const struct desk_id *to); /* bytes for a desk */
 void effects_clear(struct effects *fx); /* after carrying them out */
 void effects_free(struct effects *fx);
 

@@ -12,6 +12,8 @@
 #include "slot.h"
 
 #define FEEDS_MAX 65536
+#define FEEDS_DESK_MAX                                                                             \
+    16384 /* of one desk, a start a day for 45 years; one liar does not fill all */
 
 struct feed {
     struct opening opening;

@@ -13,9 +13,11 @@
 #include "roster.h"
 
 #define SLOT_PARTS_MAX 4 /* users, log; room for a format in several files */
-#define SLOT_RANGES_MAX                                                                            \
-    16384 /* feeds of five years of twenty desks that restart daily, in one slot */
-#define SINK_TEXT_MAX POLICY_TEXT_VALUE
+/* Feeds of a year of twenty desks that restart daily, in one slot; more go in the next. So many,
+ * all fields at their longest, still fit a message and a value of the store. */
+#define SLOT_RANGES_MAX  8192
+#define INTENT_RANGE_MAX 65 /* bytes of one, on the wire */
+#define SINK_TEXT_MAX    POLICY_TEXT_VALUE
 
 enum slot_type {
     SLOT_UPLOAD = 1,

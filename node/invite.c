@@ -68,6 +68,10 @@ static enum err check_invite(struct node *n, struct lead_job *l, const char *nam
         return err_why(&l->msg, ERR_EXISTS, "desk_exists", "desk",
                        "%s is in the branch already: choose another name, or revoke it first",
                        name);
+    if (roster_desks(core_roster(n->core)) >= ROSTER_DESKS_MAX)
+        return err_why(&l->msg, ERR_FULL, "too_many_desks", "desk",
+                       "a branch has at most %d desks in its life, and this one had them",
+                       ROSTER_DESKS_MAX);
     if (roles == 0)
         return err_why(&l->msg, ERR_INVALID, "bad_role", "role", "a role is desk, lead or admin");
     if (expires < 1 || expires > EXPIRES_MAX_S)

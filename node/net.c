@@ -68,8 +68,8 @@ static void set_curve_server(void *sock, const uint8_t sk[KEY_BYTES], const char
     set_int(sock, ZMQ_CURVE_SERVER, 1);
     zmq_setsockopt(sock, ZMQ_CURVE_SECRETKEY, sk, KEY_BYTES);
     zmq_setsockopt(sock, ZMQ_ZAP_DOMAIN, domain, strlen(domain));
-    set_int(sock, ZAP_ENFORCE_DOMAIN, 1); /* without it a missing handler lets everybody in */
-    set_int(sock, ZMQ_RCVHWM, 8192);
+    set_int(sock, ZAP_ENFORCE_DOMAIN, 1);   /* without it a missing handler lets everybody in */
+    set_int(sock, ZMQ_RCVHWM, AT_ONCE_MAX); /* a member that floods waits in its own TCP window */
 }
 
 /* The socket's events on a socket of their own; NULL: none left. */

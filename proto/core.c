@@ -285,6 +285,13 @@ static bool is_proven(unsigned type)
     return type == WIRE_SLOTS_WANT || type == WIRE_RECEIPT || type == WIRE_TRIGGER;
 }
 
+/* Small questions have large answers, which wait for the commit: past this a desk's next messages
+ * of the batch are lost, as any may be on its way. One that catches up asks for less at a time. */
+static bool answers_fit(const struct core *c, const struct desk_id *to)
+{
+    return c->fx.bytes < ANSWER_BYTES_MAX || effects_waiting(&c->fx, to) < ANSWER_BYTES_MAX;
+}
+
 void core_message(struct core *c, const struct moment *now, const struct desk_id *from,
                   const char *ip, const uint8_t *p, size_t n)
 {
@@ -296,6 +303,8 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
     bool self = desk_id_eq(from, &c->conf.me->id);
 
     c->now_ms = now->boot_ms;
+    if (peer && !answers_fit(c, from))
+        return;
     /* A revoked desk's connection is not cut by its revocation: look at every message. */
     if (!d || d->state == DESK_REVOKED || (!peer && !self) || type == 0) {
         c->refused++;

@@ -34,6 +34,7 @@ void effects_add(struct effects *fx, enum effect_type type, const struct desk_id
         e->bytes = *bytes;
         memset(bytes, 0, sizeof *bytes);
     }
+    fx->bytes += sizeof *e + e->bytes.cap;
 }
 
 void effects_deliver(struct effects *fx, enum effect_type type, uint64_t number, uint64_t item,
@@ -59,11 +60,22 @@ void effects_event(struct effects *fx, const char *fmt, ...)
     effects_add(fx, EFFECT_EVENT, NULL, 0, &b);
 }
 
+size_t effects_waiting(const struct effects *fx, const struct desk_id *to)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < fx->n; i++)
+        if (fx->v[i].type == EFFECT_SEND && desk_id_eq(&fx->v[i].to, to))
+            bytes += sizeof fx->v[i] + fx->v[i].bytes.cap;
+    return bytes;
+}
+
 void effects_clear(struct effects *fx)
 {
     for (unsigned i = 0; i < fx->n; i++)
         buf_free(&fx->v[i].bytes);
     fx->n = 0;
+    fx->bytes = 0;
 }
 
 void effects_free(struct effects *fx)

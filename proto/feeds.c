@@ -144,14 +144,16 @@ static struct feed *insert(struct feeds *fs, const struct opening *o)
     return f;
 }
 
-static unsigned twins(const struct feeds *fs, const struct opening *o)
+/* How many this desk has, and how many of them with that number. */
+static void count_feeds(const struct feeds *fs, const struct opening *o, unsigned *all,
+                        unsigned *twins)
 {
-    unsigned n = 0;
-
+    *all = *twins = 0;
     for (unsigned i = 0; i < fs->n; i++)
-        n += fs->v[i].opening.number == o->number &&
-             desk_id_eq(&fs->v[i].opening.id.desk, &o->id.desk);
-    return n;
+        if (desk_id_eq(&fs->v[i].opening.id.desk, &o->id.desk)) {
+            ++*all;
+            *twins += fs->v[i].opening.number == o->number;
+        }
 }
 
 enum err feeds_open(struct feeds *fs, const struct opening *o, struct feed **out,
@@ -159,13 +161,17 @@ enum err feeds_open(struct feeds *fs, const struct opening *o, struct feed **out
 {
     struct buf b = { 0 };
     uint8_t key[4];
+    unsigned all, twins;
     enum err e;
 
     if ((*out = feeds_find(fs, &o->id)) != NULL)
         return ERR_OK;
     if (fs->n == FEEDS_MAX)
-        return err_set(msg, ERR_FULL, "this desk knows %d feeds already", FEEDS_MAX);
-    if (twins(fs, o) >= TWINS_MAX)
+        return err_set(msg, ERR_FULL, "the branch has %d feeds already", FEEDS_MAX);
+    count_feeds(fs, o, &all, &twins);
+    if (all >= FEEDS_DESK_MAX)
+        return err_set(msg, ERR_FULL, "this desk has %d feeds already", FEEDS_DESK_MAX);
+    if (twins >= TWINS_MAX)
         return err_set(msg, ERR_FULL, "a desk that gives all its feeds one number");
     if (!make_room(fs))
         return err_set(msg, ERR_NOMEM, "out of memory");

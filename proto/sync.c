@@ -8,12 +8,13 @@
 
 #include "core_int.h"
 
-#define WANT_RECORDS    4096 /* asked for at once: eight full blocks, about a megabyte */
-#define WANT_STALL_MS   3000 /* then another peer is asked */
-#define WANT_LOOK_MS    500  /* between looks for stalled requests */
-#define PUSH_AHEAD      8192 /* records pushed and not acknowledged: bounds a slow peer's queue */
-#define VECTOR_FEEDS    8192 /* 40 bytes each: a third of a message's limit */
-#define VECTOR_AGAIN_MS 300
+#define WANT_RECORDS        4096 /* asked for at once: eight full blocks, about a megabyte */
+#define WANT_STALL_MS       3000 /* then another peer is asked */
+#define WANT_LOOK_MS        500  /* between looks for stalled requests */
+#define PUSH_AHEAD          8192 /* records pushed and not acknowledged: bounds a slow peer's queue */
+#define VECTOR_FEEDS        8192 /* 40 bytes each: a third of a message's limit */
+#define VECTOR_AGAIN_MS     300
+#define ROSTER_ANSWER_BYTES (1u << 20) /* of operations; a branch has a tenth of it in years */
 
 static void send_vector_part(struct core *c, struct peer *p, unsigned from, unsigned to)
 {
@@ -332,38 +333,48 @@ static void on_ack(struct core *c, struct peer *p, struct mp *m)
     }
 }
 
+static int by_hash(const void *a, const void *b)
+{
+    return memcmp(a, b, HASH_BYTES);
+}
+
+/* One at a time, as ours are in order: parents come before children. The rest of many is told when
+ * the peer has asked again. */
+static void send_lacking(struct core *c, struct peer *p, const uint8_t *theirs, uint32_t n)
+{
+    size_t sent = 0;
+
+    for (unsigned i = 0; i < roster_ops(c->roster) && sent < ROSTER_ANSWER_BYTES; i++) {
+        struct buf b = { 0 };
+        size_t len;
+        const uint8_t *op = roster_op(c->roster, i, &len);
+        if (bsearch(roster_op_hash(c->roster, i), theirs, n, HASH_BYTES, by_hash))
+            continue;
+        wire_begin(&b, WIRE_ROSTER_OPS, 1);
+        mp_put_bin(&b, op, len);
+        peer_send(c, p, &b);
+        sent += len;
+    }
+}
+
 static void on_roster_have(struct core *c, struct peer *p, struct mp *m)
 {
     uint32_t n = mp_get_array(m);
-    const uint8_t *first = m->p;
-    struct buf b = { 0 };
-    unsigned lacking = 0;
-    bool more_there = false;
+    uint8_t *theirs = n <= ROSTER_OPS_MAX ? malloc((n + 1) * HASH_BYTES) : NULL;
+    unsigned known = 0;
 
-    for (uint32_t i = 0; i < n; i++) {
-        uint8_t h[HASH_BYTES];
-        if (!mp_get_raw(m, h, sizeof h))
-            return;
-        more_there |= !roster_has_op(c->roster, h);
+    m->bad |= n > ROSTER_OPS_MAX;
+    for (uint32_t i = 0; theirs && i < n; i++)
+        mp_get_raw(m, theirs + i * HASH_BYTES, HASH_BYTES);
+    if (theirs && !m->bad) {
+        qsort(theirs, n, HASH_BYTES, by_hash);
+        for (unsigned i = 0; i < roster_ops(c->roster); i++)
+            known += bsearch(roster_op_hash(c->roster, i), theirs, n, HASH_BYTES, by_hash) != NULL;
+        send_lacking(c, p, theirs, n);
+        if (known < n)
+            sync_send_roster_have(c, p);
     }
-    for (unsigned i = 0; i < roster_ops(c->roster); i++) {
-        struct mp again = mp_over(first, (size_t)(m->p - first));
-        bool theirs = false;
-        uint8_t h[HASH_BYTES];
-        size_t len;
-        const uint8_t *op = roster_op(c->roster, i, &len);
-        for (uint32_t k = 0; k < n && !theirs; k++)
-            theirs = mp_get_raw(&again, h, sizeof h) &&
-                     memcmp(h, roster_op_hash(c->roster, i), HASH_BYTES) == 0;
-        if (theirs)
-            continue;
-        wire_begin(&b, WIRE_ROSTER_OPS, 1); /* one at a time: parents come before children */
-        mp_put_bin(&b, op, len);
-        peer_send(c, p, &b);
-        lacking++;
-    }
-    if (more_there)
-        sync_send_roster_have(c, p);
+    free(theirs);
 }
 
 static void on_roster_ops(struct core *c, const struct moment *now, struct peer *p, struct mp *m)
