@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #include "core_int.h"
 
 #define WANT_RECORDS        4096 /* asked for at once: eight full blocks, about a megabyte */
@@ -360,7 +362,7 @@ static void send_lacking(struct core *c, struct peer *p, const uint8_t *theirs, 
 static void on_roster_have(struct core *c, struct peer *p, struct mp *m)
 {
     uint32_t n = mp_get_array(m);
-    uint8_t *theirs = n <= ROSTER_OPS_MAX ? malloc((n + 1) * HASH_BYTES) : NULL;
+    uint8_t *theirs = n <= ROSTER_OPS_MAX ? mem_alloc((n + 1) * HASH_BYTES) : NULL;
     unsigned known = 0;
 
     m->bad |= n > ROSTER_OPS_MAX;
