@@ -114,7 +114,7 @@ const char *peer_state_name(enum peer_state s);
 struct peer_view {
     struct desk_id id;
     enum peer_state state;
-    bool ever_heard, inbound_only, memory_lost, has_clock;
+    bool ever_heard, inbound_only, memory_lost, cloned, has_clock;
     uint64_t silent_ms;       /* since it was last heard */
     uint64_t behind, missing; /* records it lacks of ours; we lack of what it has */
     int64_t clock_ms;         /* its clock minus ours */

@@ -1,6 +1,7 @@
-/* setup.h - what happens to a state directory before a node runs on it: founding and joining.
+/* setup.h - what happens to a state directory before a node runs on it: founding, joining and
+ * restoring.
  *
- * Both make the whole directory beside its final name and rename it into place, so that a refused
+ * All make the whole directory beside its final name and rename it into place, so that a refused
  * code, a full disk or Ctrl-C changes nothing. */
 #ifndef TIDEOVER_SETUP_H
 #define TIDEOVER_SETUP_H
@@ -34,5 +35,18 @@ struct setup_join {
  * branch has 16, desk DESK_NAME_MAX + 1, words SETUP_WORDS bytes. */
 enum err setup_join(const struct setup_join *in, char *branch, char *desk, char *words,
                     struct errmsg *msg);
+
+struct setup_restore {
+    const char *state_dir;
+    const uint8_t *backup; /* the file's bytes */
+    size_t backup_len;
+    const char *passphrase;
+    const char *listen, *web; /* NULL: as in the backup */
+};
+
+/* Of a backup (backup.h). ERR_INVALID: no backup; ERR_DENIED: wrong passphrase, or the desk is no
+ * longer in the branch; ERR_EXISTS. branch, desk and words as above. */
+enum err setup_restore(const struct setup_restore *in, char *branch, char *desk, char *words,
+                       struct errmsg *msg);
 
 #endif

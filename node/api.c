@@ -229,6 +229,13 @@ static void peer_problems(const struct node *n, const struct moment *now, json_t
             add_problem(all, "peer_memory_lost", name,
                         "this desk started with an older disk than the branch remembers: its "
                         "copies and its vote do not count");
+        if (v.cloned) {
+            snprintf(text, sizeof text,
+                     "two PCs run as %s, as after a restored backup: stop the one that is not to "
+                     "be it",
+                     name);
+            add_problem(all, "peer_cloned", name, text);
+        }
         if (v.inbound_only && now->boot_ms - n->started_ms > PEER_AWAY_MS)
             add_problem(all, "peer_inbound_blocked", name,
                         "it reaches us, we do not reach it: look at its firewall and address");
@@ -292,8 +299,9 @@ static json_t *problems(const struct node *n, const struct moment *now)
                           "have all its records");
     if (v.memory_lost)
         add_problem(all, "memory_lost", NULL,
-                    "this desk forgot what the others remember of it: its disk was restored, cloned or "
-                    "damaged. It records, but has no vote; let it join anew");
+                    "this desk forgot what the others remember of it: it was restored from a backup, "
+                    "its disk was set back or damaged, or another PC runs with its keys. It "
+                    "records, but has no vote and its copies do not count");
     if (!v.mark_confirmed && !v.memory_lost && !v.revoked && !v.retired &&
         ledger_is_seat(core_ledger(n->core), &n->me.id) &&
         now->boot_ms - n->started_ms > PEER_AWAY_MS)
@@ -586,6 +594,7 @@ static const struct route {
     { "POST", "/api/v1/retire", HTTP_CTL, NULL, lead_retire },
     { "POST", "/api/v1/rename", HTTP_CTL, NULL, lead_rename },
     { "POST", "/api/v1/role", HTTP_CTL, NULL, lead_role },
+    { "POST", "/api/v1/backup", HTTP_CTL, NULL, backup_start },
     { "POST", "/api/v1/passphrase", HTTP_CTL, NULL, lead_passphrase },
     { "GET", "/api/v1/leads", HTTP_DESK, keyring_list, NULL },
     { "POST", "/api/v1/leads", HTTP_CTL, NULL, lead_new },

@@ -1,5 +1,5 @@
-/* desks.c - what a lead signs about one desk: its name, its roles, its leaving in honour; and what two
- * leads apart left undecided. (Revoking: lead.c.) */
+/* desks.c - what a lead signs about one desk: its name, its roles, its leaving in honour; and what
+ * two leads apart left undecided. (Revoking: lead.c.) */
 #include <string.h>
 
 #include "lead_int.h"
@@ -180,7 +180,7 @@ void desks_conflicts(struct node *n, struct http_request *rq)
 
     for (unsigned i = 0; i < total && i < CONFLICTS_SHOWN; i++)
         json_array_append_new(all, conflict_json(n, &v[i]));
-    api_json(rq, 200,
-             json_pack("{s:i, s:I, s:o}", "schema", 1, "total", (json_int_t)total, "conflicts",
-                       all));
+    api_json(
+        rq, 200,
+        json_pack("{s:i, s:I, s:o}", "schema", 1, "total", (json_int_t)total, "conflicts", all));
 }

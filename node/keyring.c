@@ -1,8 +1,8 @@
 /* keyring.c - the lead key's life: a changed passphrase, new and dropped lead keys, and the file.
  *
- * A new sealed key is written to lead.key.next first, then named in the roster; it takes the place of
- * lead.key once the roster is durable. Whoever is killed between has the old passphrase or the new
- * one, and the roster says which. How the other lead desks get it: proto/leadkey.c. */
+ * A new sealed key is written to lead.key.next first, then named in the roster; it takes the place
+ * of lead.key once the roster is durable. Whoever is killed between has the old passphrase or the
+ * new one, and the roster says which. How the other lead desks get it: proto/leadkey.c. */
 #include <string.h>
 
 #include <sodium.h>
@@ -44,7 +44,8 @@ void keyring_keep(struct node *n, const struct buf *sealed)
     keys_remove(n->dir, LEAD_KEY_NEXT);
 }
 
-static enum err put_in_use(struct node *n, struct lead_job *l, const uint8_t signer_sk[SIGN_SK_BYTES])
+static enum err put_in_use(struct node *n, struct lead_job *l,
+                           const uint8_t signer_sk[SIGN_SK_BYTES])
 {
     uint8_t pk[KEY_BYTES], hash[HASH_BYTES];
     struct buf op = { 0 };
@@ -185,7 +186,8 @@ static enum err find_key(const struct node *n, struct lead_job *l, struct roster
                    "there is no lead key %.60s: see \"tideover lead list\"", word);
 }
 
-/* The operation that "last" names by the first digits of its hash; the newest one here if absent. */
+/* The operation that "last" names by the first digits of its hash; the newest one here if absent.
+ */
 static enum err find_last(const struct node *n, struct lead_job *l, uint8_t out[HASH_BYTES])
 {
     const struct roster *r = core_roster(n->core);
@@ -218,7 +220,8 @@ static enum err sign_drop(struct node *n, struct lead_job *l, json_t **answer)
     if ((e = find_key(n, l, &k)) != ERR_OK || (e = find_last(n, l, last)) != ERR_OK)
         return e;
     if (k.dropped)
-        return err_why(&l->msg, ERR_EXISTS, "lead_dropped", "key", "this lead key was dropped before");
+        return err_why(&l->msg, ERR_EXISTS, "lead_dropped", "key",
+                       "this lead key was dropped before");
     if (!roster_key(core_roster(n->core), pk, hash) || memcmp(pk, k.pk, KEY_BYTES) == 0)
         return err_why(&l->msg, ERR_REFUSED, "lead_in_use", "key",
                        "this is the lead key in use: make a new one first with \"tideover lead "
@@ -253,10 +256,10 @@ void keyring_list(struct node *n, struct http_request *rq)
         key_name(k.pk, name);
         hex_encode(k.newest, 8, newest);
         json_array_append_new(
-            all, json_pack("{s:s, s:b, s:b, s:i, s:i, s:s}", "key", name, "dropped", k.dropped,
-                           "in_use", named && !k.dropped && memcmp(k.pk, in_use, KEY_BYTES) == 0,
-                           "operations", (int)k.signed_ops, "void", (int)k.void_ops, "newest",
-                           newest));
+            all,
+            json_pack("{s:s, s:b, s:b, s:i, s:i, s:s}", "key", name, "dropped", k.dropped, "in_use",
+                      named && !k.dropped && memcmp(k.pk, in_use, KEY_BYTES) == 0, "operations",
+                      (int)k.signed_ops, "void", (int)k.void_ops, "newest", newest));
     }
     api_json(rq, 200, json_pack("{s:i, s:o}", "schema", 1, "leads", all));
 }
@@ -264,12 +267,13 @@ void keyring_list(struct node *n, struct http_request *rq)
 static const char *op_word(unsigned type)
 {
     static const char *const words[] = {
-        [OP_FOUND] = "found",         [OP_LEAD] = "lead new", [OP_LEAD_DROP] = "lead drop",
-        [OP_ADD] = "add",             [OP_SET] = "name, role", [OP_REVOKE] = "revoke",
-        [OP_RETIRE] = "retire",       [OP_POLICY] = "policy", [OP_KEY] = "passphrase",
+        [OP_FOUND] = "found",   [OP_LEAD] = "lead new",  [OP_LEAD_DROP] = "lead drop",
+        [OP_ADD] = "add",       [OP_SET] = "name, role", [OP_REVOKE] = "revoke",
+        [OP_RETIRE] = "retire", [OP_POLICY] = "policy",  [OP_KEY] = "passphrase",
     };
 
-    return type < sizeof words / sizeof words[0] && words[type] ? words[type] : "of a newer version";
+    return type < sizeof words / sizeof words[0] && words[type] ? words[type]
+                                                                : "of a newer version";
 }
 
 void keyring_log(struct node *n, struct http_request *rq)

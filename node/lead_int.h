@@ -10,18 +10,19 @@ struct lead_job {
     json_t *body;
     unsigned needs;
     char passphrase[256], next[256];
-    struct buf sealed;               /* the lead key: as kept here, then as sealed by `next` */
-    uint8_t sk[SIGN_SK_BYTES];       /* of the lead key */
-    uint8_t root_sk[SIGN_SK_BYTES];  /* only with LEAD_ROOT */
+    struct buf sealed;              /* the lead key: as kept here, then as sealed by `next` */
+    uint8_t sk[SIGN_SK_BYTES];      /* of the lead key */
+    uint8_t root_sk[SIGN_SK_BYTES]; /* only with LEAD_ROOT */
     enum err err;
     struct errmsg msg;
     enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer);
 };
 
-enum lead_needs {        /* what the body must bring, bits */
-    LEAD_PASSPHRASE = 1, /* "passphrase" opens the lead key kept here */
-    LEAD_NEXT = 2,       /* "new" is to seal it from now on; with LEAD_ROOT a new lead key */
-    LEAD_ROOT = 4,       /* "root", the branch's root key */
+enum lead_needs {                      /* what the body must bring, bits */
+                  LEAD_PASSPHRASE = 1, /* "passphrase" opens the lead key kept here */
+                  LEAD_NEXT =
+                      2, /* "new" is to seal it from now on; with LEAD_ROOT a new lead key */
+                  LEAD_ROOT = 4, /* "root", the branch's root key */
 };
 void lead_start_with(struct node *n, struct http_request *rq, json_t *body, unsigned needs,
                      enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer));
@@ -35,8 +36,8 @@ const char *lead_text(const struct lead_job *l, const char *name); /* of the bod
 const struct desk *lead_desk(struct node *n, struct lead_job *l);
 /* Adds one operation to the roster and frees it. */
 enum err lead_add(struct node *n, struct lead_job *l, struct buf *op);
-/* keyring.c: certifies and puts in use the new key in l->sk, l->sealed; gives this desk the role for
- * it. drop: all other lead keys end with what is here now. */
+/* keyring.c: certifies and puts in use the new key in l->sk, l->sealed; gives this desk the role
+ * for it. drop: all other lead keys end with what is here now. */
 enum err keyring_renew(struct node *n, struct lead_job *l, bool drop);
 
 #endif

@@ -158,6 +158,7 @@ void lead_role(struct node *n, struct http_request *rq, json_t *body);
 void lead_passphrase(struct node *n, struct http_request *rq, json_t *body);
 void lead_new(struct node *n, struct http_request *rq, json_t *body);
 void lead_drop(struct node *n, struct http_request *rq, json_t *body);
+void backup_start(struct node *n, struct http_request *rq, json_t *body);
 void keyring_load(struct node *n); /* with a core just opened */
 void keyring_keep(struct node *n, const struct buf *sealed); /* empty: remove */
 void keyring_list(struct node *n, struct http_request *rq);

@@ -22,6 +22,7 @@
 #include "keys.h"
 #include "policy.h"
 #include "roster.h"
+#include "setup_int.h"
 #include "spare.h"
 #include "store.h"
 #include "wire.h"
@@ -39,10 +40,6 @@ static int64_t wall_ms(void)
 }
 
 /* ---- the directory, made aside ---- */
-
-struct site {
-    char final[PATH_MAX], dir[PATH_MAX + 16];
-};
 
 static enum err make_parents(const char *path, struct errmsg *msg)
 {
@@ -73,7 +70,7 @@ static bool is_absent_or_empty(const char *path)
     return empty;
 }
 
-static enum err site_begin(struct site *s, const char *state_dir, struct errmsg *msg)
+enum err site_begin(struct site *s, const char *state_dir, struct errmsg *msg)
 {
     size_t n;
     enum err e;
@@ -108,7 +105,7 @@ static void remove_file(const char *dir, const char *name)
 }
 
 /* Only what site_begin and its callers made: names, never a recursive delete. */
-static void site_abort(struct site *s)
+void site_abort(struct site *s)
 {
     static const char *const names[] = { "tideover.conf",   "desk.key",       "lead.key",
                                          "root-key-backup", "store/data.mdb", "store/lock.mdb",
@@ -121,7 +118,7 @@ static void site_abort(struct site *s)
     rmdir(s->dir);
 }
 
-static enum err site_commit(struct site *s, struct errmsg *msg)
+enum err site_commit(struct site *s, struct errmsg *msg)
 {
     char parent[PATH_MAX], *slash;
     int fd;
@@ -140,8 +137,8 @@ static enum err site_commit(struct site *s, struct errmsg *msg)
     return ERR_OK;
 }
 
-static enum err write_conf(const struct site *s, const char *name, const char *listen,
-                           const char *web, struct errmsg *msg)
+enum err setup_write_conf(const struct site *s, const char *name, const char *listen,
+                          const char *web, struct errmsg *msg)
 {
     struct buf b = { 0 };
     enum err e;
@@ -152,16 +149,36 @@ static enum err write_conf(const struct site *s, const char *name, const char *l
     return e;
 }
 
-/* The roster, and where the others are, as the core will read them. */
-static enum err write_store(const struct site *s, const struct ident *me, const struct roster *r,
-                            const struct buf *addresses, struct errmsg *msg)
+static enum err put_start(const struct disk *d, uint64_t start, bool lost)
+{
+    uint8_t random[MARK_BYTES];
+    struct buf b = { 0 };
+    enum err e;
+
+    randombytes_buf(random, sizeof random);
+    mp_put_array(&b, 2);
+    mp_put_u64(&b, start);
+    mp_put_bin(&b, random, sizeof random);
+    e = d->put(d->ctx, TABLE_META, (const uint8_t *)"S", 1, b.p, b.len);
+    if (e == ERR_OK && lost)
+        e = d->put(d->ctx, TABLE_META, (const uint8_t *)"F", 1, (const uint8_t *)"", 0);
+    buf_free(&b);
+    return e;
+}
+
+enum err setup_write_store(const struct site *s, const struct ident *me, const struct roster *r,
+                           const struct buf *addresses, uint64_t start, bool lost,
+                           struct errmsg *msg)
 {
     struct store *st = NULL;
     enum err e = store_open(s->dir, me->store_key, &st, msg);
 
     if (e != ERR_OK)
         return e;
-    if ((e = spare_put(store_disk(st), r, addresses)) == ERR_OK)
+    e = spare_put(store_disk(st), r, addresses);
+    if (e == ERR_OK && start > 0)
+        e = put_start(store_disk(st), start, lost);
+    if (e == ERR_OK)
         e = store_commit(st, msg);
     store_close(st);
     return e;
@@ -178,7 +195,7 @@ static bool is_made_of(const char *s, const char *set, size_t max)
     return n > 0 && n <= max && s[n] == '\0';
 }
 
-static enum err check_addresses(const char *listen, const char *web, struct errmsg *msg)
+enum err setup_check_addresses(const char *listen, const char *web, struct errmsg *msg)
 {
     char host[CONF_ADDR_MAX];
     uint16_t port;
@@ -205,7 +222,7 @@ static enum err check_init(const struct setup_init *in, struct errmsg *msg)
         return err_why(msg, ERR_INVALID, "weak_passphrase", "passphrase",
                        "a lead passphrase has at least 12 characters; leave it out and six words "
                        "are made for you");
-    return check_addresses(in->listen, in->web, msg);
+    return setup_check_addresses(in->listen, in->web, msg);
 }
 
 /* This PC's own zone; UTC if it cannot be told. */
@@ -298,8 +315,8 @@ static enum err found_files(const struct site *s, const struct founding *f,
     if ((e = keys_write_lead(s->dir, sealed->p, sealed->len, msg)) == ERR_OK &&
         (e = keys_write_root(s->dir, f->root_seed, msg)) == ERR_OK &&
         (e = keys_write_desk(s->dir, f->desk_seed, msg)) == ERR_OK &&
-        (e = write_conf(s, in->desk, in->listen, in->web, msg)) == ERR_OK)
-        e = write_store(s, &f->me, r, &none, msg);
+        (e = setup_write_conf(s, in->desk, in->listen, in->web, msg)) == ERR_OK)
+        e = setup_write_store(s, &f->me, r, &none, 0, false, msg);
     return e;
 }
 
@@ -503,7 +520,7 @@ enum err setup_join(const struct setup_join *in, char *branch, char *desk, char 
     randombytes_buf(seed, sizeof seed);
     ident_from_seed(seed, &me);
     advertised(in->listen ? in->listen : DEFAULT_LISTEN, listen);
-    if (e == ERR_OK && (e = check_addresses(in->listen, in->web, msg)) == ERR_OK &&
+    if (e == ERR_OK && (e = setup_check_addresses(in->listen, in->web, msg)) == ERR_OK &&
         (e = site_begin(&s, in->state_dir, msg)) == ERR_OK &&
         (e = knock_open(&k, &code, in->at, msg)) == ERR_OK &&
         (e = ask_in(&k, &code, &me, listen, in->timeout_ms ? in->timeout_ms : 5000, r, &addresses,
@@ -513,8 +530,8 @@ enum err setup_join(const struct setup_join *in, char *branch, char *desk, char 
         snprintf(desk, DESK_NAME_MAX + 1, "%s", d->name);
         key_words(roster_root(r), words);
         if ((e = keys_write_desk(s.dir, seed, msg)) == ERR_OK &&
-            (e = write_conf(&s, desk, in->listen, in->web, msg)) == ERR_OK &&
-            (e = write_store(&s, &me, r, &addresses, msg)) == ERR_OK && lead_box.len > 0)
+            (e = setup_write_conf(&s, desk, in->listen, in->web, msg)) == ERR_OK &&
+            (e = setup_write_store(&s, &me, r, &addresses, 0, false, msg)) == ERR_OK && lead_box.len > 0)
             e = keys_write_lead(s.dir, lead_box.p, lead_box.len, msg);
         if (e == ERR_OK)
             e = site_commit(&s, msg);

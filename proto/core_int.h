@@ -45,6 +45,8 @@ struct peer {
     unsigned evidence_at;     /* how much evidence it was sent */
     uint64_t farewell_ms, told_ms; /* revoked: when we began to tell it so, when we told; 0: not */
     bool let_go;
+    uint64_t mark_ms, newest_ms, older_ms; /* its newest start was first heard, said last; an older
+                                              one was said long after that: two PCs have its key */
 };
 
 struct core {
@@ -120,6 +122,7 @@ void peer_learn_have(struct core *c, struct peer *p, unsigned feed, uint64_t seq
 void peer_says_lost(struct core *c, struct peer *p); /* it remembers of us what we do not */
 void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, const char *ip,
                    struct mp *m);
+bool peer_is_cloned(const struct core *c, const struct peer *p);
 bool peer_in_peace(const struct core *c);
 void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m);
 void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool beat);

@@ -84,6 +84,7 @@ void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
                                                   : PEER_UNREACHABLE;
     out->inbound_only = out->state == PEER_ONLINE && !p->up;
     out->memory_lost = p->memory_lost;
+    out->cloned = peer_is_cloned(c, p);
     out->has_clock = p->has_clock;
     out->clock_ms = p->clock_ms;
     out->missing = sync_missing(c, p);

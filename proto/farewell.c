@@ -1,17 +1,18 @@
 /* farewell.c - a revoked desk is told so, in the operations that say it, and then left alone.
  *
  * It is not heard any more: the transport refuses it, and each message that comes over a connection
- * that stood before. But we still reach it, and it believes the roster alone: so whoever it knocks at
- * sends it the operations up to its revocation, which change its own view, and it falls silent. */
+ * that stood before. But we still reach it, and it believes the roster alone: so whoever it knocks
+ * at sends it the operations up to its revocation, which change its own view, and it falls silent.
+ */
 #include <stdlib.h>
 
 #include "mem.h"
 
 #include "core_int.h"
 
-#define AGAIN_MS   10000 /* one that does not listen is told again, as seldom as this */
-#define STAYS_MS   3000  /* then the connection is closed */
-#define OPS_MAX    256   /* the newest ones before its revocation; it knows the older ones */
+#define AGAIN_MS 10000 /* one that does not listen is told again, as seldom as this */
+#define STAYS_MS 3000  /* then the connection is closed */
+#define OPS_MAX  256   /* the newest ones before its revocation; it knows the older ones */
 
 bool peer_is_revoked(const struct core *c, const struct peer *p)
 {

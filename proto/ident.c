@@ -1,6 +1,7 @@
 /* ident.c - keys and the names derived from them. */
 #include "ident.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -192,53 +193,80 @@ bool hex_decode(const char *s, uint8_t *out, size_t n)
 
 static const char keybox_domain[] = "tideover keybox v1";
 
-enum err keybox_seal(const uint8_t seed[SEED_BYTES], const char *passphrase,
-                     const uint8_t random[KEYBOX_RANDOM], struct buf *out, struct errmsg *msg)
+enum err passbox_seal(const char *domain, const void *p, size_t n, const char *passphrase,
+                      const uint8_t random[KEYBOX_RANDOM], struct buf *out, struct errmsg *msg)
 {
-    uint8_t key[KEY_BYTES], box[SEED_BYTES + KEYBOX_TAG];
+    uint8_t key[KEY_BYTES], *box = malloc(n + KEYBOX_TAG);
 
     _Static_assert(KEYBOX_SALT + KEYBOX_NONCE == KEYBOX_RANDOM, "salt and nonce");
-    if (crypto_pwhash(key, sizeof key, passphrase, strlen(passphrase), random, KEYBOX_OPS,
-                      KEYBOX_MEM, crypto_pwhash_ALG_ARGON2ID13) != 0)
+    if (!box || crypto_pwhash(key, sizeof key, passphrase, strlen(passphrase), random, KEYBOX_OPS,
+                              KEYBOX_MEM, crypto_pwhash_ALG_ARGON2ID13) != 0) {
+        free(box);
         return err_set(msg, ERR_NOMEM, "the passphrase check needs 256 MiB of free memory");
-    crypto_aead_xchacha20poly1305_ietf_encrypt(box, NULL, seed, SEED_BYTES,
-                                               (const uint8_t *)keybox_domain, sizeof keybox_domain,
-                                               NULL, random + KEYBOX_SALT, key);
+    }
+    crypto_aead_xchacha20poly1305_ietf_encrypt(box, NULL, p, n, (const uint8_t *)domain,
+                                               strlen(domain) + 1, NULL, random + KEYBOX_SALT, key);
     sodium_memzero(key, sizeof key);
     mp_put_array(out, 5);
     mp_put_u64(out, 1);
     mp_put_u64(out, KEYBOX_OPS);
     mp_put_u64(out, KEYBOX_MEM);
     mp_put_bin(out, random, KEYBOX_RANDOM);
-    mp_put_bin(out, box, sizeof box);
+    mp_put_bin(out, box, n + KEYBOX_TAG);
+    free(box);
     return out->failed ? err_set(msg, ERR_NOMEM, "out of memory") : ERR_OK;
+}
+
+enum err passbox_open(const char *domain, const uint8_t *p, size_t n, const char *passphrase,
+                      struct buf *plain, struct errmsg *msg)
+{
+    struct mp m = mp_over(p, n);
+    uint8_t random[KEYBOX_RANDOM], key[KEY_BYTES], *to;
+    const uint8_t *box;
+    size_t len = 0;
+    uint64_t ops, mem;
+    int rc;
+
+    if (mp_get_array(&m) != 5 || mp_get_u64(&m) != 1)
+        return err_set(msg, ERR_MALFORMED, "the sealed file is damaged or of a newer version");
+    ops = mp_get_u64(&m);
+    mem = mp_get_u64(&m);
+    mp_get_raw(&m, random, sizeof random);
+    box = mp_get_bin(&m, &len);
+    if (!mp_done(&m) || len < KEYBOX_TAG || ops > 4 * KEYBOX_OPS || mem > 4 * KEYBOX_MEM)
+        return err_set(msg, ERR_MALFORMED, "the sealed file is damaged");
+    if ((to = buf_grow(plain, len - KEYBOX_TAG)) == NULL ||
+        crypto_pwhash(key, sizeof key, passphrase, strlen(passphrase), random, ops, (size_t)mem,
+                      crypto_pwhash_ALG_ARGON2ID13) != 0)
+        return err_set(msg, ERR_NOMEM, "the passphrase check needs 256 MiB of free memory");
+    rc = crypto_aead_xchacha20poly1305_ietf_decrypt(to, NULL, NULL, box, len,
+                                                    (const uint8_t *)domain, strlen(domain) + 1,
+                                                    random + KEYBOX_SALT, key);
+    sodium_memzero(key, sizeof key);
+    return rc == 0 ? ERR_OK
+                   : err_why(msg, ERR_DENIED, "wrong_passphrase", "passphrase",
+                             "that is not the passphrase");
+}
+
+enum err keybox_seal(const uint8_t seed[SEED_BYTES], const char *passphrase,
+                     const uint8_t random[KEYBOX_RANDOM], struct buf *out, struct errmsg *msg)
+{
+    return passbox_seal(keybox_domain, seed, SEED_BYTES, passphrase, random, out, msg);
 }
 
 enum err keybox_open(const uint8_t *p, size_t n, const char *passphrase, uint8_t seed[SEED_BYTES],
                      struct errmsg *msg)
 {
-    struct mp m = mp_over(p, n);
-    uint8_t random[KEYBOX_RANDOM], box[SEED_BYTES + KEYBOX_TAG], key[KEY_BYTES];
-    uint64_t ops, mem;
-    int rc;
+    struct buf plain = { 0 };
+    enum err e = passbox_open(keybox_domain, p, n, passphrase, &plain, msg);
 
-    if (mp_get_array(&m) != 5 || mp_get_u64(&m) != 1)
-        return err_set(msg, ERR_MALFORMED, "the key file is damaged or of a newer version");
-    ops = mp_get_u64(&m);
-    mem = mp_get_u64(&m);
-    mp_get_raw(&m, random, sizeof random);
-    mp_get_raw(&m, box, sizeof box);
-    if (!mp_done(&m) || ops > 4 * KEYBOX_OPS || mem > 4 * KEYBOX_MEM)
-        return err_set(msg, ERR_MALFORMED, "the key file is damaged");
-    if (crypto_pwhash(key, sizeof key, passphrase, strlen(passphrase), random, ops, (size_t)mem,
-                      crypto_pwhash_ALG_ARGON2ID13) != 0)
-        return err_set(msg, ERR_NOMEM, "the passphrase check needs 256 MiB of free memory");
-    rc = crypto_aead_xchacha20poly1305_ietf_decrypt(
-        seed, NULL, NULL, box, sizeof box, (const uint8_t *)keybox_domain, sizeof keybox_domain,
-        random + KEYBOX_SALT, key);
-    sodium_memzero(key, sizeof key);
-    if (rc != 0)
-        return err_why(msg, ERR_DENIED, "wrong_passphrase", "passphrase",
-                       "that is not the lead passphrase");
-    return ERR_OK;
+    if (e == ERR_DENIED)
+        err_why(msg, ERR_DENIED, "wrong_passphrase", "passphrase",
+                "that is not the lead passphrase");
+    if (e == ERR_OK && plain.len != SEED_BYTES)
+        e = err_set(msg, ERR_MALFORMED, "the key file is damaged");
+    if (e == ERR_OK)
+        memcpy(seed, plain.p, SEED_BYTES);
+    buf_wipe(&plain);
+    return e;
 }

@@ -8,8 +8,8 @@
 
 #include "core_int.h"
 
-#define ASK_MS      2000
-#define SEALED_MAX  1024
+#define ASK_MS     2000
+#define SEALED_MAX 1024
 
 static bool is_lead_desk(const struct desk *d)
 {

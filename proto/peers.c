@@ -12,6 +12,7 @@
 #define RECONNECT_HEARD_MS 100 /* it has just reached us, so we can reach it */
 #define RECONNECT_MIN_MS   500
 #define RECONNECT_MAX_MS   5000
+#define CLONE_MS           30000 /* two starts of one desk heard within this: two PCs */
 #define RECONNECT_EAGER    60 /* for half a minute: a short partition heals within a second */
 
 void peer_send(struct core *c, const struct peer *p, struct buf *b)
@@ -234,6 +235,13 @@ static void remember_mark(struct core *c, struct peer *p, const struct mark *m)
     buf_free(&b);
 }
 
+/* Both starts speak: no message of a dead process is so late, and again and again. */
+bool peer_is_cloned(const struct core *c, const struct peer *p)
+{
+    return p->older_ms > 0 && c->now_ms - p->older_ms < CLONE_MS &&
+           c->now_ms - p->newest_ms < CLONE_MS;
+}
+
 /* Returns whether the peer should hear of what we now remember. An older mark than we remember may
  * be a message of an earlier start that comes late, so the desk itself judges, by what we tell it,
  * and says `lost` from then on. */
@@ -243,8 +251,14 @@ static bool take_mark(struct core *c, struct peer *p, const struct mark *m, bool
                 memcmp(m->random, p->mark.random, MARK_BYTES) == 0;
     bool newer = !p->has_mark || m->number > p->mark.number;
 
-    if (newer)
+    if (newer) {
         remember_mark(c, p, m);
+        p->mark_ms = c->now_ms;
+    }
+    if (newer || same)
+        p->newest_ms = c->now_ms;
+    else if (p->mark_ms > 0 && c->now_ms - p->mark_ms > PEER_AWAY_MS)
+        p->older_ms = c->now_ms;
     if (lost && !p->memory_lost)
         effects_event(&c->fx, "a desk started with memory we have seen the end of: its copies and "
                               "its vote do not count");

@@ -1,4 +1,5 @@
-/* roster_view.c - what people ask of the roster: desks by word, lead keys, what was left undecided. */
+/* roster_view.c - what people ask of the roster: desks by word, lead keys, what was left undecided.
+ */
 #include "roster_int.h"
 
 #include <string.h>

@@ -54,6 +54,7 @@ enum cli_opt {
     OPT_ROOT_KEY,
     OPT_DROP_OTHERS,
     OPT_LAST_OP,
+    OPT_BACKUP_PASSPHRASE,
     OPT_ARRIVED,
     OPT_FORMAT,
     OPT_OUT,
@@ -164,14 +165,16 @@ bool j_body(json_t *o, const char *passphrase, struct buf *out);
 /* The lead's passphrase from --lead-passphrase-file, or asked for on a terminal. 0 or exit code.
  * out has SETUP_WORDS bytes; wipe it. */
 int passphrase_get(const struct cli *c, char *out);
-/* A passphrase that is new: from --new-passphrase-file if that file exists; else six words of ours,
+/* Another one: from the file at path, or (NULL) asked for with these words. */
+int passphrase_ask(const struct cli *c, const char *path, const char *question, char *out);
+/* A passphrase that is new: the first line of the file at path if there is one; else six words of ours,
  * kept in that file before anything happens, or shown. 0 or exit code. */
 struct new_passphrase {
-    const char *path; /* NULL: shown */
+    const char *path; /* as given; NULL: shown */
     bool made_file;
     char words[SETUP_WORDS_MAX];
 };
-int passphrase_new(const struct cli *c, struct new_passphrase *p);
+int passphrase_new(const struct cli *c, const char *path, struct new_passphrase *p);
 /* rc: what became of it. A refused one's file goes again; wipes. */
 void passphrase_new_end(const struct cli *c, struct new_passphrase *p, int rc);
 /* The branch's root key out of its backup file, as 64 hex digits. 0 or exit code; wipe it. */
@@ -222,6 +225,20 @@ void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(pri
 void table_print(struct table *t); /* prints and forgets the rows; the widths stay */
 void table_end(struct table *t);
 
+/* ---- target.c ---- */
+
+/* Written aside, flushed, linked into place: a file under its name is whole, and none is
+ * overwritten. */
+struct target {
+    const char *path;
+    char aside[4096];
+    int fd;
+    bool is_stdout;
+};
+int target_open(const struct cli *c, struct target *t); /* 0 or exit code, as the next one */
+int target_keep(const struct cli *c, struct target *t);
+void target_close(struct target *t);
+
 /* ---- words for people ---- */
 
 void words_number(long long n, char out[32]);    /* "12,345" */
@@ -254,6 +271,8 @@ int cmd_passphrase(struct cli *c);
 int cmd_lead_list(struct cli *c);
 int cmd_lead_new(struct cli *c);
 int cmd_lead_drop(struct cli *c);
+int cmd_backup(struct cli *c);
+int cmd_restore(struct cli *c);
 int cmd_policy_show(struct cli *c);
 int cmd_policy_publish(struct cli *c);
 int cmd_node(struct cli *c);

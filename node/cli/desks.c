@@ -1,5 +1,5 @@
-/* desks.c - `tideover retire`, `rename`, `role`, `roster conflicts`: the branch's desks as leads set
- * them. */
+/* desks.c - `tideover retire`, `rename`, `role`, `roster conflicts`: the branch's desks as leads
+ * set them. */
 #include "client.h"
 
 #include <string.h>
@@ -93,11 +93,13 @@ static void print_conflict(const json_t *o)
                "rename, tideover role\n",
                j_text(o, "desk", "-"), is, j_text(o, "wanted_name", "-"), wanted);
     } else if (strcmp(kind, "policy") == 0) {
-        printf("Another policy was published apart from the one in force. Look at \"tideover policy "
-               "show\" and publish the right one again.\n");
+        printf(
+            "Another policy was published apart from the one in force. Look at \"tideover policy "
+            "show\" and publish the right one again.\n");
     } else if (strcmp(kind, "passphrase") == 0) {
-        printf("The lead's passphrase was changed at two desks apart from each other; one of the two "
-               "stands. Change it once more where it opens: tideover passphrase\n");
+        printf(
+            "The lead's passphrase was changed at two desks apart from each other; one of the two "
+            "stands. Change it once more where it opens: tideover passphrase\n");
     } else {
         printf("Two desks are called %s. Rename the newer one: tideover rename %s NAME\n",
                j_text(o, "desk", "-"), j_text(o, "id", "-"));

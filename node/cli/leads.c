@@ -27,7 +27,7 @@ int cmd_passphrase(struct cli *c)
     client_close(cl);
     if (rc == 0)
         rc = passphrase_get(c, old);
-    if (rc == 0 && (rc = passphrase_new(c, &next)) == 0) {
+    if (rc == 0 && (rc = passphrase_new(c, c->value[OPT_NEW_PASSPHRASE], &next)) == 0) {
         struct secret v[] = { { "passphrase", old }, { "new", next.words } };
         rc = cli_call_with(c, "/api/v1/passphrase", json_object(), v, 2, &answer);
     }
@@ -79,7 +79,7 @@ int cmd_lead_new(struct cli *c)
     json_t *answer = NULL;
     int rc = root_key_get(c, root);
 
-    if (rc == 0 && (rc = passphrase_new(c, &next)) == 0) {
+    if (rc == 0 && (rc = passphrase_new(c, c->value[OPT_NEW_PASSPHRASE], &next)) == 0) {
         struct secret v[] = { { "root", root }, { "new", next.words } };
         rc = cli_call_with(c, "/api/v1/leads",
                            json_pack("{s:b}", "drop_others", c->value[OPT_DROP_OTHERS] != NULL), v,

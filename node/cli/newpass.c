@@ -25,7 +25,7 @@ static int keep_in_file(const struct cli *c, struct new_passphrase *p, int fd)
                     strerror(errno));
 }
 
-int passphrase_new(const struct cli *c, struct new_passphrase *p)
+int passphrase_new(const struct cli *c, const char *path, struct new_passphrase *p)
 {
     struct errmsg msg = { .text = "" };
     uint8_t random[8];
@@ -33,7 +33,7 @@ int passphrase_new(const struct cli *c, struct new_passphrase *p)
     enum err e;
 
     memset(p, 0, sizeof *p);
-    p->path = c->value[OPT_NEW_PASSPHRASE];
+    p->path = path;
     if (p->path != NULL) {
         fd = open(p->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0 && errno != EEXIST)
@@ -82,8 +82,8 @@ int root_key_get(const struct cli *c, char hex[65])
     uint8_t seed[SEED_BYTES];
     enum err e = file_read(path, 4096, &text, &msg);
 
-    if (e == ERR_OK && (text.len < sizeof head - 1 + 64 ||
-                        memcmp(text.p, head, sizeof head - 1) != 0))
+    if (e == ERR_OK &&
+        (text.len < sizeof head - 1 + 64 || memcmp(text.p, head, sizeof head - 1) != 0))
         e = err_set(&msg, ERR_INVALID, "%s is no backup of a branch's root key", path);
     if (e == ERR_OK) {
         memcpy(hex, text.p + sizeof head - 1, 64);

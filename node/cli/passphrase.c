@@ -48,20 +48,27 @@ enum err passphrase_read(const struct cli *c, const char *path, char *out, struc
     return e;
 }
 
-int passphrase_get(const struct cli *c, char *out)
+int passphrase_ask(const struct cli *c, const char *path, const char *question, char *out)
 {
     struct errmsg msg = { .text = "" };
-    const char *path = c->value[OPT_PASSPHRASE];
 
     if (path != NULL) {
         enum err e = passphrase_read(c, path, out, &msg);
         return e == ERR_OK ? 0 : cli_err(c, e, &msg);
     }
-    if (!term_can_ask() || !term_ask_secret("Lead's passphrase", out, SETUP_WORDS) || *out == 0) {
+    if (!term_can_ask() || !term_ask_secret(question, out, SETUP_WORDS) || *out == 0) {
         sodium_memzero(out, SETUP_WORDS);
         return cli_fail(
             c, err_exit(ERR_DENIED), "no_passphrase",
-            "no passphrase: give it with --lead-passphrase-file FILE, or on a terminal");
+            "no passphrase: give it with --%s FILE, or on a terminal",
+            option_row(c->command != NULL && c->command->run == cmd_restore ? OPT_BACKUP_PASSPHRASE
+                                                                            : OPT_PASSPHRASE)
+                ->name);
     }
     return 0;
+}
+
+int passphrase_get(const struct cli *c, char *out)
+{
+    return passphrase_ask(c, c->value[OPT_PASSPHRASE], "Lead's passphrase", out);
 }

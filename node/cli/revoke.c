@@ -11,7 +11,7 @@ static int revoke_and_renew(const struct cli *c, json_t *o, json_t **answer)
     char root[65] = "";
     int rc = root_key_get(c, root);
 
-    if (rc == 0 && (rc = passphrase_new(c, &next)) == 0) {
+    if (rc == 0 && (rc = passphrase_new(c, c->value[OPT_NEW_PASSPHRASE], &next)) == 0) {
         struct secret v[] = { { "root", root }, { "new", next.words } };
         rc = cli_call_with(c, "/api/v1/revoke", o, v, 2, answer);
     } else {

@@ -9,7 +9,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-LONGEST_FIRST = ("test_sharing.py", "test_upload.py", "test_leadkey.py", "test_lifecycle.py",
+LONGEST_FIRST = ("test_sharing.py", "test_upload.py", "test_leadkey.py", "test_backup.py", "test_lifecycle.py",
                  "test_recording.py", "test_joining.py", "test_privacy.py")
 
 
