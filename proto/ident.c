@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "mem.h"
 #include "words.h"
 
 void hash_parts(const char *domain, const struct part *v, unsigned n, uint8_t *out, size_t n_out)
@@ -196,7 +197,7 @@ static const char keybox_domain[] = "tideover keybox v1";
 enum err passbox_seal(const char *domain, const void *p, size_t n, const char *passphrase,
                       const uint8_t random[KEYBOX_RANDOM], struct buf *out, struct errmsg *msg)
 {
-    uint8_t key[KEY_BYTES], *box = malloc(n + KEYBOX_TAG);
+    uint8_t key[KEY_BYTES], *box = mem_alloc(n + KEYBOX_TAG);
 
     _Static_assert(KEYBOX_SALT + KEYBOX_NONCE == KEYBOX_RANDOM, "salt and nonce");
     if (!box || crypto_pwhash(key, sizeof key, passphrase, strlen(passphrase), random, KEYBOX_OPS,
