@@ -4,13 +4,13 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import threading
 import time
 import unittest
 
 import branch
 from branch import NAMES, all_hold, held, problem_codes, wait_until
+from netns import NetCase, ip
 from stranger import Stranger, curve_secret, public_of
 
 
@@ -364,75 +364,7 @@ class Seats(branch.Case):
 
 # ---- a real partition ------------------------------------------------------------------------
 
-def ip(*args, check=True):
-    return subprocess.run(["ip", *args], check=check, capture_output=True, text=True)
-
-
-def why_no_namespaces():
-    if os.geteuid() != 0:
-        return "network namespaces need root"
-    name = f"tide{os.getpid()}x"
-    try:
-        for args in (("netns", "add", name), ("netns", "exec", name, "true"),
-                     ("link", "add", f"b{name[4:]}", "type", "bridge")):
-            if (p := ip(*args, check=False)).returncode != 0:
-                return f"ip {' '.join(args)}: {p.stderr.strip()}"
-    except FileNotFoundError:
-        return "there is no ip command"
-    finally:
-        ip("netns", "del", name, check=False)
-        ip("link", "del", f"b{name[4:]}", check=False)
-    return None
-
-
-class NetDesk(branch.Desk):
-    """A desk in a namespace of its own, at 10.77.0.n."""
-
-    def __init__(self, home, n, name, prefix):
-        self.space, self.host_end = f"{prefix}n{n}", f"{prefix}v{n}"
-        self.address = f"10.77.0.{n}"
-        wrapper = home / f"in-{self.space}"
-        wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {self.space} {branch.BINARY} "$@"\n')
-        wrapper.chmod(0o700)
-        super().__init__(home / name.lower(), 7411, 7412, name, wrapper)
-
-    def _addresses(self):
-        return "--listen", f"{self.address}:7411", "--web", "127.0.0.1:7412"
-
-
-class Partition(branch.Case):
-    def setUp(self):
-        super().setUp()
-        if why := why_no_namespaces():
-            self.skipTest(why)
-        prefix = f"t{os.getpid() % 100000}"
-        self.bridge = f"{prefix}b"
-        ip("link", "add", self.bridge, "type", "bridge", "forward_delay", "0")
-        self.addCleanup(ip, "link", "del", self.bridge, check=False)
-        ip("link", "set", self.bridge, "up")
-        self.desks = [NetDesk(self.home, i + 1, name, prefix) for i, name in enumerate(NAMES)]
-        for d in self.desks:
-            ip("netns", "add", d.space)
-            self.addCleanup(ip, "netns", "del", d.space, check=False)
-            ip("link", "add", d.host_end, "type", "veth", "peer", "name", "eth0", "netns", d.space)
-            self.addCleanup(ip, "link", "del", d.host_end, check=False)
-            ip("link", "set", d.host_end, "master", self.bridge)
-            ip("link", "set", d.host_end, "up")
-            for args in (("addr", "add", f"{d.address}/24", "dev", "eth0"),
-                         ("link", "set", "eth0", "up"), ("link", "set", "lo", "up")):
-                ip("-n", d.space, *args)
-            self.own(d)
-        lead = branch.write_secret(self.home / "lead", branch.PASSPHRASE)
-        policy = self.home / "policy.ini"
-        policy.write_text(branch.policy_text(self.home), encoding="utf-8")
-        first = self.desks[0]
-        first.init("MAIN", policy=policy, passphrase_file=lead)
-        first.start()
-        for d in self.desks[1:]:
-            d.join(first.invite(d.name, passphrase_file=lead).out.strip())
-            d.start()
-        self.all_online(self.desks)
-
+class Partition(NetCase):
     def heal_time(self, cut, heal):
         """Seconds from the partition's end until every desk holds every record."""
         one, two, three = self.desks
@@ -466,8 +398,7 @@ class Partition(branch.Case):
     def test_a_healed_partition_is_whole_again_within_three_seconds(self):
         """The aim is one second. Frames vanish silently, as when a switch dies; then the link."""
         one = self.desks[0]
-        silent = self.heal_time(lambda: ip("link", "set", one.host_end, "nomaster"),
-                                lambda: ip("link", "set", one.host_end, "master", self.bridge))
+        silent = self.heal_time(lambda: self.cut_off(one), lambda: self.plug_back(one))
         link = self.heal_time(lambda: ip("link", "set", one.host_end, "down"),
                               lambda: ip("link", "set", one.host_end, "up"))
         print(f"[healed {silent:.2f} s after silent loss, {link:.2f} s after link down]", end=" ",

@@ -1,6 +1,7 @@
 """What the tests of faults share: a quick way to the local API, scanning clients, and the library's
 server as an effect ledger that knows nothing of the program's code."""
 import collections
+import contextlib
 import ctypes
 import http.client
 import json
@@ -18,6 +19,7 @@ import uuid
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import branch  # noqa: E402  (the path is set above)
+import netns  # noqa: E402
 from branch import wait_until  # noqa: E402
 
 LONG = os.environ.get("TIDEOVER_LONG", "") not in ("", "0")
@@ -47,7 +49,9 @@ class Api:
         self.token = (self.desk.state / "run/ctl.token").read_text()
         self.http = http.client.HTTPConnection("127.0.0.1", self.desk.web_port,
                                                timeout=self.timeout)
-        self.http.connect()
+        space = getattr(self.desk, "space", None)
+        with netns.inside(space) if space else contextlib.nullcontext():
+            self.http.connect()
         self.http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def close(self):
