@@ -187,6 +187,8 @@ void ledger_draft_override(const struct ledger *l, struct override *o);
 /* A lead signed one here. ERR_DENIED, ERR_MALFORMED, ERR_EXISTS (something was decided since). */
 enum err ledger_override(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
                          size_t n, struct errmsg *msg);
+/* In which this desk's chain has that slot decided. */
+struct epoch ledger_epoch_at(const struct ledger *l, uint64_t slot);
 /* Named as not reached by the override in force. */
 bool ledger_was_missing(const struct ledger *l, const struct desk_id *id);
 

@@ -282,7 +282,8 @@ static void hear_term(struct peer *p, unsigned type, struct mp m)
  * others signed is true from its mouth too. */
 static bool is_proven(unsigned type)
 {
-    return type == WIRE_SLOTS_WANT || type == WIRE_RECEIPT || type == WIRE_TRIGGER;
+    return type == WIRE_SLOTS_WANT || type == WIRE_RECEIPT || type == WIRE_TRIGGER ||
+           type == WIRE_OVERRIDE || type == WIRE_EVIDENCE;
 }
 
 /* Small questions have large answers, which wait for the commit: past this a desk's next messages

@@ -64,6 +64,11 @@ struct epoch epochs_epoch(const struct override *line, unsigned k)
     return k > 0 ? line[k - 1].epoch : (struct epoch){ 0 };
 }
 
+struct epoch ledger_epoch_at(const struct ledger *l, uint64_t slot)
+{
+    return epochs_epoch(l->line, epochs_at(l->line, l->n_line, slot));
+}
+
 /* O2: while slots below the newest base are missing here, this desk decides nothing. */
 bool epochs_caught_up(const struct ledger *l)
 {
@@ -160,7 +165,7 @@ static void roll_back(struct ledger *l, uint64_t keep)
     struct buf b = { 0 };
 
     for (uint64_t s = keep + 1; s <= l->dec; s++) {
-        struct epoch e = epochs_epoch(l->line, epochs_at(l->line, l->n_line, s));
+        struct epoch e = ledger_epoch_at(l, s);
         uint8_t key[8];
         put_be64(key, s);
         if (ledger_receipt(l, s, &b) == ERR_OK)
@@ -246,6 +251,13 @@ static enum err check_link(const struct ledger *l, const struct override *o,
     return ERR_OK;
 }
 
+/* An answer under way is worth waiting for: with a receipt the others will know what was sent. The
+ * lease bounds that, for no other desk renews it. */
+static bool is_handing_over(const struct ledger *l)
+{
+    return l->state == LEDGER_SEND && l->delivering;
+}
+
 /* The whole chain, from the first; certificates are kept even if it loses: they prove who had the
  * seats, when a receipt of that epoch turns up. */
 static enum err take_chain(struct ledger *l, const struct ledger_moment *now, struct mp *m,
@@ -272,7 +284,7 @@ static enum err take_chain(struct ledger *l, const struct ledger_moment *now, st
         epoch_key(&line[i].epoch, key);
         e = l->disk->put(l->disk->ctx, TABLE_EPOCHS, key, sizeof key, p, len);
     }
-    if (e == ERR_OK && epoch_wins(&before, &l->epoch))
+    if (e == ERR_OK && epoch_wins(&before, &l->epoch) && !is_handing_over(l))
         return adopt(l, now, line, n, msg);
     free(line);
     return e;
@@ -337,6 +349,8 @@ enum err ledger_override(struct ledger *l, const struct ledger_moment *now, cons
         return e;
     if (!roster_is_lead(l->roster, o.lead_pk))
         return err_set(msg, ERR_DENIED, "the key that signed this is not a lead's");
+    if (is_handing_over(l))
+        return err_set(msg, ERR_BUSY, "this desk is handing over an upload: wait for the answer");
     if (o.epoch.number != l->epoch.number + 1 || memcmp(o.prev, l->epoch.hash, HASH_BYTES) != 0 ||
         o.base != l->dec || memcmp(o.base_hash, l->dec_hash, HASH_BYTES) != 0)
         return err_set(msg, ERR_EXISTS,

@@ -31,8 +31,7 @@ static uint64_t of_key(const uint8_t key[EVIDENCE_KEY], struct epoch *e)
 /* Decided in a part of that epoch that our own chain keeps: no evidence then, but a receipt. */
 static bool is_ours(const struct ledger *l, const struct epoch *e, uint64_t slot)
 {
-    unsigned k = epochs_at(l->line, l->n_line, slot);
-    struct epoch own = epochs_epoch(l->line, k);
+    struct epoch own = ledger_epoch_at(l, slot);
 
     return epoch_eq(e, &own);
 }
@@ -453,7 +452,7 @@ uint64_t ledger_overlaps(const struct ledger *l, void (*each)(void *ctx, const s
     }
     for (uint64_t i = least; i <= l->dec; i++)
         if (ledger_receipt(l, i, &b) == ERR_OK)
-            add_sent(&s, &b, epochs_epoch(l->line, epochs_at(l->line, l->n_line, i)).number);
+            add_sent(&s, &b, ledger_epoch_at(l, i).number);
     if (s.n > 0)
         qsort(s.v, s.n, sizeof *s.v, by_feed);
     total = sweep(&s, each, ctx);

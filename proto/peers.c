@@ -170,12 +170,18 @@ uint64_t sync_missing(const struct core *c, const struct peer *p)
 
 bool sync_gathered(const struct core *c)
 {
+    struct ledger_moment now = { c->now_ms, 0 };
+    struct ledger_view v;
+
+    ledger_view(c->ledger, &now, &v);
     for (unsigned i = 0; i < c->n_peers; i++) {
         const struct peer *p = &c->peers[i];
         if (!sync_is_online(c, p))
             continue;
         if (c->now_ms - p->vector_ms > 2 * PEER_QUIET_MS || sync_missing(c, p) > 0)
             return false;
+        if (!epoch_eq(&p->standing.epoch, &v.epoch))
+            return false; /* it may know what was sent, and is about to tell */
     }
     return true;
 }

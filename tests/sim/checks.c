@@ -4,10 +4,13 @@
  * nothing. */
 #include "sim.h"
 
-extern const struct check check_ledger, check_leases, check_records, check_doubts, check_roster;
+extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
+    check_roster;
 
-const struct check *const checks[] = { &check_roster,  &check_ledger, &check_leases,
-                                       &check_records, &check_doubts, NULL };
+const struct check *const checks[] = {
+    &check_overrides, &check_roster, &check_ledger, &check_leases,
+    &check_records,   &check_doubts, NULL
+};
 
 struct watching {
     struct sim *s;

@@ -9,6 +9,9 @@ void deed_scan(struct sim *s, const struct args *a);
 void deed_traffic(struct sim *s, const struct args *a);
 void deed_press(struct sim *s, const struct args *a);
 
+/* overrides.c */
+void deed_override(struct sim *s, const struct args *a);
+
 /* troubles.c */
 void deed_crash(struct sim *s, const struct args *a);
 void deed_die(struct sim *s, const struct args *a);

@@ -11,6 +11,7 @@ struct plan {
     struct script *sc;
     uint64_t end_ms;
     unsigned desks;
+    bool overrides; /* a lead overrides: who is gone or forgot is left to other seeds */
     bool forgot; /* one disk was wiped or set back: two such at once no rule can mend */
 };
 
@@ -135,7 +136,7 @@ static bool is_enabled(struct plan *p, const struct verb *v)
 {
     bool forgets = strcmp(v->name, "wipe") == 0 || strcmp(v->name, "restore") == 0;
 
-    if (v->weight == 0 || (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) ||
+    if (v->weight == 0 || (p->overrides && v->flags & VERB_RARE) || (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) ||
         (forgets && p->forgot))
         return false;
     if (forgets && rng_chance(&p->dice, 80))
@@ -164,6 +165,28 @@ static void troubles(struct plan *p)
                 rng_chance(&p->dice, 200) ? moment(p) : NULL);
 }
 
+/* The branch is torn, leads override on either side, people press, and it is whole again. Dice of
+ * its own: other seeds do not change with it. */
+static void overrides(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x6f766572) };
+    unsigned times = (unsigned)rng_between(&r, 1, 2);
+
+    for (unsigned i = 0; i < times; i++) {
+        uint64_t at = rng_between(&r, 20000, p->end_ms - 40000);
+        rng_fill(&r, line(p, "split", at)->args.set, SIM_STATIONS_MAX / 8);
+        for (unsigned k = 0; k < 5; k++) {
+            uint64_t then = at + rng_between(&r, 11000, 30000);
+            line(p, "override", then)->args.desk[0] = (int)rng_between(&r, 0, p->desks - 1);
+        }
+        for (unsigned k = 0; k < 4; k++) {
+            uint64_t then = at + rng_between(&r, 1000, 38000);
+            line(p, "press", then)->args.desk[0] = (int)rng_between(&r, 0, p->desks - 1);
+        }
+        line(p, "whole", at + rng_between(&r, 25000, 40000));
+    }
+}
+
 void plan_draw(uint64_t seed, unsigned desks, struct script *out)
 {
     struct plan p = { .dice = { seed ^ UINT64_C(0x706c616e) }, .sc = out };
@@ -172,10 +195,14 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
     p.desks = draw_desks(&p.dice);
     p.desks = desks > 0 ? desks : p.desks;
     p.end_ms = rng_between(&p.dice, 40000, p.desks > 12 ? 60000 : 110000);
+    if ((p.overrides = seed % 5 == 0 && p.desks > 1))
+        p.end_ms += 50000;
     setup(&p, seed);
     people(&p);
     weather(&p);
     if (rng_chance(&p.dice, 900))
         troubles(&p);
+    if (p.overrides)
+        overrides(&p, seed);
     line(&p, "heal", p.end_ms);
 }

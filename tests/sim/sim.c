@@ -243,6 +243,7 @@ static void begin(struct sim *s)
     for (unsigned i = 0; i < o->desks; i++)
         sim_put(s, rng_between(&s->dice, 0, SECOND), EV_RESTART, (int)i);
     script_start(s);
+    overrides_begin(s);
 }
 
 bool sim_run(struct sim *s, const struct script *script, bool trace)
@@ -277,6 +278,7 @@ void sim_free(struct sim *s)
         free(s->desk[i].held);
     }
     queue_free(s);
+    overrides_free(s);
     free(s->desk);
     free(s->links);
     free(s->line);

@@ -245,7 +245,7 @@ struct sent { /* the delivery that began last */
 };
 
 struct counts {
-    uint64_t steps, messages, records, crashes, troubles, presses, slots, us;
+    uint64_t steps, messages, records, crashes, troubles, presses, slots, overrides, doubled, us;
 };
 
 struct sim {
@@ -281,6 +281,7 @@ struct sim {
     struct sent last_sent;
     struct vote *vote;
     unsigned n_votes, votes_room;
+    struct overrides *overrides; /* NULL: the script has none, and all invariants are strict */
     struct counts count;
 };
 
@@ -337,6 +338,11 @@ void sink_deliver(struct sim *s, int desk, const struct effect *e);
 void sink_arrive(struct sim *s, const struct event *e); /* EV_DELIVER */
 void parcel_free(struct parcel *p);
 
+/* overrides.c */
+void overrides_begin(struct sim *s);
+void overrides_free(struct sim *s);
+void overrides_at_sink(struct sim *s, const struct parcel *p);
+
 /* ---- what must hold: PROTOCOL.md, "Ledger" ---- */
 struct check { /* a row of checks.c; every function may be NULL */
     const char *name;
@@ -363,6 +369,7 @@ void checks_end(struct sim *s);
 struct known_feed *check_feed(struct sim *s, const struct feed_id *id);
 void check_acknowledged(struct sim *s, int desk);
 void check_disk_lost(struct sim *s, int desk); /* what only it held may be lost */
+uint64_t check_behind_unknown(const struct sim *s, const struct core *c); /* records that wait */
 /* check_quorum.c: too many seats are gone or forgot: only people can go on from there */
 bool check_is_stuck(const struct sim *s);
 /* check_ledger.c: one intent for a slot, wherever it is called decided or delivered */

@@ -153,6 +153,10 @@ static enum delivery sink_take(struct sim *s, const struct parcel *p)
     if (how == DELIVERY_STOP)
         sim_fail(s, "I2", "the sink holds other bytes under the name of slot %llu",
                  (unsigned long long)in->slot);
+    if (s->overrides) {
+        overrides_at_sink(s, p);
+        return how;
+    }
     for (unsigned i = 0; first && i < in->n_ranges; i++) {
         const struct slot_range *r = &in->ranges[i];
         struct known_feed *f = check_feed(s, &r->feed);

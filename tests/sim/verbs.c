@@ -75,6 +75,8 @@ const struct verb verbs[] = {
     { "scan", "dn", "a desk records so many", VERB_AT_DESK, deed_scan, 0, NULL },
     { "traffic", "dns", "so many records in so many seconds", 0, deed_traffic, 0, NULL },
     { "press", "d", "a lead asks for an upload", VERB_AT_DESK, deed_press, 0, NULL },
+    { "override", "d", "a lead signs an override there, if it is allowed", VERB_AT_DESK,
+      deed_override, 0, NULL },
     { "join", "dd|n", "at the first's, the second joins; 1: named for a seat", VERB_AT_DESK,
       deed_join, 3, draw_join },
     { "revoke", "dd", "at the first's, the second is revoked", VERB_AT_DESK | VERB_RARE,
