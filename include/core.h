@@ -10,6 +10,7 @@
 #ifndef TIDEOVER_CORE_H
 #define TIDEOVER_CORE_H
 
+#include "aside.h"
 #include "disk.h"
 #include "effect.h"
 #include "feeds.h"
@@ -93,8 +94,12 @@ enum err core_say(struct core *c, const struct moment *now, const uint8_t *word,
 enum err core_decide(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
                      struct errmsg *msg); /* a lead's word on what is in doubt: delivery.h */
 void core_built(struct core *c, const struct moment *now, uint64_t number,
-                const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
+                const struct slot_part *parts, unsigned n_parts, const struct slot_aside *aside,
                 const char *failure);
+/* Answers to EFFECT_ASIDE (list is emptied) and EFFECT_FORGET. */
+void core_asides(struct core *c, const struct moment *now, uint64_t slot, struct asides *list,
+                 const char *failure);
+void core_forgotten(struct core *c, uint64_t number);
 void core_delivered(struct core *c, const struct moment *now, uint64_t number, enum delivery how,
                     const char *words);
 
@@ -132,6 +137,8 @@ struct core_view {
     uint64_t pending;            /* held and in no decided slot, and may be in the next */
     uint64_t quarantined; /* held, and in no slot until a lead admits them: of revoked desks, or
                              behind a fork */
+    uint64_t back_to;   /* the first slot that is not erased; at most 1: none is */
+    uint64_t kept_due;  /* uploads that are not confirmed yet */
     uint64_t set_aside;   /* in decided slots, without a final outcome: held, waiting, review */
     bool memory_lost;     /* peers remember more of us than we do */
     bool revoked, retired;

@@ -18,6 +18,8 @@ enum effect_type {
     EFFECT_LOOK,    /* ask the sink whether that item is there; answer with `number` */
     EFFECT_PERIOD,  /* an upload was decided: what comes now is sealed under a new key */
     EFFECT_LEAD_KEY, /* keep the sealed lead key in bytes; none: remove the one kept */
+    EFFECT_ASIDE,  /* compute what the decided upload in `number` set aside; answer with it */
+    EFFECT_FORGET, /* blocks were erased: drop the keys they stood under; answer with `number` */
     EFFECT_EVENT,   /* one line for the event log, in bytes; never personal data */
 };
 

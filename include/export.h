@@ -28,6 +28,7 @@ struct export_out {
      * unwritable one. NULL: not wanted. */
     void (*record)(void *ctx, const struct merged *m, enum outcome o, unsigned part, uint64_t line,
                    const uint8_t *bytes, size_t n, const char *why);
+    struct asides *aside; /* receives what has no final outcome; NULL: not wanted */
 };
 
 struct export_result {

@@ -22,6 +22,8 @@ struct opening {
     struct feed_id prev; /* the desk's feed before, zeros if none */
     uint64_t prev_seq;
     uint8_t prev_hash[HASH_BYTES];
+    uint8_t sig[SIG_BYTES]; /* by the desk, over the head at 0: proves all the rest when the records
+                               are gone */
 };
 
 struct block {
@@ -41,6 +43,10 @@ static inline uint64_t block_last(const struct block *b)
 
 void opening_encode(const struct opening *o, struct buf *out);
 bool opening_decode(const uint8_t *p, size_t n, struct opening *out);
+void opening_sign(const uint8_t branch[BRANCH_ID_BYTES], struct opening *o,
+                  const uint8_t sk[SIGN_SK_BYTES]);
+bool opening_ok(const uint8_t branch[BRANCH_ID_BYTES], const struct opening *o,
+                const uint8_t pk[KEY_BYTES]);
 void feed_h0(const uint8_t branch[BRANCH_ID_BYTES], const struct opening *o, uint8_t h[HASH_BYTES]);
 void feed_next_hash(uint8_t h[HASH_BYTES], const uint8_t *record, size_t n); /* h(n-1) -> h(n) */
 

@@ -18,9 +18,16 @@
 struct feed {
     struct opening opening;
     uint32_t alias;
-    uint64_t seq;             /* held up to here, durable after the batch */
+    uint64_t seq;             /* held up to here (or erased, below base), durable after the batch */
     uint64_t stored;          /* the chain on the disk; beyond seq only when forked: forks.c */
     uint8_t hash[HASH_BYTES]; /* h(seq) */
+    uint64_t base;            /* blocks up to here are erased; 0: none */
+    uint8_t base_hash[HASH_BYTES]; /* h(base) */
+    struct floor {            /* the newest signed head of which the records are not needed */
+        uint64_t seq;         /* at least base: above it while a peer's floor was taken and what is
+                                 held below is not erased yet */
+        uint8_t hash[HASH_BYTES], sig[SIG_BYTES];
+    } floor;
     uint64_t unknown_from;    /* first record of a kind this version does not know; 0 = none */
     char suffix;              /* 'b', 'c' .. if an older feed of that name has the same number */
     bool forked;              /* its desk signed two histories: a proof lies in TABLE_FORKS */
@@ -44,10 +51,12 @@ struct feeds {
         struct feed_id id;
         uint64_t to;
         uint8_t hash[HASH_SHORT_BYTES]; /* of h(to), as the slot named it */
+        uint64_t gone;                  /* how far below the horizon */
         bool held;                      /* looked at once: just these records are here */
     } * cuts; /* how far slots went, also of feeds that are not here yet; sorted by id */
     unsigned n_cuts, cuts_room;
-    uint64_t records; /* held, all feeds */
+    uint64_t records; /* held, all feeds, with those that are erased */
+    uint64_t erased;  /* of them */
     bool hash_is_stale;
     uint8_t hash[16]; /* of the whole vector */
 };
@@ -96,6 +105,26 @@ enum err feeds_record(const struct disk *disk, uint32_t alias, uint64_t seq, str
 /* h(seq), seq from 0 to as far as the feed is held. Reads at most two blocks. */
 enum err feeds_hash_at(const struct feeds *fs, const struct feed *f, uint64_t seq,
                        uint8_t h[HASH_BYTES]);
+
+/* ---- erasing (erase.c decides) ---- */
+
+/* The block with the lowest sequences that is still here. ERR_MISSING: none. */
+enum err feeds_first_block(const struct feeds *fs, const struct feed *f, struct buf *raw,
+                           struct block *b, struct errmsg *msg);
+/* Takes that block away, with what the indexes say of its records (of voids they keep it: keys say
+ * nothing of people, and a void takes back whatever the order). */
+enum err feeds_erase_block(struct feeds *fs, struct feed *f, const struct block *b,
+                           struct errmsg *msg);
+/* What lies between base and floor was never here, or is not any more. */
+enum err feeds_close_gap(struct feeds *fs, struct feed *f, struct errmsg *msg);
+/* A peer's: the feed is held at least up to there from now on. The caller checked the signature. */
+enum err feeds_take_floor(struct feeds *fs, struct feed *f, const struct floor *floor,
+                          struct errmsg *msg);
+
+/* How far a feed lies under the horizon: what every desk may erase. */
+bool feeds_set_gone(struct feeds *fs, const struct feed_id *id, uint64_t to); /* false: no cut */
+uint64_t feeds_gone(const struct feeds *fs, const struct feed_id *id);
+enum err feeds_load_floor(struct feeds *fs, struct feed *f, struct buf *raw, struct errmsg *msg);
 
 uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id); /* 0: nothing was sent */
 const struct feed_cut *feeds_cut_of(const struct feeds *fs, const struct feed_id *id);

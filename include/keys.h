@@ -18,6 +18,9 @@ enum err keys_write_desk(const char *dir, const uint8_t seed[3 * SEED_BYTES], st
 /* ERR_NOFILE: no desk lives there; ERR_DENIED: not ours to read; ERR_MALFORMED. */
 enum err keys_read_desk(const char *dir, struct ident *out, struct errmsg *msg);
 
+/* The store's key alone is another one now; the old file's bytes are overwritten. */
+enum err keys_replace_store_key(const char *dir, const uint8_t key[KEY_BYTES], struct errmsg *msg);
+
 enum err keys_write_lead(const char *dir, const uint8_t *box, size_t n, struct errmsg *msg);
 /* The sealed bytes of LEAD_KEY or LEAD_KEY_NEXT. ERR_NOFILE: not on this desk. */
 #define LEAD_KEY      "lead.key"

@@ -29,6 +29,8 @@
  *    start mark.
  * L8 A receipt carries the ACCEPTED of a majority and the uploader's signature; else it is refused.
  * L9 A change of seats is itself a slot, decided by the old seats.
+ * L10 So is the horizon: what lies under it nobody reads any more, and everybody may erase. A seat
+ *    agrees only to what is confirmed by a second voice and kept long enough by its own clock.
  *
  * Where too few seats can be reached, a lead's override begins another epoch (override.h):
  * O1 Of two epochs the higher number wins, of two with one number the smaller hash; nothing of
@@ -94,7 +96,7 @@ struct ledger_ask {
     /* Is every desk that can be heard caught up with here, and the reverse? */
     bool (*gathered)(void *ctx);
     /* A slot was decided: its ranges are final. */
-    void (*decided)(void *ctx, const struct intent *in);
+    void (*decided)(void *ctx, const struct receipt *r, const struct intent *in);
     void (*dice)(void *ctx, void *out, size_t n);
     /* An override took slots back: between these two calls all that are left are told anew. */
     void (*replay)(void *ctx, bool begins);
@@ -102,6 +104,9 @@ struct ledger_ask {
     enum err (*found)(void *ctx, struct intent *in, const struct shown *v, unsigned n);
     /* Can this desk be heard? Who cannot gets no seat. */
     bool (*reached)(void *ctx, const struct desk_id *id);
+    /* L10: the horizon that a majority of seats would agree to now, 0: none new. */
+    uint64_t (*wants_horizon)(void *ctx);
+    enum err (*horizon_ok)(void *ctx, const struct intent *in, struct errmsg *msg);
 };
 
 struct ledger;
@@ -135,7 +140,7 @@ enum err ledger_decide(struct ledger *l, const struct ledger_moment *now, const 
                        size_t n, struct errmsg *msg);
 /* Answers to EFFECT_BUILD, EFFECT_DELIVER and EFFECT_LOOK. */
 void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t number,
-                  const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
+                  const struct slot_part *parts, unsigned n_parts, const struct slot_aside *aside,
                   const char *failure);
 void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_t number,
                       enum delivery how, const char *words);

@@ -32,6 +32,9 @@ struct merge_feed {
     struct feed_id feed;
     uint32_t alias;
     uint64_t from, to; /* to < from: nothing of it in this slot; from = what went before + 1 */
+    uint64_t back;     /* nothing before it is looked at: it lies under the horizon */
+    uint64_t base;     /* erased up to here, and h there */
+    uint8_t base_hash[HASH_BYTES];
     int64_t correction_ms;
     int64_t opened_ms; /* the feed's clock at its start */
     uint32_t number;

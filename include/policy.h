@@ -19,6 +19,7 @@
 #define POLICY_STATIONS   256
 #define POLICY_TEXT_VALUE 256
 #define QUIET_BY_CLASS    UINT32_MAX /* the policy says nothing: as the sink's class needs it */
+#define POLICY_NEVER      UINT32_MAX
 
 enum discharges { DISCHARGES_HOLD, DISCHARGES_EXPORT };
 enum registration_form { REGISTRATION_FLAT, REGISTRATION_JY, REGISTRATION_NONE };
@@ -64,6 +65,8 @@ struct policy {
     char sink[POLICY_TEXT_VALUE];       /* [upload] sink = file:DIR | drop:DESK:DIR */
     char format[16];                    /* [upload] format = symphony */
     uint32_t quiet_ms; /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
+    unsigned keep_days;        /* [keep] after_upload: a confirmed upload's records stay so long */
+    unsigned unconfirmed_days; /* [keep] unconfirmed = never | days */
     struct symphony_profile symphony; /* [symphony] and [stations] */
 };
 

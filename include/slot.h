@@ -23,7 +23,11 @@ enum slot_type {
     SLOT_UPLOAD = 1,
     SLOT_SEATS = 2,
     SLOT_FOUND = 3, /* delivered in an epoch that was lost, as receipts show: never again */
+    SLOT_HORIZON = 4, /* which uploads nobody needs to read any more */
 };
+
+#define SLOT_ASIDE_BYTES 16
+
 enum clock_class { CLOCK_OK, CLOCK_CORRECTED, CLOCK_SUSPECT, CLOCK_IMPOSSIBLE };
 
 struct epoch { /* an override begins the next; of two with one number the smaller hash goes on */
@@ -43,6 +47,11 @@ struct slot_part { /* one file of the payload */
     char suffix[8];
     uint64_t bytes, lines;
     uint8_t sha256[32];
+};
+
+struct slot_aside { /* of a payload: what has no final outcome, see aside.h */
+    uint64_t n;
+    uint8_t hash[SLOT_ASIDE_BYTES];
 };
 
 /* A lead's word that slot `slot` (or the first upload after it) may be sent. */
@@ -70,6 +79,9 @@ struct intent {
     struct slot_range *ranges; /* owned: intent_free */
     uint64_t records;          /* under the cut */
     uint64_t set_aside;        /* of them without a final outcome: held, waiting, for review */
+    uint8_t aside[SLOT_ASIDE_BYTES]; /* asides_hash() of the list; zeros: none */
+    uint64_t back_to; /* SLOT_HORIZON: the first slot that stays readable. SLOT_UPLOAD: the horizon
+                         in force: nothing of earlier slots decides what is sent */
     unsigned n_parts;
     struct slot_part parts[SLOT_PARTS_MAX];
     struct buf trigger; /* owned; signed bytes of SLOT_UPLOAD's trigger */

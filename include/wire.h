@@ -24,6 +24,7 @@ enum wire_type { /* numbers are for ever */
                  WIRE_BYE = 9,
                  WIRE_FORK_ASK = 10,
                  WIRE_FORK_PROOF = 11,
+                 WIRE_FLOOR = 12, /* answers a WANT of what is erased */
                  WIRE_KEY_WANT = 13,
                  WIRE_KEY = 14,
                  /* the ledger's */

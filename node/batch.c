@@ -42,6 +42,7 @@ void batch_free(struct batch_job *b)
     if (b->manifest)
         fclose(b->manifest);
     merge_job_free(&b->merge);
+    asides_free(&b->aside);
     json_decref(b->lists);
     json_decref(b->more);
     free(b);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "aside.h"
 #include "export.h"
 #include "node_int.h"
 #include "sink.h"
@@ -24,6 +25,7 @@ struct batch_job {
     unsigned n_want;
     uint64_t item; /* deliver: the one item that is meant, from 1; 0: all */
     bool look;     /* only ask whether it is there */
+    struct asides aside;
     enum delivery delivery;
     char words[256];
     FILE *out; /* export, list: an unlinked file beside our state */

@@ -131,6 +131,45 @@ enum err keys_read_desk(const char *dir, struct ident *out, struct errmsg *msg)
     return e;
 }
 
+/* As far as the file system overwrites in place (store/FORMAT.md, "Erasing"). */
+static void overwrite(int fd, size_t n)
+{
+    static const uint8_t zeros[KEY_FILE_MAX];
+
+    if (fd >= 0 && n <= sizeof zeros && lseek(fd, 0, SEEK_SET) == 0 && write_all(fd, zeros, n))
+        fsync(fd);
+}
+
+enum err keys_replace_store_key(const char *dir, const uint8_t key[KEY_BYTES], struct errmsg *msg)
+{
+    char path[4096];
+    struct buf b = { 0 };
+    uint8_t seed[3 * SEED_BYTES];
+    struct mp m;
+    int old;
+    enum err e = small_file_read(dir, "desk.key", KEY_FILE_MAX, &b, msg);
+
+    if (e != ERR_OK)
+        return e;
+    path_of(dir, "desk.key", path);
+    old = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    m = mp_over(b.p, b.len);
+    mp_get_array(&m);
+    mp_get_u64(&m);
+    if (!mp_get_raw(&m, seed, sizeof seed)) {
+        e = err_set(msg, ERR_MALFORMED, "%s is damaged", path);
+    } else {
+        memcpy(seed + 2 * SEED_BYTES, key, KEY_BYTES);
+        if ((e = keys_write_desk(dir, seed, msg)) == ERR_OK)
+            overwrite(old, b.len);
+    }
+    if (old >= 0)
+        close(old);
+    sodium_memzero(seed, sizeof seed);
+    buf_wipe(&b);
+    return e;
+}
+
 enum err keys_write_lead(const char *dir, const uint8_t *box, size_t n, struct errmsg *msg)
 {
     return small_file_write(dir, "lead.key", box, n, 0600, msg);

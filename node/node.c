@@ -292,6 +292,12 @@ static void carry_out(struct node *n)
         case EFFECT_LEAD_KEY:
             keyring_keep(n, &e->bytes);
             break;
+        case EFFECT_ASIDE:
+            erase_aside(n, e->number);
+            break;
+        case EFFECT_FORGET:
+            erase_forget(n, e->number);
+            break;
         case EFFECT_EVENT:
             node_log(n, 2, "%s", (const char *)e->bytes.p);
             break;
@@ -346,6 +352,7 @@ static void stop_saving(struct node *n, const char *why)
         node_log(n, 0, "STOP, not saving: %s", why);
     snprintf(n->stop_reason, sizeof n->stop_reason, "%s", why);
     n->stopped = n->doubted = true;
+    n->forget.state = FORGET_IDLE; /* begun again by the core that comes */
     n->retry_ms = clock_ms(CLOCK_BOOTTIME) + REOPEN_EVERY_MS;
     effects_clear(core_effects(n->core));
     replies_release(n, false);
@@ -509,6 +516,10 @@ static void round_of_loop(struct node *n)
     finish_jobs(n);
     serve_requests(n);
     node_cycle(n);
+    if (!n->stopped && n->forget.state != FORGET_IDLE) {
+        erase_round(n);
+        node_cycle(n);
+    }
 }
 
 /* ---- start and stop ---- */
@@ -553,6 +564,7 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
         (e = keys_read_desk(n->dir, &n->me, msg)) != ERR_OK ||
         (e = damage_judge(n, msg)) != ERR_OK ||
         (e = store_open(n->dir, n->me.store_key, &n->store, msg)) != ERR_OK ||
+        (e = erase_desk_key(n, msg)) != ERR_OK ||
         (e = damage_refill(n, msg)) != ERR_OK ||
         (e = net_open(n->conf.listen, &n->me, ev, &n->net, msg)) != ERR_OK ||
         (e = open_core(n, msg)) != ERR_OK)

@@ -95,6 +95,10 @@ struct node {
     unsigned long refused; /* mem_refused() at the last commit */
     uint64_t retry_ms;
     struct invite invite[INVITES_MAX];
+    struct {
+        enum { FORGET_IDLE, FORGET_BEGIN, FORGET_STEP, FORGET_END } state;
+        uint64_t number, covers; /* of the erased blocks: asked for, and when it began */
+    } forget;
     struct job *upload_job; /* for progress */
     struct job *jobs_to_start; /* once what they may read is committed */
     bool runs;              /* run/ is ours to remove */
@@ -135,6 +139,12 @@ void upload_build(struct node *n, uint64_t number, const struct buf *draft);
 void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
                     const struct buf *intent);
 void upload_clean(const struct node *n); /* at the start, before anything else writes there */
+
+/* erase.c: the effects ASIDE and FORGET */
+void erase_aside(struct node *n, uint64_t slot);
+void erase_forget(struct node *n, uint64_t number);
+void erase_round(struct node *n);
+enum err erase_desk_key(struct node *n, struct errmsg *msg); /* the store's into the key file */
 
 /* report.c */
 void report_plan(struct node *n, struct http_request *rq);

@@ -56,7 +56,7 @@ static enum err out_bytes(void *ctx, unsigned part, const uint8_t *p, size_t n, 
 static void export_job_run(struct job *j)
 {
     struct batch_job *b = (struct batch_job *)j;
-    struct export_out to = { b, out_bytes, NULL };
+    struct export_out to = { b, out_bytes, NULL, NULL };
 
     batch_export(b, &to);
 }
@@ -181,7 +181,7 @@ static void list_pending(struct batch_job *b)
 static void list_run(struct job *j)
 {
     struct list_job *l = (struct list_job *)j;
-    struct export_out to = { &l->b, NULL, list_line };
+    struct export_out to = { &l->b, NULL, list_line, NULL };
 
     l->b.state_sent = "delivered";
     for (unsigned i = 0; i < l->n_jobs && l->b.err == ERR_OK; i++) {
@@ -218,8 +218,8 @@ static enum err add_slot(struct node *n, struct list_job *l, uint64_t slot, stru
         if (in.type != SLOT_SEATS &&
             (e = core_merge_job(n->core, &in, &l->jobs[l->n_jobs], msg)) == ERR_OK)
             l->n_jobs++;
-        if (e == ERR_BUSY)
-            e = ERR_OK; /* its records are still on their way to this desk */
+        if (e == ERR_BUSY || e == ERR_MISSING)
+            e = ERR_OK; /* its records are still on their way to this desk, or erased */
         intent_free(&in);
     }
     buf_free(&bytes);

@@ -17,7 +17,7 @@
 static void build_run(struct job *j)
 {
     struct batch_job *b = (struct batch_job *)j;
-    struct export_out nowhere = { 0 };
+    struct export_out nowhere = { .aside = &b->aside };
 
     batch_export(b, &nowhere);
 }
@@ -27,10 +27,12 @@ static void build_done(struct job *j)
     struct batch_job *b = (struct batch_job *)j;
     struct node *n = j->node;
     struct moment now = node_now();
+    struct slot_aside aside = { .n = b->aside.n };
 
+    asides_hash(&b->aside, aside.hash);
     if (!n->stopped)
-        core_built(n->core, &now, b->number, b->result.parts, b->result.n_parts,
-                   export_set_aside(&b->result), b->err == ERR_OK ? NULL : b->msg.text);
+        core_built(n->core, &now, b->number, b->result.parts, b->result.n_parts, &aside,
+                   b->err == ERR_OK ? NULL : b->msg.text);
     if (n->upload_job == j)
         n->upload_job = NULL;
     batch_free(b);
@@ -48,7 +50,7 @@ void upload_build(struct node *n, uint64_t number, const struct buf *draft)
         intent_free(&in);
     }
     if (!b) {
-        core_built(n->core, &now, number, NULL, 0, 0, msg.text);
+        core_built(n->core, &now, number, NULL, 0, &(struct slot_aside){ 0 }, msg.text);
         return;
     }
     b->number = number;
@@ -194,7 +196,7 @@ void upload_clean(const struct node *n)
 static void deliver_run(struct job *j)
 {
     struct batch_job *b = (struct batch_job *)j;
-    struct export_out to = { b, part_bytes, manifest_line };
+    struct export_out to = { b, part_bytes, manifest_line, NULL };
 
     b->delivery = DELIVERY_RETRY;
     if ((b->err = open_files(b, &b->msg)) == ERR_OK) {

@@ -12,6 +12,7 @@ struct check_feed {
     struct opening opening;
     uint32_t alias;
     uint64_t seq;
+    struct floor floor;
     uint8_t sign_pk[KEY_BYTES];
     char desk[DESK_NAME_MAX + 1];
 };
@@ -37,10 +38,15 @@ static void check_feed(struct verify_job *v, struct store_reader *r, const struc
     const struct disk *d = store_reader_disk(r);
     struct buf raw = { 0 };
     uint8_t h[HASH_BYTES];
-    uint64_t seq = 0;
+    uint64_t seq = f->floor.seq;
     char text[512];
 
-    feed_h0(v->branch, &f->opening, h);
+    if (seq > 0) /* what lay below is erased; its author signed where it ended */
+        memcpy(h, f->floor.hash, sizeof h);
+    else
+        feed_h0(v->branch, &f->opening, h);
+    if (seq > 0 && !head_ok(v->branch, &f->opening.id, seq, h, f->sign_pk, f->floor.sig))
+        problem(v, "a feed's floor is not signed by its author");
     while (seq < f->seq) {
         struct block b;
         struct errmsg msg = { .text = "" };
@@ -57,7 +63,7 @@ static void check_feed(struct verify_job *v, struct store_reader *r, const struc
         if (v->blocks % 64 == 0)
             store_reader_renew(r);
     }
-    v->records += seq;
+    v->records += seq - f->floor.seq;
     buf_free(&raw);
 }
 
@@ -113,6 +119,7 @@ void verify_start(struct node *n, struct http_request *rq)
         f->opening = fs->v[i].opening;
         f->alias = fs->v[i].alias;
         f->seq = fs->v[i].seq;
+        f->floor = fs->v[i].floor;
         memcpy(f->sign_pk, d->sign_pk, KEY_BYTES);
         snprintf(f->desk, sizeof f->desk, "%s", d->name);
         v->n_feeds++;

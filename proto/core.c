@@ -95,6 +95,11 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
     if (!holds_what_went_before(c))
         return err_set(msg, ERR_REFUSED,
                        "this desk does not hold all records of earlier uploads yet");
+    if (!past_can_read(c))
+        return err_set(msg, ERR_REFUSED, "this desk has erased what the branch still reads");
+    if (in->back_to != c->past.back_to)
+        return err_set(msg, ERR_REFUSED, "an upload that looks back to another slot than the branch "
+                                         "agreed on");
     for (unsigned i = 0; i < in->n_ranges; i++) {
         enum err e = range_ok(c, &in->ranges[i], adopted, msg);
         if (e != ERR_OK)
@@ -116,6 +121,8 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
         return err_set(msg, ERR_BUSY,
                        "this desk does not hold all records of earlier uploads yet: "
                        "try again in a moment");
+    if (!past_can_read(c))
+        return err_set(msg, ERR_BUSY, "this desk has erased what the branch still reads");
     if (!p)
         return err_set(msg, ERR_CONFIG,
                        "this version cannot read the branch's policy: "
@@ -125,6 +132,7 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
                        "the policy names no place to upload to: set [upload] sink "
                        "and publish it with: tideover policy publish FILE");
     in->rules = p->rules;
+    in->back_to = c->past.back_to;
     snprintf(in->sink, sizeof in->sink, "%s", p->sink);
     if ((in->ranges = mem_zero(c->feeds.n ? c->feeds.n : 1, sizeof *in->ranges)) == NULL)
         return err_set(msg, ERR_NOMEM, "out of memory");
@@ -156,7 +164,17 @@ static bool ask_gathered(void *ctx)
     return sync_gathered(ctx);
 }
 
-static void ask_decided(void *ctx, const struct intent *in)
+static uint64_t ask_wants_horizon(void *ctx)
+{
+    return past_wants_horizon(ctx);
+}
+
+static enum err ask_horizon_ok(void *ctx, const struct intent *in, struct errmsg *msg)
+{
+    return past_horizon_ok(ctx, in, msg);
+}
+
+static void ask_decided(void *ctx, const struct receipt *rc, const struct intent *in)
 {
     struct core *c = ctx;
 
@@ -164,7 +182,7 @@ static void ask_decided(void *ctx, const struct intent *in)
         const struct slot_range *r = &in->ranges[i];
         c->short_of_memory |= !feeds_set_cut(&c->feeds, &r->feed, r->to, r->hash);
     }
-    c->set_aside += in->set_aside;
+    c->short_of_memory |= !past_decided(c, rc, in);
     if (!c->replaying)
         forks_pin(c, NULL);
 }
@@ -190,10 +208,12 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     c->conf = *conf;
     c->own = -1;
     c->now_ms = c->opened_ms = now->boot_ms;
+    c->wall_ms = now->wall_ms;
     c->server_since_ms = now->boot_ms;
     c->ask = (struct ledger_ask){
         c,        ask_holds,       ask_cut,        ask_gathered,    ask_decided,
-        ask_dice, override_replay, override_found, override_reached
+        ask_dice, override_replay, override_found, override_reached,
+        ask_wants_horizon, ask_horizon_ok
     };
     if ((e = load_roster(c, msg)) != ERR_OK ||
         (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) !=
@@ -201,13 +221,14 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
         (e = said_load(&c->said, conf->disk, c->roster, msg)) != ERR_OK ||
         (e = ledger_open(conf->me, c->roster, conf->disk, &c->fx, &c->ask, &lnow, &c->ledger,
                          msg)) != ERR_OK ||
-        (e = forks_load(c, msg)) != ERR_OK || (e = next_mark(c, msg)) != ERR_OK ||
-        (e = sync_peers(c)) != ERR_OK) {
+        (e = forks_load(c, msg)) != ERR_OK || (e = past_load(c, msg)) != ERR_OK ||
+        (e = next_mark(c, msg)) != ERR_OK || (e = sync_peers(c)) != ERR_OK) {
         core_close(c);
         return e;
     }
     c->memory_lost = sync_memory_was_lost(conf->disk);
     record_load_keys(c);
+    erase_load(c);
     *out = c;
     return ERR_OK;
 }
@@ -219,6 +240,7 @@ void core_close(struct core *c)
     ledger_close(c->ledger);
     feeds_free(&c->feeds);
     said_free(&c->said);
+    past_free(&c->past);
     roster_free(c->roster);
     for (unsigned i = 0; i < c->n_peers; i++) {
         free(c->peers[i].have);
@@ -255,9 +277,12 @@ void core_tick(struct core *c, const struct moment *now)
     struct ledger_moment lnow = ledger_now(now);
 
     c->now_ms = now->boot_ms;
+    c->wall_ms = now->wall_ms;
     weigh_vote(c);
     sync_tick(c, now);
     leadkey_tick(c);
+    past_tick(c);
+    erase_tick(c);
     ledger_tick(c->ledger, &lnow);
 }
 
@@ -306,6 +331,7 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
     c->now_ms = now->boot_ms;
     if (peer && !answers_fit(c, from))
         return;
+    c->wall_ms = now->wall_ms;
     /* A revoked desk's connection is not cut by its revocation: look at every message. */
     if (!d || d->state == DESK_REVOKED || (!peer && !self) || type == 0) {
         c->refused++;
@@ -400,12 +426,12 @@ enum err core_decide(struct core *c, const struct moment *now, const uint8_t *p,
 }
 
 void core_built(struct core *c, const struct moment *now, uint64_t number,
-                const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
+                const struct slot_part *parts, unsigned n_parts, const struct slot_aside *aside,
                 const char *failure)
 {
     struct ledger_moment lnow = ledger_now(now);
 
-    ledger_built(c->ledger, &lnow, number, parts, n_parts, set_aside, failure);
+    ledger_built(c->ledger, &lnow, number, parts, n_parts, aside, failure);
 }
 
 void core_delivered(struct core *c, const struct moment *now, uint64_t number, enum delivery how,

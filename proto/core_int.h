@@ -34,6 +34,7 @@ struct peer {
     bool has_clock;
     uint64_t best_rtt_ms;
     uint64_t refused;
+    uint64_t agrees; /* the horizon it would agree to */
     uint64_t words_sent_ms;
     unsigned words_next; /* where a long set goes on */
     bool searching;      /* asked where our copies of a feed part */
@@ -49,6 +50,47 @@ struct peer {
                                               one was said long after that: two PCs have its key */
 };
 
+/* A decided upload, for as long as there is something to say of it. */
+struct past_slot {
+    uint64_t slot, set_aside;
+    int64_t at_ms; /* the uploader's clock */
+    struct desk_id uploader;
+    uint8_t intent[HASH_BYTES], aside[ASIDE_HASH_BYTES];
+    struct slot_range *unknown; /* owned: its list cannot be computed here */
+    unsigned n_unknown;
+};
+
+struct past {
+    struct past_slot *v; /* uploads only, in order */
+    unsigned n, room;
+    uint64_t back_to;   /* the horizon: the first slot that stays readable; 0: none is decided */
+    uint64_t agrees;    /* how far this desk would let it go now */
+    bool gone_is_stale; /* feeds_gone() lags behind it */
+    uint64_t known;     /* the lists up to this slot are in the table */
+    uint64_t rows;      /* of the table */
+    struct asides list; /* the one that is being written, of list_slot; 0: none */
+    uint64_t list_slot;
+    unsigned list_at;
+    uint64_t ask_ms, look_ms;
+    unsigned words_seen;
+    uint64_t drop_from;   /* rows of slots from here on are of a lost epoch or half written; 0: none */
+    struct past_slot *old; /* while an override tells the slots anew */
+    unsigned n_old;
+    bool sweep, sweep_at; /* look at all rows for what was said of them; under way */
+    uint8_t sweep_key[DISK_KEY_MAX];
+    size_t sweep_len;
+    struct record_ref *done; /* sorted */
+    unsigned n_done;
+};
+
+struct erasing {
+    bool looking; /* from `feed` on there may be something to erase */
+    unsigned feed;
+    bool owed;       /* erased bytes still stand under keys that are there */
+    uint64_t number; /* of the last erased block: an answer to an older one does not count */
+    uint64_t forget_ms;
+};
+
 struct core {
     struct core_config conf;
     struct effects fx;
@@ -59,6 +101,8 @@ struct core {
     struct said said;
     unsigned n_forks; /* feeds that are forked */
     bool unsettled;   /* a long tail is still being set aside */
+    struct past past;
+    struct erasing erase;
     struct mark mark;
     bool memory_lost;
     bool confirmed; /* this start is known to enough seats */
@@ -83,7 +127,7 @@ struct core {
     struct buf lead_key; /* sealed; empty: none kept here */
     uint8_t lead_key_hash[HASH_BYTES];
     uint64_t lead_key_ms; /* when to look again */
-    uint64_t set_aside; /* in decided slots, without a final outcome */
+    int64_t wall_ms;
 };
 
 static inline struct ledger_moment ledger_now(const struct moment *now)
@@ -144,6 +188,32 @@ void leadkey_on_key(struct core *c, struct mp *m);
 /* sync.c */
 void sync_send_vector(struct core *c, struct peer *p);
 void sync_send_roster_have(struct core *c, struct peer *p);
+
+/* past.c */
+void past_free(struct past *p);
+enum err past_load(struct core *c, struct errmsg *msg);
+bool past_decided(struct core *c, const struct receipt *r, const struct intent *in);
+void past_replay(struct core *c, bool begins); /* an override: the decided slots are told anew */
+bool past_can_read(const struct core *c); /* nothing above the horizon is erased here */
+void past_tick(struct core *c);
+bool past_is_known(const struct core *c); /* the lists of all decided uploads are in the table */
+/* Has this record no final outcome? slot: of its last one. */
+bool past_aside(const struct core *c, const struct record_ref *ref, struct aside *out,
+                uint64_t *slot);
+bool past_is_unknown(const struct core *c, const struct record_ref *ref, uint64_t *slot);
+enum err past_note(struct core *c, uint64_t slot, const struct aside *a);
+enum err past_settle_record(struct core *c, const struct record_ref *ref);
+uint64_t past_set_aside(const struct core *c);
+uint64_t past_wants_horizon(const struct core *c);
+enum err past_horizon_ok(const struct core *c, const struct intent *in, struct errmsg *msg);
+
+/* erase.c */
+void erase_load(struct core *c);
+void erase_look(struct core *c); /* there may be something to erase */
+enum err erase_owes(struct core *c);
+void erase_tick(struct core *c);
+void erase_send_floor(struct core *c, const struct peer *p, const struct feed *f);
+int erase_on_floor(struct core *c, struct peer *p, struct mp *m); /* index of the feed, -1: not taken */
 
 /* said.c */
 void said_compare(struct core *c, struct peer *p, const uint8_t theirs[WORD_ID_BYTES]);

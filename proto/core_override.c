@@ -13,12 +13,12 @@ void override_replay(void *ctx, bool begins)
     struct core *c = ctx;
 
     c->replaying = begins;
+    past_replay(c, begins);
     if (!begins) {
         forks_pin(c, NULL);
         return;
     }
     c->feeds.n_cuts = 0;
-    c->set_aside = 0;
     c->short_of_memory = false;
 }
 

@@ -133,18 +133,23 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
     (void)now;
     memset(out, 0, sizeof *out);
     out->start = c->mark.number;
-    out->held = c->feeds.records;
+    out->held = c->feeds.records - c->feeds.erased;
     for (unsigned i = 0; i < c->feeds.n; i++) {
         const struct feed *f = &c->feeds.v[i];
         uint64_t best = elsewhere(c, i);
-        out->known += best > f->seq ? best : f->seq;
+        out->known += (best > f->seq ? best : f->seq) - f->base;
         if (desk_id_eq(&f->opening.id.desk, &c->conf.me->id)) {
-            out->local += f->seq;
-            out->replicated += best < f->seq ? best : f->seq;
+            out->local += f->seq - f->base;
+            out->replicated += best < f->base ? 0 : (best < f->seq ? best : f->seq) - f->base;
         }
         weigh(c, f, out);
     }
-    out->set_aside = c->set_aside;
+    out->set_aside = past_set_aside(c);
+    out->back_to = c->past.back_to;
+    for (unsigned i = 0; i < c->past.n; i++)
+        out->kept_due += c->past.v[i].slot >= c->past.back_to &&
+                         said_confirmed(&c->said, c->past.v[i].slot, c->past.v[i].intent,
+                                        &c->past.v[i].uploader, NULL) == 0;
     out->memory_lost = c->memory_lost;
     out->revoked = !me || me->state == DESK_REVOKED;
     out->retired = me && me->state == DESK_RETIRED;
@@ -194,6 +199,11 @@ static void fill_feed(const struct core *c, const struct feed *f, struct merge_f
     out->number = f->opening.number;
     out->suffix = f->suffix;
     out->opened_ms = f->opening.at_ms;
+    out->base = f->floor.seq;
+    if (f->floor.seq > 0)
+        memcpy(out->base_hash, f->floor.hash, HASH_BYTES);
+    else
+        feed_h0(roster_branch(c->roster), &f->opening, out->base_hash);
     snprintf(out->desk, sizeof out->desk, "%s", d ? d->joined : "?");
 }
 
@@ -216,8 +226,8 @@ static struct merge_feed *job_feed(struct merge_job *j, const struct feed_id *id
 
 /* What went before slot `slot` of each feed, told by the receipts: a report of an old slot must see
  * the branch as that slot saw it. */
-static enum err cuts_before(const struct core *c, uint64_t slot, struct merge_job *j,
-                            struct errmsg *msg)
+static enum err cuts_before(const struct core *c, uint64_t slot, uint64_t back_to,
+                            struct merge_job *j, struct errmsg *msg)
 {
     struct buf b = { 0 };
     enum err e = ERR_OK;
@@ -233,6 +243,8 @@ static enum err cuts_before(const struct core *c, uint64_t slot, struct merge_jo
             struct merge_feed *f = job_feed(j, &in.ranges[i].feed);
             if (f)
                 f->from = in.ranges[i].to + 1;
+            if (f && s < back_to)
+                f->back = in.ranges[i].to + 1;
         }
         intent_free(&in);
     }
@@ -262,7 +274,7 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
                             struct errmsg *msg)
 {
     uint64_t slot = in ? in->slot : ledger_decided(c->ledger) + 1;
-    enum err e = cuts_before(c, slot, j, msg);
+    enum err e = cuts_before(c, slot, in ? in->back_to : c->past.back_to, j, msg);
 
     for (unsigned i = 0; i < j->n_feeds; i++) {
         struct merge_feed *f = &j->feeds[i];
@@ -273,6 +285,10 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
     }
     for (unsigned i = 0; e == ERR_OK && in && i < in->n_ranges; i++) {
         struct merge_feed *f = job_feed(j, &in->ranges[i].feed);
+        if (f && f->base >= in->ranges[i].from)
+            return err_why(msg, ERR_MISSING, "erased", "slot",
+                           "the records of upload %llu are erased: it was confirmed and kept as long "
+                           "as the policy says", (unsigned long long)slot);
         if (!f || in->ranges[i].from != f->from ||
             !feeds_holds(&c->feeds, &f->feed, in->ranges[i].to, in->ranges[i].hash))
             return err_set(msg, ERR_BUSY, "not every record of slot %llu is here yet",
@@ -280,6 +296,9 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
         f->to = in->ranges[i].to;
         f->correction_ms = in->ranges[i].correction_ms;
     }
+    for (unsigned i = 0; i < j->n_feeds; i++) /* a report of long ago looks back less far now */
+        if (j->feeds[i].back <= j->feeds[i].base)
+            j->feeds[i].back = j->feeds[i].base + 1;
     if (in)
         letter_by_slot(j);
     for (unsigned i = 0; i < j->n_feeds; i++)
@@ -307,7 +326,7 @@ enum err core_merge_job(const struct core *c, const struct intent *in, struct me
     out->epoch = in ? in->epoch.number : 0;
     for (unsigned i = 0; i < c->feeds.n; i++) {
         fill_feed(c, &c->feeds.v[c->feeds.by_id[i]], &out->feeds[i]);
-        out->feeds[i].from = 1;
+        out->feeds[i].from = out->feeds[i].back = 1;
     }
     out->n_feeds = c->feeds.n;
     if ((e = fill_ranges(c, in, out, msg)) != ERR_OK)

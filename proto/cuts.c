@@ -59,6 +59,7 @@ bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
         memmove(fs->cuts + at + 1, fs->cuts + at, (fs->n_cuts - at) * sizeof *fs->cuts);
         fs->n_cuts++;
         fs->cuts[at].id = *id;
+        fs->cuts[at].gone = 0;
     }
     fs->cuts[at].to = to;
     memcpy(fs->cuts[at].hash, hash, HASH_SHORT_BYTES);
@@ -73,6 +74,24 @@ void feeds_recheck_cut(struct feeds *fs, const struct feed_id *id)
 
     if (there)
         fs->cuts[at].held = false;
+}
+
+bool feeds_set_gone(struct feeds *fs, const struct feed_id *id, uint64_t to)
+{
+    bool there;
+    unsigned at = cut_place(fs, id, &there);
+
+    if (there)
+        fs->cuts[at].gone = to;
+    return there;
+}
+
+uint64_t feeds_gone(const struct feeds *fs, const struct feed_id *id)
+{
+    bool there;
+    unsigned at = cut_place(fs, id, &there);
+
+    return there ? fs->cuts[at].gone : 0;
 }
 
 bool feeds_holds(const struct feeds *fs, const struct feed_id *id, uint64_t to,

@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "aside.h"
 #include "hmap.h"
 #include "mem.h"
 
@@ -176,6 +177,8 @@ static enum err one(struct export *x, const struct merged *m, struct errmsg *msg
         }
     }
     r->outcomes[o]++;
+    if (x->to->aside)
+        asides_note(x->to->aside, x->job, m, o);
     if (e == ERR_OK && x->to->record)
         x->to->record(x->to->ctx, m, o, part, o == OUTCOME_SENT ? x->part[part].lines : 0,
                       x->line.p, x->line.len, why.text);
@@ -236,6 +239,8 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
         e = one(&x, item, msg);
     if (e == ERR_MISSING)
         e = ERR_OK;
+    if (e == ERR_OK && to->aside)
+        e = asides_finish(to->aside, job, disk, msg);
     for (unsigned i = 0; i < 2; i++) {
         if (e == ERR_OK)
             e = close_part(&x, i, msg);

@@ -5,9 +5,9 @@
 
 #include <sodium.h>
 
-void opening_encode(const struct opening *o, struct buf *out)
+static void put_fields(const struct opening *o, unsigned n, struct buf *out)
 {
-    mp_put_array(out, 7);
+    mp_put_array(out, n);
     mp_put_bin(out, o->id.desk.b, DESK_ID_BYTES);
     mp_put_bin(out, o->id.name, FEED_NAME_BYTES);
     mp_put_u64(out, o->number);
@@ -17,12 +17,18 @@ void opening_encode(const struct opening *o, struct buf *out)
     mp_put_bin(out, o->prev_hash, HASH_BYTES);
 }
 
+void opening_encode(const struct opening *o, struct buf *out)
+{
+    put_fields(o, 8, out);
+    mp_put_bin(out, o->sig, SIG_BYTES);
+}
+
 bool opening_decode(const uint8_t *p, size_t n, struct opening *out)
 {
     struct mp m = mp_over(p, n);
 
     memset(out, 0, sizeof *out);
-    if (mp_get_array(&m) != 7)
+    if (mp_get_array(&m) != 8)
         return false;
     mp_get_raw(&m, out->id.desk.b, DESK_ID_BYTES);
     mp_get_raw(&m, out->id.name, FEED_NAME_BYTES);
@@ -31,6 +37,7 @@ bool opening_decode(const uint8_t *p, size_t n, struct opening *out)
     mp_get_raw(&m, &out->prev, sizeof out->prev);
     out->prev_seq = mp_get_u64(&m);
     mp_get_raw(&m, out->prev_hash, HASH_BYTES);
+    mp_get_raw(&m, out->sig, SIG_BYTES);
     return mp_done(&m);
 }
 
@@ -38,7 +45,7 @@ void feed_h0(const uint8_t branch[BRANCH_ID_BYTES], const struct opening *o, uin
 {
     struct buf b = { 0 };
 
-    opening_encode(o, &b);
+    put_fields(o, 7, &b);
     hash_parts("tideover feed v1", (struct part[]){ { branch, BRANCH_ID_BYTES }, { b.p, b.len } },
                2, h, HASH_BYTES);
     buf_free(&b);
@@ -83,6 +90,24 @@ bool head_ok(const uint8_t branch[BRANCH_ID_BYTES], const struct feed_id *feed, 
 
     head_bytes(branch, feed, seq, h, b);
     return sign_ok("tideover head v1", b, sizeof b, pk, sig);
+}
+
+void opening_sign(const uint8_t branch[BRANCH_ID_BYTES], struct opening *o,
+                  const uint8_t sk[SIGN_SK_BYTES])
+{
+    uint8_t h[HASH_BYTES];
+
+    feed_h0(branch, o, h);
+    head_sign(branch, &o->id, 0, h, sk, o->sig);
+}
+
+bool opening_ok(const uint8_t branch[BRANCH_ID_BYTES], const struct opening *o,
+                const uint8_t pk[KEY_BYTES])
+{
+    uint8_t h[HASH_BYTES];
+
+    feed_h0(branch, o, h);
+    return head_ok(branch, &o->id, 0, h, pk, o->sig);
 }
 
 void record_machine_id(const uint8_t branch[BRANCH_ID_BYTES], const struct feed_id *feed,

@@ -137,6 +137,7 @@ static struct feed *insert(struct feeds *fs, const struct opening *o)
     f->alias = fs->n + 1;
     f->want_peer = -1;
     feed_h0(fs->branch, o, f->hash);
+    memcpy(f->base_hash, f->hash, HASH_BYTES);
     memmove(fs->by_id + at + 1, fs->by_id + at, (fs->n - at) * sizeof *fs->by_id);
     fs->by_id[at] = fs->n++;
     letter_twins(fs, f);
@@ -211,14 +212,25 @@ static enum err load_head(struct feeds *fs, struct feed *f, struct buf *raw, str
     struct block b;
     enum err e;
 
+    if ((e = feeds_load_floor(fs, f, raw, msg)) != ERR_OK)
+        return e;
+    if (f->floor.seq > 0) {
+        f->seq = f->floor.seq;
+        memcpy(f->hash, f->floor.hash, HASH_BYTES);
+    }
     block_key(f->alias + 1, 0, key);
     e = fs->disk->seek(fs->disk->ctx, TABLE_BLOCKS, key, sizeof key, -1, found, &n, raw);
-    if (e == ERR_MISSING || (e == ERR_OK && (n != 12 || get_be32(found) != f->alias)))
-        return ERR_OK; /* opened, no record yet */
-    if (e != ERR_OK || (e = block_decode(raw->p, raw->len, &b, msg)) != ERR_OK)
+    if (e == ERR_OK && n == 12 && get_be32(found) == f->alias) {
+        if ((e = block_decode(raw->p, raw->len, &b, msg)) != ERR_OK)
+            return e;
+        if (block_last(&b) > f->seq) {
+            f->seq = block_last(&b);
+            memcpy(f->hash, b.hash, HASH_BYTES);
+        }
+    } else if (e != ERR_OK && e != ERR_MISSING) {
         return e;
-    f->seq = f->stored = block_last(&b);
-    memcpy(f->hash, b.hash, HASH_BYTES);
+    }
+    f->stored = f->seq;
     put_be32(ukey + 1, f->alias);
     if (fs->disk->get(fs->disk->ctx, TABLE_META, ukey, sizeof ukey, raw) == ERR_OK && raw->len == 8)
         f->unknown_from = get_be64(raw->p);
@@ -430,15 +442,19 @@ enum err feeds_hash_at(const struct feeds *fs, const struct feed *f, uint64_t se
     size_t n;
     enum err e;
 
-    if (seq == f->seq) {
-        memcpy(h, f->hash, HASH_BYTES);
+    if (seq == f->seq || (seq == f->floor.seq && seq > 0)) {
+        memcpy(h, seq == f->seq ? f->hash : f->floor.hash, HASH_BYTES);
         return ERR_OK;
     }
     feed_h0(fs->branch, &f->opening, h);
     if (seq == 0)
         return ERR_OK;
     e = feeds_block(fs->disk, f->alias, seq, &raw, &b, NULL);
-    if (e == ERR_OK && b.first > 1 &&
+    if (e == ERR_OK && b.first == f->floor.seq + 1 && f->floor.seq > 0)
+        memcpy(h, f->floor.hash, HASH_BYTES);
+    else if (e == ERR_OK && b.first == f->base + 1)
+        memcpy(h, f->base_hash, HASH_BYTES);
+    else if (e == ERR_OK && b.first > 1 &&
         (e = feeds_block(fs->disk, f->alias, b.first - 1, &before, &prev, NULL)) == ERR_OK)
         memcpy(h, prev.hash, HASH_BYTES);
     if (e == ERR_OK && block_last(&b) == seq) {

@@ -92,7 +92,8 @@ bool ledger_has_work(const struct ledger *l)
         return false;
     if (l->acc.len > 0)
         return handover_is_ours(l, l->acc_sink);
-    return (l->trigger.len > 0 && ledger_may_upload(l)) || l->found_due || ledger_wants_seats(l);
+    return (l->trigger.len > 0 && ledger_may_upload(l)) || l->found_due || ledger_wants_seats(l) ||
+           l->ask->wants_horizon(l->ask->ctx) > 0;
 }
 
 uint64_t ledger_roll(const struct ledger *l, uint64_t from, uint64_t to)
@@ -198,7 +199,7 @@ void ledger_take_decision(struct ledger *l, const struct receipt *r, const struc
         l->last_upload = in->slot;
     }
     epochs_enter(l);
-    l->ask->decided(l->ask->ctx, in);
+    l->ask->decided(l->ask->ctx, r, in);
 }
 
 static void first_seat(struct ledger *l)

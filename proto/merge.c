@@ -292,7 +292,8 @@ static enum err survey_cards(struct merge *m, struct errmsg *msg)
         if (e != ERR_OK)
             break;
         ref_of_key(key, &ref);
-        if (feed_index(m->job, &ref.feed, &at.feed) && ref.seq <= m->job->feeds[at.feed].to) {
+        if (feed_index(m->job, &ref.feed, &at.feed) && ref.seq <= m->job->feeds[at.feed].to &&
+            ref.seq >= m->job->feeds[at.feed].back) {
             at.seq = ref.seq;
             if ((e = place_record(m, at, rec, msg)) == ERR_OK)
                 survey_card(&m->survey, at, rec, ref.seq >= m->job->feeds[at.feed].from);

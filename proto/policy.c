@@ -9,7 +9,8 @@
 #include "format.h"
 #include "ini_int.h"
 
-#define HOUR_MS 3600000
+#define HOUR_MS       3600000
+#define KEEP_DAYS_MAX 3650 /* ten years: longer than any library may keep loans */
 
 static const char *const check_digit_words[] = { "none", "mod10", NULL };
 static const char *const discharges_words[] = { "hold", "export", NULL };
@@ -152,6 +153,20 @@ static enum err read_due_time(const struct ini_key *row, const char *key, const 
     return ini_text(row, key, value, into, msg);
 }
 
+static enum err read_unconfirmed(const struct ini_key *row, const char *key, const char *value,
+                                 void *into, struct errmsg *msg)
+{
+    struct ini_key days = *row;
+
+    if (strcmp(value, "never") == 0) {
+        ((struct policy *)into)->unconfirmed_days = POLICY_NEVER;
+        return ERR_OK;
+    }
+    if (ini_unsigned(&days, key, value, into, msg) == ERR_OK)
+        return ERR_OK;
+    return err_set(msg, ERR_CONFIG, "must be never, or days from 0 to %d", KEEP_DAYS_MAX);
+}
+
 static enum err read_station(const struct ini_key *row, const char *key, const char *value,
                              void *into, struct errmsg *msg)
 {
@@ -192,6 +207,8 @@ static const struct ini_key keys[] = {
     { "upload", "sink", read_sink, PLACE(sink), 1, 0, NULL },
     { "upload", "format", read_format, PLACE(format), 1, 0, NULL },
     { "upload", "quiet", ini_ms, PLACE(quiet_ms), 0, 24 * HOUR_MS, NULL },
+    { "keep", "after_upload", ini_unsigned, PLACE(keep_days), 0, KEEP_DAYS_MAX, NULL },
+    { "keep", "unconfirmed", read_unconfirmed, PLACE(unconfirmed_days), 0, KEEP_DAYS_MAX, NULL },
     { "symphony", "library", read_code, PLACE(symphony.library), 1, 0, NULL },
     { "symphony", "user_access", read_field, PLACE(symphony.user_access), 1, 0, NULL },
     { "symphony", "staff_login", read_field, PLACE(symphony.staff_login), 1, 0, NULL },
@@ -230,6 +247,8 @@ static void set_defaults(struct policy *p)
         .sink = "none",
         .format = "symphony",
         .quiet_ms = QUIET_BY_CLASS,
+        .keep_days = 30,
+        .unconfirmed_days = POLICY_NEVER,
         .symphony = { .user_access = "OFFLINE",
                       .clearance = "NONE",
                       .client = "3",
@@ -319,6 +338,13 @@ static const char default_text[] =
     "# How long a desk that takes over the upload waits before its first look.\n"
     "# Default: as the sink needs it (30s for file: and drop:).\n"
     "# quiet = 30s\n"
+    "\n"
+    "[keep]\n"
+    "# So many days after an upload was confirmed (by a lead, or by a second desk that looked) its\n"
+    "# records are erased on every desk; what is held or open stays. Unconfirmed ones: never, or\n"
+    "# after so many days.\n"
+    "after_upload = 30\n"
+    "unconfirmed = never\n"
     "\n"
     "[symphony]\n"
     "# SirsiDynix has not published the bytes of its offline log: compare with a file of yours.\n"

@@ -98,6 +98,7 @@ static enum err open_own_feed(struct core *c, const struct moment *now, struct e
         memcpy(o.prev_hash, mine->hash, HASH_BYTES);
     }
     o.number++;
+    opening_sign(roster_branch(c->roster), &o, c->conf.me->sign_sk);
     if ((e = feeds_open(&c->feeds, &o, &f, msg)) != ERR_OK)
         return e;
     c->own = (int)f->alias - 1;

@@ -95,6 +95,9 @@ static enum err check_intent(const struct ledger *l, const struct intent *in, bo
         return check_seats(l, in, msg);
     case SLOT_FOUND:
         return check_found(l, in, msg);
+    case SLOT_HORIZON: /* L10; a proposer's or voucher's word is never enough to erase */
+        return in->n_ranges == 0 ? l->ask->horizon_ok(l->ask->ctx, in, msg)
+                                 : err_set(msg, ERR_REFUSED, "a horizon that sends records");
     case SLOT_UPLOAD:
         break;
     }
@@ -238,12 +241,15 @@ void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_
     ledger_persist(l);
     if (in->type == SLOT_UPLOAD)
         effects_add(l->fx, EFFECT_PERIOD, NULL, in->slot, NULL);
-    effects_event(l->fx,
-                  in->type == SLOT_SEATS   ? "slot %llu decided: %u seats"
-                  : in->type == SLOT_FOUND ? "slot %llu passes over %u ranges of a lost epoch"
-                                           : "slot %llu delivered: %u ranges",
+    effects_event(l->fx, in->type == SLOT_SEATS     ? "slot %llu decided: %llu seats"
+                         : in->type == SLOT_FOUND   ? "slot %llu passes over %llu ranges of a lost epoch"
+                         : in->type == SLOT_HORIZON ? "slot %llu decided: what lies under upload "
+                                                      "%llu is erased"
+                                                    : "slot %llu delivered: %llu ranges",
                   (unsigned long long)in->slot,
-                  in->type == SLOT_SEATS ? in->n_seats : in->n_ranges);
+                  in->type == SLOT_SEATS     ? (unsigned long long)in->n_seats
+                  : in->type == SLOT_HORIZON ? (unsigned long long)in->back_to
+                                             : (unsigned long long)in->n_ranges);
     l->found_at = 0;
     evidence_count_doubled(l);
     l->next_try = now->boot_ms + ledger_roll(l, 200, 700);

@@ -49,7 +49,7 @@ static void get_epoch(struct mp *m, struct epoch *e)
     mp_get_raw(m, e->hash, HASH_BYTES);
 }
 
-#define INTENT_FIELDS 20 /* counted by test_slot */
+#define INTENT_FIELDS 22 /* counted by test_slot */
 
 void intent_encode(const struct intent *in, struct buf *out)
 {
@@ -81,6 +81,8 @@ void intent_encode(const struct intent *in, struct buf *out)
     }
     mp_put_u64(out, in->records);
     mp_put_u64(out, in->set_aside);
+    mp_put_bin(out, in->aside, sizeof in->aside);
+    mp_put_u64(out, in->back_to);
     mp_put_array(out, in->n_parts);
     for (unsigned i = 0; i < in->n_parts; i++) {
         mp_put_array(out, 4);
@@ -158,7 +160,7 @@ enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct er
     mp_get_raw(&m, out->desk.b, DESK_ID_BYTES);
     type = mp_get_u64(&m);
     seats = mp_get_array(&m);
-    if (seats > SEATS_MAX || type < SLOT_UPLOAD || type > SLOT_FOUND)
+    if (seats > SEATS_MAX || type < SLOT_UPLOAD || type > SLOT_HORIZON)
         m.bad = true;
     out->type = (enum slot_type)type;
     for (; out->n_seats < seats && !m.bad; out->n_seats++)
@@ -169,6 +171,8 @@ enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct er
     get_ranges(&m, out);
     out->records = mp_get_u64(&m);
     out->set_aside = mp_get_u64(&m);
+    mp_get_raw(&m, out->aside, sizeof out->aside);
+    out->back_to = mp_get_u64(&m);
     get_parts(&m, out);
     if (mp_get_array(&m) != 0 || mp_get_array(&m) != 0)
         m.bad = true;

@@ -215,6 +215,10 @@ static void on_want(struct core *c, struct peer *p, struct mp *m)
         return;
     if (to - from >= WANT_RECORDS)
         to = from + WANT_RECORDS - 1;
+    if (from <= c->feeds.v[at].floor.seq) { /* once it is taken, the rest is asked for */
+        erase_send_floor(c, p, &c->feeds.v[at]);
+        return;
+    }
     while (from <= to && feeds_range(c->conf.disk, c->feeds.v[at].alias, from, to, &raw, &records,
                                      &b, NULL) == ERR_OK) {
         send_block(c, p, &c->feeds.v[at], &b);
@@ -255,8 +259,8 @@ static bool take_block(struct core *c, struct peer *p, struct feed *f, const str
     return true;
 }
 
-/* A feed begins here only with its author's signature: the head over its first block covers h(0),
- * and that covers the opening. A forged one would shut the real feed out for ever. */
+/* A feed begins here only with its author's signature over its opening, and with its first block. A
+ * forged one would shut the real feed out for ever. */
 static struct feed *open_proven(struct core *c, struct peer *p, const struct opening *o,
                                 const struct block *b)
 {
@@ -266,7 +270,8 @@ static struct feed *open_proven(struct core *c, struct peer *p, const struct ope
     size_t known;
 
     feed_h0(roster_branch(c->roster), o, h);
-    if (!author || block_check(b, roster_branch(c->roster), author->sign_pk, 0, h, &known, NULL)) {
+    if (!author || !opening_ok(roster_branch(c->roster), o, author->sign_pk) ||
+        block_check(b, roster_branch(c->roster), author->sign_pk, 0, h, &known, NULL)) {
         p->refused++;
         c->refused++;
         return NULL;
@@ -449,6 +454,8 @@ void sync_acknowledge(struct core *c)
 void sync_message(struct core *c, const struct moment *now, struct peer *p, const char *ip,
                   unsigned type, struct mp *m)
 {
+    int feed;
+
     switch (type) {
     case WIRE_HELLO:
         peer_on_hello(c, now, p, ip, m);
@@ -473,6 +480,10 @@ void sync_message(struct core *c, const struct moment *now, struct peer *p, cons
         break;
     case WIRE_ROSTER_OPS:
         on_roster_ops(c, now, p, m);
+        break;
+    case WIRE_FLOOR:
+        if ((feed = erase_on_floor(c, p, m)) >= 0)
+            want_more(c, (unsigned)feed);
         break;
     case WIRE_WORD:
         said_on_word(c, p, m);

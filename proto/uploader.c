@@ -70,6 +70,14 @@ static bool propose_found(struct ledger *l, const struct ledger_moment *now)
     return true;
 }
 
+static void propose_horizon(struct ledger *l, const struct ledger_moment *now, uint64_t back_to)
+{
+    fill_intent(l, SLOT_HORIZON);
+    l->cur.back_to = back_to;
+    encode_current(l);
+    propose(l, now);
+}
+
 static void build(struct ledger *l, const struct ledger_moment *now)
 {
     struct errmsg msg = { .text = "" };
@@ -101,6 +109,8 @@ static void build(struct ledger *l, const struct ledger_moment *now)
 /* What an uploader does first, and again after each slot. */
 static void next_work(struct ledger *l, const struct ledger_moment *now)
 {
+    uint64_t back_to;
+
     l->adopted = false;
     l->since = now->boot_ms;
     memset(&l->at, 0, sizeof l->at);
@@ -123,6 +133,8 @@ static void next_work(struct ledger *l, const struct ledger_moment *now)
         return;
     else if (l->trigger.len > 0 && ledger_may_upload(l))
         l->state = LEDGER_GATHER;
+    else if ((back_to = l->ask->wants_horizon(l->ask->ctx)) > 0)
+        propose_horizon(l, now, back_to);
     else
         election_resign(l, now, 0);
 }
@@ -261,7 +273,7 @@ void uploader_tick(struct ledger *l, const struct ledger_moment *now)
 }
 
 void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t number,
-                  const struct slot_part *parts, unsigned n_parts, uint64_t set_aside,
+                  const struct slot_part *parts, unsigned n_parts, const struct slot_aside *aside,
                   const char *failure)
 {
     if (l->state != LEDGER_BUILD || number != l->number)
@@ -274,7 +286,8 @@ void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t nu
         return;
     }
     l->cur.n_parts = n_parts;
-    l->cur.set_aside = set_aside;
+    l->cur.set_aside = aside->n;
+    memcpy(l->cur.aside, aside->hash, sizeof l->cur.aside);
     if (n_parts > 0) /* a batch of which nothing is sent has none */
         memcpy(l->cur.parts, parts, n_parts * sizeof *parts);
     encode_current(l);

@@ -38,6 +38,7 @@ struct world {
     struct buf last_hello[NODES][NODES];
     struct buf slot; /* the newest intent that was handed to the sink */
     unsigned delivered;
+    bool (*hook)(struct world *w, unsigned i, struct effect *e); /* NULL, or: it took care of e */
 };
 
 static inline void dice(void *ctx, void *out, size_t n)
@@ -98,6 +99,8 @@ static inline void carry_out(struct world *w, unsigned i, struct effect *e)
     unsigned to = node_of(w, &e->to);
     struct moment now = moment(w, i);
 
+    if (w->hook && w->hook(w, i, e))
+        return;
     switch (e->type) {
     case EFFECT_SEND:
         if (to < w->n && (to == i || w->up[i][to]))
@@ -114,7 +117,7 @@ static inline void carry_out(struct world *w, unsigned i, struct effect *e)
         w->v[i].disconnected[to] = true;
         break;
     case EFFECT_BUILD:
-        core_built(w->v[i].core, &now, e->number, NULL, 0, 0, NULL);
+        core_built(w->v[i].core, &now, e->number, NULL, 0, &(struct slot_aside){ 0 }, NULL);
         break;
     case EFFECT_DELIVER:
         buf_free(&w->slot);
@@ -128,6 +131,8 @@ static inline void carry_out(struct world *w, unsigned i, struct effect *e)
         w->v[i].lead_key = e->bytes.len > 0 ? e->bytes.p[0] : 0;
         break;
     case EFFECT_LOOK:
+    case EFFECT_ASIDE:
+    case EFFECT_FORGET:
     case EFFECT_PERIOD:
     case EFFECT_EVENT:
         break;

@@ -231,6 +231,7 @@ static bool sign_blocks(struct mp m, struct buf *out)
         return false;
     k.feed.desk = me->id;
     o.id = k.feed;
+    opening_sign(roster_branch(branch.r), &o, me->sign_sk);
     feed_h0(roster_branch(branch.r), &o, k.hash);
     walk = block_walk(&k);
     while ((r = block_next(&walk, &n)) != NULL)

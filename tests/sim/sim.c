@@ -156,10 +156,17 @@ static void at_desk(struct sim *s, struct event *e, const struct moment *now)
         core_peer_down(d->core, from);
         break;
     case EV_BUILT:
-        core_built(d->core, now, e->number, e->parcel->parts, e->parcel->n_parts, 0, NULL);
+        core_built(d->core, now, e->number, e->parcel->parts, e->parcel->n_parts,
+                   &e->parcel->aside, NULL);
         break;
     case EV_DELIVERED:
         core_delivered(d->core, now, e->number, e->how, "sim");
+        break;
+    case EV_ASIDE:
+        sink_aside(s, e->desk, now, e->number);
+        break;
+    case EV_FORGOTTEN:
+        core_forgotten(d->core, e->number);
         break;
     case EV_SCAN:
         people_scan(s, e->desk, (unsigned)e->number);
@@ -218,6 +225,8 @@ static bool step(struct sim *s, struct event *e)
     case EV_LINK:
     case EV_LINK_LOST:
     case EV_BUILT:
+    case EV_ASIDE:
+    case EV_FORGOTTEN:
     case EV_DELIVERED:
     case EV_SCAN:
         break;

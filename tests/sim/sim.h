@@ -44,6 +44,8 @@ enum event_type {
     EV_BUILT,     /* answer to EFFECT_BUILD */
     EV_DELIVER,   /* the parcel reaches the sink */
     EV_DELIVERED, /* answer to EFFECT_DELIVER */
+    EV_ASIDE,     /* answer to EFFECT_ASIDE, computed now */
+    EV_FORGOTTEN, /* answer to EFFECT_FORGET */
     EV_SCAN,      /* somebody records something */
     EV_LINE,      /* line `number` of the script */
     EV_LATE,      /* line `number` expected something by now */
@@ -56,6 +58,7 @@ struct parcel { /* a batch on its way to the sink, or what came of building one 
     char name[SLOT_PARTS_MAX][96];
     struct slot_part parts[SLOT_PARTS_MAX];
     unsigned n_parts;
+    struct slot_aside aside;
 };
 
 struct event {
@@ -334,6 +337,7 @@ void words_of_message(const struct sim *s, const struct buf *bytes, char out[160
 
 /* sink.c */
 void sink_build(struct sim *s, int desk, const struct effect *e);
+void sink_aside(struct sim *s, int desk, const struct moment *now, uint64_t slot);
 void sink_deliver(struct sim *s, int desk, const struct effect *e);
 void sink_arrive(struct sim *s, const struct event *e); /* EV_DELIVER */
 void parcel_free(struct parcel *p);

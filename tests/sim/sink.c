@@ -18,7 +18,7 @@ void parcel_free(struct parcel *p)
 
 /* Names may be NULL. */
 static bool payload(struct sim *s, int desk, const struct intent *in, struct export_result *r,
-                    char (*name)[96])
+                    char (*name)[96], struct asides *aside)
 {
     struct order order;
     struct export_out out;
@@ -31,6 +31,7 @@ static bool payload(struct sim *s, int desk, const struct intent *in, struct exp
         return false;
     }
     out = order_check(&order, s, &job);
+    out.aside = aside;
     e = export_run(&job, memdisk_reader(s->desk[desk].disk), format_by_name(job.policy.format),
                    NULL, NULL, &out, r, &msg);
     for (unsigned i = 0; e == ERR_OK && name && i < r->n_parts; i++)
@@ -49,6 +50,7 @@ static bool payload(struct sim *s, int desk, const struct intent *in, struct exp
 void sink_build(struct sim *s, int desk, const struct effect *fx)
 {
     struct export_result *r = calloc(1, sizeof *r);
+    struct asides aside = { 0 };
     struct intent in;
     struct event *e;
 
@@ -57,17 +59,41 @@ void sink_build(struct sim *s, int desk, const struct effect *fx)
     } else if (intent_decode(fx->bytes.p, fx->bytes.len, &in, NULL) != ERR_OK) {
         sim_fail(s, "payload", "a draft intent that does not parse");
     } else {
-        if (payload(s, desk, &in, r, NULL)) {
+        if (payload(s, desk, &in, r, NULL, &aside)) {
             e = sim_put(s, rng_between(&s->dice, MS, s->healed ? 100 * MS : 3 * SECOND), EV_BUILT,
                         desk);
             e->number = fx->number;
             if ((e->parcel = calloc(1, sizeof *e->parcel)) == NULL)
                 abort();
             e->parcel->n_parts = r->n_parts;
+            e->parcel->aside.n = aside.n;
+            asides_hash(&aside, e->parcel->aside.hash);
             memcpy(e->parcel->parts, r->parts, sizeof e->parcel->parts);
         }
         intent_free(&in);
     }
+    asides_free(&aside);
+    free(r);
+}
+
+/* What every desk computes of every decided upload. */
+void sink_aside(struct sim *s, int desk, const struct moment *now, uint64_t slot)
+{
+    struct export_result *r = calloc(1, sizeof *r);
+    struct asides aside = { 0 };
+    struct buf bytes = { 0 };
+    struct receipt rc;
+    struct intent in;
+
+    if (ledger_receipt(core_ledger(s->desk[desk].core), slot, &bytes) == ERR_OK &&
+        receipt_decode(bytes.p, bytes.len, &rc, NULL) == ERR_OK &&
+        intent_decode(rc.intent, rc.intent_len, &in, NULL) == ERR_OK) {
+        if (payload(s, desk, &in, r, NULL, &aside))
+            core_asides(s->desk[desk].core, now, slot, &aside, NULL);
+        intent_free(&in);
+    }
+    asides_free(&aside);
+    buf_free(&bytes);
     free(r);
 }
 
@@ -101,7 +127,7 @@ void sink_deliver(struct sim *s, int desk, const struct effect *fx)
     struct event *e;
 
     if (intent_decode(fx->bytes.p, fx->bytes.len, &p->intent, NULL) != ERR_OK ||
-        !payload(s, desk, &p->intent, r, p->name)) {
+        !payload(s, desk, &p->intent, r, p->name, NULL)) {
         sim_fail(s, "payload", "an intent to deliver that cannot be built");
         parcel_free(p);
         free(r);

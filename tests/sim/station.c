@@ -120,6 +120,12 @@ static void carry_out(struct sim *s, int desk, struct effect *e)
     case EFFECT_LEAD_KEY:
     case EFFECT_PERIOD: /* sealing is below the model */
         break;
+    case EFFECT_ASIDE:
+        sim_put(s, rng_between(&s->dice, MS, SECOND), EV_ASIDE, desk)->number = e->number;
+        break;
+    case EFFECT_FORGET:
+        sim_put(s, rng_between(&s->dice, MS, 3 * SECOND), EV_FORGOTTEN, desk)->number = e->number;
+        break;
     case EFFECT_EVENT:
         sim_trace(s, desk, "- %s", (const char *)e->bytes.p);
         break;

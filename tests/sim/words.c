@@ -69,6 +69,8 @@ static const char *name_of(unsigned type)
         return "PROGRESSED";
     case WIRE_DECISION:
         return "DECISION";
+    case WIRE_FLOOR:
+        return "FLOOR";
     case WIRE_WORD:
         return "WORD";
     case WIRE_JOIN:

@@ -215,8 +215,15 @@ static bool ask_gathered(void *ctx)
     return true;
 }
 
-static void ask_decided(void *ctx, const struct intent *in)
+static uint64_t ask_wants_horizon(void *ctx)
 {
+    (void)ctx;
+    return 0;
+}
+
+static void ask_decided(void *ctx, const struct receipt *r, const struct intent *in)
+{
+    (void)r;
     (void)in;
     ((struct bench *)ctx)->decided++;
 }
@@ -233,7 +240,7 @@ static void hand_over_parts(struct bench *t, uint64_t number)
                                   { .suffix = "log", .bytes = 9, .lines = 3 } };
 
     memset(parts[1].sha256, 0xAB, sizeof parts[1].sha256);
-    ledger_built(t->l, &t->now, number, parts, 2, 0, NULL);
+    ledger_built(t->l, &t->now, number, parts, 2, &(struct slot_aside){ 0 }, NULL);
 }
 
 /* What it said, to itself; builds are answered at once. */
@@ -311,7 +318,8 @@ static struct bench *bench_new(const char *sink)
                                   .cut = ask_cut,
                                   .gathered = ask_gathered,
                                   .decided = ask_decided,
-                                  .dice = ask_dice };
+                                  .dice = ask_dice,
+                                  .wants_horizon = ask_wants_horizon };
     t->now = (struct ledger_moment){ 1000000, 1795500000000 };
     snprintf(t->sink, sizeof t->sink, "%s", sink);
     buf_printf(

@@ -21,6 +21,7 @@ static void forger_begin(struct forger *f, const struct world *w, unsigned desk)
     f->branch = roster_branch(w->b.r);
     f->o = (struct opening){ .id.desk = f->me->id, .number = 1, .at_ms = 1795500000000 };
     memset(f->o.id.name, 0x77, FEED_NAME_BYTES);
+    opening_sign(f->branch, &f->o, f->me->sign_sk);
     feed_h0(f->branch, &f->o, f->h);
 }
 
@@ -234,6 +235,7 @@ static void two_openings_of_one_feed_are_a_fork(void **state)
     forger_begin(&a, w, LIAR);
     b = a;
     b.o.number = 9;
+    opening_sign(b.branch, &b.o, b.me->sign_sk);
     feed_h0(b.branch, &b.o, b.h);
     forger_write(&a, 2, 1, &block);
     give(w, LIAR, 0, &a, &block);
@@ -449,6 +451,7 @@ static void a_proof_that_proves_nothing_is_refused_and_counted(void **state)
         struct buf two = { 0 };
         forger_begin(&a, w, LIAR);
         a.o.id.name[0] = (uint8_t)how;
+        opening_sign(a.branch, &a.o, a.me->sign_sk);
         feed_h0(a.branch, &a.o, a.h);
         opening_encode(&a.o, &opening);
         forger_write(&a, 2, 1, &one);

@@ -23,6 +23,7 @@ struct bench {
     bool gathered, nothing_new, adopted; /* adopted: as the last question said */
     unsigned decided;
     struct progress vote_at; /* what those who vote say of the accepted intent's progress */
+    uint64_t horizon; /* that a majority would agree to */
     uint8_t seats_hash[HASH_BYTES]; /* of slot 1 */
 };
 
@@ -59,9 +60,23 @@ static bool ask_gathered(void *ctx)
     return ((const struct bench *)ctx)->gathered;
 }
 
-static void ask_decided(void *ctx, const struct intent *in)
+static uint64_t ask_wants_horizon(void *ctx)
 {
-    (void)in;
+    return ((const struct bench *)ctx)->horizon;
+}
+
+static enum err ask_horizon_ok(void *ctx, const struct intent *in, struct errmsg *msg)
+{
+    const struct bench *t = ctx;
+
+    return in->back_to == t->horizon ? ERR_OK : err_set(msg, ERR_REFUSED, "not yet");
+}
+
+static void ask_decided(void *ctx, const struct receipt *r, const struct intent *in)
+{
+    (void)r;
+    if (in->type == SLOT_HORIZON)
+        ((struct bench *)ctx)->horizon = 0;
     ((struct bench *)ctx)->decided++;
 }
 
@@ -379,7 +394,8 @@ static struct bench *bench_new(unsigned seats)
     branch_new(&t->b, 3, 3);
     t->disk = memdisk_new();
     t->ask = (struct ledger_ask){ t,        ask_holds, ask_cut, ask_gathered, ask_decided,
-                                  ask_dice, NULL,      NULL,    NULL };
+                                  ask_dice, NULL,      NULL,    NULL,
+                                  ask_wants_horizon, ask_horizon_ok };
     t->now = (struct ledger_moment){ 1000000, 1795500000000 };
     t->gathered = true;
     if (seats == 3)
@@ -429,7 +445,7 @@ static void propose(struct bench *t, struct buf *intent)
     assert_int_equal(view(t).state, LEDGER_BUILD);
     e = wanted(t, EFFECT_BUILD);
     assert_non_null(e);
-    ledger_built(t->l, &t->now, e->number, NULL, 0, 0, NULL);
+    ledger_built(t->l, &t->now, e->number, NULL, 0, &(struct slot_aside){ 0 }, NULL);
     drain(t);
     assert_int_equal(view(t).state, LEDGER_ACCEPT);
     proposal(t, B, intent);

@@ -417,7 +417,7 @@ static enum err collect(void *ctx, unsigned part, const uint8_t *p, size_t n, st
 
 static struct export_result export_all(void)
 {
-    struct export_out to = { NULL, collect, NULL };
+    struct export_out to = { NULL, collect, NULL, NULL };
     struct export_result r;
     struct errmsg msg = { .text = "" };
 

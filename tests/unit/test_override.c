@@ -89,7 +89,7 @@ static void carry_out(struct world *w, unsigned i)
         } else if (e->type == EFFECT_CONNECT && open && to != (int)i) {
             core_peer_up(w->core[i], &w->now, &e->to);
         } else if (e->type == EFFECT_BUILD) {
-            core_built(w->core[i], &w->now, e->number, &part, 1, 0, NULL);
+            core_built(w->core[i], &w->now, e->number, &part, 1, &(struct slot_aside){ 0 }, NULL);
         } else if (e->type == EFFECT_DELIVER) {
             deliver(w, i, e);
         }

@@ -319,6 +319,7 @@ static struct feed_id foreign_block(struct world *w, unsigned to, const uint8_t 
     struct block b = { .feed = o.id, .first = 1, .count = n };
     struct buf records = { 0 }, opening = { 0 }, block = { 0 }, msg = { 0 };
 
+    opening_sign(roster_branch(w->b.r), &o, author->sign_sk);
     feed_h0(roster_branch(w->b.r), &o, b.hash);
     for (unsigned i = 0; i < n; i++) {
         struct record r = checkout();

@@ -1,0 +1,201 @@
+/* aside.c - the list of what a batch left without a final outcome. */
+#include "aside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "feeds.h"
+
+const char *aside_name(enum aside_what w)
+{
+    switch (w) {
+    case ASIDE_NONE:
+        return "";
+    case ASIDE_HELD:
+        return "held";
+    case ASIDE_WAITS:
+        return "waits";
+    case ASIDE_REVIEW:
+        return "review";
+    case ASIDE_LATE_VOID:
+        return "late_void";
+    case ASIDE_UNWRITABLE:
+        return "unwritable";
+    case ASIDE_BEHIND:
+        return "behind";
+    case ASIDE_UNKNOWN:
+        return "unknown";
+    }
+    return "";
+}
+
+void asides_free(struct asides *a)
+{
+    free(a->v);
+    memset(a, 0, sizeof *a);
+}
+
+static enum aside_what what_of(const struct merged *m, enum outcome o)
+{
+    switch (o) {
+    case OUTCOME_SENT:
+    case OUTCOME_UNCARRIED:
+        return ASIDE_NONE;
+    case OUTCOME_UNWRITABLE:
+        return ASIDE_UNWRITABLE;
+    case OUTCOME_BEHIND:
+        return ASIDE_BEHIND;
+    case OUTCOME_NOT_SENT:
+        break;
+    }
+    switch (m->verdict) {
+    case VERDICT_HELD:
+        return ASIDE_HELD;
+    case VERDICT_WAITS:
+        return ASIDE_WAITS;
+    case VERDICT_REVIEW:
+        return ASIDE_REVIEW;
+    case VERDICT_LATE_VOID:
+        return ASIDE_LATE_VOID;
+    case VERDICT_SEND:
+    case VERDICT_DUPLICATE:
+    case VERDICT_VOIDED:
+    case VERDICT_VOID:
+    case VERDICT_IDLE_VOID:
+    case VERDICT_SUPERSEDED:
+        break;
+    }
+    return ASIDE_NONE;
+}
+
+void asides_note(struct asides *a, const struct merge_job *job, const struct merged *m,
+                 enum outcome o)
+{
+    enum aside_what what = what_of(m, o);
+
+    if (what == ASIDE_NONE || a->failed)
+        return;
+    if (a->n == a->room) {
+        unsigned room = a->room ? 2 * a->room : 64;
+        struct aside *grown = realloc(a->v, room * sizeof *grown);
+        if (!grown) {
+            a->failed = true;
+            return;
+        }
+        a->v = grown;
+        a->room = room;
+    }
+    a->v[a->n] = (struct aside){ .ref = { job->feeds[m->feed].feed, m->seq }, .what = what };
+    a->n++;
+}
+
+static int by_place(const void *x, const void *y)
+{
+    const struct aside *a = x, *b = y;
+    int c = feed_id_cmp(&a->ref.feed, &b->ref.feed);
+
+    return c != 0 ? c : a->ref.seq < b->ref.seq ? -1 : a->ref.seq > b->ref.seq;
+}
+
+static const struct merge_feed *feed_of(const struct merge_job *j, const struct feed_id *id)
+{
+    unsigned lo = 0, hi = j->n_feeds;
+
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        int c = feed_id_cmp(&j->feeds[mid].feed, id);
+        if (c == 0)
+            return &j->feeds[mid];
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
+/* Stands in a feed's chain behind record w.seq, with h over it. */
+struct chain {
+    const struct merge_feed *f;
+    struct buf raw;
+    struct block block;
+    struct block_walk walk;
+    uint8_t h[HASH_BYTES];
+};
+
+static enum err chain_block(struct chain *c, const struct disk *disk, uint64_t seq,
+                            struct errmsg *msg)
+{
+    enum err e = feeds_block(disk, c->f->alias, seq, &c->raw, &c->block, msg);
+    uint64_t first = c->block.first;
+
+    if (e == ERR_OK && first == c->f->base + 1) {
+        memcpy(c->h, c->f->base_hash, HASH_BYTES);
+    } else if (e == ERR_OK) { /* the block before ends where this one begins */
+        struct block before;
+        if ((e = feeds_block(disk, c->f->alias, first - 1, &c->raw, &before, msg)) == ERR_OK) {
+            memcpy(c->h, before.hash, HASH_BYTES);
+            e = feeds_block(disk, c->f->alias, seq, &c->raw, &c->block, msg);
+        }
+    }
+    c->walk = block_walk(&c->block);
+    return e;
+}
+
+static enum err identify(struct chain *c, const struct merge_job *job, const struct disk *disk,
+                         struct aside *a, struct errmsg *msg)
+{
+    const struct merge_feed *f = feed_of(job, &a->ref.feed);
+    const uint8_t *p;
+    size_t n;
+    enum err e;
+
+    if (!f)
+        return err_set(msg, ERR_BUG, "a feed that is not in the batch");
+    if (f != c->f || c->block.count == 0 || a->ref.seq > block_last(&c->block)) {
+        c->f = f;
+        if ((e = chain_block(c, disk, a->ref.seq, msg)) != ERR_OK)
+            return e == ERR_MISSING ? err_set(msg, ERR_DISK, "a record of %s is missing", f->desk)
+                                    : e;
+    }
+    while ((p = block_next(&c->walk, &n)) != NULL) {
+        feed_next_hash(c->h, p, n);
+        if (c->walk.seq == a->ref.seq) {
+            record_machine_id(job->branch, &a->ref.feed, a->ref.seq, c->h, a->id);
+            return ERR_OK;
+        }
+    }
+    return err_set(msg, ERR_DISK, "a record of %s is missing", f->desk);
+}
+
+enum err asides_finish(struct asides *a, const struct merge_job *job, const struct disk *disk,
+                       struct errmsg *msg)
+{
+    struct chain c = { .f = NULL };
+    enum err e = a->failed ? err_set(msg, ERR_NOMEM, "out of memory") : ERR_OK;
+
+    if (a->n > 0)
+        qsort(a->v, a->n, sizeof *a->v, by_place);
+    for (unsigned i = 0; i < a->n && e == ERR_OK; i++)
+        e = identify(&c, job, disk, &a->v[i], msg);
+    buf_free(&c.raw);
+    return e;
+}
+
+void asides_hash(const struct asides *a, uint8_t out[ASIDE_HASH_BYTES])
+{
+    struct buf b = { 0 };
+
+    memset(out, 0, ASIDE_HASH_BYTES);
+    for (unsigned i = 0; i < a->n; i++) {
+        uint8_t seq[8], what = (uint8_t)a->v[i].what;
+        put_be64(seq, a->v[i].ref.seq);
+        buf_add(&b, &a->v[i].ref.feed, sizeof a->v[i].ref.feed);
+        buf_add(&b, seq, sizeof seq);
+        buf_add(&b, &what, 1);
+        buf_add(&b, a->v[i].id, MACHINE_ID);
+    }
+    if (a->n > 0 && !b.failed)
+        hash_parts("tideover aside v1", &(struct part){ b.p, b.len }, 1, out, ASIDE_HASH_BYTES);
+    buf_free(&b);
+}

@@ -1,0 +1,592 @@
+/* past.c - what decided uploads left behind: which records have no final outcome, what was said of
+ * them since, and which uploads are so old that nothing needs to be read of them any more. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_int.h"
+
+#define ASK_AGAIN_MS 10000 /* an answer to EFFECT_ASIDE may be lost */
+#define ROWS_AT_ONCE 2048  /* of a long list, in one batch */
+#define DAY_MS       INT64_C(86400000)
+
+static const uint8_t known_key[] = { 'B' };
+
+static void free_slots(struct past_slot *v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        free(v[i].unknown);
+    free(v);
+}
+
+void past_free(struct past *p)
+{
+    free_slots(p->v, p->n);
+    free_slots(p->old, p->n_old);
+    asides_free(&p->list);
+    free(p->done);
+    memset(p, 0, sizeof *p);
+}
+
+/* ---- decided slots ---- */
+
+static enum err set_known(struct core *c, uint64_t slot)
+{
+    const struct disk *d = c->conf.disk;
+    uint8_t value[8];
+
+    put_be64(value, slot);
+    c->past.known = slot;
+    c->past.sweep = true; /* something may have been said of them already */
+    erase_look(c);
+    return d->put(d->ctx, TABLE_META, known_key, sizeof known_key, value, sizeof value);
+}
+
+/* False: no memory; then nothing is erased or released here. */
+bool past_decided(struct core *c, const struct receipt *r, const struct intent *in)
+{
+    struct past *p = &c->past;
+    struct past_slot *s;
+
+    if (in->type == SLOT_HORIZON) {
+        p->back_to = in->back_to;
+        p->gone_is_stale = true;
+        return true;
+    }
+    if (in->type != SLOT_UPLOAD)
+        return true;
+    if (p->n == p->room) {
+        unsigned room = p->room ? 2 * p->room : 16;
+        struct past_slot *grown = realloc(p->v, room * sizeof *grown);
+        if (!grown)
+            return false;
+        p->v = grown;
+        p->room = room;
+    }
+    s = &p->v[p->n++];
+    memset(s, 0, sizeof *s);
+    s->slot = in->slot;
+    s->at_ms = r->at_ms;
+    s->uploader = r->desk;
+    s->set_aside = in->set_aside;
+    memcpy(s->aside, in->aside, sizeof s->aside);
+    intent_hash(r->intent, r->intent_len, s->intent);
+    return true;
+}
+
+static bool same_slot(const struct past_slot *a, const struct past_slot *b)
+{
+    return a->slot == b->slot && memcmp(a->intent, b->intent, HASH_BYTES) == 0;
+}
+
+/* What both chains have stays known; rows of what an override took back go. */
+void past_replay(struct core *c, bool begins)
+{
+    struct past *p = &c->past;
+    unsigned same = 0;
+
+    if (begins) {
+        p->old = p->v;
+        p->n_old = p->n;
+        p->v = NULL;
+        p->n = p->room = 0;
+        p->back_to = 0;
+        return;
+    }
+    for (; same < p->n && same < p->n_old && same_slot(&p->v[same], &p->old[same]); same++) {
+        p->v[same].unknown = p->old[same].unknown;
+        p->v[same].n_unknown = p->old[same].n_unknown;
+        p->old[same].unknown = NULL;
+    }
+    if (same < p->n_old && p->known >= p->old[same].slot) {
+        p->drop_from = p->old[same].slot;
+        set_known(c, same > 0 ? p->v[same - 1].slot : 0);
+    }
+    asides_free(&p->list);
+    p->list_slot = 0;
+    free_slots(p->old, p->n_old);
+    p->old = NULL;
+    p->n_old = 0;
+    p->gone_is_stale = true;
+}
+
+bool past_can_read(const struct core *c)
+{
+    for (unsigned i = 0; i < c->feeds.n; i++)
+        if (c->feeds.v[i].floor.seq > feeds_gone(&c->feeds, &c->feeds.v[i].opening.id))
+            return false;
+    return !c->past.gone_is_stale;
+}
+
+static enum err intent_of_slot(const struct core *c, uint64_t slot, struct intent *in)
+{
+    struct buf b = { 0 };
+    struct receipt r;
+    enum err e = ledger_receipt(c->ledger, slot, &b);
+
+    if (e == ERR_OK && (e = receipt_decode(b.p, b.len, &r, NULL)) == ERR_OK)
+        e = intent_decode(r.intent, r.intent_len, in, NULL);
+    buf_free(&b);
+    return e;
+}
+
+/* How far each feed lies under the horizon. */
+static void refresh_gone(struct core *c)
+{
+    for (uint64_t s = 1; s < c->past.back_to; s++) {
+        struct intent in;
+        if (intent_of_slot(c, s, &in) != ERR_OK)
+            return; /* tried again at the next tick */
+        for (unsigned i = 0; i < in.n_ranges; i++)
+            feeds_set_gone(&c->feeds, &in.ranges[i].feed, in.ranges[i].to);
+        intent_free(&in);
+    }
+    c->past.gone_is_stale = false;
+    erase_look(c);
+}
+
+/* ---- rows of the table ---- */
+
+bool past_aside(const struct core *c, const struct record_ref *ref, struct aside *out,
+                uint64_t *slot)
+{
+    const struct disk *d = c->conf.disk;
+    uint8_t key[REF_KEY];
+    struct buf b = { 0 };
+    struct mp m;
+    bool there;
+
+    ref_key(ref, key);
+    there = d->get(d->ctx, TABLE_ASIDE, key, sizeof key, &b) == ERR_OK;
+    if (there) {
+        m = mp_over(b.p, b.len);
+        mp_get_array(&m);
+        *slot = mp_get_u64(&m);
+        out->ref = *ref;
+        out->what = (enum aside_what)mp_get_u64(&m);
+        mp_get_raw(&m, out->id, MACHINE_ID);
+        there = !m.bad;
+    }
+    buf_free(&b);
+    return there;
+}
+
+enum err past_note(struct core *c, uint64_t slot, const struct aside *a)
+{
+    const struct disk *d = c->conf.disk;
+    struct aside old;
+    uint64_t old_slot;
+    uint8_t key[REF_KEY];
+    struct buf b = { 0 };
+    enum err e;
+
+    c->past.rows += !past_aside(c, &a->ref, &old, &old_slot);
+    ref_key(&a->ref, key);
+    mp_put_array(&b, 3);
+    mp_put_u64(&b, slot);
+    mp_put_u64(&b, a->what);
+    mp_put_bin(&b, a->id, MACHINE_ID);
+    e = d->put(d->ctx, TABLE_ASIDE, key, sizeof key, b.p, b.len);
+    buf_free(&b);
+    return e;
+}
+
+/* ---- computing the list of each decided upload ---- */
+
+static struct past_slot *slot_at(struct core *c, uint64_t slot)
+{
+    for (unsigned i = 0; i < c->past.n; i++)
+        if (c->past.v[i].slot == slot)
+            return &c->past.v[i];
+    return NULL;
+}
+
+static struct past_slot *first_unknown(struct core *c)
+{
+    for (unsigned i = 0; i < c->past.n; i++)
+        if (c->past.v[i].slot > c->past.known)
+            return &c->past.v[i];
+    return NULL;
+}
+
+bool past_is_known(const struct core *c)
+{
+    return c->past.n == 0 || c->past.v[c->past.n - 1].slot <= c->past.known;
+}
+
+static void unknown_key(uint64_t slot, uint8_t key[9])
+{
+    key[0] = known_key[0];
+    put_be64(key + 1, slot);
+}
+
+/* Records of a slot whose list cannot be computed here any more stay, all of them. */
+static enum err give_up(struct core *c, struct past_slot *s, const char *why)
+{
+    const struct disk *d = c->conf.disk;
+    struct intent in;
+    uint8_t key[9];
+
+    effects_event(&c->fx, "what upload %llu set aside is not known here (%s): its records are kept",
+                  (unsigned long long)s->slot, why);
+    if (intent_of_slot(c, s->slot, &in) != ERR_OK)
+        return ERR_OK; /* asked again */
+    s->unknown = in.ranges;
+    s->n_unknown = in.n_ranges;
+    in.ranges = NULL;
+    intent_free(&in);
+    unknown_key(s->slot, key);
+    d->put(d->ctx, TABLE_META, key, sizeof key, "", 0);
+    return set_known(c, s->slot);
+}
+
+static void load_unknown(struct core *c)
+{
+    const struct disk *d = c->conf.disk;
+    struct buf b = { 0 };
+
+    for (unsigned i = 0; i < c->past.n; i++) {
+        struct past_slot *s = &c->past.v[i];
+        struct intent in;
+        uint8_t key[9];
+        unknown_key(s->slot, key);
+        if (s->slot > c->past.known || d->get(d->ctx, TABLE_META, key, sizeof key, &b) != ERR_OK ||
+            intent_of_slot(c, s->slot, &in) != ERR_OK)
+            continue;
+        s->unknown = in.ranges;
+        s->n_unknown = in.n_ranges;
+        in.ranges = NULL;
+        intent_free(&in);
+    }
+    buf_free(&b);
+}
+
+enum err past_load(struct core *c, struct errmsg *msg)
+{
+    const struct disk *d = c->conf.disk;
+    uint8_t key[DISK_KEY_MAX], next[REF_KEY + 1] = { 0 };
+    struct buf b = { 0 };
+    size_t n = REF_KEY, len;
+    enum err e = d->get(d->ctx, TABLE_META, known_key, sizeof known_key, &b);
+
+    if (e == ERR_OK && b.len == 8)
+        c->past.known = get_be64(b.p);
+    while (e == ERR_OK || e == ERR_MISSING) {
+        if ((e = d->seek(d->ctx, TABLE_ASIDE, next, n, 1, key, &len, NULL)) != ERR_OK)
+            break;
+        c->past.rows++;
+        memcpy(next, key, REF_KEY);
+        n = REF_KEY + 1;
+    }
+    buf_free(&b);
+    load_unknown(c);
+    c->past.drop_from = c->past.known + 1; /* a list that was being written when the node died */
+    c->past.sweep = c->past.gone_is_stale = true;
+    return e == ERR_MISSING ? ERR_OK : err_set(msg, e, "what was set aside cannot be read");
+}
+
+
+bool past_is_unknown(const struct core *c, const struct record_ref *ref, uint64_t *slot)
+{
+    for (unsigned i = 0; i < c->past.n; i++) {
+        const struct past_slot *s = &c->past.v[i];
+        for (unsigned k = 0; k < s->n_unknown; k++)
+            if (feed_id_eq(&s->unknown[k].feed, &ref->feed) && ref->seq >= s->unknown[k].from &&
+                ref->seq <= s->unknown[k].to) {
+                *slot = s->slot;
+                return true;
+            }
+    }
+    return false;
+}
+
+void core_asides(struct core *c, const struct moment *now, uint64_t slot, struct asides *list,
+                 const char *failure)
+{
+    struct past_slot *s = slot_at(c, slot);
+    uint8_t hash[ASIDE_HASH_BYTES];
+
+    c->now_ms = now->boot_ms;
+    if (!s || s != first_unknown(c) || c->past.list_slot == slot)
+        return; /* an answer that came twice */
+    if (failure) {
+        give_up(c, s, failure);
+        return;
+    }
+    asides_hash(list, hash);
+    if (list->n != s->set_aside || memcmp(hash, s->aside, sizeof hash) != 0) {
+        give_up(c, s, "it is not what the uploader computed");
+        return;
+    }
+    asides_free(&c->past.list);
+    c->past.list = *list;
+    memset(list, 0, sizeof *list);
+    c->past.list_slot = slot;
+    c->past.list_at = 0;
+}
+
+static void put_some_rows(struct core *c)
+{
+    struct past *p = &c->past;
+    unsigned end = p->list_at + ROWS_AT_ONCE;
+
+    for (; p->list_at < p->list.n && p->list_at < end; p->list_at++)
+        if (past_note(c, p->list_slot, &p->list.v[p->list_at]) != ERR_OK)
+            return; /* the batch is lost, and the core with it */
+    if (p->list_at < p->list.n)
+        return;
+    set_known(c, p->list_slot);
+    asides_free(&p->list);
+    p->list_slot = 0;
+}
+
+static bool holds_slot(const struct core *c, const struct intent *in)
+{
+    for (unsigned i = 0; i < in->n_ranges; i++)
+        if (!feeds_holds(&c->feeds, &in->ranges[i].feed, in->ranges[i].to, in->ranges[i].hash))
+            return false;
+    return true;
+}
+
+static bool is_erased(const struct core *c, const struct intent *in)
+{
+    for (unsigned i = 0; i < in->n_ranges; i++) {
+        const struct feed *f = feeds_find(&c->feeds, &in->ranges[i].feed);
+        if (f && f->floor.seq >= in->ranges[i].from)
+            return true;
+    }
+    return false;
+}
+
+static void ask_for_list(struct core *c)
+{
+    struct past_slot *s = first_unknown(c);
+    struct intent in;
+
+    if (!s || c->past.list_slot != 0 || c->now_ms < c->past.ask_ms ||
+        intent_of_slot(c, s->slot, &in) != ERR_OK)
+        return;
+    c->past.ask_ms = c->now_ms + ASK_AGAIN_MS;
+    if (s->set_aside == 0) /* nothing to find, so nothing to compute */
+        set_known(c, s->slot);
+    else if (is_erased(c, &in)) /* others erased it before this desk came back */
+        give_up(c, s, "a part of it is erased");
+    else if (holds_slot(c, &in))
+        effects_add(&c->fx, EFFECT_ASIDE, NULL, s->slot, NULL);
+    else
+        c->past.ask_ms = c->now_ms + 500; /* its records are on their way */
+    if (past_is_known(c) || c->past.known >= s->slot)
+        c->past.ask_ms = 0;
+    intent_free(&in);
+}
+
+/* ---- what was said of them since ---- */
+
+static int ref_cmp(const void *x, const void *y)
+{
+    const struct record_ref *a = x, *b = y;
+    int c = feed_id_cmp(&a->feed, &b->feed);
+
+    return c != 0 ? c : a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+/* All records that a lead settled by hand, and the slots settled whole (a feed of zeros). */
+static bool gather_done(struct core *c)
+{
+    struct past *p = &c->past;
+    struct word w;
+    unsigned room = 0;
+
+    free(p->done);
+    p->done = NULL;
+    p->n_done = 0;
+    for (unsigned i = 0; i < c->said.n; i++) {
+        struct word_walk walk;
+        struct word_ref r;
+        if (!said_word(&c->said, i, &w) || w.kind != WORD_DONE ||
+            !roster_is_lead(c->roster, w.key))
+            continue;
+        walk = word_refs(&w);
+        memset(&r, 0, sizeof r);
+        r.ref.seq = w.slot;
+        do {
+            if (w.n_refs > 0 && !word_ref_next(&walk, &r))
+                break;
+            if (p->n_done == room) {
+                struct record_ref *grown;
+                room = room ? 2 * room : 64;
+                if ((grown = realloc(p->done, room * sizeof *grown)) == NULL)
+                    return false;
+                p->done = grown;
+            }
+            p->done[p->n_done++] = r.ref;
+        } while (w.n_refs > 0);
+    }
+    if (p->n_done > 0)
+        qsort(p->done, p->n_done, sizeof *p->done, ref_cmp);
+    return true;
+}
+
+static bool is_done(const struct past *p, const struct record_ref *ref, uint64_t slot)
+{
+    struct record_ref whole = { .seq = slot };
+
+    return p->n_done > 0 &&
+           (bsearch(ref, p->done, p->n_done, sizeof *p->done, ref_cmp) != NULL ||
+            bsearch(&whole, p->done, p->n_done, sizeof *p->done, ref_cmp) != NULL);
+}
+
+/* A record has its final outcome: its row goes, and what was kept of it when the rest was erased. */
+enum err past_settle_record(struct core *c, const struct record_ref *ref)
+{
+    const struct disk *d = c->conf.disk;
+    uint8_t key[REF_KEY];
+    struct buf b = { 0 };
+    enum err e;
+
+    ref_key(ref, key);
+    c->past.rows--;
+    e = d->del(d->ctx, TABLE_ASIDE, key, sizeof key);
+    if (e == ERR_OK && d->get(d->ctx, TABLE_KEPT, key, sizeof key, &b) == ERR_OK &&
+        (e = d->del(d->ctx, TABLE_KEPT, key, sizeof key)) == ERR_OK)
+        e = erase_owes(c);
+    buf_free(&b);
+    return e;
+}
+
+static void sweep_some(struct core *c)
+{
+    const struct disk *d = c->conf.disk;
+    struct past *p = &c->past;
+    uint8_t key[DISK_KEY_MAX];
+    size_t len;
+
+    if (p->sweep) {
+        p->sweep = false;
+        p->sweep_at = gather_done(c) && (p->n_done > 0 || p->drop_from > 0);
+        memset(p->sweep_key, 0, sizeof p->sweep_key);
+        p->sweep_len = REF_KEY;
+    }
+    for (unsigned i = 0; p->sweep_at && i < ROWS_AT_ONCE; i++) {
+        struct record_ref ref;
+        struct aside a;
+        uint64_t slot;
+        if (d->seek(d->ctx, TABLE_ASIDE, p->sweep_key, p->sweep_len, 1, key, &len, NULL) !=
+            ERR_OK) {
+            p->sweep_at = false;
+            if (!p->sweep)
+                p->drop_from = 0;
+            return;
+        }
+        memcpy(p->sweep_key, key, REF_KEY);
+        p->sweep_key[REF_KEY] = 0;
+        p->sweep_len = REF_KEY + 1;
+        ref_of_key(key, &ref);
+        if (!past_aside(c, &ref, &a, &slot))
+            continue;
+        if (is_done(p, &ref, slot) || (p->drop_from > 0 && slot >= p->drop_from))
+            past_settle_record(c, &ref);
+    }
+}
+
+/* ---- the horizon ---- */
+
+static bool is_over(const struct core *c, const struct policy *p, const struct past_slot *s)
+{
+    int64_t said = said_confirmed(&c->said, s->slot, s->intent, &s->uploader, NULL), from;
+
+    if (said == 0 && p->unconfirmed_days == POLICY_NEVER)
+        return false;
+    from = said > s->at_ms ? said : s->at_ms;
+    return c->wall_ms - from >= DAY_MS * (said != 0 ? p->keep_days : p->unconfirmed_days);
+}
+
+/* The first slot that this desk still wants to be able to read. */
+static uint64_t agrees_to(const struct core *c)
+{
+    const struct policy *p = roster_policy(c->roster);
+    uint64_t to = c->past.back_to;
+
+    for (unsigned i = 0; p && i < c->past.n; i++) {
+        const struct past_slot *s = &c->past.v[i];
+        if (s->slot < c->past.back_to)
+            continue;
+        if (!is_over(c, p, s))
+            break;
+        to = s->slot + 1;
+    }
+    return to;
+}
+
+static int larger_first(const void *x, const void *y)
+{
+    const uint64_t *a = x, *b = y;
+
+    return *a < *b ? 1 : -(*a > *b);
+}
+
+/* What a majority of seats said it would agree to: to propose more would leave a slot open that
+ * nobody can close. */
+uint64_t past_wants_horizon(const struct core *c)
+{
+    struct ledger_view v;
+    struct ledger_moment now = { c->now_ms, c->wall_ms };
+    uint64_t to[SEATS_MAX] = { 0 }, want;
+
+    if (c->past.agrees <= c->past.back_to)
+        return 0;
+    ledger_view(c->ledger, &now, &v);
+    for (unsigned i = 0; i < v.n_seats; i++) {
+        const struct peer *p = sync_peer(c, &v.seats[i]);
+        if (desk_id_eq(&v.seats[i], &c->conf.me->id))
+            to[i] = c->past.agrees;
+        else if (p && sync_is_online(c, p))
+            to[i] = p->agrees;
+    }
+    qsort(to, v.n_seats, sizeof *to, larger_first);
+    want = v.n_seats > 0 ? to[v.n_seats / 2] : 0;
+    if (want > c->past.agrees)
+        want = c->past.agrees;
+    return want > c->past.back_to ? want : 0;
+}
+
+enum err past_horizon_ok(const struct core *c, const struct intent *in, struct errmsg *msg)
+{
+    if (in->back_to <= c->past.back_to || in->back_to > in->slot)
+        return err_set(msg, ERR_REFUSED, "a horizon that does not go forward");
+    if (in->back_to > agrees_to(c))
+        return err_set(msg, ERR_REFUSED, "an upload that is not confirmed, or not kept long enough "
+                                         "yet, is not to be erased");
+    return ERR_OK;
+}
+
+void past_tick(struct core *c)
+{
+    if (c->past.gone_is_stale)
+        refresh_gone(c);
+    if (c->past.drop_from > 0 && !c->past.sweep_at)
+        c->past.sweep = true;
+    else if (c->past.drop_from == 0 && c->past.list_slot != 0)
+        put_some_rows(c);
+    else if (c->past.drop_from == 0)
+        ask_for_list(c);
+    if (c->said.n != c->past.words_seen) {
+        c->past.words_seen = c->said.n;
+        c->past.sweep = true;
+    }
+    if (c->past.sweep || c->past.sweep_at)
+        sweep_some(c);
+    if (c->now_ms >= c->past.look_ms) {
+        c->past.look_ms = c->now_ms + 1000;
+        c->past.agrees = agrees_to(c);
+    }
+}
+
+uint64_t past_set_aside(const struct core *c)
+{
+    uint64_t n = c->past.rows;
+
+    for (unsigned i = 0; i < c->past.n; i++) /* told by the uploader, not computed here yet */
+        if (c->past.v[i].slot > c->past.known && c->past.v[i].slot != c->past.list_slot)
+            n += c->past.v[i].set_aside;
+    return n;
+}

@@ -1,0 +1,439 @@
+/* test_erase.c - what is erased, when, on every desk; and what lives on. */
+#include "../world.h"
+
+#include <sodium.h>
+
+#include "export.h"
+
+#define DAY INT64_C(86400000)
+
+static unsigned forgets; /* EFFECT_FORGETs seen, all desks */
+
+/* The real payload, and the real list of what it sets aside. */
+static bool real_work(struct world *w, unsigned i, struct effect *e)
+{
+    struct export_result *r;
+    struct asides list = { 0 };
+    struct export_out to = { .aside = &list };
+    struct slot_aside aside;
+    struct moment now = moment(w, i);
+    struct merge_job job;
+    struct buf bytes = { 0 };
+    struct receipt rc;
+    struct intent in;
+
+    if (e->type == EFFECT_FORGET) {
+        forgets++;
+        core_forgotten(w->v[i].core, e->number);
+        return true;
+    }
+    if (e->type != EFFECT_BUILD && e->type != EFFECT_ASIDE)
+        return false;
+    if (e->type == EFFECT_BUILD) {
+        assert_int_equal(intent_decode(e->bytes.p, e->bytes.len, &in, NULL), ERR_OK);
+    } else {
+        assert_int_equal(ledger_receipt(core_ledger(w->v[i].core), e->number, &bytes), ERR_OK);
+        assert_int_equal(receipt_decode(bytes.p, bytes.len, &rc, NULL), ERR_OK);
+        assert_int_equal(intent_decode(rc.intent, rc.intent_len, &in, NULL), ERR_OK);
+    }
+    r = calloc(1, sizeof *r);
+    assert_int_equal(core_merge_job(w->v[i].core, &in, &job, NULL), ERR_OK);
+    assert_int_equal(export_run(&job, memdisk_reader(w->v[i].disk),
+                                format_by_name(job.policy.format), NULL, NULL, &to, r, NULL),
+                     ERR_OK);
+    aside.n = list.n;
+    asides_hash(&list, aside.hash);
+    if (e->type == EFFECT_BUILD)
+        core_built(w->v[i].core, &now, e->number, r->parts, r->n_parts, &aside, NULL);
+    else
+        core_asides(w->v[i].core, &now, e->number, &list, NULL);
+    merge_job_free(&job);
+    asides_free(&list);
+    intent_free(&in);
+    buf_free(&bytes);
+    free(r);
+    return true;
+}
+
+static struct world *branch_of(unsigned n)
+{
+    struct world *w = world_new(n, n);
+
+    forgets = 0;
+    w->hook = real_work;
+    return w;
+}
+
+static void barcode(char first, unsigned n, char out[BARCODE_MAX + 1])
+{
+    unsigned sum = 0;
+
+    snprintf(out, BARCODE_MAX + 1, "%c%012u", first, n);
+    for (unsigned i = 0; i < 13; i++) {
+        unsigned v = (unsigned)(out[i] - '0') * (i % 2 == 0 ? 2 : 1);
+        sum += v > 9 ? v - 9 : v;
+    }
+    out[13] = (char)('0' + (10 - sum % 10) % 10);
+    out[14] = '\0';
+}
+
+/* A loan of item n; every third a discharge, which the policy holds. */
+static struct record_ref record_nth(struct world *w, unsigned desk, unsigned n)
+{
+    struct record r = { .kind = n % 3 == 2 ? RECORD_DISCHARGE : RECORD_CHECKOUT };
+    struct record_ref ref;
+
+    barcode('3', n, r.item);
+    if (r.kind == RECORD_CHECKOUT)
+        barcode('2', n, r.user);
+    assert_int_equal(enter(w, desk, &r, &ref), ERR_OK);
+    finish(w, desk);
+    return ref;
+}
+
+static void upload(struct world *w, unsigned desk)
+{
+    unsigned before = w->delivered;
+
+    press(w, desk);
+    for (unsigned i = 0; i < 100 && w->delivered == before; i++)
+        run(w, 500);
+    assert_int_equal(w->delivered, before + 1);
+    run(w, 3000);
+}
+
+static void say(struct world *w, unsigned desk, enum word_kind kind, uint64_t slot)
+{
+    struct moment now = moment(w, desk);
+    struct word word = { .kind = kind, .slot = slot, .at_ms = now.wall_ms };
+    struct buf b = { 0 }, bytes = { 0 };
+    struct receipt r;
+
+    memcpy(word.key, w->b.lead.sign_pk, KEY_BYTES);
+    if (kind == WORD_CONFIRM) {
+        assert_int_equal(ledger_receipt(core_ledger(w->v[desk].core), slot, &b), ERR_OK);
+        assert_int_equal(receipt_decode(b.p, b.len, &r, NULL), ERR_OK);
+        intent_hash(r.intent, r.intent_len, word.intent);
+    }
+    word_sign(roster_branch(w->b.r), &word, NULL, w->b.lead.sign_sk, &bytes);
+    assert_int_equal(core_say(w->v[desk].core, &now, bytes.p, bytes.len, NULL), ERR_OK);
+    finish(w, desk);
+    buf_free(&b);
+    buf_free(&bytes);
+}
+
+static void days(struct world *w, int n)
+{
+    for (unsigned i = 0; i < w->n; i++)
+        w->v[i].wall_step += n * DAY;
+    run(w, 15000); /* elections, the horizon, erasing */
+}
+
+static unsigned rows(struct world *w, unsigned desk, enum table t)
+{
+    const struct disk *d = memdisk_reader(w->v[desk].disk);
+    uint8_t key[DISK_KEY_MAX], next[DISK_KEY_MAX + 1] = { 0 };
+    size_t n = 1, len;
+    unsigned count = 0;
+
+    while (d->seek(d->ctx, t, next, n, 1, key, &len, NULL) == ERR_OK) {
+        count++;
+        memcpy(next, key, len);
+        next[len] = 0;
+        n = len + 1;
+    }
+    return count;
+}
+
+/* No value on this disk has these bytes. */
+static bool is_nowhere(struct world *w, unsigned desk, const char *needle)
+{
+    const struct disk *d = memdisk_reader(w->v[desk].disk);
+    struct buf val = { 0 };
+    bool found = false;
+
+    for (unsigned t = 0; t < TABLE_COUNT; t++) {
+        uint8_t key[DISK_KEY_MAX], next[DISK_KEY_MAX + 1] = { 0 };
+        size_t n = 1, len;
+        while (d->seek(d->ctx, (enum table)t, next, n, 1, key, &len, &val) == ERR_OK) {
+            for (size_t i = 0; i + strlen(needle) <= val.len; i++)
+                found |= memcmp(val.p + i, needle, strlen(needle)) == 0;
+            memcpy(next, key, len);
+            next[len] = 0;
+            n = len + 1;
+        }
+    }
+    buf_free(&val);
+    return !found;
+}
+
+static void a_confirmed_upload_is_erased_everywhere_after_its_time(void **state)
+{
+    struct world *w = branch_of(3);
+    char sent[BARCODE_MAX + 1], kept[BARCODE_MAX + 1];
+
+    (void)state;
+    for (unsigned n = 0; n < 9; n++)
+        record_nth(w, n % 2, n);
+    run(w, 2000);
+    upload(w, 0);
+    barcode('3', 4, sent);
+    barcode('3', 5, kept);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(view(w, i).set_aside, 3);
+        assert_int_equal(rows(w, i, TABLE_ASIDE), 3);
+    }
+    days(w, 40);
+    for (unsigned i = 0; i < 3; i++)
+        assert_false(is_nowhere(w, i, sent)); /* nobody confirmed it */
+    say(w, 1, WORD_CONFIRM, ledger_decided(core_ledger(w->v[0].core)));
+    days(w, 29);
+    for (unsigned i = 0; i < 3; i++)
+        assert_false(is_nowhere(w, i, sent));
+    days(w, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(is_nowhere(w, i, sent));
+        assert_false(is_nowhere(w, i, kept));
+        assert_int_equal(rows(w, i, TABLE_BLOCKS), 0);
+        assert_int_equal(rows(w, i, TABLE_KEPT), 3);
+        assert_int_equal(view(w, i).held, 0);
+        assert_int_equal(view(w, i).set_aside, 3);
+        assert_equal_sets(w, 0, i);
+    }
+    assert_int_equal(forgets, 3);
+    for (unsigned i = 0; i < 3; i++) { /* and over a restart */
+        stop(w, i);
+        start(w, i);
+        assert_int_equal(view(w, i).set_aside, 3);
+        assert_int_equal(held(w, i), 9);
+    }
+    record_nth(w, 0, 20);
+    run(w, 8000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(view(w, i).held, 1);
+        assert_equal_sets(w, 0, i);
+    }
+    assert_int_equal(forgets, 3);
+    world_free(w);
+}
+
+static void what_a_lead_settled_by_hand_goes_too(void **state)
+{
+    struct world *w = branch_of(2);
+    uint64_t slot;
+    char kept[BARCODE_MAX + 1];
+
+    (void)state;
+    for (unsigned n = 0; n < 6; n++)
+        record_nth(w, 0, n);
+    run(w, 2000);
+    upload(w, 0);
+    slot = ledger_decided(core_ledger(w->v[0].core));
+    say(w, 0, WORD_CONFIRM, slot);
+    days(w, 31);
+    barcode('3', 5, kept);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(rows(w, i, TABLE_KEPT), 2);
+    say(w, 1, WORD_DONE, slot);
+    run(w, 5000);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(rows(w, i, TABLE_KEPT), 0);
+        assert_int_equal(rows(w, i, TABLE_ASIDE), 0);
+        assert_int_equal(view(w, i).set_aside, 0);
+        assert_true(is_nowhere(w, i, kept));
+    }
+    assert_int_equal(forgets, 4); /* the keys of what was kept go too */
+    world_free(w);
+}
+
+static void what_is_not_uploaded_stays(void **state)
+{
+    struct world *w = branch_of(2);
+    char later[BARCODE_MAX + 1];
+
+    (void)state;
+    record_nth(w, 0, 1);
+    run(w, 2000);
+    upload(w, 0);
+    say(w, 0, WORD_CONFIRM, ledger_decided(core_ledger(w->v[0].core)));
+    record_nth(w, 0, 3);
+    run(w, 2000);
+    days(w, 31);
+    barcode('3', 3, later);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_false(is_nowhere(w, i, later));
+        assert_int_equal(view(w, i).held, 1);
+        assert_int_equal(view(w, i).pending, 1);
+    }
+    upload(w, 1); /* and its upload can be built over the floor */
+    assert_int_equal(view(w, 0).pending, 0);
+    world_free(w);
+}
+
+static void a_desk_back_after_months_takes_floors_and_offers_what_lies_above(void **state)
+{
+    struct world *w = branch_of(3);
+    struct record_ref ref;
+
+    (void)state;
+    for (unsigned n = 0; n < 9; n++)
+        record_nth(w, n % 3, n);
+    run(w, 2000);
+    stop(w, 2);
+    for (unsigned n = 9; n < 15; n++)
+        record_nth(w, 0, n); /* which it never saw */
+    run(w, 2000);
+    upload(w, 0);
+    say(w, 0, WORD_CONFIRM, ledger_decided(core_ledger(w->v[0].core)));
+    days(w, 31);
+    assert_int_equal(rows(w, 0, TABLE_BLOCKS), 0);
+    start(w, 2);
+    ref = record_nth(w, 2, 100);
+    run(w, 1500);
+    stop(w, 2); /* what it cannot know it still keeps after a restart */
+    start(w, 2);
+    run(w, 15000);
+    assert_equal_sets(w, 0, 2);
+    assert_int_equal(view(w, 2).held, 1);
+    assert_int_equal(core_copies(w->v[0].core, &ref), 3);
+    assert_int_equal(view(w, 2).pending, 1);
+    assert_int_equal(rows(w, 2, TABLE_BLOCKS), 1);
+    /* it never learned what of it was held: all of that it had stays with it */
+    assert_int_equal(rows(w, 2, TABLE_KEPT), 9);
+    assert_false(view(w, 2).memory_lost);
+    upload(w, 2);
+    world_free(w);
+}
+
+static void a_new_desk_learns_feeds_whose_records_are_gone(void **state)
+{
+    struct world *w = branch_of(2);
+
+    (void)state;
+    for (unsigned n = 0; n < 6; n++)
+        record_nth(w, 0, n);
+    run(w, 2000);
+    upload(w, 0);
+    say(w, 0, WORD_CONFIRM, ledger_decided(core_ledger(w->v[0].core)));
+    days(w, 31);
+    record_nth(w, 0, 50);
+    run(w, 1000);
+    wipe(w, 1);
+    start(w, 1);
+    run(w, 10000);
+    assert_equal_sets(w, 0, 1);
+    world_free(w);
+}
+
+/* ---- what a liar may say ---- */
+
+static void floor_of(struct world *w, const struct ident *author, struct opening *o, uint64_t seq,
+                     const struct ident *signer, struct buf *out)
+{
+    struct buf opening = { 0 };
+    uint8_t h[HASH_BYTES] = { 7 }, sig[SIG_BYTES];
+
+    o->id.desk = author->id;
+    opening_sign(roster_branch(w->b.r), o, signer->sign_sk);
+    head_sign(roster_branch(w->b.r), &o->id, seq, h, signer->sign_sk, sig);
+    opening_encode(o, &opening);
+    buf_reset(out);
+    wire_begin(out, WIRE_FLOOR, 4);
+    mp_put_bin(out, opening.p, opening.len);
+    mp_put_u64(out, seq);
+    mp_put_bin(out, h, sizeof h);
+    mp_put_bin(out, sig, sizeof sig);
+    buf_free(&opening);
+}
+
+static void a_floor_counts_only_below_our_own_horizon_and_with_its_authors_hand(void **state)
+{
+    struct world *w = branch_of(2);
+    struct opening o = { .id.name = "liar", .number = 9, .at_ms = 1 };
+    struct buf b = { 0 };
+    uint64_t refused;
+
+    (void)state;
+    record_nth(w, 0, 1);
+    run(w, 2000);
+    upload(w, 0);
+    floor_of(w, &w->b.desk[1], &o, 5, &w->b.desk[1], &b); /* honest hand, nothing decided */
+    hear(w, 1, 0, b.p, b.len);
+    assert_int_equal(core_feeds(w->v[0].core)->n, 1);
+    o = core_feeds(w->v[0].core)->v[0].opening; /* decided, but not under a horizon */
+    floor_of(w, &w->b.desk[0], &o, 1, &w->b.desk[0], &b);
+    hear(w, 1, 0, b.p, b.len);
+    assert_int_equal(core_feeds(w->v[0].core)->v[0].floor.seq, 0);
+    refused = peer(w, 0, 1).refused;
+    floor_of(w, &w->b.desk[0], &o, 1, &w->b.desk[1], &b); /* another's hand */
+    hear(w, 1, 0, b.p, b.len);
+    assert_int_equal(peer(w, 0, 1).refused, refused + 1);
+    buf_free(&b);
+    world_free(w);
+}
+
+/* ---- the disk fails at the k-th write ---- */
+
+static void a_failure_at_any_write_keeps_what_is_open(void **state)
+{
+    struct world *w = branch_of(1);
+    bool failed = true;
+    unsigned k;
+
+    (void)state;
+    for (unsigned n = 0; n < 9; n++)
+        record_nth(w, 0, n);
+    upload(w, 0);
+    say(w, 0, WORD_CONFIRM, ledger_decided(core_ledger(w->v[0].core)));
+    for (k = 1; failed; k++) {
+        assert_true(k < 300);
+        w->v[0].wall_step = 31 * DAY;
+        memdisk_fail_at(w->v[0].disk, k);
+        failed = false;
+        for (unsigned i = 0; i < 60 && !failed; i++) {
+            struct moment now;
+            uint8_t probe[] = { 'x' };
+            const struct disk *d = memdisk_disk(w->v[0].disk);
+            w->now_ms += 200;
+            now = moment(w, 0);
+            core_tick(w->v[0].core, &now);
+            failed = d->del(d->ctx, TABLE_META, probe, 1) != ERR_OK; /* it fails from there on */
+            if (failed)
+                break;
+            finish(w, 0);
+            pump(w);
+        }
+        if (failed) { /* as the node does: the batch is thrown away, and the core with it */
+            unsigned whole, kept;
+            stop(w, 0);
+            start(w, 0);
+            kept = rows(w, 0, TABLE_KEPT);
+            whole = (unsigned)view(w, 0).held;
+            assert_int_equal(rows(w, 0, TABLE_ASIDE), 3);
+            assert_true(kept + whole / 3 >= 3);
+            memdisk_fail_at(w->v[0].disk, 0);
+        }
+    }
+    run(w, 10000);
+    assert_int_equal(rows(w, 0, TABLE_BLOCKS), 0);
+    assert_int_equal(rows(w, 0, TABLE_KEPT), 3);
+    assert_true(k > 5);
+    world_free(w);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_confirmed_upload_is_erased_everywhere_after_its_time),
+        cmocka_unit_test(what_a_lead_settled_by_hand_goes_too),
+        cmocka_unit_test(what_is_not_uploaded_stays),
+        cmocka_unit_test(a_desk_back_after_months_takes_floors_and_offers_what_lies_above),
+        cmocka_unit_test(a_new_desk_learns_feeds_whose_records_are_gone),
+        cmocka_unit_test(a_floor_counts_only_below_our_own_horizon_and_with_its_authors_hand),
+        cmocka_unit_test(a_failure_at_any_write_keeps_what_is_open),
+    };
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests_name("erase", tests, NULL, NULL);
+}
