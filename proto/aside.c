@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "feeds.h"
+#include "mem.h"
 
 const char *aside_name(enum aside_what w)
 {
@@ -77,7 +78,7 @@ void asides_note(struct asides *a, const struct merge_job *job, const struct mer
         return;
     if (a->n == a->room) {
         unsigned room = a->room ? 2 * a->room : 64;
-        struct aside *grown = realloc(a->v, room * sizeof *grown);
+        struct aside *grown = mem_more(a->v, room * sizeof *grown);
         if (!grown) {
             a->failed = true;
             return;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 #include "core_int.h"
 
 #define ASK_AGAIN_MS 10000 /* an answer to EFFECT_ASIDE may be lost */
@@ -56,7 +58,7 @@ bool past_decided(struct core *c, const struct receipt *r, const struct intent *
         return true;
     if (p->n == p->room) {
         unsigned room = p->room ? 2 * p->room : 16;
-        struct past_slot *grown = realloc(p->v, room * sizeof *grown);
+        struct past_slot *grown = mem_more(p->v, room * sizeof *grown);
         if (!grown)
             return false;
         p->v = grown;
@@ -414,7 +416,7 @@ static bool gather_done(struct core *c)
             if (p->n_done == room) {
                 struct record_ref *grown;
                 room = room ? 2 * room : 64;
-                if ((grown = realloc(p->done, room * sizeof *grown)) == NULL)
+                if ((grown = mem_more(p->done, room * sizeof *grown)) == NULL)
                     return false;
                 p->done = grown;
             }

@@ -36,6 +36,7 @@ static void write_feed(struct sim *s, int desk, struct feeds *fs, const struct r
 
     o.at_ms = sim_moment(s, desk).wall_ms;
     rng_fill(&s->dice, o.id.name, sizeof o.id.name);
+    opening_sign(roster_branch(roster), &o, d->me.sign_sk);
     feed_h0(roster_branch(roster), &o, h);
     put_record(&records, h, RECORD_CHECKOUT, o.at_ms);
     put_record(&records, h, RECORD_CHECKOUT, o.at_ms + 1000);
