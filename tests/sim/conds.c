@@ -27,6 +27,11 @@ static bool view_gathering(const struct ledger_view *v)
     return v->is_uploader && v->state == LEDGER_GATHER;
 }
 
+static bool view_building(const struct ledger_view *v)
+{
+    return v->is_uploader && v->state == LEDGER_BUILD;
+}
+
 static bool view_proposing(const struct ledger_view *v)
 {
     return v->is_uploader && v->state == LEDGER_ACCEPT;
@@ -55,6 +60,11 @@ static bool is_open(struct sim *s, const struct args *a)
 static bool gathering(struct sim *s, const struct args *a)
 {
     return any_view(s, a->desk[0], view_gathering);
+}
+
+static bool building(struct sim *s, const struct args *a)
+{
+    return any_view(s, a->desk[0], view_building);
 }
 
 static bool proposing(struct sim *s, const struct args *a)
@@ -120,6 +130,7 @@ const struct cond_kind cond_kinds[] = {
     { "leads", "|d", "it is the uploader", leads },
     { "open", "|d", "it accepted an intent that is not decided", is_open },
     { "gathering", "|d", "as uploader it waits for records", gathering },
+    { "building", "|d", "as uploader it computes what is to be sent", building },
     { "proposing", "|d", "as uploader it asks the seats to accept", proposing },
     { "quiet", "|d", "as uploader it waits for what another sent", quiet },
     { "sending", "|d", "as uploader it hands over", sending },

@@ -1,7 +1,8 @@
 #!/bin/bash
 # mutants.sh [DIR] - is the simulator worth anything? Breaks one rule at a time, in a copy, and
 # expects the simulator to notice, by the invariant that the rule stands for. mutants.txt lists
-# them. A mutation that does not change exactly one line fails: the code has moved on.
+# them; a word in place of the number of seeds is a script. A mutation that does not change one line
+# for each of its commands fails: the code has moved on.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd)
 dir=${1:-$(mktemp -d)}
@@ -19,27 +20,31 @@ compile() { # source: only if it is newer than its object
 }
 
 mutant() { # "name | file of proto/ | invariants that may report it | seeds | sed script"
-    local name file by seeds script said objects
+    local name file by seeds script said objects wanted
     IFS='|' read -r name file by seeds script <<<"$1"
     name=${name// /} file=${file// /} seeds=${seeds// /}
     script=${script# }
     sed "$script" "$top/proto/$file.c" >"$dir/$name.c"
-    if [ "$(diff "$top/proto/$file.c" "$dir/$name.c" | grep -c '^>')" -ne 1 ]; then
-        echo "$name: FAILED: the mutation does not change exactly one line of $file.c"
+    wanted=$(($(grep -o '; s/' <<<"$script" | wc -l) + 1))
+    if [ "$(diff "$top/proto/$file.c" "$dir/$name.c" | grep -c '^>')" -ne "$wanted" ]; then
+        echo "$name: FAILED: the mutation does not change $wanted line(s) of $file.c"
         return 1
     fi
-    $cc $flags -c "$dir/$name.c" -o "$dir/$name.o" || return 1
-    objects=$(find "$dir" -name '*-*.o' | grep -E '/(proto|formats|sim)-[a-z0-9_]*\.o$' | grep -v "/proto-$file.o")
-    $cc $objects "$dir/$name.o" -o "$dir/sim-$name" $libs || return 1
-    said=$("$dir/sim-$name" --seeds "1-$seeds" | head -n 1)
-    rm -f "$dir/sim-$name" "$dir/$name.o" "$dir/$name.c"
+    $cc $flags -c "$dir/$name.c" -o "$dir/mutant-$name.o" || return 1
+    objects=$(ls "$dir"/proto-*.o "$dir"/formats-*.o "$dir"/sim-*.o | grep -vxF "$dir/proto-$file.o")
+    $cc $objects "$dir/mutant-$name.o" -o "$dir/mutant-$name" $libs || return 1
+    case $seeds in
+    *[!0-9]*) said=$("$dir/mutant-$name" --script "$top/tests/sim/scripts/$seeds.sim" | sed "s/^[^:]*:/script $seeds:/") ;;
+    *) said=$("$dir/mutant-$name" --seeds "1-$seeds" | head -n 1) ;;
+    esac
+    rm -f "$dir/mutant-$name" "$dir/mutant-$name.o" "$dir/$name.c"
     case "$said" in
-    seed*) ;;
-    *) echo "$name: FAILED: not noticed in $seeds seeds" && return 1 ;;
+    *"as it should be"* | [0-9]*) echo "$name: FAILED: not noticed ($seeds)" && return 1 ;;
+    *) ;;
     esac
     set -- $said
     case " $by " in
-    *" $3 "*) printf '%-28s seed %-6s %s\n' "$name" "${2%:}" "${said#*: }" ;;
+    *" $3 "*) printf '%-24s %-22s %s\n' "$name" "$1 ${2%:}" "${said#*: }" ;;
     *) echo "$name: FAILED: noticed, but not by $by: $said" && return 1 ;;
     esac
 }

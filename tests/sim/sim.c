@@ -53,8 +53,8 @@ struct moment sim_moment(const struct sim *s, int desk)
     const struct station *d = &s->desk[desk];
     int64_t up = (int64_t)(s->now_us - d->booted_us), all = (int64_t)s->now_us;
 
-    return (struct moment){ d->boot_base_ms + (uint64_t)(up + up / 1000000 * d->ppm) / 1000,
-                            d->wall_base_ms + (all + all / 1000000 * d->ppm) / 1000, -300 };
+    return (struct moment){ d->boot_base_ms + (uint64_t)(up + up * d->ppm / 1000000) / 1000,
+                            d->wall_base_ms + (all + all * d->ppm / 1000000) / 1000, -300 };
 }
 
 int sim_desk_of(const struct sim *s, const struct desk_id *id)
