@@ -4,6 +4,7 @@
 #define TIDEOVER_CORE_INT_H
 
 #include "core.h"
+#include "fork.h"
 #include "hmap.h"
 #include "wire.h"
 #include "word.h"
@@ -40,6 +41,7 @@ struct peer {
     bool searching;      /* asked where our copies of a feed part */
     struct feed_id search_feed;
     uint64_t search_lo, search_ms; /* equal up to here; when asked */
+    unsigned silences;             /* searches in a row without an answer */
     uint64_t answers_ms;           /* how many of its searches were answered lately */
     unsigned answers;
     struct standing standing; /* its ledger, as it said last */
@@ -146,6 +148,8 @@ uint64_t forks_claim(const struct core *c, const struct feed *f, uint64_t seq, c
 bool forks_takes(struct core *c, const struct peer *p, struct feed *f, const struct block *b);
 void forks_grown(struct core *c, struct feed *f);
 void forks_ask_proof(struct core *c, struct peer *p, const struct feed_id *id);
+/* A block that does not fit may itself be the other history. Returns whether it proves a fork. */
+bool forks_evident(struct core *c, const struct feed *f, const struct fork_run *run);
 bool forks_search(struct core *c, struct peer *p, const struct feed *f); /* false: not now */
 void forks_on_ask(struct core *c, struct peer *p, struct mp *m);
 void forks_on_proof(struct core *c, struct peer *p, struct mp *m);

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "core_int.h"
-#include "fork.h"
 
 #define SEARCH_POINTS   32
 #define SEARCH_AGAIN_MS 1000
+#define SILENCES_MAX    3
 #define ANSWERS_MAX     16 /* to one peer in SEARCH_AGAIN_MS: each may read 64 blocks */
 
 struct milestone {
@@ -301,10 +301,21 @@ void forks_ask_proof(struct core *c, struct peer *p, const struct feed_id *id)
     ask(c, p, id, feeds_find(&c->feeds, id), false, 0);
 }
 
+static void blame(struct core *c, struct peer *p, const char *why)
+{
+    p->refused++;
+    c->refused++;
+    effects_event(&c->fx, "refused what a desk sent: %s", why);
+}
+
 bool forks_search(struct core *c, struct peer *p, const struct feed *f)
 {
     if (p->search_ms != 0 && c->now_ms - p->search_ms < SEARCH_AGAIN_MS)
         return false;
+    if (p->searching && ++p->silences >= SILENCES_MAX) { /* once may be a lost message */
+        blame(c, p, "blocks that do not fit, and no answer why");
+        p->silences = 0;
+    }
     p->search_ms = c->now_ms;
     p->search_feed = f->opening.id;
     p->search_lo = 0;
@@ -405,38 +416,30 @@ void forks_on_ask(struct core *c, struct peer *p, struct mp *m)
     buf_free(&proof);
 }
 
-static void blame(struct core *c, struct peer *p, const char *why)
-{
-    p->refused++;
-    c->refused++;
-    effects_event(&c->fx, "refused what a desk sent: %s", why);
-}
-
 /* Our run beside theirs; ERR_MISSING: they do not part before the shorter one ends, at *to. */
-static enum err prove(struct core *c, const struct feed *f, const uint8_t *opening,
-                      size_t opening_n, const struct block *theirs, const uint8_t *bytes, size_t n,
+static enum err prove(struct core *c, const struct feed *f, const struct fork_run *theirs,
                       uint64_t *to)
 {
     struct buf raw = { 0 }, records = { 0 }, mine = { 0 }, own = { 0 }, proof = { 0 };
     struct fork k = { .feed = f->opening.id };
+    uint64_t first = theirs->block.first;
     struct block b;
-    enum err e = feeds_range(c->conf.disk, f->alias, theirs->first,
-                             theirs->first + BLOCK_RECORDS_MAX - 1, &raw, &records, &b, NULL);
+    enum err e = feeds_range(c->conf.disk, f->alias, first, first + BLOCK_RECORDS_MAX - 1, &raw,
+                             &records, &b, NULL);
 
-    *to = block_last(theirs);
+    *to = block_last(&theirs->block);
     if (e == ERR_OK && block_last(&b) < *to)
         *to = block_last(&b);
-    if (e == ERR_OK && theirs->first > 1)
-        e = feeds_hash_at(&c->feeds, f, theirs->first - 1, k.before);
+    if (e == ERR_OK && first > 1)
+        e = feeds_hash_at(&c->feeds, f, first - 1, k.before);
     if (e == ERR_OK) {
         block_encode(&b, &mine);
-        if (theirs->first == 1)
+        if (first == 1)
             opening_encode(&f->opening, &own);
         k.run[0] = (struct fork_run){
             .opening = own.p, .opening_n = own.len, .bytes = mine.p, .n = mine.len
         };
-        k.run[1] =
-            (struct fork_run){ .opening = opening, .opening_n = opening_n, .bytes = bytes, .n = n };
+        k.run[1] = *theirs;
         fork_encode(&k, &proof);
         e = proof.failed ? ERR_NOMEM : open_proof(c, proof.p, proof.len, &k, NULL);
         if (e == ERR_OK)
@@ -453,18 +456,18 @@ static enum err prove(struct core *c, const struct feed *f, const uint8_t *openi
 }
 
 /* A run of theirs that begins where we agree. It must be signed as it stands on our chain. */
-static bool run_is_signed(const struct core *c, const struct feed *f, const uint8_t *opening,
-                          size_t opening_n, const struct block *b)
+static bool run_is_signed(const struct core *c, const struct feed *f, const struct fork_run *r)
 {
     const struct desk *author = roster_find(c->roster, &f->opening.id.desk);
+    const struct block *b = &r->block;
     uint8_t h[HASH_BYTES];
     struct opening o;
     size_t known;
 
-    if (!author || b->first - 1 > f->stored || (b->first == 1) != (opening_n > 0))
+    if (!author || b->first - 1 > f->stored || (b->first == 1) != (r->opening_n > 0))
         return false;
     if (b->first == 1) {
-        if (!opening_decode(opening, opening_n, &o) || !feed_id_eq(&o.id, &f->opening.id))
+        if (!opening_decode(r->opening, r->opening_n, &o) || !feed_id_eq(&o.id, &f->opening.id))
             return false;
         feed_h0(roster_branch(c->roster), &o, h);
     } else if (feeds_hash_at(&c->feeds, f, b->first - 1, h) != ERR_OK) {
@@ -474,23 +477,33 @@ static bool run_is_signed(const struct core *c, const struct feed *f, const uint
                        NULL) == ERR_OK;
 }
 
+bool forks_evident(struct core *c, const struct feed *f, const struct fork_run *run)
+{
+    uint64_t to;
+
+    return (!f->forked || run->block.first <= f->fork_at) && run_is_signed(c, f, run) &&
+           prove(c, f, run, &to) == ERR_OK;
+}
+
 static void take_run(struct core *c, struct peer *p, const uint8_t *opening, size_t opening_n,
                      const uint8_t *bytes, size_t n)
 {
     const struct feed *f = feeds_find(&c->feeds, &p->search_feed);
-    struct block b;
+    struct fork_run r = { .opening = opening, .opening_n = opening_n, .bytes = bytes, .n = n };
 
     p->searching = false;
+    p->silences = 0;
     if (!f || n == 0) {
         blame(c, p, "a block that does not fit, and no other history to show for it");
         return;
     }
-    if (block_decode(bytes, n, &b, NULL) != ERR_OK || !feed_id_eq(&b.feed, &p->search_feed) ||
-        b.first <= p->search_lo || !run_is_signed(c, f, opening, opening_n, &b)) {
+    if (block_decode(bytes, n, &r.block, NULL) != ERR_OK ||
+        !feed_id_eq(&r.block.feed, &p->search_feed) || r.block.first <= p->search_lo ||
+        !run_is_signed(c, f, &r)) {
         blame(c, p, "another history that its desk did not sign");
         return;
     }
-    if (prove(c, f, opening, opening_n, &b, bytes, n, &p->search_lo) != ERR_MISSING)
+    if (prove(c, f, &r, &p->search_lo) != ERR_MISSING)
         return;
     p->searching = p->search_lo < f->stored; /* else all of ours is theirs too */
     if (p->searching)
@@ -508,6 +521,8 @@ void forks_on_proof(struct core *c, struct peer *p, struct mp *m)
 
     if (m->bad)
         return;
+    if (n > 0)
+        p->searching = false;
     if (n > 0 && open_proof(c, proof, n, &k, &msg) != ERR_OK)
         blame(c, p, msg.text);
     else if (n > 0)

@@ -80,7 +80,7 @@ static void deliver(struct ledger *l, const struct ledger_moment *now)
 
     if (l->lease_until < now->boot_ms + LEASE_LEFT_MS)
         return; /* the next renewal brings us back here */
-    if (l->ask->holds(l->ask->ctx, &l->cur, l->adopted, &msg) != ERR_OK) {
+    if (l->ask->holds(l->ask->ctx, &l->cur, true, &msg) != ERR_OK) {
         ledger_set_problem(
             l, msg.text); /* a majority holds all of an adopted cut; we are catching up */
         l->retry_at = now->boot_ms + LEDGER_RETRY_MS;

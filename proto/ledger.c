@@ -381,6 +381,7 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
     struct trigger t;
     struct buf copy = { 0 };
     enum err e = trigger_open(p, n, roster_branch(l->roster), &t, msg);
+    bool fresh;
 
     if (e != ERR_OK)
         return e;
@@ -396,7 +397,8 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
         return err_set(msg, ERR_EXISTS, "slot %llu is decided already", (unsigned long long)t.slot);
     l->stopped = false;
     ledger_set_problem(l, "");
-    if (l->trigger.len == 0 || here) {
+    fresh = l->trigger.len == 0;
+    if (fresh || here) {
         buf_add(&copy, p, n);
         buf_free(&l->trigger);
         l->trigger = copy;
@@ -406,7 +408,8 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
     }
     if (l->state == LEDGER_IDLE && here)
         l->next_try = now->boot_ms;
-    else if (l->state == LEDGER_IDLE && l->next_try < now->boot_ms + LEASE_PROMISE_MS)
+    else if (fresh && l->state == LEDGER_IDLE && /* repetitions put nothing off, or nobody stands */
+             l->next_try < now->boot_ms + LEASE_PROMISE_MS)
         l->next_try = now->boot_ms + LEASE_PROMISE_MS + ledger_roll(l, 500, 1500);
     return ERR_OK;
 }

@@ -230,13 +230,13 @@ static void on_want(struct core *c, struct peer *p, struct mp *m)
     buf_free(&records);
 }
 
-static bool take_block(struct core *c, struct peer *p, struct feed *f, const struct block *b)
+static bool take_block(struct core *c, struct peer *p, struct feed *f, const struct fork_run *run)
 {
+    const struct block *b = &run->block;
     const struct desk *author = roster_find(c->roster, &f->opening.id.desk);
     uint8_t h[HASH_BYTES];
     size_t known;
     struct errmsg msg = { .text = "" };
-    bool asked = p->searching && feed_id_eq(&p->search_feed, &f->opening.id);
 
     if (!forks_takes(c, p, f, b))
         return false;
@@ -244,7 +244,8 @@ static bool take_block(struct core *c, struct peer *p, struct feed *f, const str
     if (!author || block_check(b, roster_branch(c->roster), author->sign_pk, f->seq, h, &known,
                                &msg) != ERR_OK) {
         /* It may hold another history in good faith: it shows that, or it lied. */
-        if (!asked && forks_search(c, p, f))
+        if (forks_evident(c, f, run) || forks_search(c, p, f) ||
+            (p->searching && feed_id_eq(&p->search_feed, &f->opening.id)))
             return false;
         effects_event(&c->fx, "refused a block: %s", msg.text);
         p->refused++;
@@ -287,6 +288,9 @@ static void on_blocks(struct core *c, struct peer *p, struct mp *m)
     const uint8_t *opening = mp_get_bin(m, &opening_n);
     uint64_t head = mp_get_u64(m);
     const uint8_t *block = mp_get_bin(m, &block_n);
+    struct fork_run run = {
+        .opening = opening, .opening_n = opening_n, .bytes = block, .n = block_n
+    };
     struct opening o;
     struct block b;
     struct feed *f;
@@ -311,12 +315,16 @@ static void on_blocks(struct core *c, struct peer *p, struct mp *m)
     head = forks_claim(c, f, head, NULL);
     if (sync_have(p, i) < head)
         peer_learn_have(c, p, i, head);
+    run.block = b;
+    run.opening_n = b.first == 1 ? opening_n : 0;
     if (block_last(&b) <= f->seq) {
+        if (block_last(&b) == f->seq && memcmp(b.hash, f->hash, HASH_BYTES) != 0)
+            forks_evident(c, f, &run);
         f->moved = true; /* a repetition: say again how far we are */
         return;
     }
     if (b.first <= f->seq + 1)
-        take_block(c, p, f, &b);
+        take_block(c, p, f, &run);
     want_more(c, i);
 }
 

@@ -62,6 +62,10 @@ void branch_found(struct sim *s)
                s->lead_sk, &op);
         put_op(s, r, &op);
     }
+    if (liar_ident(s)) {
+        op_add(r, liar_ident(s), "LIAR", ROLE_DESK, false, s->lead_sk, &op);
+        put_op(s, r, &op);
+    }
     put_policy(s, r, &op);
     for (unsigned i = 0; i < s->n; i++)
         memdisk_commit(s->desk[i].disk, NULL, NULL);

@@ -34,7 +34,7 @@ static unsigned confirming(const struct sim *s, const struct ledger_view *v, uns
 
 static unsigned active(const struct sim *s)
 {
-    unsigned n = 0;
+    unsigned n = s->liar != NULL; /* counted, and confirms nobody */
 
     for (int i = 0; i < (int)s->n; i++)
         n += s->desk[i].member && !s->desk[i].revoked;

@@ -59,7 +59,7 @@ static void started(struct sim *s, int desk)
 
     for (unsigned i = 0; i < d->n_held && !d->new_memory; i++) {
         const struct feed *f = feeds_find(fs, &d->held[i].feed);
-        if (d->held[i].seq > 0 && (!f || f->seq < d->held[i].seq))
+        if (d->held[i].seq > 0 && (!f || (f->seq < d->held[i].seq && !f->forked)))
             sim_fail(s, "G1", "%s lost records over a restart", d->name);
     }
 }

@@ -5,12 +5,12 @@
 #include "sim.h"
 
 extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
-    check_roster;
+    check_roster, check_liar;
 
-const struct check *const checks[] = {
-    &check_overrides, &check_roster, &check_ledger, &check_leases,
-    &check_records,   &check_doubts, NULL
-};
+const struct check *const checks[] = { &check_overrides, &check_roster,
+                                       &check_ledger,    &check_leases,
+                                       &check_records,   &check_doubts,
+                                       &check_liar,      NULL };
 
 struct watching {
     struct sim *s;

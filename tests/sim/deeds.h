@@ -49,6 +49,11 @@ void deed_split(struct sim *s, const struct args *a);
 void deed_tangle(struct sim *s, const struct args *a);
 void deed_whole(struct sim *s, const struct args *a);
 
+/* liar.c */
+void deed_lie(struct sim *s, const struct args *a);
+void deed_alter(struct sim *s, const struct args *a);
+void deed_clone(struct sim *s, const struct args *a);
+
 /* sink.c */
 void deed_sink(struct sim *s, const struct args *a);
 

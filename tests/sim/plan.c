@@ -12,7 +12,7 @@ struct plan {
     uint64_t end_ms;
     unsigned desks;
     bool overrides; /* a lead overrides: who is gone or forgot is left to other seeds */
-    bool forgot; /* one disk was wiped or set back: two such at once no rule can mend */
+    bool forgot;    /* one disk was wiped or set back: two such at once no rule can mend */
 };
 
 static int any(struct plan *p)
@@ -48,6 +48,7 @@ static void setup(struct plan *p, uint64_t seed)
     o->seats = rng_chance(&p->dice, 850) ? p->desks : 1;
     o->quiet = quiet_s[rng_between(&p->dice, 0, 2)];
     o->hold = rng_chance(&p->dice, 500);
+    o->liar = p->desks > 2 && seed % 5 != 0 && rng_chance(&p->dice, 300);
     o->spare = rng_chance(&p->dice, 250) ? rng_between(&p->dice, 1, 3) : 0;
 }
 
@@ -83,6 +84,20 @@ static void weather(struct plan *p)
         line(p, "crashes", 0)->args.num[0] = rng_between(&p->dice, 10, 120);
     if (rng_chance(&p->dice, 800))
         line(p, "sink", 0)->args.num[0] = rng_between(&p->dice, 50, 600);
+}
+
+/* Not among the troubles that a seed enables: a liar that seldom lies is none. */
+static void lies(struct plan *p)
+{
+    unsigned n = (unsigned)rng_between(&p->dice, 5, 25);
+
+    for (unsigned i = 0; i < n; i++) {
+        const struct verb *v = verb_named(rng_chance(&p->dice, 800) ? "lie" : "alter");
+        struct line *l = line(p, v->name, rng_between(&p->dice, 1000, p->end_ms));
+        l->args.desk[0] = any(p);
+        if (v->draw)
+            v->draw(NULL, &p->dice, &l->args);
+    }
 }
 
 static const struct verb *draw_trouble(struct plan *p, uint64_t enabled, unsigned total)
@@ -136,8 +151,8 @@ static bool is_enabled(struct plan *p, const struct verb *v)
 {
     bool forgets = strcmp(v->name, "wipe") == 0 || strcmp(v->name, "restore") == 0;
 
-    if (v->weight == 0 || (p->overrides && v->flags & VERB_RARE) || (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) ||
-        (forgets && p->forgot))
+    if (v->weight == 0 || (p->overrides && v->flags & VERB_RARE) ||
+        (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) || (forgets && p->forgot))
         return false;
     if (forgets && rng_chance(&p->dice, 80))
         return p->forgot = true;
@@ -204,5 +219,7 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
         troubles(&p);
     if (p.overrides)
         overrides(&p, seed);
+    if (out->setup.liar)
+        lies(&p);
     line(&p, "heal", p.end_ms);
 }

@@ -25,6 +25,7 @@ static const struct field {
     { "seats", offsetof(struct setup, seats), 1, SIM_STATIONS_MAX },
     { "quiet", offsetof(struct setup, quiet), 0, 600 },
     { "hold", offsetof(struct setup, hold), 0, 1 },
+    { "liar", offsetof(struct setup, liar), 0, 1 },
     { "dice", offsetof(struct setup, dice), 0, UINT64_MAX },
     { "loose", offsetof(struct setup, loose), 0, 1 },
 };

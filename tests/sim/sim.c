@@ -248,6 +248,8 @@ static void begin(struct sim *s)
         s->desk[i].member = i < o->desks;
         station_make(s, i);
     }
+    if (o->liar)
+        liar_make(s);
     branch_found(s);
     for (unsigned i = 0; i < o->desks; i++)
         sim_put(s, rng_between(&s->dice, 0, SECOND), EV_RESTART, (int)i);
@@ -286,6 +288,7 @@ void sim_free(struct sim *s)
         memdisk_free(s->desk[i].image);
         free(s->desk[i].held);
     }
+    liar_free(s);
     queue_free(s);
     overrides_free(s);
     free(s->desk);

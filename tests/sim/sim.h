@@ -140,6 +140,7 @@ struct setup { /* a script's first lines: "desks 3" */
     uint64_t seats; /* so many of the desks are named for seats */
     uint64_t quiet; /* the policy's, seconds */
     uint64_t hold;  /* discharges: 1 hold, 0 export */
+    uint64_t liar;  /* 1: a further member has a key, no node, and lies */
     uint64_t dice;
     uint64_t loose; /* drawn: what cannot be done now is passed over, not an error */
 };
@@ -286,6 +287,7 @@ struct sim {
     unsigned n_votes, votes_room;
     struct overrides *overrides; /* NULL: the script has none, and all invariants are strict */
     struct counts count;
+    struct liar *liar; /* liar.c; NULL: everybody is honest */
 };
 
 /* Runs a script; false: an invariant broke, s->failure says which. sim_free() in any case. */
@@ -331,6 +333,11 @@ bool net_try(struct sim *s, int from, int to, unsigned try_no); /* connected? el
 void net_lost(struct sim *s, int from, int to);
 void net_desk_died(struct sim *s, int desk);
 void net_heal(struct sim *s);
+
+/* liar.c */
+void liar_make(struct sim *s);
+void liar_free(struct sim *s);
+const struct ident *liar_ident(const struct sim *s); /* NULL: none */
 
 /* words.c: a message in words, for the trace */
 void words_of_message(const struct sim *s, const struct buf *bytes, char out[160]);

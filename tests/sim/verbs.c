@@ -64,6 +64,13 @@ static void draw_forge(struct sim *s, struct rng *r, struct args *a)
     a->num[0] = rng_between(r, 0, 2);
 }
 
+static void draw_lie(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = rng_between(r, 0, 4);
+    a->num[1] = rng_between(r, 0, 2);
+}
+
 static void draw_server(struct sim *s, struct rng *r, struct args *a)
 {
     (void)s;
@@ -117,6 +124,13 @@ const struct verb verbs[] = {
       draw_server },
     { "sink", "n", "so many in 1000 deliveries are late, unanswered or said to have failed",
       VERB_TROUBLE, deed_sink, 0, NULL },
+    /* a member that lies */
+    { "lie", "dnn", "the liar writes so many records of history n and gives it",
+      VERB_AT_DESK | VERB_TROUBLE, deed_lie, 0, draw_lie },
+    { "alter", "d", "it hears a block that somebody altered", VERB_AT_DESK | VERB_TROUBLE,
+      deed_alter, 0, NULL },
+    { "clone", "dd", "a copy of the first one's running feed reaches the second", VERB_TROUBLE,
+      deed_clone, 0, NULL },
     /* the test */
     { "heal", "", "troubles end; the branch must settle", 0, deed_heal, 0, NULL },
     { "end", "", "stop here, settled or not", 0, deed_end, 0, NULL },
