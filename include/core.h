@@ -138,6 +138,7 @@ struct core_view {
     uint64_t quarantined; /* held, and in no slot until a lead admits them: of revoked desks, or
                              behind a fork */
     uint64_t back_to;   /* the first slot that is not erased; at most 1: none is */
+    bool erase_owed;    /* erased bytes still stand under keys that are there */
     uint64_t kept_due;  /* uploads that are not confirmed yet */
     uint64_t set_aside;   /* in decided slots, without a final outcome: held, waiting, review */
     bool memory_lost;     /* peers remember more of us than we do */
@@ -148,6 +149,17 @@ struct core_view {
     uint64_t server_since_ms; /* boot time of the last change */
     uint64_t refused;         /* messages refused, all peers and strangers */
 };
+/* The decided uploads, oldest first, and what becomes of their records. */
+struct past_view {
+    uint64_t slot;
+    int64_t at_ms, confirmed_ms; /* 0: not confirmed */
+    int64_t due_ms;              /* when they may be erased; 0: not before it is confirmed */
+    bool erased;                 /* below the horizon: gone, or going */
+    bool unknown;                /* what it set aside could not be computed here: all is kept */
+};
+unsigned core_past(const struct core *c);
+void core_past_view(const struct core *c, unsigned i, struct past_view *out);
+
 void core_view(const struct core *c, const struct moment *now, struct core_view *out);
 
 /* Another sealed lead key is in use than the one kept here: not to be opened any more. */

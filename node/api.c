@@ -607,6 +607,8 @@ static const struct route {
     { "POST", "/api/v1/upload/override", HTTP_CTL, NULL, lead_override },
     { "GET", "/api/v1/upload/overlaps", HTTP_CTL, overlaps_get, NULL },
     { "POST", "/api/v1/upload/confirm", HTTP_CTL, NULL, word_confirm },
+    { "POST", "/api/v1/upload/done", HTTP_CTL, NULL, word_done },
+    { "GET", "/api/v1/erasing", HTTP_DESK, word_erasing, NULL },
     { "POST", "/api/v1/upload/decide", HTTP_CTL, NULL, lead_decide },
 };
 

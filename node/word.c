@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "day.h"
 #include "lead_int.h"
 
 /* ---- the upload that is spoken of ---- */
@@ -180,4 +181,89 @@ json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint6
     d = roster_find(ros, &id);
     rfc3339_format(ms, 0, at);
     return json_pack("{s:s, s:s}", "by", d ? d->name : "a lead", "at", at);
+}
+
+/* ---- settled by hand ---- */
+
+static enum err add_ref(const struct node *n, const char *id, struct buf *refs, struct word *w,
+                        struct errmsg *msg)
+{
+    struct word_ref r = { .id = { 0 } };
+    enum err e = core_id_parse(n->core, id, &r.ref, msg);
+
+    if (e == ERR_OK && w->n_refs == WORD_REFS_MAX)
+        e = err_why(msg, ERR_INVALID, "too_long", "ids", "at most %d records at once",
+                    WORD_REFS_MAX);
+    if (e == ERR_OK) {
+        word_put_ref(refs, &r);
+        w->n_refs++;
+    }
+    return e;
+}
+
+/* Of a whole upload, or of records by name: of those the slot says nothing. */
+static enum err sign_done(struct node *n, struct lead_job *l, json_t **answer)
+{
+    const json_t *ids = json_object_get(l->body, "ids"), *id;
+    struct word w = { .kind = WORD_DONE, .slot = slot_of(l->body) };
+    struct spoken s = { .bytes = { 0 } };
+    struct buf refs = { 0 };
+    enum err e = ERR_OK;
+    size_t i;
+
+    if (json_array_size(ids) == 0)
+        e = spoken_of(n, w.slot, &s, &l->msg);
+    else
+        w.slot = ledger_decided(core_ledger(n->core));
+    json_array_foreach(ids, i, id) if (e == ERR_OK)
+        e = json_is_string(id) ? add_ref(n, json_string_value(id), &refs, &w, &l->msg)
+                               : err_set(&l->msg, ERR_INVALID, "ids are texts");
+    if (e == ERR_OK && w.slot == 0)
+        e = err_why(&l->msg, ERR_MISSING, "no_upload", "", "nothing has been uploaded yet");
+    if (e == ERR_OK)
+        e = say(n, &w, &refs, l->sk, &l->msg);
+    if (e == ERR_OK)
+        *answer = json_pack("{s:i, s:I, s:I}", "schema", 1, "slot", (json_int_t)w.slot, "records",
+                            (json_int_t)w.n_refs);
+    buf_free(&refs);
+    spoken_free(&s);
+    return e;
+}
+
+void word_done(struct node *n, struct http_request *rq, json_t *body)
+{
+    lead_start(n, rq, body, sign_done);
+}
+
+/* ---- what is still readable, and until when ---- */
+
+static json_t *date_or_null(int64_t ms)
+{
+    char at[36];
+
+    if (ms == 0)
+        return json_null();
+    rfc3339_format(ms, 0, at);
+    return json_string(at);
+}
+
+void word_erasing(struct node *n, struct http_request *rq)
+{
+    struct moment now = node_now();
+    struct core_view v;
+    json_t *all = json_array();
+
+    core_view(n->core, &now, &v);
+    for (unsigned i = 0; i < core_past(n->core); i++) {
+        struct past_view p;
+        core_past_view(n->core, i, &p);
+        json_array_append_new(
+            all, json_pack("{s:I, s:o, s:o, s:o, s:b, s:b}", "slot", (json_int_t)p.slot, "at",
+                           date_or_null(p.at_ms), "confirmed", date_or_null(p.confirmed_ms), "due",
+                           date_or_null(p.due_ms), "erased", p.erased, "all_kept", p.unknown));
+    }
+    api_json(rq, 200, json_pack("{s:i, s:I, s:I, s:b, s:o}", "schema", 1, "readable_from",
+                                (json_int_t)(v.back_to ? v.back_to : 1), "set_aside",
+                                (json_int_t)v.set_aside, "dropping_keys",
+                                n->forget.state != FORGET_IDLE || v.erase_owed, "uploads", all));
 }

@@ -492,14 +492,24 @@ static void sweep_some(struct core *c)
 
 /* ---- the horizon ---- */
 
-static bool is_over(const struct core *c, const struct policy *p, const struct past_slot *s)
+/* When its time is over; 0: not before somebody confirms it. */
+static int64_t due(const struct core *c, const struct policy *p, const struct past_slot *s,
+                   int64_t *confirmed)
 {
     int64_t said = said_confirmed(&c->said, s->slot, s->intent, &s->uploader, NULL), from;
 
+    *confirmed = said;
     if (said == 0 && p->unconfirmed_days == POLICY_NEVER)
-        return false;
+        return 0;
     from = said > s->at_ms ? said : s->at_ms;
-    return c->wall_ms - from >= DAY_MS * (said != 0 ? p->keep_days : p->unconfirmed_days);
+    return from + DAY_MS * (said != 0 ? p->keep_days : p->unconfirmed_days);
+}
+
+static bool is_over(const struct core *c, const struct policy *p, const struct past_slot *s)
+{
+    int64_t confirmed, ms = due(c, p, s, &confirmed);
+
+    return ms != 0 && c->wall_ms >= ms;
 }
 
 /* The first slot that this desk still wants to be able to read. */
@@ -591,4 +601,22 @@ uint64_t past_set_aside(const struct core *c)
         if (c->past.v[i].slot > c->past.known && c->past.v[i].slot != c->past.list_slot)
             n += c->past.v[i].set_aside;
     return n;
+}
+
+unsigned core_past(const struct core *c)
+{
+    return c->past.n;
+}
+
+void core_past_view(const struct core *c, unsigned i, struct past_view *out)
+{
+    const struct past_slot *s = &c->past.v[i];
+    const struct policy *p = roster_policy(c->roster);
+
+    memset(out, 0, sizeof *out);
+    out->slot = s->slot;
+    out->at_ms = s->at_ms;
+    out->due_ms = p ? due(c, p, s, &out->confirmed_ms) : 0;
+    out->erased = s->slot < c->past.back_to;
+    out->unknown = s->n_unknown > 0;
 }

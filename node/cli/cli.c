@@ -178,7 +178,7 @@ static int check_complete(const struct cli *c)
             return cli_usage(c, "--%s is missing", option_row(k->needs[i])->name);
     if (c->argc < least)
         return cli_usage(c, "%s is missing", word_at(args, c->argc));
-    if (c->argc > most)
+    if (c->argc > most && strstr(args, "...") == NULL)
         return cli_usage(c, "\"%s\" is one argument too many", c->argv[most]);
     return 0;
 }

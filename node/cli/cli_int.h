@@ -290,6 +290,8 @@ int cmd_upload_report(struct cli *c);
 int cmd_upload_override(struct cli *c);
 int cmd_upload_overlaps(struct cli *c);
 int cmd_upload_confirm(struct cli *c);
+int cmd_upload_done(struct cli *c);
+int cmd_erase(struct cli *c);
 int cmd_export(struct cli *c);
 int cmd_help(struct cli *c);
 

@@ -1,4 +1,5 @@
-/* word.c - `tideover upload confirm`: what people say of an upload that was delivered. */
+/* word.c - `tideover upload confirm` and `done`, `erase`: what people say of uploads that were
+ * delivered, and what becomes of their records. */
 #include "client.h"
 
 #include <stdlib.h>
@@ -48,5 +49,74 @@ int cmd_upload_confirm(struct cli *c)
         printf("Upload %lld is confirmed%s.\n", slot,
                check ? ": this desk found the file with the content that was agreed on" : "");
     json_decref(answer);
+    return rc;
+}
+
+int cmd_upload_done(struct cli *c)
+{
+    json_t *answer = NULL, *o = json_object(), *ids = json_array();
+    long long slot = 0;
+    int rc = 0;
+
+    if ((c->argc > 0) == (c->value[OPT_SLOT] != NULL))
+        rc = cli_usage(c, "name the records, or one upload with --slot");
+    else if (c->value[OPT_SLOT] != NULL)
+        rc = slot_value(c, &slot);
+    for (int i = 0; i < c->argc; i++)
+        json_array_append_new(ids, json_string(c->argv[i]));
+    if (slot > 0)
+        json_object_set_new(o, "slot", json_integer(slot));
+    json_object_set_new(o, "ids", ids);
+    if (rc == 0)
+        rc = cli_call_as_lead(c, "/api/v1/upload/done", o, &answer);
+    else
+        json_decref(o);
+    if (rc == 0 && c->json)
+        cli_json(answer);
+    else if (rc == 0 && slot > 0)
+        printf("What upload %lld set aside is settled.\n", slot);
+    else if (rc == 0)
+        printf("%lld records are settled.\n", j_int(answer, "records", 0));
+    json_decref(answer);
+    return rc;
+}
+
+static void print_fate(const json_t *u)
+{
+    char at[32];
+
+    printf("Upload %lld  ", j_int(u, "slot", 0));
+    if (j_is(u, "erased")) {
+        puts(j_is(u, "all_kept") ? "erased; this desk kept what it could not judge" : "erased");
+    } else if (json_is_string(json_object_get(u, "due"))) {
+        words_time(json_object_get(u, "due"), true, at);
+        printf("readable, erased after %s\n", at);
+    } else {
+        printf("readable, kept until somebody confirms it: tideover upload confirm --slot %lld\n",
+               j_int(u, "slot", 0));
+    }
+}
+
+int cmd_erase(struct cli *c)
+{
+    struct client *cl = NULL;
+    json_t *s = NULL, *u;
+    char n[32];
+    size_t i;
+    int rc = cli_connect(c, &cl);
+
+    if (rc == 0)
+        rc = cli_call(c, cl, "/api/v1/erasing", NULL, NULL, &s);
+    if (rc == 0 && c->json) {
+        cli_json(s);
+    } else if (rc == 0) {
+        json_array_foreach(json_object_get(s, "uploads"), i, u) print_fate(u);
+        if (i == 0)
+            puts("Nothing has been uploaded yet.");
+        words_number(j_int(s, "set_aside", 0), n);
+        printf("Kept whatever happens: what is not uploaded, and %s set-aside records.\n", n);
+    }
+    json_decref(s);
+    client_close(cl);
     return rc;
 }
