@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "day.h"
+#include "join.h"
 #include "keys.h"
 #include "lead_int.h"
 #include "wire.h"
@@ -217,28 +218,6 @@ static void welcome(struct node *n, const struct invite *i, int door, uint64_t c
     mp_put_bin(&b, i->lead_box.p, i->lead_box.len);
     buf_free(&others);
     answer_door(n, door, client, &b);
-}
-
-struct join {
-    uint8_t sign_pk[KEY_BYTES], curve_pk[KEY_BYTES], sig[SIG_BYTES], mac[HASH_BYTES];
-    char address[CONF_ADDR_MAX];
-};
-
-static bool join_decode(const uint8_t *p, size_t len, struct join *j)
-{
-    struct mp m = mp_over(p, len);
-    uint8_t both[2 * KEY_BYTES];
-
-    if (wire_open(&m) != WIRE_JOIN)
-        return false;
-    mp_get_raw(&m, j->sign_pk, KEY_BYTES);
-    mp_get_raw(&m, j->curve_pk, KEY_BYTES);
-    mp_get_raw(&m, j->sig, SIG_BYTES);
-    mp_get_raw(&m, j->mac, HASH_BYTES);
-    mp_get_str(&m, j->address, sizeof j->address);
-    memcpy(both, j->sign_pk, KEY_BYTES);
-    memcpy(both + KEY_BYTES, j->curve_pk, KEY_BYTES);
-    return mp_done(&m) && sign_ok("tideover join v1", both, sizeof both, j->sign_pk, j->sig);
 }
 
 static void admit(struct node *n, struct invite *i, const struct join *j, int door, uint64_t client)

@@ -18,7 +18,7 @@
 
 #include "conf.h"
 #include "core.h"
-#include "invite.h"
+#include "join.h"
 #include "keys.h"
 #include "policy.h"
 #include "roster.h"
@@ -404,58 +404,6 @@ static enum err knock_open(struct knock *k, const struct invite_code *code, cons
     return ERR_OK;
 }
 
-static void put_join(struct buf *b, const struct invite_code *code, const struct ident *me,
-                     const char *listen)
-{
-    uint8_t mac[HASH_BYTES], both[2 * KEY_BYTES], sig[SIG_BYTES];
-
-    invite_mac(code->token, me->sign_pk, me->curve_pk, mac);
-    memcpy(both, me->sign_pk, KEY_BYTES);
-    memcpy(both + KEY_BYTES, me->curve_pk, KEY_BYTES);
-    sign_bytes("tideover join v1", both, sizeof both, me->sign_sk, sig);
-    wire_begin(b, WIRE_JOIN, 5);
-    mp_put_bin(b, me->sign_pk, KEY_BYTES);
-    mp_put_bin(b, me->curve_pk, KEY_BYTES);
-    mp_put_bin(b, sig, sizeof sig);
-    mp_put_bin(b, mac, sizeof mac);
-    mp_put_str(b, listen);
-}
-
-static enum err take_refusal(struct mp *m, struct errmsg *msg)
-{
-    char why[32], text[200];
-
-    mp_get_str(m, why, sizeof why);
-    mp_get_str(m, text, sizeof text);
-    if (m->bad)
-        return err_set(msg, ERR_PEER, "the other desk's answer does not parse");
-    return err_why(msg, ERR_DENIED, why, "code", "%s", text);
-}
-
-/* [roster operations], [addresses], lead key box or empty */
-static enum err take_welcome(struct mp *m, const struct ident *me, struct roster *r,
-                             struct buf *addresses, struct buf *lead_box, struct errmsg *msg)
-{
-    uint32_t n = mp_get_array(m);
-    const uint8_t *p;
-    size_t len = 0;
-    bool fresh;
-
-    for (uint32_t i = 0; i < n; i++) {
-        p = mp_get_bin(m, &len);
-        if (!p || roster_add(r, p, len, &fresh, msg) != ERR_OK)
-            return err_set(msg, ERR_PEER, "the other desk sent a roster that does not hold");
-    }
-    p = m->p;
-    mp_skip(m);
-    buf_add(addresses, p, (size_t)(m->p - p));
-    p = mp_get_bin(m, &len);
-    if (!mp_done(m) || !roster_find(r, &me->id))
-        return err_set(msg, ERR_PEER, "the other desk's answer does not parse");
-    buf_add(lead_box, p, len);
-    return ERR_OK;
-}
-
 static enum err ask_in(struct knock *k, const struct invite_code *code, const struct ident *me,
                        const char *listen, unsigned timeout_ms, struct roster *r,
                        struct buf *addresses, struct buf *lead_box, struct errmsg *msg)
@@ -465,7 +413,7 @@ static enum err ask_in(struct knock *k, const struct invite_code *code, const st
     int64_t until = wall_ms() + timeout_ms;
     zmq_pollitem_t item = { k->sock, 0, ZMQ_POLLIN, 0 };
 
-    put_join(&b, code, me, listen);
+    join_encode(code->token, me, listen, &b);
     zmq_send(k->sock, b.p, b.len, ZMQ_DONTWAIT);
     buf_free(&b);
     err_why(msg, ERR_OFFLINE, "no_answer", "code",
@@ -473,15 +421,10 @@ static enum err ask_in(struct knock *k, const struct invite_code *code, const st
             "restarted, or the network is blocked; make a new one, or give the address with --at");
     while (wall_ms() < until && zmq_poll(&item, 1, (long)(until - wall_ms())) > 0) {
         zmq_msg_t in;
-        struct mp m;
-        unsigned type;
         zmq_msg_init(&in);
         if (zmq_msg_recv(&in, k->sock, ZMQ_DONTWAIT) >= 0) {
-            m = mp_over(zmq_msg_data(&in), zmq_msg_size(&in));
-            type = wire_open(&m);
-            e = type == WIRE_WELCOME        ? take_welcome(&m, me, r, addresses, lead_box, msg)
-                : type == WIRE_JOIN_REFUSED ? take_refusal(&m, msg)
-                                            : err_set(msg, ERR_PEER, "not a tideover desk");
+            e = join_answer_read(zmq_msg_data(&in), zmq_msg_size(&in), &me->id, r, addresses,
+                                 lead_box, msg);
             until = 0;
         }
         zmq_msg_close(&in);
@@ -531,7 +474,8 @@ enum err setup_join(const struct setup_join *in, char *branch, char *desk, char 
         key_words(roster_root(r), words);
         if ((e = keys_write_desk(s.dir, seed, msg)) == ERR_OK &&
             (e = setup_write_conf(&s, desk, in->listen, in->web, msg)) == ERR_OK &&
-            (e = setup_write_store(&s, &me, r, &addresses, 0, false, msg)) == ERR_OK && lead_box.len > 0)
+            (e = setup_write_store(&s, &me, r, &addresses, 0, false, msg)) == ERR_OK &&
+            lead_box.len > 0)
             e = keys_write_lead(s.dir, lead_box.p, lead_box.len, msg);
         if (e == ERR_OK)
             e = site_commit(&s, msg);
