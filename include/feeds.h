@@ -23,19 +23,20 @@ struct feed {
     uint8_t hash[HASH_BYTES]; /* h(seq) */
     uint64_t base;            /* blocks up to here are erased; 0: none */
     uint8_t base_hash[HASH_BYTES]; /* h(base) */
-    struct floor {            /* the newest signed head of which the records are not needed */
-        uint64_t seq;         /* at least base: above it while a peer's floor was taken and what is
-                                 held below is not erased yet */
+    struct floor {                 /* the newest signed head of which the records are not needed */
+        uint64_t seq; /* at least base: above it while a peer's floor was taken and what is
+                         held below is not erased yet */
         uint8_t hash[HASH_BYTES], sig[SIG_BYTES];
     } floor;
-    uint64_t unknown_from;    /* first record of a kind this version does not know; 0 = none */
-    char suffix;              /* 'b', 'c' .. if an older feed of that name has the same number */
-    bool forked;              /* its desk signed two histories: a proof lies in TABLE_FORKS */
-    uint64_t fork_at;         /* the last record that they share */
-    uint64_t pin_to;          /* an open slot goes so far; 0: none */
+    uint64_t unknown_from; /* first record of a kind this version does not know; 0 = none */
+    char suffix;           /* 'b', 'c' .. if an older feed of that name has the same number */
+    bool forked;           /* its desk signed two histories: a proof lies in TABLE_FORKS */
+    uint64_t fork_at;      /* the last record that they share */
+    uint64_t pin_to;       /* an open slot goes so far; 0: none */
     uint8_t pin_hash[HASH_SHORT_BYTES]; /* by this history */
     /* sync's notes */
-    int want_peer; /* whom we asked for more; -1 nobody */
+    uint64_t elsewhere; /* the most that a peer ever said to have */
+    int want_peer;      /* whom we asked for more; -1 nobody */
     uint64_t want_to, want_since_ms;
     bool moved; /* new records in this batch: acknowledge */
 };

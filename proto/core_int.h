@@ -44,8 +44,8 @@ struct peer {
     unsigned silences;             /* searches in a row without an answer */
     uint64_t answers_ms;           /* how many of its searches were answered lately */
     unsigned answers;
-    struct standing standing; /* its ledger, as it said last */
-    unsigned evidence_at;     /* how much evidence it was sent */
+    struct standing standing;      /* its ledger, as it said last */
+    unsigned evidence_at;          /* how much evidence it was sent */
     uint64_t farewell_ms, told_ms; /* revoked: when we began to tell it so, when we told; 0: not */
     bool let_go;
     uint64_t mark_ms, newest_ms, older_ms; /* its newest start was first heard, said last; an older
@@ -75,7 +75,8 @@ struct past {
     unsigned list_at;
     uint64_t ask_ms, look_ms;
     unsigned words_seen;
-    uint64_t drop_from;   /* rows of slots from here on are of a lost epoch or half written; 0: none */
+    uint64_t
+        drop_from; /* rows of slots from here on are of a lost epoch or half written; 0: none */
     struct past_slot *old; /* while an override tells the slots anew */
     unsigned n_old;
     bool sweep, sweep_at; /* look at all rows for what was said of them; under way */
@@ -113,6 +114,8 @@ struct core {
 
     struct peer *peers;
     unsigned n_peers;
+    uint16_t
+        peer_by_id[2 * ROSTER_DESKS_MAX]; /* place + 1, by the id's first bytes, then onwards */
 
     int own; /* index of the open own feed, -1: none yet */
     struct feed_clock clock;
@@ -198,7 +201,7 @@ void past_free(struct past *p);
 enum err past_load(struct core *c, struct errmsg *msg);
 bool past_decided(struct core *c, const struct receipt *r, const struct intent *in);
 void past_replay(struct core *c, bool begins); /* an override: the decided slots are told anew */
-bool past_can_read(const struct core *c); /* nothing above the horizon is erased here */
+bool past_can_read(const struct core *c);      /* nothing above the horizon is erased here */
 void past_tick(struct core *c);
 bool past_is_known(const struct core *c); /* the lists of all decided uploads are in the table */
 /* Has this record no final outcome? slot: of its last one. */
@@ -217,7 +220,8 @@ void erase_look(struct core *c); /* there may be something to erase */
 enum err erase_owes(struct core *c);
 void erase_tick(struct core *c);
 void erase_send_floor(struct core *c, const struct peer *p, const struct feed *f);
-int erase_on_floor(struct core *c, struct peer *p, struct mp *m); /* index of the feed, -1: not taken */
+int erase_on_floor(struct core *c, struct peer *p,
+                   struct mp *m); /* index of the feed, -1: not taken */
 
 /* said.c */
 void said_compare(struct core *c, struct peer *p, const uint8_t theirs[WORD_ID_BYTES]);

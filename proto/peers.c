@@ -13,19 +13,28 @@
 #define RECONNECT_MIN_MS   500
 #define RECONNECT_MAX_MS   5000
 #define CLONE_MS           30000 /* two starts of one desk heard within this: two PCs */
-#define RECONNECT_EAGER    60 /* for half a minute: a short partition heals within a second */
+#define RECONNECT_EAGER    60    /* for half a minute: a short partition heals within a second */
 
 void peer_send(struct core *c, const struct peer *p, struct buf *b)
 {
     effects_add(&c->fx, EFFECT_SEND, &p->id, 0, b);
 }
 
+/* As in the roster: asked for with every message. */
+static unsigned cell_of(const struct core *c, const struct desk_id *id)
+{
+    unsigned n = 2 * ROSTER_DESKS_MAX, at = (id->b[0] | (unsigned)id->b[1] << 8) % n;
+
+    while (c->peer_by_id[at] > 0 && !desk_id_eq(&c->peers[c->peer_by_id[at] - 1].id, id))
+        at = (at + 1) % n;
+    return at;
+}
+
 struct peer *sync_peer(const struct core *c, const struct desk_id *id)
 {
-    for (unsigned i = 0; i < c->n_peers; i++)
-        if (desk_id_eq(&c->peers[i].id, id))
-            return &c->peers[i];
-    return NULL;
+    unsigned at = c->peer_by_id[cell_of(c, id)];
+
+    return at > 0 ? &c->peers[at - 1] : NULL;
 }
 
 static void meta_key(char what, const struct desk_id *id, uint8_t out[1 + DESK_ID_BYTES])
@@ -84,6 +93,7 @@ enum err sync_peers(struct core *c)
                 farewell_begin(c, p);
             continue;
         }
+        c->peer_by_id[cell_of(c, &d->id)] = (uint16_t)(c->n_peers + 1);
         p = &c->peers[c->n_peers++];
         memset(p, 0, sizeof *p);
         p->id = d->id;
@@ -144,6 +154,8 @@ void peer_learn_have(struct core *c, struct peer *p, unsigned feed, uint64_t seq
     if (!peer_room(c, p))
         return;
     p->have[feed] = seq;
+    if (c->feeds.v[feed].elsewhere < seq)
+        c->feeds.v[feed].elsewhere = seq;
     if (p->sent[feed] < seq)
         p->sent[feed] = seq;
 }
@@ -308,7 +320,8 @@ static void take_confirmation(struct core *c, struct peer *p, const struct mark 
 
 enum err core_forgot(const struct disk *d)
 {
-    return d->put(d->ctx, TABLE_META, lost_key, sizeof lost_key, "", 0); /* restarts do not heal it */
+    return d->put(d->ctx, TABLE_META, lost_key, sizeof lost_key, "",
+                  0); /* restarts do not heal it */
 }
 
 void sync_memory_is_lost(struct core *c)
@@ -434,8 +447,8 @@ void core_hint(struct core *c, const struct desk_id *id, const char *address)
 {
     struct peer *p = sync_peer(c, id);
 
-    if (!p || peer_is_revoked(c, p) || address[0] == '\0' || strlen(address) >= ADDR_TEXT_MAX || p->up ||
-        (p->proven && p->address[0] != '\0'))
+    if (!p || peer_is_revoked(c, p) || address[0] == '\0' || strlen(address) >= ADDR_TEXT_MAX ||
+        p->up || (p->proven && p->address[0] != '\0'))
         return;
     if (strcmp(p->address, address) == 0)
         return;

@@ -168,8 +168,8 @@ static void learn_tip(struct roster *r)
         o->counts = op_counts(r, i);
         o->weight = o->counts + (o->parent_at >= 0 ? r->ops[o->parent_at].weight : 0);
         o->winning = false;
-        if (o->counts && (o->weight > b->weight || (o->weight == b->weight &&
-                                                    memcmp(o->hash, b->hash, HASH_BYTES) < 0)))
+        if (o->counts && (o->weight > b->weight ||
+                          (o->weight == b->weight && memcmp(o->hash, b->hash, HASH_BYTES) < 0)))
             best = i;
     }
     r->tip = best;
@@ -177,12 +177,20 @@ static void learn_tip(struct roster *r)
         r->ops[i].winning = true;
 }
 
+/* Where the id stands in by_id, or the free cell where it would: half of the cells stay free. An id
+ * is a hash already. */
+static unsigned cell_of(const struct roster *r, const struct desk_id *id)
+{
+    unsigned n = 2 * ROSTER_DESKS_MAX, at = (id->b[0] | (unsigned)id->b[1] << 8) % n;
+
+    while (r->by_id[at] > 0 && !desk_id_eq(&r->desks[r->by_id[at] - 1].id, id))
+        at = (at + 1) % n;
+    return at;
+}
+
 static struct desk *desk_by_id(struct roster *r, const struct desk_id *id)
 {
-    for (unsigned i = 0; i < r->n_desks; i++)
-        if (desk_id_eq(&r->desks[i].id, id))
-            return &r->desks[i];
-    return NULL;
+    return (struct desk *)(uintptr_t)roster_find(r, id);
 }
 
 static bool invite_was_used(const struct roster *r, unsigned before, const uint8_t pk[KEY_BYTES])
@@ -228,6 +236,7 @@ static void apply_add(struct roster *r, unsigned i)
             return;
     }
     memcpy(d.joined, d.name, sizeof d.joined);
+    r->by_id[cell_of(r, &d.id)] = (uint16_t)(r->n_desks + 1);
     r->desks[r->n_desks++] = d;
 }
 
@@ -445,6 +454,7 @@ static bool recompute(struct roster *r)
     for (unsigned i = 0; i < r->n_desks; i++)
         free((void *)(uintptr_t)r->desks[i].trusted);
     r->n_desks = 0;
+    memset(r->by_id, 0, sizeof r->by_id);
     r->n_admits = 0;
     r->policy = NULL;
     r->has_key = false;
@@ -634,10 +644,9 @@ const struct desk *roster_desk(const struct roster *r, unsigned i)
 
 const struct desk *roster_find(const struct roster *r, const struct desk_id *id)
 {
-    for (unsigned i = 0; i < r->n_desks; i++)
-        if (desk_id_eq(&r->desks[i].id, id))
-            return &r->desks[i];
-    return NULL;
+    unsigned at = r->by_id[cell_of(r, id)];
+
+    return at > 0 ? &r->desks[at - 1] : NULL;
 }
 
 const struct desk *roster_find_name(const struct roster *r, const char *name)

@@ -11,11 +11,11 @@ struct op {
     uint8_t signer[KEY_BYTES];
     uint32_t count; /* operations from FOUND to here, both included */
     uint8_t type;
-    bool winning;        /* on the branch that wins */
-    bool counts;         /* its signer had the right, and was not dropped before */
-    uint32_t weight;     /* operations that count from FOUND to here */
-    uint32_t before;     /* bit k: lead k was dropped, and this is its last one or an ancestor of it */
-    int parent_at;       /* index, -1 for FOUND */
+    bool winning;    /* on the branch that wins */
+    bool counts;     /* its signer had the right, and was not dropped before */
+    uint32_t weight; /* operations that count from FOUND to here */
+    uint32_t before; /* bit k: lead k was dropped, and this is its last one or an ancestor of it */
+    int parent_at;   /* index, -1 for FOUND */
     const uint8_t *body; /* inside bytes */
     size_t body_n;
     const uint8_t *power; /* of an ADD made with an invite */
@@ -51,7 +51,8 @@ struct roster {
     unsigned n_leads;
     struct desk desks[ROSTER_DESKS_MAX];
     unsigned n_desks;
-    struct admit *admits; /* one per feed, the furthest */
+    uint16_t by_id[2 * ROSTER_DESKS_MAX]; /* place + 1, by the id's first bytes, then onwards */
+    struct admit *admits;                 /* one per feed, the furthest */
     unsigned n_admits;
     struct past_policy **policies;
     unsigned n_policies;

@@ -90,6 +90,10 @@ static void want_more(struct core *c, unsigned i)
     if (f->want_peer >= 0 && c->now_ms - f->want_since_ms < WANT_STALL_MS &&
         (f->seq < f->want_to || sync_have(&c->peers[f->want_peer], i) <= f->seq))
         return;
+    if (f->elsewhere <= f->seq) { /* nobody ever said to have more */
+        f->want_peer = -1;
+        return;
+    }
     for (unsigned k = 0; k < c->n_peers; k++) {
         const struct peer *p = &c->peers[k];
         if (sync_have(p, i) <= f->seq || !peer_gives(c, p))

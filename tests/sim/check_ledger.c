@@ -210,7 +210,8 @@ static void is_quiet(struct sim *s, int desk, uint64_t slot, uint64_t term)
     if (s->last_sent.slot == slot && s->last_sent.desk != desk && term > s->last_sent.term &&
         s->now_us - s->last_sent.at_us < quiet_us)
         sim_fail(s, "quiet", "%s sends slot %llu, %.1f s after %s did", s->desk[desk].name,
-                 (unsigned long long)slot, (double)(s->now_us - s->last_sent.at_us) / (double)SECOND,
+                 (unsigned long long)slot,
+                 (double)(s->now_us - s->last_sent.at_us) / (double)SECOND,
                  s->desk[s->last_sent.desk].name);
     s->last_sent = (struct sent){ slot, term, desk, s->now_us };
 }

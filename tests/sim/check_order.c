@@ -1,4 +1,5 @@
-/* check_order.c - the log is in the order of true times: typed from paper, else the feed's clock. */
+/* check_order.c - the log is in the order of true times: typed from paper, else the feed's clock.
+ */
 #include "order.h"
 
 /* As the person typed it, whatever the record says now; 0: not typed. */

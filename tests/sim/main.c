@@ -174,7 +174,8 @@ static int run_seeds(const struct options *o)
     clock_gettime(CLOCK_MONOTONIC, &b);
     if (!o->print)
         printf("%llu seeds (%llu-%llu), %llu broken: %llu steps, %llu messages, %llu troubles, "
-               "%llu crashes, %llu presses, %llu overrides (%llu records twice), %llu slots, %llu records, %.1f virtual hours in "
+               "%llu crashes, %llu presses, %llu overrides (%llu records twice), %llu slots, %llu "
+               "records, %.1f virtual hours in "
                "%.1f s\n",
                (unsigned long long)t.seeds, (unsigned long long)o->from, (unsigned long long)o->to,
                (unsigned long long)t.broken, (unsigned long long)t.sum.steps,

@@ -57,12 +57,18 @@ struct moment sim_moment(const struct sim *s, int desk)
                             d->wall_base_ms + (all + all * d->ppm / 1000000) / 1000, -300 };
 }
 
+static unsigned cell_of(const struct sim *s, const struct desk_id *id)
+{
+    unsigned n = 4 * SIM_STATIONS_MAX, at = (id->b[0] | (unsigned)id->b[1] << 8) % n;
+
+    while (s->by_id[at] > 0 && !desk_id_eq(&s->desk[s->by_id[at] - 1].me.id, id))
+        at = (at + 1) % n;
+    return at;
+}
+
 int sim_desk_of(const struct sim *s, const struct desk_id *id)
 {
-    for (unsigned i = 0; i < s->n; i++)
-        if (desk_id_eq(&s->desk[i].me.id, id))
-            return (int)i;
-    return -1;
+    return (int)s->by_id[cell_of(s, id)] - 1;
 }
 
 int sim_any_desk(struct sim *s)
@@ -156,8 +162,8 @@ static void at_desk(struct sim *s, struct event *e, const struct moment *now)
         core_peer_down(d->core, from);
         break;
     case EV_BUILT:
-        core_built(d->core, now, e->number, e->parcel->parts, e->parcel->n_parts,
-                   &e->parcel->aside, NULL);
+        core_built(d->core, now, e->number, e->parcel->parts, e->parcel->n_parts, &e->parcel->aside,
+                   NULL);
         break;
     case EV_DELIVERED:
         core_delivered(d->core, now, e->number, e->how, "sim");
@@ -247,6 +253,7 @@ static void begin(struct sim *s)
     for (unsigned i = 0; i < s->n; i++) {
         s->desk[i].member = i < o->desks;
         station_make(s, i);
+        s->by_id[cell_of(s, &s->desk[i].me.id)] = (uint16_t)(i + 1);
     }
     if (o->liar)
         liar_make(s);

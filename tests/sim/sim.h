@@ -262,6 +262,7 @@ struct sim {
     char failure[400]; /* empty: none */
     unsigned n;        /* stations: desks and spare PCs */
     struct station *desk;
+    uint16_t by_id[4 * SIM_STATIONS_MAX]; /* place + 1, by the id's first bytes, then onwards */
     uint8_t lead_pk[KEY_BYTES], lead_sk[SIGN_SK_BYTES];
     struct queue queue;
     unsigned *armed, n_armed; /* lines that wait for a condition */
