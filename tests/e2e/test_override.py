@@ -77,6 +77,7 @@ class Override(branch.Case):
 
     def test_while_enough_seats_are_on_it_is_refused_in_words(self):
         one = self.five()[0]
+        wait_until(lambda: self.plan(one)["code"] == "not_needed", 30, "the seats to vote")
         self.assertFalse(self.plan(one)["allowed"])
         said = self.override(one, check=False)
         self.assert_refused(said, 65, r"\d of 5 seats.*upload run")
