@@ -1,16 +1,20 @@
 /* look.c - is this store what was written? Looked through as a whole, in one snapshot, read only.
  *
- * The seals find every value that changed. What they cannot find is a value that is gone, or that
- * will be overwritten: so LMDB's own counts are compared, and its list of free pages must be one. */
+ * The seals find every value that changed. What they cannot find is a value that is gone, that is there
+ * and not found (a bent key in a branch page), or that will be overwritten: so LMDB's own counts are
+ * compared, every key is searched for, too, and the list of free pages must be one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store_int.h"
 
-#define META_VERSION_AT 20 /* in a meta page: header 16, magic 4, version 4 */
+#define META_VERSION_AT 20  /* in a meta page: header 16, magic 4, version 4, address 8, size 8, */
+#define META_TXN_AT     144 /* two trees of 48, last page 8, commit 8 */
+#define META_TRIES      100
 #define LMDB_VERSION    1
 #define FREE_DBI        0
 #define FIRST_PAGE      2 /* behind the two meta pages */
@@ -36,6 +40,33 @@ static bool is_newer(int env_fd)
     return whole && version[0] == version[1] && version[0] > LMDB_VERSION;
 }
 
+static bool read_commit(int fd, int page, uint64_t *out)
+{
+    return pread(fd, out, 8, META_TXN_AT + page * sysconf(_SC_PAGESIZE)) == 8;
+}
+
+/* Commits are numbered, and written into the two meta pages by turns: the even ones into the first.
+ * A bent number would show an older state, whole in itself, as the newest. Somebody may be writing:
+ * what does not fit is read again. */
+static bool commits_follow(int env_fd)
+{
+    struct timespec moment = { 0, 1000000 };
+    int fd = openat(env_fd, "data.mdb", O_RDONLY | O_CLOEXEC);
+    bool good = false;
+
+    for (int k = 0; fd >= 0 && !good && k < META_TRIES; k++) {
+        uint64_t even = 0, odd = 0, again = 1;
+        good = read_commit(fd, 0, &even) && read_commit(fd, 1, &odd) &&
+               read_commit(fd, 0, &again) && again == even && even % 2 == 0 &&
+               (odd == even + 1 || odd + 1 == even || odd + even == 0);
+        if (!good)
+            nanosleep(&moment, NULL);
+    }
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
 /* What says nothing about the file's bytes. */
 static bool is_refusal(int rc)
 {
@@ -59,7 +90,8 @@ static enum err open_env(struct store *s, int env_fd, struct errmsg *msg)
         (rc = mdb_env_set_maxreaders(s->env, READERS_MAX)) == 0)
         rc = mdb_env_open(s->env, s->env_path, MDB_NOTLS | MDB_RDONLY, 0600);
     if (rc == 0)
-        return ERR_OK;
+        return commits_follow(env_fd) ? ERR_OK
+                                      : damaged(msg, "its two newest commits do not follow", "");
     if (rc == ENOENT) /* no file, or one without a byte */
         return err_set(msg, ERR_MISSING, "there is no store yet");
     if (is_refusal(rc) || (rc == MDB_VERSION_MISMATCH && is_newer(env_fd)))
@@ -69,19 +101,49 @@ static enum err open_env(struct store *s, int env_fd, struct errmsg *msg)
 
 /* ---- LMDB's own books ---- */
 
-/* Each entry: how many pages, then their numbers, falling. No page is free twice. */
-static enum err look_at_free(MDB_cursor *c, size_t pages, uint8_t *seen, struct errmsg *msg)
+/* Two cursors of one tree: one walks, the other searches. (mdb_get() will not do: the list of free
+ * pages is none of the user's.) */
+struct walk {
+    MDB_cursor *step, *search;
+};
+
+static bool walk_begin(struct walk *w, MDB_txn *txn, MDB_dbi dbi)
+{
+    *w = (struct walk){ NULL, NULL };
+    return mdb_cursor_open(txn, dbi, &w->step) == 0 && mdb_cursor_open(txn, dbi, &w->search) == 0;
+}
+
+static void walk_end(struct walk *w)
+{
+    if (w->step != NULL)
+        mdb_cursor_close(w->step);
+    if (w->search != NULL)
+        mdb_cursor_close(w->search);
+}
+
+static bool is_found(struct walk *w, const MDB_val *k, const MDB_val *v)
+{
+    MDB_val key = *k, found;
+
+    return mdb_cursor_get(w->search, &key, &found, MDB_SET) == 0 && found.mv_data == v->mv_data;
+}
+
+/* Each entry: of which commit; how many pages, then their numbers, falling. No page is free twice. */
+static enum err look_at_free(struct walk *w, size_t pages, uint8_t *seen, struct errmsg *msg)
 {
     static const char what[] = "its list of free pages makes no sense";
+    size_t commit = 0;
     MDB_val k, v;
     int rc;
 
-    while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+    while ((rc = mdb_cursor_get(w->step, &k, &v, MDB_NEXT)) == 0) {
         const uint8_t *p = v.mv_data;
-        size_t n = 0, page, last = pages;
-        if (v.mv_size >= sizeof n)
-            memcpy(&n, p, sizeof n);
-        if (k.mv_size != sizeof n || v.mv_size < sizeof n || n > v.mv_size / sizeof n - 1)
+        size_t n = 0, page, before = commit, last = pages;
+        if (v.mv_size < sizeof n || k.mv_size != sizeof commit)
+            return damaged(msg, what, "");
+        memcpy(&n, p, sizeof n);
+        memcpy(&commit, k.mv_data, sizeof commit);
+        if (commit <= before || n > v.mv_size / sizeof n - 1 || !is_found(w, &k, &v))
             return damaged(msg, what, "");
         for (size_t i = 1; i <= n; i++) {
             memcpy(&page, p + i * sizeof page, sizeof page);
@@ -96,20 +158,19 @@ static enum err look_at_free(MDB_cursor *c, size_t pages, uint8_t *seen, struct 
 
 static enum err look_free(MDB_env *env, MDB_txn *txn, struct errmsg *msg)
 {
-    MDB_cursor *c = NULL;
     MDB_envinfo info;
+    struct walk w;
     uint8_t *seen;
     enum err e;
 
     mdb_env_info(env, &info);
     if ((seen = calloc(info.me_last_pgno / 8 + 1, 1)) == NULL)
         return err_set(msg, ERR_NOMEM, "out of memory");
-    if (mdb_cursor_open(txn, FREE_DBI, &c) != 0)
+    if (!walk_begin(&w, txn, FREE_DBI))
         e = damaged(msg, "LMDB cannot read it", "");
     else
-        e = look_at_free(c, info.me_last_pgno + 1, seen, msg);
-    if (c != NULL)
-        mdb_cursor_close(c);
+        e = look_at_free(&w, info.me_last_pgno + 1, seen, msg);
+    walk_end(&w);
     free(seen);
     return e;
 }
@@ -135,7 +196,7 @@ static bool opens(const struct store *s, const struct place *at, const MDB_val *
            seal_unseal(out, key, at, v->mv_data, v->mv_size);
 }
 
-static enum err look_values(const struct store *s, MDB_cursor *c, enum table t, uint64_t *n,
+static enum err look_values(const struct store *s, struct walk *w, enum table t, uint64_t *n,
                             struct buf *val, struct errmsg *msg)
 {
     uint8_t last[DISK_KEY_MAX];
@@ -143,9 +204,10 @@ static enum err look_values(const struct store *s, MDB_cursor *c, enum table t, 
     MDB_val k, v;
     int rc;
 
-    while ((rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) == 0) {
+    while ((rc = mdb_cursor_get(w->step, &k, &v, MDB_NEXT)) == 0) {
         struct place at = { table_rows[t].number, k.mv_data, k.mv_size };
-        if (k.mv_size == 0 || k.mv_size > sizeof last || !is_after(&k, last, last_len))
+        if (k.mv_size == 0 || k.mv_size > sizeof last || !is_after(&k, last, last_len) ||
+            !is_found(w, &k, &v))
             return damaged(msg, "keys out of order in table ", table_rows[t].name);
         memcpy(last, k.mv_data, last_len = k.mv_size);
         if (!opens(s, &at, &v, val))
@@ -159,7 +221,7 @@ static enum err look_table(const struct store *s, MDB_txn *txn, enum table t, ui
                            struct errmsg *msg)
 {
     struct buf val = { 0 };
-    MDB_cursor *c = NULL;
+    struct walk w;
     MDB_stat st;
     MDB_dbi dbi;
     uint64_t n = 0;
@@ -168,13 +230,13 @@ static enum err look_table(const struct store *s, MDB_txn *txn, enum table t, ui
 
     if (rc == MDB_NOTFOUND && t > TABLE_SLOTS) /* younger than this store */
         return ERR_OK;
-    if (rc != 0 || mdb_stat(txn, dbi, &st) != 0 || mdb_cursor_open(txn, dbi, &c) != 0)
+    if (rc != 0 || mdb_stat(txn, dbi, &st) != 0 || !walk_begin(&w, txn, dbi))
         return damaged(msg, "LMDB does not find table ", table_rows[t].name);
-    e = look_values(s, c, t, &n, &val, msg);
+    e = look_values(s, &w, t, &n, &val, msg);
     if (e == ERR_OK && n != st.ms_entries)
         e = damaged(msg, "values are missing in table ", table_rows[t].name);
     *values += n;
-    mdb_cursor_close(c);
+    walk_end(&w);
     buf_wipe(&val);
     return e;
 }

@@ -187,6 +187,27 @@ class Damage(fault.Case):
             self.assertEqual(5, sum(r.get("item") in {branch.item(60_000 + k) for k in range(5)}
                                     for r in fault.listed(d)), new)
 
+    def test_the_only_desk_of_a_branch_begins_anew_and_may_upload(self):
+        """Nobody else remembers anything; what it had is in the store that was moved aside."""
+        home = self.home / "alone"
+        home.mkdir()
+        one = self.desk("ONLY-1", home / "only-1")
+        policy = home / "policy.ini"
+        policy.write_text(branch.policy_text(self.sink, ["ONLY-1"]), encoding="utf-8")
+        lead = branch.write_secret(home / "lead", branch.PASSPHRASE)
+        one.init("MAIN", policy=policy, passphrase_file=lead)
+        one.start()
+        self.feed(one, branch.checkouts(0, 3))
+        wait_until((one.state / "roster").exists, 5, "the spare roster")
+        one.kill9()
+        os.truncate(one.state / "store" / "data.mdb", PAGE)
+        one.start()
+        self.assertEqual({"store_damaged", "root_key_here"}, branch.problem_codes(one))
+        self.feed(one, branch.checkouts(10, 2))
+        wait_until(lambda: one.status()["ledger"]["may_vote"], 20, "its vote")
+        one.cli("upload", "run", "--yes", "--lead-passphrase-file", lead)
+        self.assertEqual({branch.item(10), branch.item(11)}, set(fault.Effects(self.sink).loans))
+
     def test_a_bent_spare_roster_is_written_anew(self):
         (self.victim.state / "roster").write_bytes(b"noise")
         self.victim.stop()
