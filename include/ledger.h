@@ -148,7 +148,7 @@ void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_
 /* What a lead is to decide: the item of which nobody can tell whether it arrived. */
 struct doubt {
     bool waits;
-    uint64_t slot, step;
+    uint64_t slot, step, item;
     uint8_t intent[HASH_BYTES];
     char name[96]; /* of the file; empty: of no single one */
     uint64_t lines;

@@ -40,6 +40,13 @@ bool handover_is_ours(const struct ledger *l, const char *sink)
     return place_is_here(l, sink) || place_is_gone(l, sink);
 }
 
+bool handover_is_only_ours(const struct ledger *l)
+{
+    const struct policy *p = roster_policy(l->roster);
+
+    return p && sink_class_of(p->sink) == SINK_DROP && place_is_here(l, p->sink);
+}
+
 /* ---- one step ---- */
 
 /* PROGRESS: to the seats it is a question; to all, while a person is waited for, news. */
@@ -137,6 +144,7 @@ static void fill_doubt(struct ledger *l, const char *name)
     l->doubt.waits = true;
     l->doubt.slot = l->cur.slot;
     l->doubt.step = l->at.step;
+    l->doubt.item = item + 1;
     memcpy(l->doubt.intent, l->cur_hash, HASH_BYTES);
     snprintf(l->doubt.name, sizeof l->doubt.name, "%s", name);
     if (part) {
@@ -475,6 +483,7 @@ void handover_on_progress(struct ledger *l, const struct ledger_moment *now,
     if (m->bad || term < l->term)
         return;
     d.step = p.step;
+    d.item = p.done + 1;
     if (d.slot == l->dec + 1) {
         l->heard = d;
         l->heard_at = now->boot_ms;

@@ -179,7 +179,7 @@ static enum err load_state(struct ledger *l, struct errmsg *msg)
     buf_free(&b);
     if (l->trigger.len > 0 &&
         trigger_open(l->trigger.p, l->trigger.len, roster_branch(l->roster), &t, NULL) == ERR_OK)
-        l->trigger_slot = t.slot;
+        l->trigger_slot = t.slot, l->origin = desk_id_eq(&t.desk, &l->me->id);
     if (l->acc.len > 0 && intent_decode(l->acc.p, l->acc.len, &in, NULL) == ERR_OK) {
         ledger_note_accepted(l, &in);
         intent_free(&in);
@@ -375,6 +375,19 @@ static void forget_stale_trigger(struct ledger *l, const struct ledger_moment *n
         ledger_drop_trigger(l);
 }
 
+/* Where the upload is another desk's work, that desk finds out alone that nothing is left to send. */
+static void forget_idle_trigger(struct ledger *l, const struct ledger_moment *now)
+{
+    struct intent in = { 0 };
+
+    if (l->trigger.len == 0 || l->acc.len > 0 || ledger_may_upload(l) || now->boot_ms < l->look_at)
+        return;
+    l->look_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
+    if (l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK && in.n_ranges == 0)
+        ledger_drop_trigger(l);
+    intent_free(&in);
+}
+
 static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
                              size_t n, bool here, struct errmsg *msg)
 {
@@ -395,9 +408,9 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
         return err_set(msg, ERR_REFUSED, "a lead's word of more than an hour ago: ask again");
     if (!ledger_same_epoch(l, t.epoch.number, t.epoch.hash) || t.slot <= l->last_upload)
         return err_set(msg, ERR_EXISTS, "slot %llu is decided already", (unsigned long long)t.slot);
+    fresh = l->trigger.len == 0;
     l->stopped = false;
     ledger_set_problem(l, "");
-    fresh = l->trigger.len == 0;
     if (fresh || here) {
         buf_add(&copy, p, n);
         buf_free(&l->trigger);
@@ -406,7 +419,7 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
         l->origin = here;
         ledger_persist(l);
     }
-    if (l->state == LEDGER_IDLE && here)
+    if (l->state == LEDGER_IDLE && (here || (fresh && handover_is_only_ours(l))))
         l->next_try = now->boot_ms;
     else if (fresh && l->state == LEDGER_IDLE && /* repetitions put nothing off, or nobody stands */
              l->next_try < now->boot_ms + LEASE_PROMISE_MS)
@@ -528,6 +541,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
         evidence_tick(l, now);
         if (now->boot_ms >= l->next_try)
             forget_stale_trigger(l, now);
+        forget_idle_trigger(l, now);
         if (l->origin && now->boot_ms >= l->retry_at) {
             spread_trigger(l);
             l->retry_at = now->boot_ms + 4 * LEDGER_RETRY_MS;

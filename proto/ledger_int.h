@@ -53,6 +53,7 @@ struct ledger {
     uint64_t grace_until, promise_until, heard_leader;
     struct desk_id promised_to;
     bool may_vote, forgot, stopped, origin;
+    uint64_t look_at; /* whether a trigger that is another desk's work has become idle */
     uint64_t next_try, asked_at, retry_at, lease_until, renew_at, since, quiet_until;
     unsigned yes; /* bit per seat, for the question under way */
     uint64_t best_acc_term;
@@ -168,6 +169,7 @@ void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const st
                      struct mp *m);
 
 /* ---- handover.c ---- */
+bool handover_is_only_ours(const struct ledger *l); /* the policy's sink is here and nowhere else */
 bool handover_is_ours(const struct ledger *l, const char *sink);
 void handover_begin(struct ledger *l, const struct ledger_moment *now);
 void handover_tick(struct ledger *l, const struct ledger_moment *now);

@@ -25,6 +25,8 @@ static void put_op(struct sim *s, struct roster *r, struct buf *op)
 
 static void put_policy(struct sim *s, struct roster *r, struct buf *op)
 {
+    static const char *const sinks[] = { "file:/drop", "key:server", "ask:server",
+                                         "drop:DESK-1:/drop", "blind:mail" };
     const struct setup *o = &s->script->setup;
     struct buf text = { 0 };
 
@@ -32,9 +34,9 @@ static void put_policy(struct sim *s, struct roster *r, struct buf *op)
                "[branch]\ncode = MAIN\nzone = America/New_York\n"
                "zone_rule = EST5EDT,M3.2.0,M11.1.0\n"
                "[merge]\ndischarges = %s\n"
-               "[upload]\nsink = file:/drop\nquiet = %us\n"
+               "[upload]\nsink = %s\nquiet = %us\n"
                "[symphony]\ndefault_station = 42\n",
-               o->hold ? "hold" : "export", (unsigned)o->quiet);
+               o->hold ? "hold" : "export", sinks[o->sink], (unsigned)o->quiet);
     op_policy(r, (const char *)text.p, text.len, s->lead_sk, op);
     put_op(s, r, op);
     buf_free(&text);

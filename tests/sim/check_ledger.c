@@ -60,8 +60,10 @@ static void watch_slot(struct sim *s, int desk, uint64_t slot, const uint8_t *va
     s->desk[desk].dec = slot;
     if (slot > s->desk[desk].dec_ever)
         s->desk[desk].dec_ever = slot;
-    if (slot == s->n_slots + 1)
+    if (slot == s->n_slots + 1) {
         decided_first(s, &in);
+        steps_settled(s, &in, &r);
+    }
     if (in.type == SLOT_UPLOAD && slot > s->n_at_sink && in.n_parts > 0)
         sim_fail(s, "I3", "slot %llu is settled and the sink never saw it",
                  (unsigned long long)slot);

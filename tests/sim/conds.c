@@ -77,6 +77,16 @@ static bool sending(struct sim *s, const struct args *a)
     return any_view(s, a->desk[0], view_sending);
 }
 
+static bool view_in_doubt(const struct ledger_view *v)
+{
+    return v->doubt.waits;
+}
+
+static bool in_doubt(struct sim *s, const struct args *a)
+{
+    return any_view(s, a->desk[0], view_in_doubt);
+}
+
 static bool quiet(struct sim *s, const struct args *a)
 {
     return any_view(s, a->desk[0], view_quiet);
@@ -134,6 +144,7 @@ const struct cond_kind cond_kinds[] = {
     { "proposing", "|d", "as uploader it asks the seats to accept", proposing },
     { "quiet", "|d", "as uploader it waits for what another sent", quiet },
     { "sending", "|d", "as uploader it hands over", sending },
+    { "in-doubt", "|d", "as far as it knows a lead must decide", in_doubt },
     { "decided", "n|d", "slot n, by it or anybody", decided },
     { "at-sink", "n", "slot n arrived", at_sink },
     { "accepted", "dn", "the desk accepted an intent of slot n", accepted },

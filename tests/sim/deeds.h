@@ -53,6 +53,8 @@ void deed_whole(struct sim *s, const struct args *a);
 void deed_lie(struct sim *s, const struct args *a);
 void deed_alter(struct sim *s, const struct args *a);
 void deed_clone(struct sim *s, const struct args *a);
+/* steps.c */
+void deed_decide(struct sim *s, const struct args *a);
 
 /* sink.c */
 void deed_sink(struct sim *s, const struct args *a);

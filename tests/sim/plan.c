@@ -39,6 +39,15 @@ static unsigned draw_desks(struct rng *r)
                      : (unsigned)rng_between(r, 13, 40);
 }
 
+/* By dice of its own. */
+static uint64_t draw_sink(uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x73696e6b) };
+    unsigned u = (unsigned)rng_between(&r, 0, 99);
+
+    return u < 55 ? 0 : u < 62 ? 1 : u < 75 ? 2 : u < 90 ? 3 : 4;
+}
+
 static void setup(struct plan *p, uint64_t seed)
 {
     static const uint8_t quiet_s[] = { 0, 2, 30 };
@@ -49,6 +58,7 @@ static void setup(struct plan *p, uint64_t seed)
     o->quiet = quiet_s[rng_between(&p->dice, 0, 2)];
     o->hold = rng_chance(&p->dice, 500);
     o->liar = p->desks > 2 && seed % 5 != 0 && rng_chance(&p->dice, 300);
+    o->sink = draw_sink(seed);
     o->spare = rng_chance(&p->dice, 250) ? rng_between(&p->dice, 1, 3) : 0;
 }
 
@@ -150,7 +160,12 @@ static const char *moment(struct plan *p)
 static bool is_enabled(struct plan *p, const struct verb *v)
 {
     bool forgets = strcmp(v->name, "wipe") == 0 || strcmp(v->name, "restore") == 0;
+    bool takes = forgets || strcmp(v->name, "lose") == 0 || strcmp(v->name, "revoke") == 0;
 
+    if (takes && p->sc->setup.sink == 3) /* the one desk at the drop: nothing goes without it */
+        return false;
+    if (strcmp(v->name, "decide") == 0)
+        return p->sc->setup.sink > 2;
     if (v->weight == 0 || (p->overrides && v->flags & VERB_RARE) ||
         (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) || (forgets && p->forgot))
         return false;
@@ -217,8 +232,10 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
     weather(&p);
     if (rng_chance(&p.dice, 900))
         troubles(&p);
-    if (p.overrides)
+    if (p.overrides) {
+        out->setup.sink = 0; /* their account of doubles is by whole batches */
         overrides(&p, seed);
+    }
     if (out->setup.liar)
         lies(&p);
     line(&p, "heal", p.end_ms);

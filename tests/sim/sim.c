@@ -129,6 +129,7 @@ static void judge(struct sim *s)
         s->last_press_us = s->now_us;
         if (s->desk[a.desk[0]].core) {
             verb_named("press")->run(s, &a);
+            verb_named("decide")->run(s, &a);
             station_after_event(s, a.desk[0]);
         }
     }
@@ -305,5 +306,6 @@ void sim_free(struct sim *s)
     free(s->feed);
     free(s->file);
     free(s->typed);
+    free(s->item);
     free(s->vote);
 }

@@ -59,6 +59,8 @@ struct parcel { /* a batch on its way to the sink, or what came of building one 
     struct slot_part parts[SLOT_PARTS_MAX];
     unsigned n_parts;
     struct slot_aside aside;
+    uint64_t item; /* the one that is meant; 0: all */
+    bool look;     /* only a question */
 };
 
 struct event {
@@ -141,6 +143,7 @@ struct setup { /* a script's first lines: "desks 3" */
     uint64_t quiet; /* the policy's, seconds */
     uint64_t hold;  /* discharges: 1 hold, 0 export */
     uint64_t liar;  /* 1: a further member has a key, no node, and lies */
+    uint64_t sink;  /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind */
     uint64_t dice;
     uint64_t loose; /* drawn: what cannot be done now is passed over, not an error */
 };
@@ -237,6 +240,14 @@ struct sink_file {
     uint8_t sha256[32];
 };
 
+struct item { /* of a sink with steps */
+    uint64_t slot, number;
+    unsigned times;   /* it arrived */
+    unsigned allowed; /* repetitions, by a person's wrong word */
+    bool there;       /* a drop's file that no loader has eaten */
+    bool given_up;    /* a person said wrongly that it arrived */
+};
+
 struct vote {
     uint64_t term;
     int voter, candidate;
@@ -284,6 +295,8 @@ struct sim {
     struct typed *typed;
     unsigned n_typed, typed_room;
     struct sent last_sent;
+    struct item *item;
+    unsigned n_items, items_room;
     struct vote *vote;
     unsigned n_votes, votes_room;
     struct overrides *overrides; /* NULL: the script has none, and all invariants are strict */
@@ -347,6 +360,7 @@ void words_of_message(const struct sim *s, const struct buf *bytes, char out[160
 void sink_build(struct sim *s, int desk, const struct effect *e);
 void sink_aside(struct sim *s, int desk, const struct moment *now, uint64_t slot);
 void sink_deliver(struct sim *s, int desk, const struct effect *e);
+void sink_note_arrived(struct sim *s, const struct intent *in);
 void sink_arrive(struct sim *s, const struct event *e); /* EV_DELIVER */
 void parcel_free(struct parcel *p);
 
@@ -354,6 +368,11 @@ void parcel_free(struct parcel *p);
 void overrides_begin(struct sim *s);
 void overrides_free(struct sim *s);
 void overrides_at_sink(struct sim *s, const struct parcel *p);
+
+/* steps.c */
+uint64_t steps_life_us(const struct sim *s);
+enum delivery steps_arrive(struct sim *s, const struct parcel *p);
+void steps_settled(struct sim *s, const struct intent *in, const struct receipt *r);
 
 /* ---- what must hold: PROTOCOL.md, "Ledger" ---- */
 struct check { /* a row of checks.c; every function may be NULL */

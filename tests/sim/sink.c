@@ -1,4 +1,6 @@
-/* sink.c - the file drop of class F2: exclusive create by name; equal is delivered, unequal stops.
+/* sink.c - the batch on its way. Sinks that take it whole are here: F2 (exclusive create by name;
+ * equal is delivered, unequal stops) and F3, which differs in the quiet time only; the others in
+ * steps.c.
  *
  * The payload is the real one: export_run() over what is durable at the desk. That every desk makes
  * the same bytes of one intent is itself an invariant. */
@@ -143,12 +145,17 @@ void sink_deliver(struct sim *s, int desk, const struct effect *fx)
     }
     if (!well && fate >= 40)
         arrive = rng_between(&s->dice, SECOND, 30 * SECOND);
+    p->item = fx->item;
+    p->look = fx->type == EFFECT_LOOK;
+    if (p->item > 0 && arrive > steps_life_us(s))
+        arrive = steps_life_us(s);
     e = sim_put(s, arrive, EV_DELIVER, desk);
     e->parcel = p;
     e->number = fx->number;
     e->answers = well || (fate >= 50 && fate < 85);
     if (!well && fate >= 90)
-        answer(s, desk, fx->number, arrive / 2, DELIVERY_RETRY); /* a time limit was too short */
+        answer(s, desk, fx->number, arrive / 2,
+               fx->item > 0 ? DELIVERY_DOUBT : DELIVERY_RETRY); /* a time limit was too short */
 }
 
 static enum delivery create(struct sim *s, const struct parcel *p, unsigned part)
@@ -168,21 +175,11 @@ static enum delivery create(struct sim *s, const struct parcel *p, unsigned part
     return DELIVERY_DONE;
 }
 
-static enum delivery sink_take(struct sim *s, const struct parcel *p)
+/* All that is under it is there; the order of slots is looked at. */
+void sink_note_arrived(struct sim *s, const struct intent *in)
 {
-    const struct intent *in = &p->intent;
     bool first = in->slot > s->n_at_sink;
-    enum delivery how = DELIVERY_DONE;
 
-    for (unsigned i = 0; i < in->n_parts && how == DELIVERY_DONE; i++)
-        how = create(s, p, i);
-    if (how == DELIVERY_STOP)
-        sim_fail(s, "I2", "the sink holds other bytes under the name of slot %llu",
-                 (unsigned long long)in->slot);
-    if (s->overrides) {
-        overrides_at_sink(s, p);
-        return how;
-    }
     for (unsigned i = 0; first && i < in->n_ranges; i++) {
         const struct slot_range *r = &in->ranges[i];
         struct known_feed *f = check_feed(s, &r->feed);
@@ -194,12 +191,28 @@ static enum delivery sink_take(struct sim *s, const struct parcel *p)
     }
     if (first)
         s->n_at_sink = in->slot;
+}
+
+static enum delivery sink_take(struct sim *s, const struct parcel *p)
+{
+    const struct intent *in = &p->intent;
+    enum delivery how = DELIVERY_DONE;
+
+    for (unsigned i = 0; i < in->n_parts && how == DELIVERY_DONE; i++)
+        how = create(s, p, i);
+    if (how == DELIVERY_STOP)
+        sim_fail(s, "I2", "the sink holds other bytes under the name of slot %llu",
+                 (unsigned long long)in->slot);
+    if (s->overrides)
+        overrides_at_sink(s, p);
+    else
+        sink_note_arrived(s, in);
     return how;
 }
 
 void sink_arrive(struct sim *s, const struct event *e)
 {
-    enum delivery how = sink_take(s, e->parcel);
+    enum delivery how = e->parcel->item > 0 ? steps_arrive(s, e->parcel) : sink_take(s, e->parcel);
 
     sim_trace(s, e->desk, "slot %llu reaches the sink", (unsigned long long)e->parcel->intent.slot);
     if (e->answers && s->desk[e->desk].core && s->desk[e->desk].life == e->life)

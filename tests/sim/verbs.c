@@ -71,6 +71,12 @@ static void draw_lie(struct sim *s, struct rng *r, struct args *a)
     a->num[1] = rng_between(r, 0, 2);
 }
 
+static void draw_decide(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = rng_chance(r, 200);
+}
+
 static void draw_server(struct sim *s, struct rng *r, struct args *a)
 {
     (void)s;
@@ -88,6 +94,8 @@ const struct verb verbs[] = {
       deed_join, 3, draw_join },
     { "revoke", "dd", "at the first's, the second is revoked", VERB_AT_DESK | VERB_RARE,
       deed_revoke, 3, NULL },
+    { "decide", "d|n", "a lead says whether an item in doubt arrived; 1: wrongly", VERB_AT_DESK,
+      deed_decide, 5, draw_decide },
     { "forge", "dn", "lies about a receipt: 0 unsigned, 1 in others' names, 2 its own repeated",
       VERB_AT_DESK | VERB_TROUBLE, deed_forge, 4, draw_forge },
     /* machines */

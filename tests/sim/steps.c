@@ -1,0 +1,133 @@
+/* steps.c - sinks that take a batch item by item: what arrived how often, what a look shows, what a
+ * lead says. They execute without answering, late, or not at all; a drop's loader eats at will.
+ *
+ * D1: nothing arrives twice, and nothing is missing in the end, but by a person's wrong word, or as
+ * an exception that the receipt names. */
+#include <string.h>
+
+#include "deeds.h"
+#include "delivery.h"
+
+static struct item *item_of(struct sim *s, uint64_t slot, uint64_t number)
+{
+    for (unsigned i = s->n_items; i-- > 0;)
+        if (s->item[i].slot == slot && s->item[i].number == number)
+            return &s->item[i];
+    s->item = sim_grow(s->item, s->n_items, &s->items_room, sizeof *s->item);
+    s->item[s->n_items] = (struct item){ .slot = slot, .number = number };
+    return &s->item[s->n_items++];
+}
+
+static enum sink_class class_of(const struct intent *in)
+{
+    return sink_class_of(in->sink);
+}
+
+/* A request lives no longer than the quiet time: that is what it is for. */
+uint64_t steps_life_us(const struct sim *s)
+{
+    return s->script->setup.quiet > 0 ? s->script->setup.quiet * SECOND : MS;
+}
+
+/* The loader is as quick or slow as it likes. */
+static void maybe_eat(struct sim *s, struct item *i)
+{
+    if (i->there && rng_chance(&s->dice, 500))
+        i->there = false;
+}
+
+static enum delivery take(struct sim *s, const struct parcel *p)
+{
+    struct item *i = item_of(s, p->intent.slot, p->item);
+
+    maybe_eat(s, i);
+    if (class_of(&p->intent) == SINK_DROP && i->there)
+        return DELIVERY_DONE; /* the name is taken, by equal content */
+    i->there = true;
+    if (++i->times > 1 + i->allowed)
+        sim_fail(s, "D1", "item %llu of slot %llu reaches the sink %u times",
+                 (unsigned long long)p->item, (unsigned long long)p->intent.slot, i->times);
+    return DELIVERY_DONE;
+}
+
+/* Of every third record no probe can tell: discharges and renewals. */
+static enum delivery look(struct sim *s, const struct parcel *p)
+{
+    struct item *i = item_of(s, p->intent.slot, p->item);
+
+    switch (class_of(&p->intent)) {
+    case SINK_F1:
+        if (p->item % 3 == 0)
+            return DELIVERY_UNPROVEN;
+        return i->times > 0 ? DELIVERY_DONE : DELIVERY_ABSENT;
+    case SINK_DROP:
+        maybe_eat(s, i);
+        return i->there ? DELIVERY_DONE : DELIVERY_UNPROVEN;
+    case SINK_F0:
+    case SINK_F2:
+    case SINK_F3:
+    case SINK_NONE:
+        break;
+    }
+    return DELIVERY_UNPROVEN;
+}
+
+enum delivery steps_arrive(struct sim *s, const struct parcel *p)
+{
+    return p->look ? look(s, p) : take(s, p);
+}
+
+/* The first receipt of a slot: each of its items arrived, or somebody answers for it. */
+void steps_settled(struct sim *s, const struct intent *in, const struct receipt *r)
+{
+    uint64_t items = delivery_items(class_of(in), in->parts, in->n_parts);
+    struct progress p = { 0 };
+
+    if (!sink_has_steps(class_of(in)))
+        return;
+    if (r->progress_len > 0 && progress_decode(r->progress, r->progress_len, &p) != ERR_OK)
+        sim_fail(s, "D1", "the receipt of slot %llu has no progress", (unsigned long long)in->slot);
+    for (uint64_t n = 1; n <= items; n++) {
+        const struct item *i = item_of(s, in->slot, n);
+        bool excepted = false;
+        for (unsigned k = 0; k < p.n_excepted; k++)
+            excepted |= p.excepted[k] == n;
+        if (i->times == 0 && !i->given_up && !excepted)
+            sim_fail(s, "D1", "slot %llu is settled and its item %llu never arrived",
+                     (unsigned long long)in->slot, (unsigned long long)n);
+    }
+    sink_note_arrived(s, in);
+}
+
+/* A lead looks, and says what he saw; or (1) the contrary. */
+void deed_decide(struct sim *s, const struct args *a)
+{
+    int desk = a->desk[0];
+    struct moment now = sim_moment(s, desk);
+    const struct core *c = s->desk[desk].core;
+    struct ledger_view v;
+    struct decision d;
+    struct item *i;
+    struct buf b = { 0 };
+    struct errmsg msg = { .text = "" };
+    bool truth;
+
+    if (!core_draft_decision(c, &now, false, &d))
+        return;
+    core_ledger_view(c, &now, &v);
+    i = item_of(s, d.slot, v.doubt.item);
+    truth = i->times > 0;
+    d.arrived = a->num[0] == 1 ? !truth : truth;
+    memcpy(d.lead_pk, s->lead_pk, KEY_BYTES);
+    decision_sign(roster_branch(core_roster(c)), &d, s->lead_sk, &b);
+    if (core_decide(s->desk[desk].core, &now, b.p, b.len, &msg) == ERR_OK) {
+        i->allowed += !d.arrived && truth;
+        i->given_up |= d.arrived && !truth;
+        sim_trace(s, desk, "a lead says that item %llu of slot %llu %s",
+                  (unsigned long long)i->number, (unsigned long long)d.slot,
+                  d.arrived ? "arrived" : "did not arrive");
+    } else {
+        sim_trace(s, desk, "decision refused: %s", msg.text);
+    }
+    buf_free(&b);
+}
