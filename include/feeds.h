@@ -11,9 +11,8 @@
 #include "roster.h"
 #include "slot.h"
 
-#define FEEDS_MAX 65536
-#define FEEDS_DESK_MAX                                                                             \
-    16384 /* of one desk, a start a day for 45 years; one liar does not fill all */
+#define FEEDS_MAX      65536
+#define FEEDS_DESK_MAX 8192 /* a start a day for 22 years; one liar does not fill the table */
 
 struct feed {
     struct opening opening;

@@ -144,7 +144,7 @@ static void a_block_has_512_records_and_128_kib(void **state)
     assert_string_equal(msg.text, "a block out of bounds");
 }
 
-static void a_desk_has_16384_feeds_and_26_of_one_number(void **state)
+static void a_desk_has_8192_feeds_and_26_of_one_number(void **state)
 {
     struct memdisk *disk = memdisk_new();
     uint8_t branch[BRANCH_ID_BYTES] = { 1 };
@@ -168,7 +168,7 @@ static void a_desk_has_16384_feeds_and_26_of_one_number(void **state)
     put_be32(o.id.name, UINT32_MAX);
     o.number = 100000;
     assert_int_equal(feeds_open(&fs, &o, &f, &msg), ERR_FULL);
-    assert_string_equal(msg.text, "this desk has 16384 feeds already");
+    assert_string_equal(msg.text, "this desk has 8192 feeds already");
     o.id.desk.b[0] = 1; /* others go on */
     assert_int_equal(feeds_open(&fs, &o, &f, &msg), ERR_OK);
     feeds_free(&fs);
@@ -447,7 +447,7 @@ int main(void)
         cmocka_unit_test(a_barcode_has_32_characters_and_a_name_200_bytes),
         cmocka_unit_test(json_nests_16_deep),
         cmocka_unit_test(a_block_has_512_records_and_128_kib),
-        cmocka_unit_test(a_desk_has_16384_feeds_and_26_of_one_number),
+        cmocka_unit_test(a_desk_has_8192_feeds_and_26_of_one_number),
         cmocka_unit_test(a_branch_has_256_desks),
         cmocka_unit_test(an_operation_has_17408_bytes),
         cmocka_unit_test(a_policy_has_16384_bytes_and_its_lines_4000),
