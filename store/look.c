@@ -107,18 +107,22 @@ struct walk {
     MDB_cursor *step, *search;
 };
 
-static bool walk_begin(struct walk *w, MDB_txn *txn, MDB_dbi dbi)
-{
-    *w = (struct walk){ NULL, NULL };
-    return mdb_cursor_open(txn, dbi, &w->step) == 0 && mdb_cursor_open(txn, dbi, &w->search) == 0;
-}
-
 static void walk_end(struct walk *w)
 {
     if (w->step != NULL)
         mdb_cursor_close(w->step);
     if (w->search != NULL)
         mdb_cursor_close(w->search);
+    *w = (struct walk){ NULL, NULL };
+}
+
+static bool walk_begin(struct walk *w, MDB_txn *txn, MDB_dbi dbi)
+{
+    *w = (struct walk){ NULL, NULL };
+    if (mdb_cursor_open(txn, dbi, &w->step) == 0 && mdb_cursor_open(txn, dbi, &w->search) == 0)
+        return true;
+    walk_end(w);
+    return false;
 }
 
 static bool is_found(struct walk *w, const MDB_val *k, const MDB_val *v)
