@@ -4,17 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANNOUNCE_MS 2000
-#define HEARD_MS    (3 * ANNOUNCE_MS)
-
-static enum sink_class class_of(const struct ledger *l)
+enum sink_class handover_class(const struct ledger *l)
 {
     return sink_class_of(l->cur.sink);
 }
 
-static uint64_t items_of(const struct ledger *l)
+uint64_t handover_items(const struct ledger *l)
 {
-    return delivery_items(class_of(l), l->cur.parts, l->cur.n_parts);
+    return delivery_items(handover_class(l), l->cur.parts, l->cur.n_parts);
 }
 
 /* ---- where ---- */
@@ -69,7 +66,7 @@ static void say_progress(struct ledger *l, const struct progress *p, bool to_all
     buf_free(&b);
 }
 
-static void store(struct ledger *l, const struct ledger_moment *now, const struct progress *next)
+void handover_store(struct ledger *l, const struct ledger_moment *now, const struct progress *next)
 {
     l->put = *next;
     l->put_yes = 0;
@@ -97,7 +94,7 @@ static void deliver(struct ledger *l, const struct ledger_moment *now)
     l->since = now->boot_ms;
     buf_add(&copy, l->cur_bytes.p, l->cur_bytes.len);
     effects_deliver(l->fx, l->looking ? EFFECT_LOOK : EFFECT_DELIVER, ++l->number,
-                    sink_has_steps(class_of(l)) ? l->at.done + 1 : 0, &copy);
+                    sink_has_steps(handover_class(l)) ? l->at.done + 1 : 0, &copy);
 }
 
 static void send_or_look(struct ledger *l, const struct ledger_moment *now, bool look)
@@ -113,13 +110,13 @@ static void be_quiet(struct ledger *l, const struct ledger_moment *now)
 {
     const struct policy *p = roster_policy_by_hash(l->roster, l->cur.policy);
     uint64_t quiet =
-        p ? policy_quiet_ms(p, sink_quiet_ms(class_of(l))) : sink_quiet_ms(class_of(l));
+        p ? policy_quiet_ms(p, sink_quiet_ms(handover_class(l))) : sink_quiet_ms(handover_class(l));
 
     l->state = LEDGER_QUIET; /* what a dead uploader sent may still be on its way */
     l->quiet_until = now->boot_ms + quiet + quiet * 2 * LEASE_DRIFT_PCT / 100;
 }
 
-static void add_evidence(struct ledger *l, const char *words)
+void handover_add_evidence(struct ledger *l, const char *words)
 {
     size_t n = strlen(l->evidence);
 
@@ -128,17 +125,13 @@ static void add_evidence(struct ledger *l, const char *words)
 
 /* ---- a person ---- */
 
-static const char wait_words[] =
-    "%s%snobody can tell whether it arrived. Look there, then say so as a lead: "
-    "tideover upload decide --slot %llu --arrived yes (or no)";
-
 /* The file of that item, as people can find it again. */
 static void fill_doubt(struct ledger *l, const char *name)
 {
     uint64_t item = l->at.done;
     const struct slot_part *part = l->cur.n_parts > 0 ? &l->cur.parts[0] : NULL;
 
-    if (class_of(l) != SINK_F1 && item < l->cur.n_parts)
+    if (handover_class(l) != SINK_F1 && item < l->cur.n_parts)
         part = &l->cur.parts[item];
     memset(&l->doubt, 0, sizeof l->doubt);
     l->doubt.waits = true;
@@ -157,53 +150,17 @@ static void wait_for_person(struct ledger *l, const struct ledger_moment *now, c
 {
     l->state = LEDGER_PERSON;
     fill_doubt(l, name);
-    snprintf(l->problem, sizeof l->problem, wait_words, l->doubt.name, name[0] ? ": " : "",
-             (unsigned long long)l->cur.slot);
+    handover_wait_words(&l->doubt, l->problem);
     effects_event(l->fx, "slot %llu, step %llu: waits for a lead's decision",
                   (unsigned long long)l->cur.slot, (unsigned long long)l->at.step);
     l->retry_at = now->boot_ms;
-}
-
-static void drop_decision(struct ledger *l)
-{
-    l->decision_origin = false;
-    if (l->decision.len == 0)
-        return;
-    buf_reset(&l->decision);
-    ledger_persist(l);
-}
-
-/* Used once: the step that it names is over then. */
-static void use_decision(struct ledger *l, const struct ledger_moment *now)
-{
-    struct decision d;
-    struct progress next;
-
-    if (l->decision.len == 0 ||
-        decision_open(l->decision.p, l->decision.len, roster_branch(l->roster), &d, NULL) != ERR_OK)
-        return;
-    if (d.slot != l->cur.slot || memcmp(d.intent, l->cur_hash, HASH_BYTES) != 0 ||
-        d.step != l->at.step)
-        return;
-    if (progress_decided(&l->at, items_of(l), d.arrived, l->decision.p, l->decision.len, &next) !=
-        ERR_OK) {
-        drop_decision(l);
-        return;
-    }
-    ledger_set_problem(l, "");
-    if (d.arrived)
-        add_evidence(l, l->doubt.name);
-    effects_event(l->fx, "slot %llu, step %llu: a lead says that it %s", (unsigned long long)d.slot,
-                  (unsigned long long)d.step, d.arrived ? "arrived" : "did not arrive");
-    store(l, now, &next);
-    drop_decision(l);
 }
 
 /* ---- the uploader's way ---- */
 
 static void go_on(struct ledger *l, const struct ledger_moment *now)
 {
-    enum delivery_move move = delivery_move(class_of(l), items_of(l), &l->at, l->mine);
+    enum delivery_move move = delivery_move(handover_class(l), handover_items(l), &l->at, l->mine);
     struct progress next;
 
     if (move != MOVE_FINISH && !place_is_here(l, l->cur.sink) &&
@@ -221,7 +178,7 @@ static void go_on(struct ledger *l, const struct ledger_moment *now)
             break;
         }
         progress_about_to(&l->at, &next);
-        store(l, now, &next);
+        handover_store(l, now, &next);
         break;
     case MOVE_SEND:
         send_or_look(l, now, false);
@@ -242,11 +199,11 @@ void handover_begin(struct ledger *l, const struct ledger_moment *now)
     }
     l->mine = !l->adopted;
     if (l->adopted && !ledger_same_epoch(l, l->cur.epoch.number, l->cur.epoch.hash) &&
-        delivery_move(class_of(l), items_of(l), &l->at, false) == MOVE_STORE) {
+        delivery_move(handover_class(l), handover_items(l), &l->at, false) == MOVE_STORE) {
         /* The lost seats may know of a step that these do not: the next item is in doubt (D8). */
         progress_about_to(&l->at, &next);
         l->then = THEN_DOUBT;
-        store(l, now, &next);
+        handover_store(l, now, &next);
         return;
     }
     go_on(l, now);
@@ -254,7 +211,7 @@ void handover_begin(struct ledger *l, const struct ledger_moment *now)
 
 static void quiet_is_over(struct ledger *l, const struct ledger_moment *now)
 {
-    if (!sink_has_steps(class_of(l)))
+    if (!sink_has_steps(handover_class(l)))
         send_or_look(l, now, false); /* the same name or key again */
     else if (place_is_here(l, l->cur.sink))
         send_or_look(l, now, true);
@@ -277,7 +234,7 @@ static void give_up(struct ledger *l, const struct ledger_moment *now, bool pers
     l->then = person ? THEN_STOP : THEN_RESIGN;
     if (!l->looking && l->at.step % 2 == 1) {
         progress_nothing_left(&l->at, &next);
-        store(l, now, &next);
+        handover_store(l, now, &next);
     } else if (person) {
         stop(l, now);
     } else {
@@ -290,13 +247,13 @@ static void sent(struct ledger *l, const struct ledger_moment *now, const char *
     struct progress next;
 
     ledger_set_problem(l, "");
-    add_evidence(l, words);
-    if (!sink_has_steps(class_of(l))) {
+    handover_add_evidence(l, words);
+    if (!sink_has_steps(handover_class(l))) {
         uploader_write_receipt(l, now, l->evidence);
         return;
     }
-    progress_arrived(&l->at, items_of(l), &next);
-    store(l, now, &next);
+    progress_arrived(&l->at, handover_items(l), &next);
+    handover_store(l, now, &next);
 }
 
 static void looked(struct ledger *l, const struct ledger_moment *now, enum delivery found,
@@ -304,12 +261,12 @@ static void looked(struct ledger *l, const struct ledger_moment *now, enum deliv
 {
     struct progress next;
 
-    switch (delivery_after_look(class_of(l), items_of(l), &l->at, found, &next)) {
+    switch (delivery_after_look(handover_class(l), handover_items(l), &l->at, found, &next)) {
     case LOOK_STORE:
         ledger_set_problem(l, "");
         if (found == DELIVERY_DONE)
-            add_evidence(l, words);
-        store(l, now, &next);
+            handover_add_evidence(l, words);
+        handover_store(l, now, &next);
         break;
     case LOOK_PERSON:
         wait_for_person(l, now, words);
@@ -378,9 +335,9 @@ void handover_tick(struct ledger *l, const struct ledger_moment *now)
     case LEDGER_PERSON:
         if (now->boot_ms >= l->retry_at) {
             say_progress(l, &l->at, true);
-            l->retry_at = now->boot_ms + ANNOUNCE_MS;
+            l->retry_at = now->boot_ms + HANDOVER_ANNOUNCE_MS;
         }
-        use_decision(l, now);
+        handover_use_decision(l, now);
         break;
     default: /* the uploader's other states are uploader.c's */
         break;
@@ -416,197 +373,4 @@ void handover_on_progressed(struct ledger *l, const struct ledger_moment *now,
         stop(l, now);
         break;
     }
-}
-
-/* ---- the seat's half ---- */
-
-static bool decisions_are_right(const struct ledger *l, const struct progress *p, uint64_t slot,
-                                const uint8_t intent[HASH_BYTES])
-{
-    for (unsigned i = 0; i < p->n_decisions; i++) {
-        struct decision d;
-        if (decision_open(p->decisions[i].b, p->decisions[i].n, roster_branch(l->roster), &d,
-                          NULL) != ERR_OK ||
-            !roster_was_lead(l->roster, d.lead_pk) || d.slot != slot || d.step >= p->step ||
-            memcmp(d.intent, intent, HASH_BYTES) != 0)
-            return false;
-    }
-    return true;
-}
-
-static void seat_on_progress(struct ledger *l, const struct desk_id *from, uint64_t term,
-                             uint64_t slot, const uint8_t hash[HASH_BYTES],
-                             const struct progress *p)
-{
-    uint8_t own[HASH_BYTES];
-    struct buf b = { 0 };
-
-    if (ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote || term != l->term || !l->voted ||
-        !desk_id_eq(&l->voted_for, from) || l->acc.len == 0 || l->acc_term != term ||
-        slot != l->dec + 1 || p->step < l->acc_at.step)
-        return;
-    intent_hash(l->acc.p, l->acc.len, own);
-    if (memcmp(own, hash, HASH_BYTES) != 0 || !decisions_are_right(l, p, slot, hash))
-        return;
-    if (p->step > l->acc_at.step) {
-        l->acc_at = *p;
-        ledger_persist(l);
-    }
-    ledger_begin(l, &b, WIRE_PROGRESSED, 2, term);
-    mp_put_u64(&b, slot);
-    mp_put_u64(&b, p->step);
-    ledger_send(l, from, &b);
-}
-
-static void forget_used_decision(struct ledger *l, uint64_t slot, uint64_t step)
-{
-    struct decision d;
-
-    if (l->decision.len > 0 && (decision_open(l->decision.p, l->decision.len,
-                                              roster_branch(l->roster), &d, NULL) != ERR_OK ||
-                                (d.slot == slot && d.step < step)))
-        drop_decision(l);
-}
-
-void handover_on_progress(struct ledger *l, const struct ledger_moment *now,
-                          const struct desk_id *from, uint64_t term, struct mp *m)
-{
-    struct doubt d = { .slot = mp_get_u64(m) };
-    struct progress p;
-
-    mp_get_raw(m, d.intent, HASH_BYTES);
-    progress_get(m, &p);
-    d.waits = mp_get_bool(m);
-    mp_get_str(m, d.name, sizeof d.name);
-    d.lines = mp_get_u64(m);
-    mp_get_raw(m, d.sha256, sizeof d.sha256);
-    if (m->bad || term < l->term)
-        return;
-    d.step = p.step;
-    d.item = p.done + 1;
-    if (d.slot == l->dec + 1) {
-        l->heard = d;
-        l->heard_at = now->boot_ms;
-        forget_used_decision(l, d.slot, d.step);
-    }
-    seat_on_progress(l, from, term, d.slot, d.intent, &p);
-}
-
-/* ---- the lead's word ---- */
-
-static enum err check_decision(const struct ledger *l, const struct ledger_moment *now,
-                               const uint8_t *p, size_t n, struct decision *d, struct errmsg *msg)
-{
-    enum err e = decision_open(p, n, roster_branch(l->roster), d, msg);
-
-    if (e != ERR_OK)
-        return e;
-    if (!roster_is_lead(l->roster, d->lead_pk))
-        return err_set(msg, ERR_DENIED, "the key that signed this is not a lead's");
-    if (ledger_is_stale(d->made_ms, now))
-        return err_set(msg, ERR_REFUSED, "a lead's word of more than an hour ago: say it again");
-    if (!ledger_same_epoch(l, d->epoch.number, d->epoch.hash) || d->slot <= l->dec)
-        return err_set(msg, ERR_EXISTS, "slot %llu is decided already",
-                       (unsigned long long)d->slot);
-    return ERR_OK;
-}
-
-static void keep_decision(struct ledger *l, const uint8_t *p, size_t n, bool here)
-{
-    struct buf copy = { 0 };
-
-    if (l->decision.len == n && memcmp(l->decision.p, p, n) == 0)
-        return;
-    buf_add(&copy, p, n);
-    buf_free(&l->decision);
-    l->decision = copy;
-    l->decision_origin = here;
-    ledger_persist(l);
-}
-
-void handover_spread_decision(struct ledger *l, const struct ledger_moment *now)
-{
-    struct buf b = { 0 };
-
-    if (!l->decision_origin || now->boot_ms < l->decision_at)
-        return;
-    wire_begin(&b, WIRE_DECISION, 1);
-    mp_put_bin(&b, l->decision.p, l->decision.len);
-    ledger_send_all(l, &b);
-    buf_free(&b);
-    l->decision_at = now->boot_ms + ANNOUNCE_MS;
-}
-
-static struct doubt current_doubt(const struct ledger *l, const struct ledger_moment *now)
-{
-    struct doubt none = { 0 };
-
-    if (l->state == LEDGER_PERSON)
-        return l->doubt;
-    return l->heard.waits && l->heard.slot == l->dec + 1 && now->boot_ms - l->heard_at < HEARD_MS
-               ? l->heard
-               : none;
-}
-
-enum err ledger_decide(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
-                       size_t n, struct errmsg *msg)
-{
-    struct doubt doubt = current_doubt(l, now);
-    struct decision d;
-    enum err e = check_decision(l, now, p, n, &d, msg);
-
-    if (e != ERR_OK)
-        return e;
-    if (!doubt.waits)
-        return err_set(msg, ERR_MISSING, "nothing waits for a lead's decision");
-    if (d.slot != doubt.slot || d.step != doubt.step ||
-        memcmp(d.intent, doubt.intent, HASH_BYTES) != 0)
-        return err_set(msg, ERR_REFUSED, "something else is in doubt now: look again");
-    if (d.step % 2 == 0 && !d.arrived)
-        return err_set(
-            msg, ERR_REFUSED,
-            "the desk that hands over is revoked, so nothing more can be sent there: load "
-            "the batch by hand, then say that it arrived");
-    keep_decision(l, p, n, true);
-    l->decision_at = now->boot_ms;
-    handover_spread_decision(l, now);
-    if (l->state == LEDGER_PERSON)
-        use_decision(l, now);
-    return ERR_OK;
-}
-
-void handover_on_decision(struct ledger *l, const struct ledger_moment *now, struct mp *m)
-{
-    struct decision d;
-    size_t n = 0;
-    const uint8_t *p = mp_get_bin(m, &n);
-
-    if (m->bad || check_decision(l, now, p, n, &d, NULL) != ERR_OK || d.slot != l->dec + 1)
-        return;
-    if (l->heard.slot == d.slot && l->heard.step > d.step)
-        return; /* used before */
-    keep_decision(l, p, n, false);
-    if (l->state == LEDGER_PERSON)
-        use_decision(l, now);
-}
-
-void handover_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out)
-{
-    const struct policy *p = roster_policy(l->roster);
-    const char *sink = l->acc.len > 0 ? l->acc_sink : l->trigger.len > 0 && p ? p->sink : "", *path;
-    char name[DESK_NAME_MAX + 1];
-
-    out->doubt = current_doubt(l, now);
-    if (out->problem[0] != '\0')
-        return;
-    if (out->doubt.waits)
-        snprintf(out->problem, sizeof out->problem, wait_words, out->doubt.name,
-                 out->doubt.name[0] ? ": " : "", (unsigned long long)out->doubt.slot);
-    else if (l->state == LEDGER_IDLE && now->boot_ms >= l->promise_until &&
-             !handover_is_ours(l, sink) && sink_place(sink, name, &path))
-        snprintf(
-            out->problem, sizeof out->problem,
-            "%s alone can hand over the upload (the policy's sink is there): it waits for that "
-            "desk to be on",
-            name);
 }

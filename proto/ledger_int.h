@@ -169,14 +169,23 @@ void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const st
                      struct mp *m);
 
 /* ---- handover.c ---- */
+#define HANDOVER_ANNOUNCE_MS 2000 /* how often it is said that a lead must decide */
+enum sink_class handover_class(const struct ledger *l);
+uint64_t handover_items(const struct ledger *l);
+void handover_store(struct ledger *l, const struct ledger_moment *now, const struct progress *next);
+void handover_add_evidence(struct ledger *l, const char *words);
 bool handover_is_only_ours(const struct ledger *l); /* the policy's sink is here and nowhere else */
 bool handover_is_ours(const struct ledger *l, const char *sink);
 void handover_begin(struct ledger *l, const struct ledger_moment *now);
 void handover_tick(struct ledger *l, const struct ledger_moment *now);
-void handover_on_progress(struct ledger *l, const struct ledger_moment *now,
-                          const struct desk_id *from, uint64_t term, struct mp *m);
 void handover_on_progressed(struct ledger *l, const struct ledger_moment *now,
                             const struct desk_id *from, uint64_t term, struct mp *m);
+
+/* ---- decide.c ---- */
+void handover_wait_words(const struct doubt *d, char out[256]);
+void handover_use_decision(struct ledger *l, const struct ledger_moment *now);
+void handover_on_progress(struct ledger *l, const struct ledger_moment *now,
+                          const struct desk_id *from, uint64_t term, struct mp *m);
 void handover_on_decision(struct ledger *l, const struct ledger_moment *now, struct mp *m);
 void handover_spread_decision(struct ledger *l, const struct ledger_moment *now);
 void handover_view(const struct ledger *l, const struct ledger_moment *now,

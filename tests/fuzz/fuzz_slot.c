@@ -4,6 +4,7 @@
 
 #include "fuzz.h"
 
+#include "delivery.h"
 #include "slot.h"
 
 static struct branch *branch(void)
@@ -83,17 +84,43 @@ static void try_receipt(const uint8_t *p, size_t n)
     buf_free(&whole);
 }
 
+/* How far a hand-over is, and a lead's word on it: what decodes encodes to something that decodes. */
+static void try_delivery(const uint8_t *p, size_t n)
+{
+    const struct branch *b = branch();
+    struct buf whole = { 0 };
+    struct progress at, again;
+    struct decision d;
+
+    if (progress_decode(p, n, &at) == ERR_OK) {
+        must_hold(at.n_excepted <= PROGRESS_EXCEPTED_MAX &&
+                  at.n_decisions <= PROGRESS_DECISIONS_MAX);
+        progress_encode(&at, &whole);
+        must_hold(whole.len <= PROGRESS_BYTES_MAX &&
+                  progress_decode(whole.p, whole.len, &again) == ERR_OK &&
+                  memcmp(&at, &again, sizeof at) == 0);
+        buf_reset(&whole);
+    }
+    (void)decision_open(p, n, roster_branch(b->r), &d, NULL);
+    signed_over("tideover decision v1", p, n, b->lead.sign_sk, &whole);
+    (void)decision_open(whole.p, whole.len, roster_branch(b->r), &d, NULL);
+    buf_free(&whole);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     uint8_t *copy = fuzz_copy(p + (n > 0), n - (n > 0));
     size_t len = n - (n > 0);
 
-    switch (n > 0 ? p[0] % 3 : 0) {
+    switch (n > 0 ? p[0] % 4 : 0) {
     case 0:
         try_intent(copy, len);
         break;
     case 1:
         try_trigger(copy, len);
+        break;
+    case 3:
+        try_delivery(copy, len);
         break;
     default:
         try_receipt(copy, len);

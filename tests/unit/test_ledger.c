@@ -1258,9 +1258,105 @@ static void cut_off_messages_change_nothing(void **state)
     bench_free(t);
 }
 
+/* ---- steps of a hand-over, as a seat keeps them ---- */
+
+/* DESK-n, as uploader of `term`, asks to have a step stored; true: it is. */
+static bool stores(struct bench *t, unsigned from, uint64_t term, const struct buf *intent,
+                   uint64_t step)
+{
+    struct buf b = question(WIRE_PROGRESS, 7, term, view(t).slot - 1);
+    struct progress at = { .step = step };
+    uint8_t hash[HASH_BYTES], sha[32] = { 0 };
+    struct mp m;
+
+    forget(t);
+    intent_hash(intent->p, intent->len, hash);
+    mp_put_u64(&b, view(t).slot);
+    mp_put_bin(&b, hash, sizeof hash);
+    progress_encode_bin(&at, &b);
+    mp_put_bool(&b, false);
+    mp_put_str(&b, "");
+    mp_put_u64(&b, 0);
+    mp_put_bin(&b, sha, sizeof sha);
+    say(t, from, &b);
+    return sent(t, WIRE_PROGRESSED, from, &m);
+}
+
+/* What a vote of ours says of the open slot. */
+static uint64_t step_in_vote(struct bench *t, unsigned who, uint64_t term)
+{
+    struct progress at;
+    struct mp m;
+
+    assert_true(votes_for(t, who, term));
+    assert_true(sent(t, WIRE_VOTED, who, &m));
+    past_head(&m);
+    for (unsigned i = 0; i < 4; i++)
+        mp_skip(&m);
+    assert_true(progress_get(&m, &at));
+    return at.step;
+}
+
+static void D2_a_seat_keeps_steps_of_the_uploader_it_voted_for_and_no_other(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf intent = { 0 }, other = { 0 };
+
+    (void)state;
+    make_intent(t, 2, 5, 3, &t->b.lead, &intent);
+    make_intent(t, 2, 5, 4, &t->b.lead, &other);
+    assert_true(votes_for(t, B, 5));
+    assert_false(stores(t, B, 5, &intent, 1)); /* not accepted yet */
+    assert_true(accepts(t, B, 5, &intent));
+    assert_true(stores(t, B, 5, &intent, 1));
+    assert_true(stores(t, B, 5, &intent, 1)); /* asked again */
+    assert_false(stores(t, C, 5, &intent, 3));
+    assert_false(stores(t, B, 4, &intent, 3));
+    assert_false(stores(t, B, 6, &intent, 3));
+    assert_false(stores(t, B, 5, &other, 3));
+    assert_true(stores(t, B, 5, &intent, 3));
+    assert_false(stores(t, B, 5, &intent, 1)); /* late: it never goes back */
+    assert_true(accepts(t, B, 5, &intent));    /* a late ACCEPT does not take it back either */
+    memdisk_commit(t->disk, NULL, NULL);
+    crash_and_start(t);
+    t->now.boot_ms += 2 * LEASE_PROMISE_MS;
+    assert_int_equal(step_in_vote(t, C, 6), 3);
+    buf_free(&intent);
+    buf_free(&other);
+    bench_free(t);
+}
+
+static void D3_a_new_uploader_takes_the_highest_step_of_the_highest_term(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf intent = { 0 };
+    struct progress at;
+    struct mp m;
+
+    (void)state;
+    make_intent(t, 2, 5, 3, &t->b.lead, &intent);
+    assert_true(votes_for(t, B, 5));
+    assert_true(accepts(t, B, 5, &intent));
+    assert_true(stores(t, B, 5, &intent, 3)); /* we know of step 3 */
+    t->now.boot_ms += 2 * LEASE_PROMISE_MS;
+    stand(t);
+    t->vote_at.step = 5; /* B of step 5 */
+    answer_vote(t, B, 5, &intent);
+    assert_true(sent(t, WIRE_ACCEPT, C, &m));
+    past_head(&m);
+    for (unsigned i = 0; i < 4; i++)
+        mp_skip(&m);
+    assert_true(progress_get(&m, &at));
+    assert_int_equal(at.step, 5);
+    buf_free(&intent);
+    bench_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(D2_a_seat_keeps_steps_of_the_uploader_it_voted_for_and_no_other),
+        cmocka_unit_test(D3_a_new_uploader_takes_the_highest_step_of_the_highest_term),
         cmocka_unit_test(L1_a_seat_votes_once_per_term),
         cmocka_unit_test(L1_the_vote_is_on_disk_before_its_answer_leaves),
         cmocka_unit_test(L1_only_seats_vote),
