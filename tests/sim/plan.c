@@ -11,7 +11,8 @@ struct plan {
     struct script *sc;
     uint64_t end_ms;
     unsigned desks;
-    bool overrides; /* a lead overrides: who is gone or forgot is left to other seeds */
+    bool overrides; /* a lead overrides: who is gone or forgot is left to other seeds; so is who
+                       forges receipts, for a desk that an override made the only seat can */
     bool forgot;    /* one disk was wiped or set back: two such at once no rule can mend */
 };
 
@@ -166,7 +167,7 @@ static bool is_enabled(struct plan *p, const struct verb *v)
         return false;
     if (strcmp(v->name, "decide") == 0)
         return p->sc->setup.sink > 2;
-    if (v->weight == 0 || (p->overrides && v->flags & VERB_RARE) ||
+    if (v->weight == 0 || (p->overrides && (v->flags & VERB_RARE || strcmp(v->name, "forge") == 0)) ||
         (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) || (forgets && p->forgot))
         return false;
     if (forgets && rng_chance(&p->dice, 80))
