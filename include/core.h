@@ -166,6 +166,21 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
 bool core_lead_key_is_old(const struct core *c);
 const uint8_t *core_lead_key_sealed(const struct core *c, size_t *n); /* borrowed; n 0: none */
 
+/* What is held and counts for nothing until a lead admits it. */
+struct quarantined {
+    struct feed_id feed;
+    uint64_t from, to;
+    uint8_t hash[HASH_SHORT_BYTES]; /* at `to`: which history */
+    bool forked;                    /* else its desk is revoked */
+    bool here;                      /* all of it; else the beginning of it, as the proof shows */
+};
+/* Of the i-th feed: fills at most 3, returns how many. */
+#define QUARANTINED_MAX 3
+unsigned core_quarantined(const struct core *c, unsigned i, struct quarantined out[QUARANTINED_MAX]);
+/* h(to) of a feed as it lies on this desk, counted or not. ERR_MISSING. */
+enum err core_history_at(const struct core *c, const struct feed_id *feed, uint64_t to,
+                         uint8_t hash[HASH_SHORT_BYTES]);
+
 unsigned core_copies(const struct core *c, const struct record_ref *ref); /* desks that hold it */
 void core_id_text(const struct core *c, const struct record_ref *ref, char out[RECORD_ID_TEXT]);
 enum err core_id_parse(const struct core *c, const char *text, struct record_ref *out,

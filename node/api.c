@@ -268,11 +268,12 @@ static void store_problem(const struct node *n, json_t *all)
 
     if (!damage_lies_here(n->dir, aside))
         return;
-    snprintf(text, sizeof text,
-             "the store of this desk was damaged and lies in %s. A new one was filled from the other "
-             "desks; what no other desk had is only in the damaged one. Delete that folder when "
-             "nothing is missed",
-             aside);
+    snprintf(
+        text, sizeof text,
+        "the store of this desk was damaged and lies in %s. A new one was filled from the other "
+        "desks; what no other desk had is only in the damaged one. Delete that folder when "
+        "nothing is missed",
+        aside);
     add_problem(all, "store_damaged", NULL, text);
 }
 
@@ -287,21 +288,29 @@ static json_t *problems(const struct node *n, const struct moment *now)
     if (n->stopped)
         add_problem(all, "not_saving", NULL, n->stop_reason);
     if (v.revoked)
-        add_problem(all, "revoked", NULL,
-                    "this desk was revoked: it is no longer part of the branch and records nothing. "
-                    "Ask a lead; to use this PC again, join with a new code under another --state");
+        add_problem(
+            all, "revoked", NULL,
+            "this desk was revoked: it is no longer part of the branch and records nothing. "
+            "Ask a lead; to use this PC again, join with a new code under another --state");
+    if (v.quarantined > 0)
+        add_problem(
+            all, "quarantined", NULL,
+            "records of a revoked desk, or of one that signed two histories, wait for a lead: "
+            "tideover quarantine list");
     if (v.retired)
-        add_problem(all, "retired", NULL,
-                    v.replicated == v.local
-                        ? "this desk was retired, and other desks have all its records: this PC can "
-                          "go"
-                        : "this desk was retired and records no more; leave it on until other desks "
-                          "have all its records");
+        add_problem(
+            all, "retired", NULL,
+            v.replicated == v.local
+                ? "this desk was retired, and other desks have all its records: this PC can "
+                  "go"
+                : "this desk was retired and records no more; leave it on until other desks "
+                  "have all its records");
     if (v.memory_lost)
-        add_problem(all, "memory_lost", NULL,
-                    "this desk forgot what the others remember of it: it was restored from a backup, "
-                    "its disk was set back or damaged, or another PC runs with its keys. It "
-                    "records, but has no vote and its copies do not count");
+        add_problem(
+            all, "memory_lost", NULL,
+            "this desk forgot what the others remember of it: it was restored from a backup, "
+            "its disk was set back or damaged, or another PC runs with its keys. It "
+            "records, but has no vote and its copies do not count");
     if (!v.mark_confirmed && !v.memory_lost && !v.revoked && !v.retired &&
         ledger_is_seat(core_ledger(n->core), &n->me.id) &&
         now->boot_ms - n->started_ms > PEER_AWAY_MS)
@@ -379,11 +388,12 @@ static void get_status(struct node *n, struct http_request *rq)
     o = json_pack("{s:i, s:s, s:s, s:s, s:o}", "schema", 1, "branch",
                   roster_code(core_roster(n->core)), "desk", desk_name(n, &n->me.id), "version",
                   TIDEOVER_VERSION, "server", server_json(n, &now));
-    json_object_set_new(o, "records",
-                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "local", (json_int_t)v.local,
-                                  "held", (json_int_t)v.held, "union", (json_int_t)v.known,
-                                  "replicated", (json_int_t)v.replicated, "pending",
-                                  (json_int_t)v.pending, "set_aside", (json_int_t)v.set_aside));
+    json_object_set_new(
+        o, "records",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "local", (json_int_t)v.local, "held",
+                  (json_int_t)v.held, "union", (json_int_t)v.known, "replicated",
+                  (json_int_t)v.replicated, "pending", (json_int_t)v.pending, "set_aside",
+                  (json_int_t)v.set_aside, "quarantined", (json_int_t)v.quarantined));
     json_object_set_new(o, "peers",
                         json_pack("{s:i, s:i}", "online", online, "total", core_peers(n->core)));
     json_object_set_new(o, "uploader",
@@ -591,6 +601,8 @@ static const struct route {
     { "POST", "/api/v1/log/verify", HTTP_CTL, verify_start, NULL },
     { "POST", "/api/v1/invites", HTTP_CTL, NULL, lead_invite },
     { "POST", "/api/v1/revoke", HTTP_CTL, NULL, lead_revoke },
+    { "GET", "/api/v1/quarantine", HTTP_CTL, quarantine_list, NULL },
+    { "POST", "/api/v1/quarantine", HTTP_CTL, NULL, lead_admit },
     { "POST", "/api/v1/retire", HTTP_CTL, NULL, lead_retire },
     { "POST", "/api/v1/rename", HTTP_CTL, NULL, lead_rename },
     { "POST", "/api/v1/role", HTTP_CTL, NULL, lead_role },

@@ -159,6 +159,8 @@ void verify_start(struct node *n, struct http_request *rq);
 
 /* lead.c: whatever needs the lead's key */
 void lead_invite(struct node *n, struct http_request *rq, json_t *body);
+void quarantine_list(struct node *n, struct http_request *rq);
+void lead_admit(struct node *n, struct http_request *rq, json_t *body);
 void lead_revoke(struct node *n, struct http_request *rq, json_t *body);
 void lead_policy(struct node *n, struct http_request *rq, json_t *body);
 void lead_upload(struct node *n, struct http_request *rq, json_t *body);

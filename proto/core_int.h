@@ -142,6 +142,8 @@ static inline struct ledger_moment ledger_now(const struct moment *now)
 
 /* forks.c */
 enum err forks_load(struct core *c, struct errmsg *msg); /* after feeds and ledger */
+enum err forks_proof(const struct core *c, const struct feed_id *feed, struct buf *raw,
+                     struct fork *out); /* ERR_MISSING: it is not forked */
 void forks_settle(struct core *c);                       /* a slot or the roster moved */
 void forks_pin(struct core *c, const struct intent *in); /* the open slot; NULL: decided */
 uint64_t forks_counts_to(const struct core *c, const struct feed *f); /* for a fresh slot */

@@ -35,12 +35,12 @@ enum err fork_decode(const uint8_t *p, size_t n, struct fork *f, struct errmsg *
 }
 
 /* The run's chain up to its end is the desk's own word; h is the hash before its first record. */
-static enum err check_run(const struct fork *f, const struct fork_run *r,
+static enum err check_run(const struct fork *f, struct fork_run *r,
                           const uint8_t branch[BRANCH_ID_BYTES], const uint8_t pk[KEY_BYTES],
                           uint8_t h[HASH_BYTES], struct errmsg *msg)
 {
     struct opening o;
-    uint8_t end[HASH_BYTES];
+    uint8_t *end = r->block.hash; /* what it says is a hint */
     size_t known;
 
     memcpy(h, f->before, HASH_BYTES);
@@ -51,7 +51,7 @@ static enum err check_run(const struct fork *f, const struct fork_run *r,
             return err_set(msg, ERR_PEER, "a fork proof with an opening that is not its feed's");
         feed_h0(branch, &o, h);
     }
-    memcpy(end, h, HASH_BYTES);
+    memmove(end, h, HASH_BYTES);
     return block_check(&r->block, branch, pk, r->block.first - 1, end, &known, msg);
 }
 

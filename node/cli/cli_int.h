@@ -61,6 +61,8 @@ enum cli_opt {
     OPT_CHECK,
     OPT_REASON,
     OPT_PLAN,
+    OPT_TO,
+    OPT_HISTORY,
     OPT_COUNT
 };
 
@@ -262,6 +264,8 @@ int cmd_init(struct cli *c);
 int cmd_invite(struct cli *c);
 int cmd_join(struct cli *c);
 int cmd_revoke(struct cli *c);
+int cmd_quarantine_list(struct cli *c);
+int cmd_quarantine_admit(struct cli *c);
 int cmd_retire(struct cli *c);
 int cmd_rename(struct cli *c);
 int cmd_role(struct cli *c);

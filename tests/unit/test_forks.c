@@ -334,6 +334,16 @@ static void a_lead_admits_a_tail_and_every_desk_gets_it(void **state)
     part_all(w, false);
     run(w, 10000);
     assert_forked(w, &a, 3, 3);
+    {
+        struct quarantined q[QUARANTINED_MAX];
+        unsigned at = (unsigned)feeds_index(core_feeds(w->v[0].core), &a.o.id);
+        assert_int_equal(core_quarantined(w->v[0].core, at, q), 2);
+        assert_true(q[0].here && q[0].forked && !q[1].here);
+        assert_int_equal(q[0].from, 4);
+        assert_int_equal(q[0].to, 7);
+        assert_memory_equal(q[0].hash, a.h, sizeof q[0].hash);
+        assert_int_equal(q[1].from, 4);
+    }
     admit(w, 2, &a); /* which only the first desk holds */
     run(w, 10000);
     assert_forked(w, &a, 3, 7);
