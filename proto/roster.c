@@ -331,38 +331,43 @@ static void policy_hash(const char *text, size_t n, uint8_t h[HASH_BYTES])
     hash_parts("tideover policy v1", &(struct part){ text, n }, 1, h, HASH_BYTES);
 }
 
-/* A policy that this version cannot read stays unknown: it is in force, and nothing is uploaded
- * under it by this desk. */
-static void apply_policy(struct roster *r, const struct op *o)
+/* Of every POLICY there ever was, whether it stands or not: an intent that was agreed under one on the
+ * branch that lost is carried on all the same. NULL: out of memory. */
+static const struct past_policy *learn_policy(struct roster *r, const char *text, size_t n)
 {
-    struct mp m = mp_over(o->body, o->body_n);
-    const char *text;
-    size_t n = 0;
     struct past_policy *p, **grown;
+    const struct past_policy *known;
     uint8_t h[HASH_BYTES];
 
-    mp_get_array(&m);
-    text = (const char *)mp_get_bin(&m, &n);
-    if (!mp_done(&m))
-        return;
     policy_hash(text, n, h);
-    if ((r->policy = find_policy(r, h)) != NULL)
-        return;
+    if ((known = find_policy(r, h)) != NULL)
+        return known;
+    if ((grown = mem_more(r->policies, (r->n_policies + 1) * sizeof *grown)) == NULL)
+        return NULL;
+    r->policies = grown;
     if ((p = mem_zero(1, sizeof *p)) == NULL)
-        return;
+        return NULL;
     memcpy(p->hash, h, HASH_BYTES);
     p->text = text;
     p->n = n;
     if (policy_parse(text, n, &p->policy, NULL) != ERR_OK)
         p->policy.rules = 0;
-    grown = mem_more(r->policies, (r->n_policies + 1) * sizeof *grown);
-    if (!grown) {
-        free(p);
-        return;
-    }
-    r->policies = grown;
-    r->policies[r->n_policies++] = p;
-    r->policy = p;
+    return r->policies[r->n_policies++] = p;
+}
+
+/* A policy that this version cannot read stays unknown: it is in force, and nothing is uploaded
+ * under it by this desk. */
+static void apply_policy(struct roster *r, const struct op *o)
+{
+    struct mp m = mp_over(o->body, o->body_n);
+    const struct past_policy *p;
+    const char *text;
+    size_t n = 0;
+
+    mp_get_array(&m);
+    text = (const char *)mp_get_bin(&m, &n);
+    if (mp_done(&m) && (p = learn_policy(r, text, n)) != NULL && o->counts && o->winning)
+        r->policy = p;
 }
 
 static int by_place(const void *a, const void *b, void *ops)
@@ -429,8 +434,7 @@ static void apply(struct roster *r, const struct op *o)
         apply_retire(r, o);
         break;
     case OP_POLICY:
-        if (o->winning)
-            apply_policy(r, o);
+        apply_policy(r, o);
         break;
     case OP_KEY:
         if (o->winning)
@@ -472,7 +476,7 @@ static bool recompute(struct roster *r)
         if (r->ops[order[k]].type == OP_ADD && r->ops[order[k]].counts)
             apply_add(r, order[k]);
     for (unsigned k = 0; k < r->n_ops; k++)
-        if (r->ops[order[k]].counts)
+        if (r->ops[order[k]].counts || r->ops[order[k]].type == OP_POLICY)
             apply(r, &r->ops[order[k]]);
     free(order);
     return true;

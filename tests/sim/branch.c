@@ -53,6 +53,9 @@ void branch_found(struct sim *s)
     rng_fill(&s->dice, lead_seed, sizeof lead_seed);
     ident_from_seed(root_seed, &root);
     ident_from_seed(lead_seed, &lead);
+    memcpy(s->root_sk, root.sign_sk, SIGN_SK_BYTES);
+    lead_seed[0] ^= 1;
+    ident_from_seed(lead_seed, &s->second);
     memcpy(s->lead_pk, lead.sign_pk, KEY_BYTES);
     memcpy(s->lead_sk, lead.sign_sk, SIGN_SK_BYTES);
     op_found(root.sign_sk, s->lead_pk, "MAIN", WALL_START_MS, &op);

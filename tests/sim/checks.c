@@ -5,12 +5,13 @@
 #include "sim.h"
 
 extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
-    check_roster, check_liar;
+    check_roster, check_liar, check_leads;
 
 const struct check *const checks[] = { &check_overrides, &check_roster,
                                        &check_ledger,    &check_leases,
                                        &check_records,   &check_doubts,
-                                       &check_liar,      NULL };
+                                       &check_liar,      &check_leads,
+                                       NULL };
 
 struct watching {
     struct sim *s;

@@ -34,6 +34,11 @@ void deed_lose(struct sim *s, const struct args *a);
 void deed_join(struct sim *s, const struct args *a);
 void deed_revoke(struct sim *s, const struct args *a);
 
+/* leads.c */
+void deed_rename(struct sim *s, const struct args *a);
+void deed_policy(struct sim *s, const struct args *a);
+void deed_lead(struct sim *s, const struct args *a);
+
 /* forger.c */
 void deed_forge(struct sim *s, const struct args *a);
 

@@ -274,7 +274,8 @@ struct sim {
     unsigned n;        /* stations: desks and spare PCs */
     struct station *desk;
     uint16_t by_id[4 * SIM_STATIONS_MAX]; /* place + 1, by the id's first bytes, then onwards */
-    uint8_t lead_pk[KEY_BYTES], lead_sk[SIGN_SK_BYTES];
+    uint8_t lead_pk[KEY_BYTES], lead_sk[SIGN_SK_BYTES], root_sk[SIGN_SK_BYTES];
+    struct ident second; /* a further lead, if the root makes it one */
     struct queue queue;
     unsigned *armed, n_armed; /* lines that wait for a condition */
     /* troubles */

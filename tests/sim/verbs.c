@@ -58,6 +58,12 @@ static void draw_join(struct sim *s, struct rng *r, struct args *a)
     a->num[0] = rng_chance(r, 600);
 }
 
+static void draw_lead(struct sim *s, struct rng *r, struct args *a)
+{
+    (void)s;
+    a->num[0] = rng_between(r, 0, 15);
+}
+
 static void draw_forge(struct sim *s, struct rng *r, struct args *a)
 {
     (void)s;
@@ -96,6 +102,12 @@ const struct verb verbs[] = {
       deed_revoke, 3, NULL },
     { "decide", "d|n", "a lead says whether an item in doubt arrived; 1: wrongly", VERB_AT_DESK,
       deed_decide, 5, draw_decide },
+    { "rename", "ddn", "at the first's, a lead gives the second a name and a role by the number",
+      VERB_AT_DESK | VERB_TROUBLE, deed_rename, 3, draw_lead },
+    { "policy", "dn", "a lead publishes a policy by the number", VERB_AT_DESK | VERB_TROUBLE,
+      deed_policy, 2, draw_lead },
+    { "lead", "dn", "the root makes (0) or ends (1) a second lead key", VERB_AT_DESK | VERB_TROUBLE,
+      deed_lead, 3, draw_lead },
     { "forge", "dn", "lies about a receipt: 0 unsigned, 1 in others' names, 2 its own repeated",
       VERB_AT_DESK | VERB_TROUBLE, deed_forge, 4, draw_forge },
     /* machines */

@@ -196,8 +196,9 @@ static void two_leads_apart_both_add_and_the_longer_branch_sets_the_policy(void 
 static void of_equal_branches_the_smaller_hash_sets_the_policy(void **state)
 {
     struct branch b;
-    struct roster *other;
+    struct roster *other, *fresh;
     const uint8_t *one, *two;
+    uint8_t mine[HASH_BYTES], lost[HASH_BYTES];
     unsigned fork;
 
     (void)state;
@@ -206,11 +207,18 @@ static void of_equal_branches_the_smaller_hash_sets_the_policy(void **state)
     fork = b.n_ops;
     other = apart(&b, fork);
     set_policy(&b, b.r, "[merge]\ndouble_scan = 7s\n", &b.lead);
+    memcpy(mine, roster_policy_hash(b.r), HASH_BYTES);
     set_policy(&b, other, "[merge]\ndouble_scan = 8s\n", &b.other_lead);
+    memcpy(lost, memcmp(mine, roster_policy_hash(b.r), HASH_BYTES) == 0 ? roster_policy_hash(other)
+                                                                       : mine, HASH_BYTES);
     one = roster_op_hash(b.r, fork);
     two = roster_op_hash(b.r, fork + 1);
     assert_int_equal(roster_policy(b.r)->double_scan_ms,
                      memcmp(one, two, HASH_BYTES) < 0 ? 7000 : 8000);
+    fresh = apart(&b, b.n_ops); /* a desk that never worked under either */
+    assert_non_null(roster_policy_by_hash(fresh, lost));
+    assert_memory_not_equal(lost, roster_policy_hash(fresh), HASH_BYTES);
+    roster_free(fresh);
     assert_order_is_nothing(&b, 40);
     roster_free(other);
     branch_free(&b);
