@@ -35,6 +35,7 @@ static void put_policy(struct sim *s, struct roster *r, struct buf *op)
                "zone_rule = EST5EDT,M3.2.0,M11.1.0\n"
                "[merge]\ndischarges = %s\n"
                "[upload]\nsink = %s\nquiet = %us\n"
+               "[keep]\nafter_upload = 0\n"
                "[symphony]\ndefault_station = 42\n",
                o->hold ? "hold" : "export", sinks[o->sink], (unsigned)o->quiet);
     op_policy(r, (const char *)text.p, text.len, s->lead_sk, op);

@@ -113,7 +113,7 @@ static bool up_to_date(const struct sim *s, int desk, char why[200])
 
     core_ledger_view(d->core, &now, &v);
     core_view(d->core, &now, &c);
-    if (c.held == s->desk[sim_first(s)].held_records &&
+    if (core_feeds(d->core)->records == s->desk[sim_first(s)].held_records &&
         (stuck || s->overrides ||
          (v.slot == s->n_slots + 1 && !v.open && !v.triggered &&
           c.pending <= check_behind_unknown(s, d->core))))

@@ -1,7 +1,7 @@
 /* conds.c - what a line of a script can wait for, expect, or forbid. */
 #include <string.h>
 
-#include "sim.h"
+#include "deeds.h"
 
 /* Of that desk, or of any if none is named. */
 static bool any_view(struct sim *s, int desk, bool (*holds)(const struct ledger_view *v))
@@ -136,6 +136,11 @@ static bool is_down(struct sim *s, const struct args *a)
     return !s->desk[a->desk[0]].core;
 }
 
+static bool erased(struct sim *s, const struct args *a)
+{
+    return check_erased_at(s, a->desk[0]);
+}
+
 const struct cond_kind cond_kinds[] = {
     { "leads", "|d", "it is the uploader", leads },
     { "open", "|d", "it accepted an intent that is not decided", is_open },
@@ -151,6 +156,7 @@ const struct cond_kind cond_kinds[] = {
     { "seats", "dn", "so many seats are in force there", seats },
     { "may-vote", "d", "its start is known to enough seats", may_vote },
     { "holds", "dn", "at least so many records there", holds },
+    { "erased", "d", "records are erased there", erased },
     { "down", "d", "crashed or off", is_down },
     { 0 }
 };

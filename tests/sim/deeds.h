@@ -9,6 +9,11 @@ void deed_scan(struct sim *s, const struct args *a);
 void deed_traffic(struct sim *s, const struct args *a);
 void deed_press(struct sim *s, const struct args *a);
 
+/* check_erase.c */
+void deed_confirm(struct sim *s, const struct args *a);
+void deed_done(struct sim *s, const struct args *a);
+bool check_erased_at(const struct sim *s, int desk);
+
 /* overrides.c */
 void deed_override(struct sim *s, const struct args *a);
 

@@ -218,6 +218,19 @@ static void overrides(struct plan *p, uint64_t seed)
     }
 }
 
+/* Leads confirm uploads at any moment, and settle by hand. Dice of its own. */
+static void erasings(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x6572617365) };
+    unsigned times = (unsigned)rng_between(&r, 2, 6);
+
+    for (unsigned i = 0; i < times; i++) {
+        uint64_t at = rng_between(&r, 20000, p->end_ms);
+        line(p, rng_chance(&r, 800) ? "confirm" : "done", at)->args.desk[0] =
+            (int)rng_between(&r, 0, p->desks - 1);
+    }
+}
+
 void plan_draw(uint64_t seed, unsigned desks, struct script *out)
 {
     struct plan p = { .dice = { seed ^ UINT64_C(0x706c616e) }, .sc = out };
@@ -239,5 +252,7 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
     }
     if (out->setup.liar)
         lies(&p);
+    if (seed % 4 == 1 && !p.overrides && !out->setup.liar)
+        erasings(&p, seed);
     line(&p, "heal", p.end_ms);
 }

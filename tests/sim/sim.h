@@ -197,6 +197,7 @@ struct station { /* a desk of the branch, as a machine */
     bool gone;   /* burnt or stolen: nobody can */
     bool revoked;
     bool forgot; /* its disk was wiped or set back */
+    bool erased_now; /* blocks went in the batch that was just committed */
     bool batch_open;
     uint64_t paused_until;
     int crash_at; /* its next batch: -1 whole, 0 not committed, k: k - 1 effects get out */
@@ -226,6 +227,7 @@ struct station { /* a desk of the branch, as a machine */
 struct known_feed {
     struct feed_id id;
     uint64_t acked; /* a person saw "recorded" up to here */
+    uint64_t confirmed; /* a lead said that uploads up to here arrived */
     uint64_t in_slot, at_sink;
     uint64_t unknown_from; /* of a kind that nobody knows: no slot goes so far; 0: none */
 };

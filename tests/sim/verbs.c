@@ -93,6 +93,9 @@ const struct verb verbs[] = {
     /* people */
     { "scan", "dn", "a desk records so many", VERB_AT_DESK, deed_scan, 0, NULL },
     { "traffic", "dns", "so many records in so many seconds", 0, deed_traffic, 0, NULL },
+    { "confirm", "d", "a lead confirms all uploads that it knows", VERB_AT_DESK, deed_confirm, 0,
+      NULL },
+    { "done", "d", "a lead settled by hand what they set aside", VERB_AT_DESK, deed_done, 0, NULL },
     { "press", "d", "a lead asks for an upload", VERB_AT_DESK, deed_press, 0, NULL },
     { "override", "d", "a lead signs an override there, if it is allowed", VERB_AT_DESK,
       deed_override, 0, NULL },
