@@ -31,6 +31,7 @@ enum err override_found(void *ctx, struct intent *in, const struct shown *v, uns
         return ERR_NOMEM;
     in->n_ranges = 0;
     in->records = 0;
+    in->back_to = c->past.back_to;
     for (unsigned i = 0; i < n && in->n_ranges < SLOT_RANGES_MAX; i++) {
         const struct feed *f = feeds_find(&c->feeds, &v[i].feed);
         struct slot_range *r = &in->ranges[in->n_ranges];

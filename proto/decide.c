@@ -18,8 +18,9 @@ void handover_wait_words(const struct doubt *d, char out[256])
 
 /* ---- the seat's half ---- */
 
-static bool decisions_are_right(const struct ledger *l, const struct progress *p, uint64_t slot,
-                                const uint8_t intent[HASH_BYTES])
+/* D6. What one seat stored all the others must be able to store, or the upload never ends. */
+bool handover_decisions_are_right(const struct ledger *l, const struct progress *p, uint64_t slot,
+                                  const uint8_t intent[HASH_BYTES])
 {
     for (unsigned i = 0; i < p->n_decisions; i++) {
         struct decision d;
@@ -44,7 +45,7 @@ static void seat_on_progress(struct ledger *l, const struct desk_id *from, uint6
         slot != l->dec + 1 || p->step < l->acc_at.step)
         return;
     intent_hash(l->acc.p, l->acc.len, own);
-    if (memcmp(own, hash, HASH_BYTES) != 0 || !decisions_are_right(l, p, slot, hash))
+    if (memcmp(own, hash, HASH_BYTES) != 0 || !handover_decisions_are_right(l, p, slot, hash))
         return;
     if (p->step > l->acc_at.step) {
         l->acc_at = *p;

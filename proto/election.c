@@ -154,9 +154,12 @@ void election_on_voted(struct ledger *l, const struct ledger_moment *now,
     if (n > 0 && acc_term >= l->best_acc_term) {
         bool good = intent_decode(acc, n, &in, NULL) == ERR_OK;
         bool open = good && in.slot == l->dec + 1;
+        uint8_t hash[HASH_BYTES];
         if (good)
             intent_free(&in);
-        if (!good || (open && !seat_vouches(l, &by, acc, n, l->dec + 1, acc_term)))
+        intent_hash(acc, n, hash);
+        if (!good || (open && (!seat_vouches(l, &by, acc, n, l->dec + 1, acc_term) ||
+                               !handover_decisions_are_right(l, &at, l->dec + 1, hash))))
             return; /* a vote with something that we cannot finish is none */
         if (open &&
             (l->adopt.len == 0 || acc_term > l->best_acc_term || at.step > l->adopt_at.step))

@@ -182,6 +182,8 @@ void handover_on_progressed(struct ledger *l, const struct ledger_moment *now,
                             const struct desk_id *from, uint64_t term, struct mp *m);
 
 /* ---- decide.c ---- */
+bool handover_decisions_are_right(const struct ledger *l, const struct progress *p, uint64_t slot,
+                                  const uint8_t intent[HASH_BYTES]);
 void handover_wait_words(const struct doubt *d, char out[256]);
 void handover_use_decision(struct ledger *l, const struct ledger_moment *now);
 void handover_on_progress(struct ledger *l, const struct ledger_moment *now,

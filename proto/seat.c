@@ -162,6 +162,17 @@ static bool is_adopted(const struct ledger *l, const struct desk_id *from, const
             seat_vouches(l, &a->by, a->p, a->n, in->slot, a->acc_term));
 }
 
+static enum err check_progress(const struct ledger *l, const struct intent *in,
+                               const struct proposal *a, struct errmsg *msg)
+{
+    uint8_t hash[HASH_BYTES];
+
+    intent_hash(a->p, a->n, hash);
+    return handover_decisions_are_right(l, &a->at, in->slot, hash)
+               ? ERR_OK
+               : err_set(msg, ERR_DENIED, "a decision on the upload that no lead signed");
+}
+
 static void take_proposal(struct ledger *l, const struct intent *in, const struct proposal *a,
                           uint64_t term)
 {
@@ -204,7 +215,8 @@ void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const str
     if (term > l->term || !l->voted)
         election_enter_term(l, now, term, from);
     election_promise(l, now, from);
-    if ((e = check_intent(l, &in, is_adopted(l, from, &in, &a, term), &msg)) == ERR_OK) {
+    if ((e = check_intent(l, &in, is_adopted(l, from, &in, &a, term), &msg)) == ERR_OK &&
+        (e = check_progress(l, &in, &a, &msg)) == ERR_OK) {
         take_proposal(l, &in, &a, term);
         answer_accepted(l, from, l->acc.p, l->acc.len, in.slot, term);
     } else {

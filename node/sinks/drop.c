@@ -32,8 +32,54 @@ static enum delivery compare(const struct sink_batch *b, const struct sink_file 
     return readable ? aside_unequal(f, words) : aside_fail(words, "cannot read", final);
 }
 
+/* Errors that say that nothing was done. After any other (EIO, ETIMEDOUT, EHOSTDOWN..) a server may
+ * have done it and its answer got lost. */
+static bool is_refusal(int why)
+{
+    static const int sure[] = { EACCES, EPERM,  EROFS, ENOSPC,     EDQUOT, ENOTDIR, ENAMETOOLONG,
+                                EXDEV,  EMLINK, ELOOP, EOPNOTSUPP, ENOSYS, EINVAL,  ENOMEM };
+
+    for (unsigned i = 0; i < sizeof sure / sizeof sure[0]; i++)
+        if (why == sure[i])
+            return true;
+    return false;
+}
+
+static enum delivery in_doubt(const struct sink_file *f, char words[256])
+{
+    snprintf(words, 256, "%s", f->name);
+    return DELIVERY_DOUBT;
+}
+
+/* The name holds the hash of the content, so what stood under it is ours: never "nothing left". */
+static enum delivery compare_own(const struct sink_batch *b, const struct sink_file *f,
+                                 const char *final, char words[256])
+{
+    enum delivery d = compare(b, f, final, words);
+
+    return d == DELIVERY_RETRY ? in_doubt(f, words) : d;
+}
+
+/* For file systems without link(). A rename that was done and whose answer was lost shows in the
+ * name that is gone. */
+static enum delivery rename_once(const struct sink_batch *b, const struct sink_file *f,
+                                 const char *aside, const char *final, char words[256])
+{
+    int why;
+
+    if (renameat2(AT_FDCWD, aside, AT_FDCWD, final, RENAME_NOREPLACE) == 0)
+        return DELIVERY_DONE;
+    why = errno;
+    if (why == EEXIST && access(final, F_OK) == 0)
+        return compare_own(b, f, final, words);
+    if (!is_refusal(why) || access(aside, F_OK) != 0)
+        return in_doubt(f, words);
+    errno = why;
+    return aside_fail(words, "cannot name the file in", b->target);
+}
+
 /* A file system over a network may lose the answer to a link that it did: the count of links tells.
- * Errors that leave even that open are a doubt. */
+ */
 static enum delivery link_once(const struct sink_batch *b, const struct sink_file *f,
                                const char *aside, const char *final, char words[256])
 {
@@ -46,16 +92,11 @@ static enum delivery link_once(const struct sink_batch *b, const struct sink_fil
     if (stat(aside, &st) == 0 && st.st_nlink == 2)
         return DELIVERY_DONE;
     if (why == EEXIST && access(final, F_OK) == 0)
-        return compare(b, f, final, words);
-    if (why == EEXIST || why == EIO || why == ETIMEDOUT || why == ESTALE) {
-        snprintf(words, 256, "%s", f->name);
-        return DELIVERY_DOUBT;
-    }
-    if ((why == EPERM || why == EOPNOTSUPP || why == ENOSYS || why == EMLINK) &&
-        renameat2(AT_FDCWD, aside, AT_FDCWD, final, RENAME_NOREPLACE) == 0)
-        return DELIVERY_DONE;
-    if (errno == EEXIST)
-        return compare(b, f, final, words);
+        return compare_own(b, f, final, words);
+    if (!is_refusal(why))
+        return in_doubt(f, words);
+    if (why == EPERM || why == EOPNOTSUPP || why == ENOSYS || why == EMLINK)
+        return rename_once(b, f, aside, final, words);
     errno = why;
     return aside_fail(words, "cannot name the file in", b->target);
 }
@@ -68,7 +109,7 @@ static enum delivery drop_one(const struct sink_batch *b, const struct sink_file
 
     final_name(b, f, final);
     if (access(final, F_OK) == 0)
-        return compare(b, f, final, words);
+        return compare_own(b, f, final, words);
     if ((d = aside_write(b, f, aside, words)) != DELIVERY_DONE)
         return d;
     d = link_once(b, f, aside, final, words);

@@ -1352,11 +1352,54 @@ static void D3_a_new_uploader_takes_the_highest_step_of_the_highest_term(void **
     bench_free(t);
 }
 
+/* A decision on step 1 of this intent, signed by `by`. */
+static void put_decision(struct bench *t, const struct buf *intent, const struct ident *by,
+                         struct progress *at)
+{
+    struct decision d = { .slot = 2, .step = 1, .arrived = true };
+    struct buf b = { 0 };
+
+    intent_hash(intent->p, intent->len, d.intent);
+    memcpy(d.lead_pk, by->sign_pk, KEY_BYTES);
+    decision_sign(roster_branch(t->b.r), &d, by->sign_sk, &b);
+    memset(at, 0, sizeof *at);
+    at->step = 2;
+    at->done = at->n_decisions = 1;
+    at->decisions[0].n = (uint16_t)b.len;
+    memcpy(at->decisions[0].b, b.p, b.len);
+    buf_free(&b);
+}
+
+/* Once stored by the seats it would be refused with every further step, for ever. */
+static void D6_a_decision_that_no_lead_signed_is_neither_adopted_nor_accepted(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf intent = { 0 };
+
+    (void)state;
+    make_intent(t, 2, 5, 3, &t->b.lead, &intent);
+    put_decision(t, &intent, &t->b.other_lead, &t->vote_at);
+    assert_false(accepts(t, B, 5, &intent));
+    put_decision(t, &intent, &t->b.lead, &t->vote_at);
+    assert_true(accepts(t, B, 5, &intent));
+    t->now.boot_ms += 2 * LEASE_PROMISE_MS;
+    stand(t);
+    put_decision(t, &intent, &t->b.other_lead, &t->vote_at);
+    answer_vote(t, B, 5, &intent);
+    assert_int_equal(view(t).state, LEDGER_CANDIDATE);
+    put_decision(t, &intent, &t->b.lead, &t->vote_at);
+    answer_vote(t, B, 5, &intent);
+    assert_int_equal(view(t).state, LEDGER_ACCEPT);
+    buf_free(&intent);
+    bench_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(D2_a_seat_keeps_steps_of_the_uploader_it_voted_for_and_no_other),
         cmocka_unit_test(D3_a_new_uploader_takes_the_highest_step_of_the_highest_term),
+        cmocka_unit_test(D6_a_decision_that_no_lead_signed_is_neither_adopted_nor_accepted),
         cmocka_unit_test(L1_a_seat_votes_once_per_term),
         cmocka_unit_test(L1_the_vote_is_on_disk_before_its_answer_leaves),
         cmocka_unit_test(L1_only_seats_vote),

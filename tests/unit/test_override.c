@@ -9,6 +9,7 @@
 #include "../memdisk.h"
 #include "core.h"
 #include "wire.h"
+#include "word.h"
 
 #define DESKS 5
 
@@ -538,10 +539,8 @@ static void a_desk_that_was_restarted_is_still_in_the_epoch(void **state)
 
 /* DESK-1 and DESK-2 upload on their side, the others by override on theirs. Before the parting
  * there are two records, one more is made on each side after it. */
-static struct world *both_sides_upload(bool press_here)
+static struct world *both_sides_upload_in(struct world *w, bool press_here)
 {
-    struct world *w = world_new();
-
     scan(w, 0);
     scan(w, 3);
     pass(w, 5);
@@ -561,6 +560,11 @@ static struct world *both_sides_upload(bool press_here)
     return w;
 }
 
+static struct world *both_sides_upload(bool press_here)
+{
+    return both_sides_upload_in(world_new(), press_here);
+}
+
 static void what_a_lost_epoch_delivered_is_not_sent_again(void **state)
 {
     struct world *w = both_sides_upload(false);
@@ -578,6 +582,59 @@ static void what_a_lost_epoch_delivered_is_not_sent_again(void **state)
     assert_one_epoch(w, 1);
     assert_int_equal(view(w, 0).evidence, 1);
     assert_int_equal(view(w, 0).doubled, 0);
+    world_free(w);
+}
+
+static void slot_hash(const struct world *w, uint64_t slot, uint8_t hash[HASH_BYTES])
+{
+    struct buf b = { 0 };
+    struct receipt r;
+
+    assert_int_equal(ledger_receipt(core_ledger(w->core[0]), slot, &b), ERR_OK);
+    assert_int_equal(receipt_decode(b.p, b.len, &r, NULL), ERR_OK);
+    intent_hash(r.intent, r.intent_len, hash);
+    buf_free(&b);
+}
+
+/* An upload, confirmed and long ago: the branch agrees that nobody looks back at it. */
+static void let_an_upload_be_erased(struct world *w)
+{
+    uint64_t slot = view(w, 0).slot;
+    struct word word = { .kind = WORD_CONFIRM, .slot = slot, .at_ms = w->now.wall_ms };
+    struct buf bytes = { 0 };
+
+    scan(w, 1);
+    pass(w, 5);
+    press(w, 1);
+    pass(w, 20);
+    assert_int_equal(view(w, 0).slot, slot + 1);
+    memcpy(word.key, w->b.lead.sign_pk, KEY_BYTES);
+    slot_hash(w, slot, word.intent);
+    word_sign(roster_branch(w->b.r), &word, NULL, w->b.lead.sign_sk, &bytes);
+    assert_int_equal(core_say(w->core[0], &w->now, bytes.p, bytes.len, NULL), ERR_OK);
+    carry_out(w, 0);
+    buf_free(&bytes);
+    pass(w, 10);
+    w->now.wall_ms += INT64_C(40) * 86400000;
+    pass(w, 30);
+    assert_int_equal(view(w, 0).slot, slot + 2);
+}
+
+static void after_something_was_erased_a_lost_epoch_is_passed_over_too(void **state)
+{
+    struct world *w = world_new();
+
+    (void)state;
+    let_an_upload_be_erased(w);
+    both_sides_upload_in(w, false);
+    part(w, 0);
+    pass(w, 30);
+    press(w, 2);
+    pass(w, 60);
+    assert_int_equal(w->n_sent, 3);
+    assert_int_equal(w->sent[2].epoch, 1);
+    assert_int_equal(w->sent[2].records, 1);
+    assert_one_epoch(w, 1);
     world_free(w);
 }
 
@@ -744,6 +801,7 @@ int main(void)
         cmocka_unit_test(the_last_desk_of_all_can_go_on_alone_even_after_a_restart),
         cmocka_unit_test(a_desk_that_was_restarted_is_still_in_the_epoch),
         cmocka_unit_test(what_a_lost_epoch_delivered_is_not_sent_again),
+        cmocka_unit_test(after_something_was_erased_a_lost_epoch_is_passed_over_too),
         cmocka_unit_test(what_both_epochs_sent_is_listed_record_by_record),
         cmocka_unit_test(two_overrides_of_one_number_end_in_one_epoch),
         cmocka_unit_test(an_upload_that_was_agreed_on_is_finished_under_its_own_name),
