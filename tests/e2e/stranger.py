@@ -1,7 +1,9 @@
 """Somebody who speaks ZeroMQ and CURVE to a desk, through the libzmq that the program uses."""
 import ctypes
 import ctypes.util
+import hashlib
 import os
+import struct
 
 DEALER, POLLIN = 5, 1
 LINGER, CURVE_PUBLICKEY, CURVE_SECRETKEY, CURVE_SERVERKEY, RCVTIMEO = 17, 48, 49, 50, 27
@@ -53,3 +55,12 @@ def public_of(secret):
 def curve_secret(desk):
     """desk.key holds three seeds of 32 bytes at its end: signing, CURVE, store."""
     return (desk.state / "desk.key").read_bytes()[-96:][32:64]
+
+
+def desk_id(desk):
+    """H16 of the desk's signing key (PROTOCOL.md, "Notation" and "Identities")."""
+    seed = (desk.state / "desk.key").read_bytes()[-96:][:32]
+    pk, sk = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
+    assert _load("sodium", "libsodium.so.23").crypto_sign_seed_keypair(pk, sk, seed) == 0
+    return hashlib.blake2b(b"tideover desk v1\0" + struct.pack(">Q", 32) + pk.raw,
+                           digest_size=16).digest()

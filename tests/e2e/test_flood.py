@@ -2,8 +2,6 @@
 """A node under flood: a member, strangers and programs on its own PC, all at once. It goes on
 recording and sharing, and its memory stays bounded; README, "Limits", quotes the figure."""
 import contextlib
-import ctypes
-import hashlib
 import http.client
 import os
 import re
@@ -15,7 +13,7 @@ import unittest
 
 import branch
 from branch import all_hold, checkouts, held
-from stranger import Stranger, _load, curve_secret, public_of
+from stranger import Stranger, curve_secret, desk_id, public_of
 
 SECONDS = 8
 MEMORY_MAX_MB = 200  # of the node; 20 MB were measured, but what waits depends on the machine
@@ -25,15 +23,6 @@ def memory_mb(desk, what):
     """VmRSS, or VmHWM: the most it ever was."""
     with open(f"/proc/{desk.node.pid}/status", encoding="ascii") as f:
         return int(re.search(rf"{what}:\s+(\d+) kB", f.read())[1]) / 1024
-
-
-def desk_id(desk):
-    """H16 of the desk's signing key (PROTOCOL.md, "Notation" and "Identities")."""
-    seed = (desk.state / "desk.key").read_bytes()[-96:][:32]
-    pk, sk = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
-    assert _load("sodium", "libsodium.so.23").crypto_sign_seed_keypair(pk, sk, seed) == 0
-    return hashlib.blake2b(b"tideover desk v1\0" + struct.pack(">Q", 32) + pk.raw,
-                           digest_size=16).digest()
 
 
 def vector(desk, feeds):
