@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STEPS_MAX   UINT64_C(400000) /* for each desk; an honest run needs a tenth */
+#define WAITING_MAX 4000             /* events for each desk; likewise */
+
 /* ---- small things ---- */
 
 void *sim_grow(void *v, unsigned n, unsigned *room, size_t size)
@@ -275,7 +278,8 @@ bool sim_run(struct sim *s, const struct script *script, bool trace)
     begin(s);
     while (!s->over && (e = queue_take(s)) != NULL) {
         int desk = e->desk;
-        s->count.steps++;
+        if (++s->count.steps > STEPS_MAX * s->n || s->queue.n > WAITING_MAX * s->n)
+            sim_fail(s, "storm", "desks answer each other without end");
         if (!step(s, e))
             queue_done(s, e);
         if (desk >= 0 && s->desk[desk].core)
