@@ -13,8 +13,8 @@ enum effect_type {
     EFFECT_CONNECT,    /* make the connection to `to` anew, at the address in bytes */
     EFFECT_DISCONNECT, /* `to` is revoked: close */
     EFFECT_BUILD,      /* compute the payload of the draft intent in bytes; answer with `number` */
-    EFFECT_DELIVER, /* hand `item` (0: all) of the intent in bytes to its sink; answer with `number`
-                     */
+    EFFECT_DELIVER, /* hand `item` (0: all) of the intent in bytes to its sink, if at that very
+                     * moment the ledger's view still allows it (D9); answer with `number` */
     EFFECT_LOOK,    /* ask the sink whether that item is there; answer with `number` */
     EFFECT_PERIOD,  /* an upload was decided: what comes now is sealed under a new key */
     EFFECT_LEAD_KEY, /* keep the sealed lead key in bytes; none: remove the one kept */

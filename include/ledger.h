@@ -174,6 +174,8 @@ struct ledger_view {
     unsigned evidence; /* receipts of lost epochs */
     uint64_t doubled;  /* records that two epochs sent: ledger_overlaps() names them */
     uint64_t acc_term; /* of the open intent; 0: none */
+    uint64_t sending;  /* number of the delivery under way; 0: none */
+    uint64_t sending_until_ms; /* boot time: it may begin before, not after (D9) */
     struct doubt doubt;
     char problem[256]; /* why it waits or failed; empty if it does not */
 };

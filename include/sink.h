@@ -20,6 +20,10 @@ struct sink_batch {
     const char *writer; /* desk and attempt, for names of files that are being written */
     unsigned n_files;
     const struct sink_file *files;
+    /* Asked at the last moment before anything leaves: is the lease that this was begun under still
+     * held? A process may have been stopped, or long at its work, since it was told to deliver. */
+    bool (*may_send)(void *ctx);
+    void *ctx;
 };
 
 /* words: evidence if done, else what to do; 256 bytes. */

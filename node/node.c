@@ -383,6 +383,18 @@ static void try_again(struct node *n)
     node_log(n, 1, "saving again");
 }
 
+static void tell_lease(struct node *n)
+{
+    struct moment now = node_now();
+    struct ledger_view v;
+
+    core_ledger_view(n->core, &now, &v);
+    pthread_mutex_lock(&n->lock);
+    n->sending = n->stopped ? 0 : v.sending;
+    n->sending_until_ms = v.sending_until_ms;
+    pthread_mutex_unlock(&n->lock);
+}
+
 void node_cycle(struct node *n)
 {
     struct errmsg msg = { .text = "" };
@@ -396,6 +408,7 @@ void node_cycle(struct node *n)
         carry_out(n);
         replies_release(n, true);
     }
+    tell_lease(n);
     start_jobs(n);
 }
 

@@ -93,6 +93,7 @@ struct node {
     bool stopped;       /* the disk refused: nothing is acknowledged until it works again */
     char stop_reason[256];
     unsigned long refused; /* mem_refused() at the last commit */
+    uint64_t sending, sending_until_ms; /* of the ledger's view; under lock, the job's thread asks */
     uint64_t retry_ms;
     struct invite invite[INVITES_MAX];
     struct {

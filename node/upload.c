@@ -146,10 +146,25 @@ static bool is_agreed(const struct batch_job *b)
     return same;
 }
 
+static bool may_send(void *ctx)
+{
+    const struct batch_job *b = ctx;
+    struct node *n = b->job.node;
+    struct moment now = node_now();
+    bool may;
+
+    pthread_mutex_lock(&n->lock);
+    may = b->number == n->sending && now.boot_ms < n->sending_until_ms;
+    pthread_mutex_unlock(&n->lock);
+    return may;
+}
+
 static void hand_over(struct batch_job *b)
 {
     struct sink_file *files = calloc(SLOT_PARTS_MAX, sizeof *files);
-    struct sink_batch batch = { .writer = b->writer, .files = files };
+    struct sink_batch batch = {
+        .writer = b->writer, .files = files, .may_send = may_send, .ctx = b
+    };
 
     if (!files) {
         b->delivery = DELIVERY_RETRY;

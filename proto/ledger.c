@@ -595,6 +595,10 @@ void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct
     out->open = l->acc.len > 0;
     out->triggered = l->trigger.len > 0;
     out->is_uploader = ledger_leads(l) && now->boot_ms < l->lease_until;
+    if (l->state == LEDGER_SEND && l->delivering && !l->looking) {
+        out->sending = l->number;
+        out->sending_until_ms = l->lease_until;
+    }
     out->may_vote = l->may_vote && now->boot_ms >= l->grace_until;
     out->stopped = l->stopped;
     out->has_uploader = out->is_uploader || now->boot_ms < l->promise_until;

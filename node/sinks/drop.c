@@ -112,7 +112,7 @@ static enum delivery drop_one(const struct sink_batch *b, const struct sink_file
         return compare_own(b, f, final, words);
     if ((d = aside_write(b, f, aside, words)) != DELIVERY_DONE)
         return d;
-    d = link_once(b, f, aside, final, words);
+    d = b->may_send(b->ctx) ? link_once(b, f, aside, final, words) : sink_too_late(words);
     unlink(aside);
     if (d != DELIVERY_DONE)
         return d;

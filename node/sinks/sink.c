@@ -42,6 +42,12 @@ static enum delivery unknown(char words[256])
     return DELIVERY_STOP;
 }
 
+enum delivery sink_too_late(char words[256])
+{
+    snprintf(words, 256, "the lease ended before the batch was ready: it is begun again");
+    return DELIVERY_RETRY;
+}
+
 enum delivery sink_deliver(const char *sink, const struct sink_batch *b, char words[256])
 {
     const struct sink_kind *k = kind_of(sink);
@@ -50,6 +56,8 @@ enum delivery sink_deliver(const char *sink, const struct sink_batch *b, char wo
     if (!k)
         return unknown(words);
     with = aimed(sink, b);
+    if (!b->may_send(b->ctx))
+        return sink_too_late(words);
     return k->deliver(&with, words);
 }
 

@@ -363,6 +363,7 @@ void words_of_message(const struct sim *s, const struct buf *bytes, char out[160
 void sink_build(struct sim *s, int desk, const struct effect *e);
 void sink_aside(struct sim *s, int desk, const struct moment *now, uint64_t slot);
 void sink_deliver(struct sim *s, int desk, const struct effect *e);
+void sink_too_late(struct sim *s, int desk, const struct effect *e); /* and answers so */
 void sink_note_arrived(struct sim *s, const struct intent *in);
 void sink_arrive(struct sim *s, const struct event *e); /* EV_DELIVER */
 void parcel_free(struct parcel *p);

@@ -119,6 +119,13 @@ static void answer(struct sim *s, int desk, uint64_t number, uint64_t in_us, enu
 }
 
 /* Quick; or late, unanswered, or said to have failed though it arrives in the end. */
+void sink_too_late(struct sim *s, int desk, const struct effect *fx)
+{
+    sim_trace(s, desk, "sends nothing, the lease is over: number %llu",
+              (unsigned long long)fx->number);
+    answer(s, desk, fx->number, MS, DELIVERY_RETRY);
+}
+
 void sink_deliver(struct sim *s, int desk, const struct effect *fx)
 {
     struct export_result *r = calloc(1, sizeof *r);

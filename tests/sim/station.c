@@ -93,10 +93,24 @@ void station_start(struct sim *s, int desk)
     sim_put(s, rng_between(&s->dice, 0, TICK_US), EV_TICK, desk);
 }
 
+/* D9, as the shell does it: a desk may have been frozen since it decided to deliver. */
+static bool is_too_late(struct sim *s, int desk, const struct effect *e)
+{
+    struct moment now = sim_moment(s, desk);
+    struct ledger_view v;
+
+    core_ledger_view(s->desk[desk].core, &now, &v);
+    return v.sending != e->number || now.boot_ms >= v.sending_until_ms;
+}
+
 static void carry_out(struct sim *s, int desk, struct effect *e)
 {
     int to = sim_desk_of(s, &e->to);
 
+    if (e->type == EFFECT_DELIVER && is_too_late(s, desk, e)) {
+        sink_too_late(s, desk, e);
+        return;
+    }
     checks_effect(s, desk, e);
     switch (e->type) {
     case EFFECT_SEND:
