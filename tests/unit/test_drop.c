@@ -57,8 +57,16 @@ struct bench {
     char dir[64], target[80], ready[80], final[200];
     struct sink_file file;
     struct sink_batch batch;
+    bool too_late;
     char words[256];
 };
+
+static bool in_time(void *ctx)
+{
+    const struct bench *t = ctx;
+
+    return !t->too_late;
+}
 
 static struct bench *bench_new(struct fault f)
 {
@@ -79,7 +87,7 @@ static struct bench *bench_new(struct fault f)
     snprintf(t->final, sizeof t->final, "%s/%s", t->target, t->file.name);
     t->file.part.bytes = strlen(text);
     crypto_hash_sha256(t->file.part.sha256, (const uint8_t *)text, strlen(text));
-    t->batch = (struct sink_batch){ t->target, "abc-1-1", 1, &t->file };
+    t->batch = (struct sink_batch){ t->target, "abc-1-1", 1, &t->file, in_time, t };
     fault = f;
     return t;
 }
@@ -110,6 +118,17 @@ static void it_is_delivered_by_link_or_by_rename(void **state)
         assert_int_equal(access(t->final, F_OK), 0);
         bench_free(t);
     }
+}
+
+static void D9_nothing_leaves_when_the_lease_is_over(void **state)
+{
+    struct bench *t = bench_new((struct fault){ 0 });
+
+    (void)state;
+    t->too_late = true;
+    assert_int_equal(deliver(t), DELIVERY_RETRY);
+    assert_int_equal(access(t->final, F_OK), -1);
+    bench_free(t);
 }
 
 static void what_was_refused_certainly_did_not_leave(void **state)
@@ -192,6 +211,7 @@ int main(void)
         cmocka_unit_test(a_rename_whose_old_name_is_gone_is_a_doubt),
         cmocka_unit_test(a_file_under_its_name_that_cannot_be_read_is_a_doubt_too),
         cmocka_unit_test(a_file_that_was_left_there_counts_once),
+        cmocka_unit_test(D9_nothing_leaves_when_the_lease_is_over),
     };
 
     return sodium_init() < 0 || cmocka_run_group_tests(tests, NULL, NULL);
