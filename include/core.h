@@ -91,6 +91,11 @@ enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p
 /* A word, signed here (word.h): kept, and sent to all. Errors as of said_take(). */
 enum err core_say(struct core *c, const struct moment *now, const uint8_t *word, size_t n,
                   struct errmsg *msg);
+/* The word that gives a desk that lost its memory its vote back, to be signed by a lead and said: all
+ * but key and time, and the one record reference that it needs. ERR_REFUSED, ERR_BUSY say why not
+ * (not_lost, cloned, revoked, no_majority; not_heard, catching_up). */
+enum err core_draft_restore(const struct core *c, const struct desk_id *id, struct word *w,
+                            struct buf *refs, struct errmsg *msg);
 enum err core_decide(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
                      struct errmsg *msg); /* a lead's word on what is in doubt: delivery.h */
 void core_built(struct core *c, const struct moment *now, uint64_t number,
@@ -120,6 +125,7 @@ struct peer_view {
     struct desk_id id;
     enum peer_state state;
     bool ever_heard, inbound_only, memory_lost, cloned, has_clock;
+    bool restorable; /* it lost its memory, and a lead can give it its vote back now */
     uint64_t silent_ms;       /* since it was last heard */
     uint64_t behind, missing; /* records it lacks of ours; we lack of what it has */
     int64_t clock_ms;         /* its clock minus ours */
@@ -142,6 +148,7 @@ struct core_view {
     uint64_t kept_due;  /* uploads that are not confirmed yet */
     uint64_t set_aside;   /* in decided slots, without a final outcome: held, waiting, review */
     bool memory_lost;     /* peers remember more of us than we do */
+    bool restorable;      /* and a lead can give this desk its vote back now */
     bool revoked, retired;
     bool contested; /* two leads worked apart: roster_conflicts() */
     bool mark_confirmed;

@@ -28,7 +28,8 @@
  * L7 After a restart a seat is silent for one promise, and until a majority of seats remembers its
  *    start mark.
  * L8 A receipt carries the ACCEPTED of a majority and the uploader's signature; else it is refused.
- * L9 A change of seats is itself a slot, decided by the old seats.
+ * L9 A change of seats is itself a slot, decided by the old seats. So is giving a desk that lost its
+ *    memory its vote back, on a lead's word.
  * L10 So is the horizon: what lies under it nobody reads any more, and everybody may erase. A seat
  *    agrees only to what is confirmed by a second voice and kept long enough by its own clock.
  *
@@ -107,6 +108,10 @@ struct ledger_ask {
     /* L10: the horizon that a majority of seats would agree to now, 0: none new. */
     uint64_t (*wants_horizon)(void *ctx);
     enum err (*horizon_ok)(void *ctx, const struct intent *in, struct errmsg *msg);
+    /* L9: how many desks a lead wants to have their vote back, which can have it now; put into the
+     * intent, unless that is NULL. NULL: none ever. */
+    unsigned (*restored)(void *ctx, struct intent *in);
+    enum err (*restored_ok)(void *ctx, const struct intent *in, struct errmsg *msg);
 };
 
 struct ledger;
@@ -131,6 +136,10 @@ void ledger_may_vote(struct ledger *l, bool yes);
 /* This desk lost its memory: nobody would elect it, so it neither stands nor keeps a trigger, which
  * it could only repeat. */
 void ledger_has_forgotten(struct ledger *l, bool yes);
+/* A lead gave it its vote back. All that it forgot was of earlier slots; its vote of `term`, and of
+ * all terms before, counts as given to `to`. */
+void ledger_regain(struct ledger *l, const struct ledger_moment *now, uint64_t term,
+                   const struct desk_id *to);
 
 /* A lead pressed. ERR_DENIED, ERR_MALFORMED, ERR_EXISTS (that slot is decided). */
 enum err ledger_trigger(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,

@@ -27,6 +27,7 @@ enum slot_type {
 };
 
 #define SLOT_ASIDE_BYTES 16
+#define SLOT_WORD_MAX    1024 /* bytes of a word in an intent */
 
 enum clock_class { CLOCK_OK, CLOCK_CORRECTED, CLOCK_SUSPECT, CLOCK_IMPOSSIBLE };
 
@@ -85,6 +86,9 @@ struct intent {
     unsigned n_parts;
     struct slot_part parts[SLOT_PARTS_MAX];
     struct buf trigger; /* owned; signed bytes of SLOT_UPLOAD's trigger */
+    unsigned n_restored;
+    struct buf restored; /* owned; SLOT_SEATS: so many words of leads, each a msgpack bin, that give
+                            desks their vote back (word.h, WORD_RESTORE) */
     /* decisions and released records: arrays on the wire, empty in this version; a slot that
      * carries any is one this version does not know, and refuses. */
 };

@@ -19,6 +19,7 @@ enum word_kind {             /* on the wire and the disk: numbers are for ever *
                  WORD_RELEASE = 1, /* these set-aside records go into the next upload; a lead's */
                  WORD_DONE = 2,    /* settled by hand: nothing is open any more; a lead's */
                  WORD_CONFIRM = 3, /* the upload did arrive: a second voice beside the uploader's */
+                 WORD_RESTORE = 4, /* this desk that lost its memory gets its vote back; a lead's */
 };
 
 struct word_ref {
@@ -32,7 +33,8 @@ struct word {
     uint8_t key[KEY_BYTES]; /* who says it: a lead, or (CONFIRM) a desk */
     uint64_t slot;         /* the upload that it speaks of */
     uint8_t intent[HASH_BYTES]; /* CONFIRM: which content arrived; else zeros */
-    unsigned n_refs;       /* DONE: none means everything of that slot */
+    unsigned n_refs;       /* DONE: none means everything of that slot. RESTORE: one, which names the
+                              desk (of the feed; its number is 0) and its start (seq, id) */
     const uint8_t *refs;   /* borrowed msgpack; word_ref_next() */
     size_t refs_len;
 };

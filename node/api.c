@@ -227,8 +227,13 @@ static void peer_problems(const struct node *n, const struct moment *now, json_t
         }
         if (v.memory_lost)
             add_problem(all, "peer_memory_lost", name,
-                        "this desk started with an older disk than the branch remembers: its "
-                        "copies and its vote do not count");
+                        v.restorable
+                            ? "this desk started with an older disk than the branch remembers: its "
+                              "copies and its vote do not count. A lead gives them back: tideover "
+                              "restore-seat"
+                            : "this desk started with an older disk than the branch remembers: its "
+                              "copies and its vote do not count. A lead can give them back once it "
+                              "is on and has its own records again");
         if (v.cloned) {
             snprintf(text, sizeof text,
                      "two PCs run as %s, as after a restored backup: stop the one that is not to "
@@ -311,6 +316,10 @@ static json_t *problems(const struct node *n, const struct moment *now)
             "this desk forgot what the others remember of it: it was restored from a backup, "
             "its disk was set back or damaged, or another PC runs with its keys. It "
             "records, but has no vote and its copies do not count");
+    if (v.memory_lost && v.restorable)
+        add_problem(all, "vote_restorable", NULL,
+                    "it has its own records again: a lead gives it its vote back with tideover "
+                    "restore-seat");
     if (!v.mark_confirmed && !v.memory_lost && !v.revoked && !v.retired &&
         ledger_is_seat(core_ledger(n->core), &n->me.id) &&
         now->boot_ms - n->started_ms > PEER_AWAY_MS)
@@ -603,6 +612,7 @@ static const struct route {
     { "POST", "/api/v1/revoke", HTTP_CTL, NULL, lead_revoke },
     { "GET", "/api/v1/quarantine", HTTP_CTL, quarantine_list, NULL },
     { "POST", "/api/v1/quarantine", HTTP_CTL, NULL, lead_admit },
+    { "POST", "/api/v1/restore-seat", HTTP_CTL, NULL, word_restore },
     { "POST", "/api/v1/retire", HTTP_CTL, NULL, lead_retire },
     { "POST", "/api/v1/rename", HTTP_CTL, NULL, lead_rename },
     { "POST", "/api/v1/role", HTTP_CTL, NULL, lead_role },

@@ -189,6 +189,7 @@ void overlaps_get(struct node *n, struct http_request *rq);
 /* word.c */
 void word_confirm(struct node *n, struct http_request *rq, json_t *body);
 void word_done(struct node *n, struct http_request *rq, json_t *body);
+void word_restore(struct node *n, struct http_request *rq, json_t *body);
 void word_erasing(struct node *n, struct http_request *rq);
 json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint64_t slot);
 

@@ -235,6 +235,35 @@ void word_done(struct node *n, struct http_request *rq, json_t *body)
     lead_start(n, rq, body, sign_done);
 }
 
+/* ---- a desk that lost its memory ---- */
+
+static enum err sign_restore(struct node *n, struct lead_job *l, json_t **answer)
+{
+    const struct desk *d = lead_desk(n, l);
+    struct moment now = node_now();
+    struct ledger_view v;
+    struct buf refs = { 0 };
+    struct word w;
+    enum err e;
+
+    if (!d)
+        return ERR_MISSING;
+    core_ledger_view(n->core, &now, &v);
+    e = core_draft_restore(n->core, &d->id, &w, &refs, &l->msg);
+    if (e == ERR_OK)
+        e = say(n, &w, &refs, l->sk, &l->msg);
+    if (e == ERR_OK)
+        *answer = json_pack("{s:i, s:s, s:I, s:b}", "schema", 1, "desk", d->name, "slot",
+                            (json_int_t)w.slot, "waits", v.open);
+    buf_free(&refs);
+    return e;
+}
+
+void word_restore(struct node *n, struct http_request *rq, json_t *body)
+{
+    lead_start(n, rq, body, sign_restore);
+}
+
 /* ---- what is still readable, and until when ---- */
 
 static json_t *date_or_null(int64_t ms)

@@ -27,15 +27,25 @@ static enum err next_mark(struct core *c, struct errmsg *msg)
         mp_get_array(&m);
         c->mark.number = mp_get_u64(&m);
     }
+    buf_free(&b);
+    e = core_new_mark(c);
+    return e == ERR_OK ? ERR_OK : err_set(msg, e, "the start mark cannot be written");
+}
+
+enum err core_new_mark(struct core *c)
+{
+    const struct disk *d = c->conf.disk;
+    struct buf b = { 0 };
+    enum err e;
+
     c->mark.number++;
     c->conf.dice(c->conf.dice_ctx, c->mark.random, MARK_BYTES);
-    buf_reset(&b);
     mp_put_array(&b, 2);
     mp_put_u64(&b, c->mark.number);
     mp_put_bin(&b, c->mark.random, MARK_BYTES);
     e = d->put(d->ctx, TABLE_META, mark_key, sizeof mark_key, b.p, b.len);
     buf_free(&b);
-    return e == ERR_OK ? ERR_OK : err_set(msg, e, "the start mark cannot be written");
+    return e;
 }
 
 static enum err load_roster(struct core *c, struct errmsg *msg)
@@ -183,6 +193,7 @@ static void ask_decided(void *ctx, const struct receipt *rc, const struct intent
         c->short_of_memory |= !feeds_set_cut(&c->feeds, &r->feed, r->to, r->hash);
     }
     c->short_of_memory |= !past_decided(c, rc, in);
+    restored_decided(c, rc, in);
     if (!c->replaying)
         forks_pin(c, NULL);
 }
@@ -213,16 +224,17 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     c->ask = (struct ledger_ask){
         c,        ask_holds,       ask_cut,        ask_gathered,    ask_decided,
         ask_dice, override_replay, override_found, override_reached,
-        ask_wants_horizon, ask_horizon_ok
+        ask_wants_horizon, ask_horizon_ok,  restored_wanted, restored_ok
     };
     if ((e = load_roster(c, msg)) != ERR_OK ||
         (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) !=
             ERR_OK ||
         (e = said_load(&c->said, conf->disk, c->roster, msg)) != ERR_OK ||
+        (e = sync_peers(c)) != ERR_OK ||
         (e = ledger_open(conf->me, c->roster, conf->disk, &c->fx, &c->ask, &lnow, &c->ledger,
                          msg)) != ERR_OK ||
         (e = forks_load(c, msg)) != ERR_OK || (e = past_load(c, msg)) != ERR_OK ||
-        (e = next_mark(c, msg)) != ERR_OK || (e = sync_peers(c)) != ERR_OK) {
+        (e = next_mark(c, msg)) != ERR_OK) {
         core_close(c);
         return e;
     }
@@ -267,6 +279,7 @@ struct effects *core_effects(struct core *c)
  * for this desk's own memory has been whole since. */
 static void weigh_vote(struct core *c)
 {
+    restored_tick(c);
     c->confirmed = c->confirmed || sync_mark_confirmed(c);
     ledger_may_vote(c->ledger, c->confirmed && !c->memory_lost);
     ledger_has_forgotten(c->ledger, c->memory_lost);

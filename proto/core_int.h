@@ -24,7 +24,10 @@ struct peer {
     uint64_t beat_every_ms; /* as it says itself */
     uint32_t connects;      /* since it was last heard, for the back-off */
     struct mark mark;       /* the highest it showed, durable here */
+    struct mark lost_mark;  /* of the start that it says has lost its memory */
+    struct mark spent;      /* to that start of it a decided slot gave the vote back */
     bool has_mark, memory_lost, confirms, says_lost;
+    bool greeted; /* it told what it remembers of this desk */
     uint64_t term_heard; /* the highest that it spoke of as its own */
     uint8_t vector_hash[16];
     uint64_t *have, *sent; /* per feed (by index): durable there; pushed to it */
@@ -108,6 +111,10 @@ struct core {
     struct erasing erase;
     struct mark mark;
     bool memory_lost;
+    bool returning; /* a slot gave this start its vote back; once it is ready (restored.c) */
+    uint64_t return_term;
+    struct desk_id return_to;
+    uint64_t heard_number, heard_term; /* the most that others remember of this desk */
     bool confirmed; /* this start is known to enough seats */
     bool replaying; /* an override: the decided slots are told anew, half of them is no state */
     bool short_of_memory; /* a cut was not taken in: neither accept nor propose a slot */
@@ -162,6 +169,19 @@ void forks_on_proof(struct core *c, struct peer *p, struct mp *m);
 void override_replay(void *ctx, bool begins);
 enum err override_found(void *ctx, struct intent *in, const struct shown *v, unsigned n);
 bool override_reached(void *ctx, const struct desk_id *id);
+
+/* restored.c */
+unsigned restored_wanted(void *ctx, struct intent *in);
+enum err restored_ok(void *ctx, const struct intent *in, struct errmsg *msg);
+void restored_decided(struct core *c, const struct receipt *r, const struct intent *in);
+void restored_replay(struct core *c);
+void restored_hear(struct core *c, const struct mark *ours, uint64_t term);
+void restored_tick(struct core *c);
+bool restored_is_ready(const struct core *c); /* this desk, which lost its memory */
+bool restored_peer_is_ready(const struct core *c, const struct peer *p);
+
+/* core.c */
+enum err core_new_mark(struct core *c); /* one above the last, on the disk */
 
 /* recording.c */
 void record_load_keys(struct core *c);
@@ -241,6 +261,7 @@ void sync_acknowledge(struct core *c); /* for every feed that moved in this batc
 void sync_send_roster(struct core *c); /* tell everybody that ours changed */
 bool sync_is_online(const struct core *c, const struct peer *p);
 void sync_memory_is_lost(struct core *c);        /* proven, or most others say so; for good */
+enum err sync_memory_is_back(struct core *c);    /* nobody's earlier word counts any more */
 bool sync_memory_was_lost(const struct disk *d); /* found at an earlier start */
 bool sync_mark_confirmed(const struct core *c);
 uint64_t sync_missing(const struct core *c, const struct peer *p);

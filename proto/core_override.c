@@ -18,6 +18,7 @@ void override_replay(void *ctx, bool begins)
         forks_pin(c, NULL);
         return;
     }
+    restored_replay(c);
     c->feeds.n_cuts = 0;
     c->short_of_memory = false;
 }

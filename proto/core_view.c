@@ -84,6 +84,7 @@ void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
                                                   : PEER_UNREACHABLE;
     out->inbound_only = out->state == PEER_ONLINE && !p->up;
     out->memory_lost = p->memory_lost;
+    out->restorable = restored_peer_is_ready(c, p);
     out->cloned = peer_is_cloned(c, p);
     out->has_clock = p->has_clock;
     out->clock_ms = p->clock_ms;
@@ -152,6 +153,7 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
                          said_confirmed(&c->said, c->past.v[i].slot, c->past.v[i].intent,
                                         &c->past.v[i].uploader, NULL) == 0;
     out->memory_lost = c->memory_lost;
+    out->restorable = c->memory_lost && restored_is_ready(c);
     out->revoked = !me || me->state == DESK_REVOKED;
     out->retired = me && me->state == DESK_RETIRED;
     out->contested = roster_conflicts(c->roster, NULL, 0) > 0;

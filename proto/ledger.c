@@ -74,7 +74,8 @@ bool ledger_wants_seats(const struct ledger *l)
 {
     struct desk_id want[SEATS_MAX];
 
-    return ledger_seats_wanted(l, want) != l->n_seats;
+    return ledger_seats_wanted(l, want) != l->n_seats ||
+           (l->ask->restored && l->ask->restored(l->ask->ctx, NULL) > 0);
 }
 
 /* Not where the policy's sink is at another desk. */
@@ -584,6 +585,19 @@ void ledger_has_forgotten(struct ledger *l, bool yes)
     l->forgot = yes;
     if (yes)
         ledger_drop_trigger(l);
+}
+
+void ledger_regain(struct ledger *l, const struct ledger_moment *now, uint64_t term,
+                   const struct desk_id *to)
+{
+    if (term > l->term || (term == l->term && !l->voted)) {
+        l->term = term;
+        l->voted = true;
+        l->voted_for = *to;
+        ledger_persist(l);
+    }
+    l->forgot = false;
+    l->grace_until = now->boot_ms + LEASE_PROMISE_MS; /* L7: it may have promised */
 }
 
 void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out)

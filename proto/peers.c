@@ -282,6 +282,11 @@ static bool take_mark(struct core *c, struct peer *p, const struct mark *m, bool
                               "its vote do not count");
     if (lost || same)
         p->memory_lost = lost;
+    if (lost && memcmp(p->lost_mark.random, m->random, MARK_BYTES) != 0) {
+        p->lost_mark = *m;
+        if (p->n_have > 0) /* what it held before says nothing now */
+            memset(p->have, 0, p->n_have * sizeof *p->have);
+    }
     return !same;
 }
 
@@ -329,9 +334,21 @@ void sync_memory_is_lost(struct core *c)
     if (c->memory_lost)
         return;
     effects_event(&c->fx, "other desks remember more of this desk than it does: its disk was "
-                          "restored or cloned; it has no vote; let it join anew");
+                          "restored or cloned; it has no vote until a lead restores it");
     c->memory_lost = true;
     core_forgot(c->conf.disk);
+}
+
+enum err sync_memory_is_back(struct core *c)
+{
+    enum err e = c->conf.disk->del(c->conf.disk->ctx, TABLE_META, lost_key, sizeof lost_key);
+
+    if (e != ERR_OK)
+        return e;
+    c->memory_lost = false;
+    for (unsigned i = 0; i < c->n_peers; i++)
+        c->peers[i].says_lost = c->peers[i].confirms = false;
+    return ERR_OK;
 }
 
 /* It remembers of us what we do not. Its confirmation is worth nothing then; that most of the
@@ -500,6 +517,8 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
     if (p->mark.number != theirs.number && p->n_have > 0) /* a new start: ask, do not assume */
         memcpy(p->sent, p->have, p->n_have * sizeof *p->sent);
     tell = take_mark(c, p, &theirs, lost);
+    restored_hear(c, &ours, term_heard);
+    p->greeted = true;
     take_confirmation(c, p, &ours);
     if (term_heard > ledger_term(c->ledger))
         peer_says_lost(c, p); /* every term was on our disk before we spoke of it */

@@ -70,7 +70,9 @@ static enum err check_found(const struct ledger *l, const struct intent *in, str
  * intent must stay acceptable. Every added seat is one that a lead named; none is taken away. */
 static enum err check_seats(const struct ledger *l, const struct intent *in, struct errmsg *msg)
 {
-    bool ok = in->n_seats > l->n_seats && in->n_seats % 2 == 1 && in->n_ranges == 0 &&
+    bool more = in->n_seats > l->n_seats && in->n_seats % 2 == 1;
+    bool same = in->n_seats == l->n_seats && in->n_restored > 0;
+    bool ok = (more || same) && in->n_ranges == 0 &&
               memcmp(in->seats, l->seats, l->n_seats * sizeof in->seats[0]) == 0;
 
     for (unsigned i = l->n_seats; ok && i < in->n_seats; i++) {
@@ -79,7 +81,11 @@ static enum err check_seats(const struct ledger *l, const struct intent *in, str
         for (unsigned k = 0; k < i; k++)
             ok = ok && !desk_id_eq(&in->seats[k], &in->seats[i]);
     }
-    return ok ? ERR_OK : err_set(msg, ERR_REFUSED, "seats that the roster here does not ask for");
+    if (!ok)
+        return err_set(msg, ERR_REFUSED, "seats that the roster here does not ask for");
+    return in->n_restored > 0 && l->ask->restored_ok
+               ? l->ask->restored_ok(l->ask->ctx, in, msg)
+               : ERR_OK;
 }
 
 static enum err check_intent(const struct ledger *l, const struct intent *in, bool adopted,

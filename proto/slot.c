@@ -49,7 +49,7 @@ static void get_epoch(struct mp *m, struct epoch *e)
     mp_get_raw(m, e->hash, HASH_BYTES);
 }
 
-#define INTENT_FIELDS 22 /* counted by test_slot */
+#define INTENT_FIELDS 23 /* counted by test_slot */
 
 void intent_encode(const struct intent *in, struct buf *out)
 {
@@ -94,6 +94,24 @@ void intent_encode(const struct intent *in, struct buf *out)
     mp_put_array(out, 0); /* decisions */
     mp_put_array(out, 0); /* released records */
     mp_put_bin(out, in->trigger.p, in->trigger.len);
+    mp_put_array(out, in->n_restored);
+    buf_add(out, in->restored.p, in->restored.len);
+}
+
+static void get_restored(struct mp *m, struct intent *out)
+{
+    uint32_t n = mp_get_array(m);
+
+    if (n > SEATS_MAX || (n > 0 && out->type != SLOT_SEATS))
+        m->bad = true;
+    for (; out->n_restored < n && !m->bad; out->n_restored++) {
+        size_t len = 0;
+        const uint8_t *word = mp_get_bin(m, &len);
+        if (m->bad || len > SLOT_WORD_MAX)
+            m->bad = true;
+        else
+            mp_put_bin(&out->restored, word, len);
+    }
 }
 
 static void get_ranges(struct mp *m, struct intent *out)
@@ -177,9 +195,10 @@ enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct er
     if (mp_get_array(&m) != 0 || mp_get_array(&m) != 0)
         m.bad = true;
     trigger = mp_get_bin(&m, &trigger_n);
+    get_restored(&m, out);
     if (mp_done(&m))
         buf_add(&out->trigger, trigger, trigger_n);
-    if (!mp_done(&m) || out->trigger.failed || out->slot == 0) {
+    if (!mp_done(&m) || out->trigger.failed || out->restored.failed || out->slot == 0) {
         intent_free(out);
         return err_set(msg, ERR_MALFORMED, "an intent that does not parse");
     }
@@ -192,6 +211,8 @@ void intent_free(struct intent *in)
     in->ranges = NULL;
     in->n_ranges = 0;
     buf_free(&in->trigger);
+    buf_free(&in->restored);
+    in->n_restored = 0;
 }
 
 void intent_hash(const uint8_t *p, size_t n, uint8_t out[HASH_BYTES])

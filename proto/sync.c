@@ -175,7 +175,8 @@ static void on_vector(struct core *c, struct peer *p, struct mp *m)
         if (!get_entry(m, &v))
             return;
         at = feeds_index(&c->feeds, &v.id);
-        if (desk_id_eq(&v.id.desk, &c->conf.me->id) && v.seq > (at < 0 ? 0 : c->feeds.v[at].stored))
+        if (desk_id_eq(&v.id.desk, &c->conf.me->id) && (at < 0 || !c->feeds.v[at].forked) &&
+            v.seq > (at < 0 ? 0 : c->feeds.v[at].stored))
             peer_says_lost(c, p); /* every record of ours was on our disk before it left */
         if (at < 0)
             meet_stranger(c, p, &v);
@@ -256,7 +257,7 @@ static bool take_block(struct core *c, struct peer *p, struct feed *f, const str
         c->refused++;
         return false;
     }
-    if (desk_id_eq(&f->opening.id.desk, &c->conf.me->id))
+    if (desk_id_eq(&f->opening.id.desk, &c->conf.me->id) && !f->forked)
         sync_memory_is_lost(c); /* our own signature under what our disk does not know: a proof */
     if (feeds_append(&c->feeds, f, b, known, h, NULL) != ERR_OK)
         return false;

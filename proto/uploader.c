@@ -55,6 +55,8 @@ static void propose_seats(struct ledger *l, const struct ledger_moment *now)
 {
     fill_intent(l, SLOT_SEATS);
     l->cur.n_seats = ledger_seats_wanted(l, l->cur.seats);
+    if (l->ask->restored)
+        l->ask->restored(l->ask->ctx, &l->cur);
     encode_current(l);
     propose(l, now);
 }

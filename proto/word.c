@@ -76,13 +76,14 @@ static bool decode(struct mp *m, const uint8_t branch[BRANCH_ID_BYTES], struct w
     w->refs = m->p;
     w->refs_len = (size_t)(m->end - m->p);
     if (m->bad || version != 1 || memcmp(theirs, branch, sizeof theirs) != 0 || kind == 0 ||
-        kind > WORD_CONFIRM || w->n_refs > WORD_REFS_MAX || w->slot == 0 || w->slot > SLOT_LAST)
+        kind > WORD_RESTORE || w->n_refs > WORD_REFS_MAX || w->slot == 0 || w->slot > SLOT_LAST)
         return false;
     w->kind = (enum word_kind)kind;
     for (unsigned i = 0; i < w->n_refs && !m->bad; i++)
         get_ref(m, &r);
     return mp_done(m) && (w->kind != WORD_CONFIRM || w->n_refs == 0) &&
-           (w->kind != WORD_RELEASE || w->n_refs > 0);
+           (w->kind != WORD_RELEASE || w->n_refs > 0) &&
+           (w->kind != WORD_RESTORE || w->n_refs == 1);
 }
 
 enum err word_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_ID_BYTES],

@@ -266,6 +266,7 @@ int cmd_join(struct cli *c);
 int cmd_revoke(struct cli *c);
 int cmd_quarantine_list(struct cli *c);
 int cmd_quarantine_admit(struct cli *c);
+int cmd_restore_seat(struct cli *c);
 int cmd_retire(struct cli *c);
 int cmd_rename(struct cli *c);
 int cmd_role(struct cli *c);

@@ -81,6 +81,25 @@ int cmd_upload_done(struct cli *c)
     return rc;
 }
 
+int cmd_restore_seat(struct cli *c)
+{
+    json_t *answer = NULL, *o = json_pack("{s:s}", "desk", c->argv[0]);
+    int rc;
+
+    if (o == NULL)
+        return cli_usage(c, "the desk's name is not well-formed text");
+    rc = cli_call_as_lead(c, "/api/v1/restore-seat", o, &answer);
+    if (rc == 0 && c->json)
+        cli_json(answer);
+    else if (rc == 0)
+        printf("%s gets its vote back%s. It must stay on until then. To look: tideover status\n",
+               j_text(answer, "desk", c->argv[0]),
+               j_is(answer, "waits") ? " once the upload that is under way is delivered"
+                                     : " in a moment");
+    json_decref(answer);
+    return rc;
+}
+
 static void print_fate(const json_t *u)
 {
     char at[32];

@@ -52,6 +52,34 @@ class Backup(branch.Case):
         self.assertEqual(7, second.upload_status()["last"]["records"])
         self.assertNotIn("peer_cloned", branch.problem_codes(second))
 
+    def test_a_lead_gives_a_restored_desk_its_vote_back(self):
+        first, second, third = self.branch()
+        first.cli("role", "MAIN-2", "lead", "--lead-passphrase-file", self.lead)
+        self.feed(first, branch.checkouts(1, 4))
+        self.assertEqual(0, self.upload(first).rc)  # three seats are decided before it
+        out, words = self.backup(first)
+        wait_until(lambda: (second.state / "lead.key").exists(), 15, "MAIN-2 to get the lead key")
+        self.assert_refused(self.give_back(second, "KIDS-1", check=False), 65, "has not lost")
+        first.kill9()
+        new = self.restored("MAIN-1", out, words)
+        new.start()
+        wait_until(lambda: "vote_restorable" in branch.problem_codes(new), 20,
+                   "the new PC to have the records of the old one")
+        wait_until(lambda: self.give_back(second, "MAIN-1", check=False).rc == 0, 20,
+                   "MAIN-2 to know that")
+        wait_until(lambda: not {"memory_lost", "vote_waits"} & branch.problem_codes(new), 20,
+                   "MAIN-1 to have its vote back")
+        wait_until(lambda: "peer_memory_lost" not in branch.problem_codes(second), 10,
+                   "MAIN-2 to know that it has")
+        third.stop()
+        self.feed(new, branch.checkouts(5, 1))
+        branch.all_hold([second], 5, 10)
+        self.assertEqual(0, self.upload(second).rc)  # with MAIN-1's vote, or not at all
+        self.assertEqual(1, second.upload_status()["last"]["records"])
+
+    def give_back(self, desk, name, check=True):
+        return desk.cli("restore-seat", name, "--lead-passphrase-file", self.lead, check=check)
+
     def test_when_the_old_pc_still_runs_the_others_say_so(self):
         first, second, third = self.branch()
         out, words = self.backup(third)

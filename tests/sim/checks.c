@@ -5,13 +5,14 @@
 #include "sim.h"
 
 extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
-    check_roster, check_liar, check_leads, check_erase;
+    check_roster, check_liar, check_leads, check_erase, check_regain;
 
 const struct check *const checks[] = { &check_overrides, &check_roster,
                                        &check_ledger,    &check_leases,
                                        &check_records,   &check_doubts,
                                        &check_liar,      &check_leads,
-                                       &check_erase,     NULL };
+                                       &check_erase,     &check_regain,
+                                       NULL };
 
 struct watching {
     struct sim *s;

@@ -35,6 +35,9 @@ void deed_image(struct sim *s, const struct args *a);
 void deed_restore(struct sim *s, const struct args *a);
 void deed_lose(struct sim *s, const struct args *a);
 
+/* regain.c */
+void deed_regain(struct sim *s, const struct args *a);
+
 /* members.c */
 void deed_join(struct sim *s, const struct args *a);
 void deed_revoke(struct sim *s, const struct args *a);

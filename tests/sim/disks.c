@@ -22,6 +22,7 @@ static void forget(struct sim *s, int desk, struct memdisk *disk, const char *ho
         memdisk_keep_only(d->disk, TABLE_ROSTER);
     }
     d->forgot = d->new_memory = true;
+    d->knows_lost = false;
     d->term = d->dec = 0;
     d->voted = d->has_acc = false;
     d->last.seq = 0;

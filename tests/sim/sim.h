@@ -221,6 +221,7 @@ struct station { /* a desk of the branch, as a machine */
     uint64_t acc_slot, dec_ever;
     unsigned ops;             /* roster operations at its last commit */
     unsigned votes_forgotten; /* that it gave before it forgot */
+    bool knows_lost;          /* it knows that it forgot */
     bool new_memory;          /* what was known of its disk is void: it starts from another one */
 };
 

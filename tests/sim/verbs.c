@@ -129,6 +129,8 @@ const struct verb verbs[] = {
     { "image", "d", "a copy of its disk is put aside", VERB_TROUBLE, deed_image, 4, NULL },
     { "restore", "d", "crashes; its disk is that copy again", VERB_TROUBLE | VERB_RARE,
       deed_restore, 3, NULL },
+    { "regain", "dd", "at the first's, a lead gives the second, which forgot, its vote back",
+      VERB_AT_DESK, deed_regain, 0, NULL },
     { "lose", "d", "is gone for ever", VERB_TROUBLE | VERB_RARE, deed_lose, 2, NULL },
     { "newer", "d", "ran a later version: left a record of unknown kind",
       VERB_AT_DESK | VERB_TROUBLE | VERB_RARE, deed_newer, 2, NULL },
