@@ -43,6 +43,7 @@ void effects_add(struct effects *fx, enum effect_type type, const struct desk_id
                  uint64_t number, struct buf *bytes);
 void effects_deliver(struct effects *fx, enum effect_type type, uint64_t number, uint64_t item,
                      struct buf *intent); /* EFFECT_DELIVER, EFFECT_LOOK */
+#define REFUSED_SAY_MS 10000 /* between two events about what one desk sends and we refuse */
 void effects_event(struct effects *fx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t effects_waiting(const struct effects *fx, const struct desk_id *to); /* bytes for a desk */
 void effects_clear(struct effects *fx); /* after carrying them out */

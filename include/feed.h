@@ -14,6 +14,7 @@
 
 #define BLOCK_RECORDS_MAX 512          /* a signature per 512 records costs under 0.2 us each */
 #define BLOCK_BYTES_MAX   (128 * 1024) /* of records; bounds what a merge holds per feed */
+#define FEED_SEQ_MAX      (UINT64_C(1) << 40) /* nobody writes so many; sums of claims fit 64 bits */
 
 struct opening {
     struct feed_id id;

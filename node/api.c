@@ -211,6 +211,8 @@ static void add_problem(json_t *all, const char *code, const char *desk, const c
     json_array_append_new(all, p);
 }
 
+#define REFUSED_MANY 10 /* messages; one or two may come from a bug or from a fork in good faith */
+
 static void peer_problems(const struct node *n, const struct moment *now, json_t *all)
 {
     char text[256];
@@ -240,6 +242,14 @@ static void peer_problems(const struct node *n, const struct moment *now, json_t
                      "be it",
                      name);
             add_problem(all, "peer_cloned", name, text);
+        }
+        if (v.refused >= REFUSED_MANY && v.state != PEER_REVOKED) {
+            snprintf(text, sizeof text,
+                     "%llu of its messages were refused, as no honest desk sends them: its program "
+                     "is another version, or somebody lies with its keys; look at that PC, and if "
+                     "it is not yours any more: tideover revoke %s",
+                     (unsigned long long)v.refused, name);
+            add_problem(all, "peer_refused", name, text);
         }
         if (v.inbound_only && now->boot_ms - n->started_ms > PEER_AWAY_MS)
             add_problem(all, "peer_inbound_blocked", name,

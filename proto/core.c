@@ -347,9 +347,10 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
     c->wall_ms = now->wall_ms;
     /* A revoked desk's connection is not cut by its revocation: look at every message. */
     if (!d || d->state == DESK_REVOKED || (!peer && !self) || type == 0) {
-        c->refused++;
         if (peer)
-            peer->refused++;
+            peer_refuse(c, peer, type == 0 ? "no message of ours" : "it is revoked");
+        else
+            c->refused++;
         if (d && d->state == DESK_REVOKED)
             core_knocked(c, now, from);
         return;
@@ -367,11 +368,10 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
         sync_message(c, now, peer, ip, type, &m);
         weigh_vote(c);
     }
-    if (m.bad) {
+    if (m.bad && peer)
+        peer_refuse(c, peer, "a message that does not parse");
+    else if (m.bad)
         c->refused++;
-        if (peer)
-            peer->refused++;
-    }
 }
 
 void core_peer_up(struct core *c, const struct moment *now, const struct desk_id *id)

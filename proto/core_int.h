@@ -37,7 +37,7 @@ struct peer {
     int64_t clock_ms;
     bool has_clock;
     uint64_t best_rtt_ms;
-    uint64_t refused;
+    uint64_t refused, refused_said_ms; /* how many messages; when the log said so last, 0: never */
     uint64_t agrees; /* the horizon it would agree to */
     uint64_t words_sent_ms;
     unsigned words_next; /* where a long set goes on */
@@ -188,6 +188,7 @@ void record_load_keys(struct core *c);
 
 /* peers.c */
 void peer_send(struct core *c, const struct peer *p, struct buf *b);
+void peer_refuse(struct core *c, struct peer *p, const char *why); /* a message of it */
 bool peer_is_active(const struct core *c, const struct peer *p);
 bool peer_gives(const struct core *c, const struct peer *p); /* heard just now, and not revoked */
 bool peer_room(struct core *c, struct peer *p);

@@ -332,7 +332,7 @@ void epochs_on_override(struct ledger *l, const struct ledger_moment *now, struc
     enum err e = take_chain(l, now, m, &msg);
 
     if (e != ERR_OK && e != ERR_MISSING)
-        effects_event(l->fx, "refused an override: %s", msg.text);
+        ledger_refuse(l, now, "an override", msg.text);
 }
 
 /* ---- a lead signed one here ---- */

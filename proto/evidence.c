@@ -307,7 +307,7 @@ void evidence_on_receipt(struct ledger *l, const struct ledger_moment *now, stru
         return;
     if ((rc = check(l, &e, slot, p, n, &in, &msg)) != ERR_OK) {
         if (rc != ERR_MISSING) /* what is missing comes before it the next time */
-            effects_event(l->fx, "refused evidence: %s", msg.text);
+            ledger_refuse(l, now, "evidence", msg.text);
         return;
     }
     evidence_store(l, &e, slot, p, n);

@@ -145,7 +145,7 @@ enum err block_decode(const uint8_t *p, size_t n, struct block *b, struct errmsg
     mp_get_raw(&m, b->hash, HASH_BYTES);
     mp_get_raw(&m, b->sig, SIG_BYTES);
     if (!mp_done(&m) || count == 0 || count > BLOCK_RECORDS_MAX || b->first == 0 ||
-        b->first > UINT64_MAX / 2 || b->len > BLOCK_BYTES_MAX)
+        b->first > FEED_SEQ_MAX || b->len > BLOCK_BYTES_MAX)
         return err_set(msg, ERR_MALFORMED, "a block out of bounds");
     b->count = (uint32_t)count;
     return ERR_OK;

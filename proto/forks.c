@@ -301,19 +301,12 @@ void forks_ask_proof(struct core *c, struct peer *p, const struct feed_id *id)
     ask(c, p, id, feeds_find(&c->feeds, id), false, 0);
 }
 
-static void blame(struct core *c, struct peer *p, const char *why)
-{
-    p->refused++;
-    c->refused++;
-    effects_event(&c->fx, "refused what a desk sent: %s", why);
-}
-
 bool forks_search(struct core *c, struct peer *p, const struct feed *f)
 {
     if (p->search_ms != 0 && c->now_ms - p->search_ms < SEARCH_AGAIN_MS)
         return false;
     if (p->searching && ++p->silences >= SILENCES_MAX) { /* once may be a lost message */
-        blame(c, p, "blocks that do not fit, and no answer why");
+        peer_refuse(c, p, "blocks that do not fit, and no answer why");
         p->silences = 0;
     }
     p->search_ms = c->now_ms;
@@ -494,13 +487,13 @@ static void take_run(struct core *c, struct peer *p, const uint8_t *opening, siz
     p->searching = false;
     p->silences = 0;
     if (!f || n == 0) {
-        blame(c, p, "a block that does not fit, and no other history to show for it");
+        peer_refuse(c, p, "a block that does not fit, and no other history to show for it");
         return;
     }
     if (block_decode(bytes, n, &r.block, NULL) != ERR_OK ||
         !feed_id_eq(&r.block.feed, &p->search_feed) || r.block.first <= p->search_lo ||
         !run_is_signed(c, f, &r)) {
-        blame(c, p, "another history that its desk did not sign");
+        peer_refuse(c, p, "another history that its desk did not sign");
         return;
     }
     if (prove(c, f, &r, &p->search_lo) != ERR_MISSING)
@@ -524,7 +517,7 @@ void forks_on_proof(struct core *c, struct peer *p, struct mp *m)
     if (n > 0)
         p->searching = false;
     if (n > 0 && open_proof(c, proof, n, &k, &msg) != ERR_OK)
-        blame(c, p, msg.text);
+        peer_refuse(c, p, msg.text);
     else if (n > 0)
         take_proof(c, &k, proof, n);
     else if (p->searching)

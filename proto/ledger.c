@@ -97,6 +97,16 @@ bool ledger_has_work(const struct ledger *l)
            l->ask->wants_horizon(l->ask->ctx) > 0;
 }
 
+/* Once a while: a desk that lies must not fill our log. */
+void ledger_refuse(struct ledger *l, const struct ledger_moment *now, const char *what,
+                   const char *why)
+{
+    if (l->refused_at != 0 && now->boot_ms - l->refused_at < REFUSED_SAY_MS)
+        return;
+    l->refused_at = now->boot_ms;
+    effects_event(l->fx, "refused %s: %s", what, why);
+}
+
 uint64_t ledger_roll(const struct ledger *l, uint64_t from, uint64_t to)
 {
     uint64_t r;

@@ -55,6 +55,7 @@ struct ledger {
     bool may_vote, forgot, stopped, origin;
     uint64_t look_at; /* whether a trigger that is another desk's work has become idle */
     uint64_t next_try, asked_at, retry_at, lease_until, renew_at, since, quiet_until;
+    uint64_t refused_at; /* when the log said so last, 0: never */
     unsigned yes; /* bit per seat, for the question under way */
     uint64_t best_acc_term;
     struct buf adopt; /* best accepted intent among the votes */
@@ -88,6 +89,8 @@ unsigned ledger_seats_wanted(const struct ledger *l, struct desk_id out[SEATS_MA
 bool ledger_wants_seats(const struct ledger *l);
 bool ledger_may_upload(const struct ledger *l);
 bool ledger_has_work(const struct ledger *l);
+void ledger_refuse(struct ledger *l, const struct ledger_moment *now, const char *what,
+                   const char *why);
 uint64_t ledger_roll(const struct ledger *l, uint64_t from, uint64_t to);
 bool ledger_is_stale(int64_t made_ms, const struct ledger_moment *now);
 void ledger_note_accepted(struct ledger *l, const struct intent *in);

@@ -15,6 +15,20 @@
 #define CLONE_MS           30000 /* two starts of one desk heard within this: two PCs */
 #define RECONNECT_EAGER    60    /* for half a minute: a short partition heals within a second */
 
+/* Counted each time. Said once a while, by name: a desk that lies must not fill our log. */
+void peer_refuse(struct core *c, struct peer *p, const char *why)
+{
+    const struct desk *d = roster_find(c->roster, &p->id);
+
+    p->refused++;
+    c->refused++;
+    if (p->refused_said_ms != 0 && c->now_ms - p->refused_said_ms < REFUSED_SAY_MS)
+        return;
+    p->refused_said_ms = c->now_ms;
+    effects_event(&c->fx, "refused what %s sent, number %llu: %s", d ? d->name : "a desk",
+                  (unsigned long long)p->refused, why);
+}
+
 void peer_send(struct core *c, const struct peer *p, struct buf *b)
 {
     effects_add(&c->fx, EFFECT_SEND, &p->id, 0, b);

@@ -43,11 +43,8 @@ void said_on_word(struct core *c, struct peer *p, struct mp *m)
         struct errmsg msg = { .text = "" };
         bool fresh;
         enum err e = m->bad ? ERR_MALFORMED : said_take(&c->said, word, len, &fresh, &msg);
-        if (e == ERR_MALFORMED || e == ERR_DENIED) { /* missing: our roster may be behind */
-            p->refused++;
-            c->refused++;
-            effects_event(&c->fx, "refused a word: %s", msg.text);
-        }
+        if (e == ERR_MALFORMED || e == ERR_DENIED) /* missing: our roster may be behind */
+            peer_refuse(c, p, msg.text);
     }
 }
 

@@ -307,8 +307,7 @@ void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const st
     if (is_foreign(l, p, n))
         return; /* O1: of another epoch; it may come as evidence */
     if (receipt_open(p, n, l->roster, l->seats, l->n_seats, &r, &msg) != ERR_OK) { /* L8 */
-        effects_event(l->fx, "refused a receipt for slot %llu: %s", (unsigned long long)slot,
-                      msg.text);
+        ledger_refuse(l, now, "a receipt", msg.text);
         return;
     }
     if (intent_decode(r.intent, r.intent_len, &in, NULL) != ERR_OK)

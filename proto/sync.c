@@ -127,7 +127,7 @@ static bool get_entry(struct mp *m, struct vector_entry *v)
     v->seq = mp_get_u64(m);
     mp_get_raw(m, v->hash, sizeof v->hash);
     v->fork = mp_get_u64(m);
-    m->bad = m->bad || v->seq > UINT64_MAX / 2 || v->fork > UINT64_MAX / 2;
+    m->bad = m->bad || v->seq > FEED_SEQ_MAX || v->fork > FEED_SEQ_MAX;
     return !m->bad;
 }
 
@@ -252,9 +252,7 @@ static bool take_block(struct core *c, struct peer *p, struct feed *f, const str
         if (forks_evident(c, f, run) || forks_search(c, p, f) ||
             (p->searching && feed_id_eq(&p->search_feed, &f->opening.id)))
             return false;
-        effects_event(&c->fx, "refused a block: %s", msg.text);
-        p->refused++;
-        c->refused++;
+        peer_refuse(c, p, msg.text);
         return false;
     }
     if (desk_id_eq(&f->opening.id.desk, &c->conf.me->id) && !f->forked)
@@ -278,8 +276,7 @@ static struct feed *open_proven(struct core *c, struct peer *p, const struct ope
     feed_h0(roster_branch(c->roster), o, h);
     if (!author || !opening_ok(roster_branch(c->roster), o, author->sign_pk) ||
         block_check(b, roster_branch(c->roster), author->sign_pk, 0, h, &known, NULL)) {
-        p->refused++;
-        c->refused++;
+        peer_refuse(c, p, "a feed that its desk did not sign");
         return NULL;
     }
     if ((f = feeds_find(&c->feeds, &o->id)) != NULL)
@@ -301,7 +298,7 @@ static void on_blocks(struct core *c, struct peer *p, struct mp *m)
     struct feed *f;
     unsigned i;
 
-    if (m->bad || block_decode(block, block_n, &b, NULL) != ERR_OK || head > UINT64_MAX / 2) {
+    if (m->bad || block_decode(block, block_n, &b, NULL) != ERR_OK || head > FEED_SEQ_MAX) {
         m->bad = true;
         return;
     }
@@ -345,7 +342,8 @@ static void on_ack(struct core *c, struct peer *p, struct mp *m)
             m->bad = true;
         mp_get_raw(m, &id, sizeof id);
         seq = mp_get_u64(m);
-        if (m->bad || (at = feeds_index(&c->feeds, &id)) < 0 || seq > UINT64_MAX / 2)
+        m->bad |= seq > FEED_SEQ_MAX;
+        if (m->bad || (at = feeds_index(&c->feeds, &id)) < 0)
             continue;
         seq = forks_claim(c, &c->feeds.v[at], seq, NULL);
         if (sync_have(p, (unsigned)at) < seq)
@@ -407,11 +405,8 @@ static void on_roster_ops(struct core *c, const struct moment *now, struct peer 
     if (m->bad)
         return;
     e = core_roster_add(c, now, op, n, &msg);
-    if (e != ERR_OK && e != ERR_MISSING) {
-        p->refused++;
-        c->refused++;
-        effects_event(&c->fx, "refused a roster operation: %s", msg.text);
-    }
+    if (e != ERR_OK && e != ERR_MISSING)
+        peer_refuse(c, p, msg.text);
 }
 
 void sync_send_roster(struct core *c)

@@ -18,6 +18,7 @@ from stranger import curve_secret, desk_id, public_of
 LIAR = BINARY.parent / "liar"
 MEMORY_MAX_MB = 100  # 17 MB were measured
 LIE_ITEM = r"3666\d{10}"  # lies.c
+LOG_LINES_MAX = 20  # one in ten seconds for each desk, and for the ledger
 FLOOD = 20  # rounds to each desk
 LIES = ("broken-chain", "old-signature", "altered", "counts", "ranges", "vectors", "proofs",
         "points", "garbage", "ledger", "flood")
@@ -155,6 +156,13 @@ class Hostile(branch.Case):
             print(f"{d.name}: refused {self.liar_as_seen_by(d)['refused']}; memory {m:.0f} MB before, "
                   f"{memory_mb(d, 'VmHWM'):.0f} MB at most, {memory_mb(d, 'VmRSS'):.0f} MB after")
             self.assertEqual(len(self.items), held(d))  # nothing of it was taken
+            self.assertIn(("peer_refused", "KIDS-1"),
+                          {(p["code"], p.get("desk")) for p in d.status()["problems"]})
+            self.assertRegex(d.log(), "refused what KIDS-1 sent, number [0-9]+: ")
+            refusals = [x for x in d.log().splitlines() if "refused" in x]
+            self.assertLess(len(refusals), LOG_LINES_MAX)  # of thousands
+            # What it claims to have more is bounded, so that no sum of claims is nonsense.
+            self.assertLess(d.status()["records"]["union"], 1 << 50)
             self.assertEqual(0, next(p["refused"] for p in d.peers() if p["name"] in NAMES[:2]
                                      and not p["this"]), "an honest desk is not blamed")
         self.assert_uploaded_once()

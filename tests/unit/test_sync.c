@@ -441,6 +441,74 @@ static void garbage_is_counted_and_changes_nothing(void **state)
     world_free(w);
 }
 
+static unsigned refusals_said;
+
+static bool count_refusals(struct world *w, unsigned i, struct effect *e)
+{
+    (void)w, (void)i;
+    refusals_said += e->type == EFFECT_EVENT && strncmp((char *)e->bytes.p, "refused", 7) == 0;
+    return false;
+}
+
+static void a_desk_that_lies_does_not_fill_the_log(void **state)
+{
+    struct world *w = world_new(2, 2);
+    struct buf b = { 0 };
+
+    (void)state;
+    refusals_said = 0;
+    w->hook = count_refusals;
+    wire_begin(&b, WIRE_RECEIPT, 2); /* the ledger has its own word for it */
+    mp_put_u64(&b, 1);
+    mp_put_bin(&b, "x", 1);
+    for (unsigned i = 0; i < 1000; i++) {
+        hear(w, 1, 0, "", 0);
+        hear(w, 1, 0, b.p, b.len);
+    }
+    assert_true(peer(w, 0, 1).refused >= 1000);
+    assert_int_equal(refusals_said, 2);
+    w->now_ms += REFUSED_SAY_MS;
+    hear(w, 1, 0, "", 0);
+    assert_int_equal(refusals_said, 3);
+    buf_free(&b);
+    world_free(w);
+}
+
+/* Sums over what the peers claim are shown to people and decide what is waited for. */
+static void a_claim_that_no_desk_can_keep_is_malformed(void **state)
+{
+    static const uint64_t claims[] = { FEED_SEQ_MAX + 1, UINT64_C(1) << 62, UINT64_MAX };
+    struct world *w = world_new(2, 2);
+    struct record_ref ref = lend(w, 0, 1);
+
+    (void)state;
+    run(w, 2000);
+    for (unsigned i = 0; i < 3; i++) {
+        struct buf v = { 0 }, ack = { 0 };
+        uint8_t h[HASH_SHORT_BYTES] = { 0 };
+        uint64_t refused = peer(w, 0, 1).refused;
+        wire_begin(&v, WIRE_VECTOR, 1);
+        mp_put_array(&v, 1);
+        mp_put_array(&v, 4);
+        mp_put_bin(&v, &ref.feed, sizeof ref.feed);
+        mp_put_u64(&v, claims[i]);
+        mp_put_bin(&v, h, sizeof h);
+        mp_put_u64(&v, 0);
+        wire_begin(&ack, WIRE_ACK, 1);
+        mp_put_array(&ack, 1);
+        mp_put_array(&ack, 2);
+        mp_put_bin(&ack, &ref.feed, sizeof ref.feed);
+        mp_put_u64(&ack, claims[i]);
+        hear(w, 1, 0, v.p, v.len);
+        hear(w, 1, 0, ack.p, ack.len);
+        assert_int_equal(peer(w, 0, 1).refused, refused + 2);
+        assert_int_equal(view(w, 0).known, 1);
+        buf_free(&v);
+        buf_free(&ack);
+    }
+    world_free(w);
+}
+
 static void a_message_of_a_type_of_a_newer_version_is_passed_over(void **state)
 {
     struct world *w = world_new(2, 2);
@@ -573,6 +641,8 @@ int main(void)
         cmocka_unit_test(a_preview_stops_where_the_slot_would),
         cmocka_unit_test(a_block_whose_signature_is_not_the_authors_is_refused),
         cmocka_unit_test(garbage_is_counted_and_changes_nothing),
+        cmocka_unit_test(a_desk_that_lies_does_not_fill_the_log),
+        cmocka_unit_test(a_claim_that_no_desk_can_keep_is_malformed),
         cmocka_unit_test(a_message_of_a_type_of_a_newer_version_is_passed_over),
         cmocka_unit_test(a_stranger_is_not_heard),
         cmocka_unit_test(a_desk_that_joins_is_known_everywhere),
