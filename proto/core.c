@@ -321,7 +321,7 @@ static void hear_term(struct peer *p, unsigned type, struct mp m)
 static bool is_proven(unsigned type)
 {
     return type == WIRE_SLOTS_WANT || type == WIRE_RECEIPT || type == WIRE_TRIGGER ||
-           type == WIRE_OVERRIDE || type == WIRE_EVIDENCE;
+           type == WIRE_OVERRIDE || type == WIRE_EVIDENCE || type == WIRE_DECISION;
 }
 
 /* Small questions have large answers, which wait for the commit: past this a desk's next messages

@@ -176,7 +176,7 @@ void election_on_voted(struct ledger *l, const struct ledger_moment *now,
         }
     }
     l->yes |= 1u << seat;
-    if (ledger_is_majority(l, l->yes))
+    if (ledger_is_majority(l, l->yes) && (l->vouch_slot != l->dec + 1 || l->adopt.len > 0))
         uploader_begin(l, now);
 }
 

@@ -91,6 +91,8 @@ bool ledger_has_work(const struct ledger *l)
 {
     if (!epochs_caught_up(l))
         return false;
+    if (l->vouch_slot == l->dec + 1)
+        return true;
     if (l->acc.len > 0)
         return handover_is_ours(l, l->acc_sink);
     return (l->trigger.len > 0 && ledger_may_upload(l)) || l->found_due || ledger_wants_seats(l) ||
@@ -432,7 +434,8 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
     }
     if (l->state == LEDGER_IDLE && (here || (fresh && handover_is_only_ours(l))))
         l->next_try = now->boot_ms;
-    else if (fresh && l->state == LEDGER_IDLE && /* repetitions put nothing off, or nobody stands */
+    else if (fresh && l->state == LEDGER_IDLE && ledger_may_upload(l) &&
+             /* repetitions put nothing off, or nobody stands */
              l->next_try < now->boot_ms + LEASE_PROMISE_MS)
         l->next_try = now->boot_ms + LEASE_PROMISE_MS + ledger_roll(l, 500, 1500);
     return ERR_OK;
@@ -567,6 +570,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
         if (now->boot_ms - l->since >= LEASE_LEFT_MS) {
             if (l->trigger.len > 0 || l->acc.len > 0) /* a change of seats can wait in silence */
                 ledger_set_problem(l, "too few seats answer; waiting for a majority");
+            l->vouch_slot = 0; /* asked again if it is still wanted */
             election_end(l, now, 0);
         } else if (now->boot_ms >= l->retry_at) {
             election_ask(l, now, l->state == LEDGER_PREVOTE ? WIRE_PREVOTE : WIRE_VOTE,

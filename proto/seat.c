@@ -168,6 +168,15 @@ static bool is_adopted(const struct ledger *l, const struct desk_id *from, const
             seat_vouches(l, &a->by, a->p, a->n, in->slot, a->acc_term));
 }
 
+/* A proposer's word that it accepted this before proves nothing; a vote that says so does. Where it
+ * alone did, and alone can upload, another seat must stand, adopt it and so vouch for it. */
+static bool wants_a_voucher(const struct ledger *l, const struct desk_id *from,
+                            const struct intent *in, const struct proposal *a, uint64_t term)
+{
+    return a->vouched && a->acc_term < term && desk_id_eq(&a->by.desk, from) &&
+           in->slot == l->dec + 1 && seat_vouches(l, &a->by, a->p, a->n, in->slot, a->acc_term);
+}
+
 static enum err check_progress(const struct ledger *l, const struct intent *in,
                                const struct proposal *a, struct errmsg *msg)
 {
@@ -227,6 +236,8 @@ void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const str
         answer_accepted(l, from, l->acc.p, l->acc.len, in.slot, term);
     } else {
         struct buf b = { 0 };
+        if (wants_a_voucher(l, from, &in, &a, term))
+            l->vouch_slot = in.slot;
         ledger_begin(l, &b, WIRE_REFUSED, 2, term);
         mp_put_u64(&b, in.slot);
         mp_put_str(&b, msg.text);

@@ -145,7 +145,7 @@ void uploader_begin(struct ledger *l, const struct ledger_moment *now)
 {
     l->lease_until = l->asked_at + LEASE_OWN_MS;
     l->renew_yes = 0;
-    l->quiet_until = 0;
+    l->quiet_until = l->vouch_slot = 0;
     l->tries = 0;
     ledger_set_problem(l, "");
     l->state = LEDGER_GATHER;
