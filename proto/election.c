@@ -82,7 +82,7 @@ void election_on_prevote(struct ledger *l, const struct ledger_moment *now,
     if (dec < l->dec)
         ledger_send_receipts(l, from, dec + 1);
     if (dec > l->dec)
-        ledger_ask_slots(l, from);
+        ledger_ask_slots(l, now, from);
     ledger_begin(l, &b, WIRE_PREVOTED, 1, l->term);
     mp_put_bool(&b, term > l->term && would_vote(l, now, from, dec));
     ledger_send(l, from, &b);

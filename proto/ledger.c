@@ -354,10 +354,15 @@ void ledger_send_receipts(struct ledger *l, const struct desk_id *to, uint64_t f
     buf_free(&r);
 }
 
-void ledger_ask_slots(struct ledger *l, const struct desk_id *from)
+/* Not for each message that shows a gap: sixteen receipts come in answer, and where the first of
+ * them is refused or lost, each of the others would ask for sixteen more. */
+void ledger_ask_slots(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from)
 {
     struct buf b = { 0 };
 
+    if (now->boot_ms < l->ask_slots_at)
+        return;
+    l->ask_slots_at = now->boot_ms + LEDGER_RETRY_MS / 2;
     wire_begin(&b, WIRE_SLOTS_WANT, 1);
     mp_put_u64(&b, l->dec + 1);
     ledger_send(l, from, &b);

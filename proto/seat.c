@@ -217,7 +217,7 @@ void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const str
         term < l->term || (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
         return;
     if (their_dec > l->dec) {
-        ledger_ask_slots(l, from);
+        ledger_ask_slots(l, now, from);
         return;
     }
     if (intent_decode(a.p, a.n, &in, &msg) != ERR_OK)
@@ -312,7 +312,7 @@ void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const st
     if (m->bad || slot <= l->dec)
         return;
     if (slot > l->dec + 1) {
-        ledger_ask_slots(l, from);
+        ledger_ask_slots(l, now, from);
         return;
     }
     if (is_foreign(l, p, n))

@@ -968,6 +968,12 @@ static void L8_a_receipt_out_of_turn_is_asked_for_from_the_beginning(void **stat
     assert_int_equal(ledger_decided(t->l), 1);
     assert_true(sent(t, WIRE_SLOTS_WANT, B, &m));
     assert_int_equal(mp_get_u64(&m), 2);
+    effects_clear(&t->out);
+    hear_receipt(t, 4, &receipt); /* sixteen come at once: they do not ask for sixteen more each */
+    assert_false(sent(t, WIRE_SLOTS_WANT, B, &m));
+    t->now.boot_ms += LEDGER_RETRY_MS;
+    hear_receipt(t, 4, &receipt);
+    assert_true(sent(t, WIRE_SLOTS_WANT, B, &m));
     buf_free(&intent);
     buf_free(&receipt);
     bench_free(t);
