@@ -204,8 +204,9 @@ static enum err adopt(struct ledger *l, const struct ledger_moment *now, struct 
 
     if (!fits_one_batch(l, keep)) {
         free(line);
-        ledger_set_problem(l, "an override takes back more uploads than this version can set aside "
-                              "at once: this desk takes no part in it");
+        ledger_set_problem(l, "an override takes back more uploads than this desk can set aside at "
+                              "once, so it takes no part in it. Once the others hold its records, "
+                              "retire it and join this PC anew");
         return err_set(msg, ERR_FULL, "too many slots would be taken back at once");
     }
     roll_back(l, keep);

@@ -13,10 +13,10 @@
 
 /* link() refuses to overwrite everywhere it exists. Where it does not (some shares), exclusive
  * creation of the final name is the next best: a cut then leaves a short file, which the next look
- * finds unequal and a person is asked. */
+ * finds unequal and a person is asked. A full disk does not: what we began is taken away again. */
 static int publish(const char *aside, const char *final)
 {
-    int from, to, ok;
+    int from, to, ok, why;
 
     if (link(aside, final) == 0)
         return 0;
@@ -26,10 +26,18 @@ static int publish(const char *aside, const char *final)
         return -1;
     from = open(aside, O_RDONLY | O_CLOEXEC);
     ok = from >= 0 && aside_copy(from, to) && fsync(to) == 0;
+    why = errno;
     if (from >= 0)
         close(from);
-    close(to);
-    return ok ? 0 : -1;
+    if (close(to) != 0 && ok) {
+        ok = false;
+        why = errno;
+    }
+    if (ok)
+        return 0;
+    unlink(final);
+    errno = why;
+    return -1;
 }
 
 static enum delivery drop_one(const struct sink_batch *b, const struct sink_file *f,

@@ -1,6 +1,6 @@
-/* test_drop.c - a drop on a file system that refuses, or does it and loses the answer.
+/* test_drop.c - sinks of files on a file system that refuses, or does it and loses the answer.
  *
- * link() and renameat2() are this file's own; everything else is real. */
+ * link(), renameat2() and write() are this file's own; everything else is real. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +21,7 @@ static struct fault {
     int link_fails, rename_fails; /* errno; 0: it works */
     bool done;                    /* the server did it all the same.. */
     bool eaten;                   /* ..and the loader took the file before we looked */
+    unsigned full_at;             /* the n-th write finds the disk full; 0: none */
 } fault;
 
 static void done_all_the_same(const char *from, const char *to, bool keeps)
@@ -51,6 +52,15 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
     done_all_the_same(from, to, false);
     errno = fault.rename_fails;
     return -1;
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+    if (fault.full_at > 0 && --fault.full_at == 0) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return syscall(SYS_write, fd, p, n);
 }
 
 struct bench {
@@ -190,6 +200,20 @@ static void a_file_under_its_name_that_cannot_be_read_is_a_doubt_too(void **stat
     bench_free(t);
 }
 
+/* On a share without links the final file is written itself: half of it must not stay. */
+static void a_kept_file_that_met_a_full_disk_is_written_again(void **state)
+{
+    struct bench *t = bench_new((struct fault){ .link_fails = EPERM, .full_at = 2 });
+
+    (void)state;
+    assert_int_equal(sink_file_deliver(&t->batch, t->words), DELIVERY_RETRY);
+    assert_non_null(strstr(t->words, "No space left"));
+    assert_int_equal(access(t->final, F_OK), -1);
+    assert_int_equal(sink_file_deliver(&t->batch, t->words), DELIVERY_DONE);
+    assert_int_equal(sink_file_deliver(&t->batch, t->words), DELIVERY_DONE);
+    bench_free(t);
+}
+
 static void a_file_that_was_left_there_counts_once(void **state)
 {
     struct bench *t = bench_new((struct fault){ 0 });
@@ -210,6 +234,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_was_lost_is_a_doubt),
         cmocka_unit_test(a_rename_whose_old_name_is_gone_is_a_doubt),
         cmocka_unit_test(a_file_under_its_name_that_cannot_be_read_is_a_doubt_too),
+        cmocka_unit_test(a_kept_file_that_met_a_full_disk_is_written_again),
         cmocka_unit_test(a_file_that_was_left_there_counts_once),
         cmocka_unit_test(D9_nothing_leaves_when_the_lease_is_over),
     };
