@@ -92,7 +92,8 @@ void handover_on_progress(struct ledger *l, const struct ledger_moment *now,
         return;
     d.step = p.step;
     d.item = p.done + 1;
-    if (d.slot == l->dec + 1) {
+    /* Whoever leads knows best, and a member that lies shall keep no lead's word from it. */
+    if (d.slot == l->dec + 1 && (!ledger_leads(l) || desk_id_eq(from, &l->me->id))) {
         l->heard = d;
         l->heard_at = now->boot_ms;
         forget_used_decision(l, d.slot, d.step);

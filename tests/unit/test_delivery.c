@@ -469,6 +469,50 @@ static void a_lead_who_says_no_has_it_sent_once_more(void **state)
     bench_free(t);
 }
 
+static void hear(struct bench *t, unsigned from, struct buf *b)
+{
+    struct mp m = mp_over(b->p, b->len);
+
+    ledger_message(t->l, &t->now, &t->b.desk[from].id, wire_open(&m), &m);
+    buf_free(b);
+    drain(t);
+}
+
+/* Whoever leads knows best how far it is: else a member that lies keeps every lead's word away. */
+static void an_uploader_does_not_believe_others_that_a_word_was_used(void **state)
+{
+    struct bench *t = in_doubt("drop:DESK-1:/pickup");
+    struct buf b = { 0 }, word = { 0 };
+    struct progress far = { .step = 99 };
+    uint8_t none[32] = { 0 };
+    struct doubt q;
+
+    (void)state;
+    answer(t, DELIVERY_UNPROVEN, "a.flat");
+    pass(t, 3000);
+    q = view(t).doubt;
+    wire_begin(&b, WIRE_PROGRESS, 11);
+    mp_put_u64(&b, 0);
+    mp_put_bin(&b, none, sizeof none);
+    mp_put_u64(&b, view(t).term + 5);
+    mp_put_u64(&b, 0);
+    mp_put_u64(&b, q.slot);
+    mp_put_bin(&b, q.intent, HASH_BYTES);
+    progress_encode_bin(&far, &b);
+    mp_put_bool(&b, true);
+    mp_put_str(&b, "b.log");
+    mp_put_u64(&b, 1);
+    mp_put_bin(&b, none, sizeof none);
+    hear(t, 1, &b);
+    make_decision(t, false, &t->b.lead, &word);
+    wire_begin(&b, WIRE_DECISION, 1);
+    mp_put_bin(&b, word.p, word.len);
+    hear(t, 1, &b);
+    assert_int_equal(t->asked, EFFECT_DELIVER);
+    buf_free(&word);
+    bench_free(t);
+}
+
 static void the_receipt_carries_the_decisions(void **state)
 {
     struct bench *t = in_doubt("blind:mail");
@@ -625,6 +669,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_there_after_a_crash_counts_and_the_next_one_goes),
         cmocka_unit_test(a_file_that_is_gone_is_never_dropped_again_by_itself),
         cmocka_unit_test(a_lead_who_says_no_has_it_sent_once_more),
+        cmocka_unit_test(an_uploader_does_not_believe_others_that_a_word_was_used),
         cmocka_unit_test(the_receipt_carries_the_decisions),
         cmocka_unit_test(what_cannot_be_probed_is_an_exception_and_is_named_in_the_receipt),
         cmocka_unit_test(a_request_without_an_answer_is_looked_at_after_the_quiet_time),
