@@ -231,6 +231,48 @@ static void erasings(struct plan *p, uint64_t seed)
     }
 }
 
+static int who_forgets(const struct plan *p, uint64_t *at_ms)
+{
+    const struct verb *wipe = verb_named("wipe"), *restore = verb_named("restore");
+
+    for (unsigned i = 0; i < p->sc->n; i++) {
+        const struct line *l = &p->sc->v[i];
+        *at_ms = l->at_ms;
+        if (l->verb == wipe || l->verb == restore)
+            return l->args.desk[0];
+    }
+    return DESK_NONE;
+}
+
+/* A lead gives the desk that forgot its vote back, at good and at bad moments, and more goes on.
+ * Dice of its own. */
+static void regains(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x72656761696e) };
+    uint64_t from = 0;
+    int whose = who_forgets(p, &from);
+
+    if (whose < 0 || rng_chance(&r, 300))
+        return;
+    p->end_ms += 50000;
+    for (unsigned i = 0; i < 10; i++) {
+        struct line *l = line(p, "regain", rng_between(&r, from, p->end_ms));
+        l->args.desk[0] = (int)rng_between(&r, 0, p->desks - 1);
+        l->args.desk[1] = whose;
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        line(p, "press", rng_between(&r, from, p->end_ms))->args.desk[0] =
+            (int)rng_between(&r, 0, p->desks - 1);
+        line(p, "scan", rng_between(&r, from, p->end_ms))->args =
+            (struct args){ .desk = { (int)rng_between(&r, 0, p->desks - 1) }, .num = { 3 } };
+    }
+    for (unsigned i = rng_chance(&r, 500) ? 3 : 0; i > 0; i--) {
+        struct line *l = line(p, "crash", rng_between(&r, from, p->end_ms));
+        l->args.desk[0] = rng_chance(&r, 500) ? whose : (int)rng_between(&r, 0, p->desks - 1);
+        l->args.num[0] = rng_between(&r, 50, 8000);
+    }
+}
+
 void plan_draw(uint64_t seed, unsigned desks, struct script *out)
 {
     struct plan p = { .dice = { seed ^ UINT64_C(0x706c616e) }, .sc = out };
@@ -254,5 +296,7 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
         lies(&p);
     if (seed % 4 == 1 && !p.overrides && !out->setup.liar)
         erasings(&p, seed);
+    if (p.forgot)
+        regains(&p, seed);
     line(&p, "heal", p.end_ms);
 }

@@ -83,6 +83,7 @@ static void committed(struct sim *s, int desk)
             sim_fail(s, "R1", "%s forgot, and counts again by no slot", d->name);
         d->forgot = false;
         d->votes_forgotten = 0;
+        s->count.regains++;
     }
     d->knows_lost = v.memory_lost;
 }

@@ -263,7 +263,7 @@ struct sent { /* the delivery that began last */
 };
 
 struct counts {
-    uint64_t steps, messages, records, crashes, troubles, presses, slots, overrides, doubled, us;
+    uint64_t steps, messages, records, crashes, troubles, presses, slots, overrides, regains, doubled, us;
 };
 
 struct sim {
