@@ -165,6 +165,10 @@ class Hostile(branch.Case):
             self.assertLess(d.status()["records"]["union"], 1 << 50)
             self.assertEqual(0, next(p["refused"] for p in d.peers() if p["name"] in NAMES[:2]
                                      and not p["this"]), "an honest desk is not blamed")
+        self.one.cli("revoke", "KIDS-1", "--lead-passphrase-file", self.lead)
+        for d in self.honest:
+            wait_until(lambda d=d: self.liar_as_seen_by(d)["state"] == "revoked", 10, "the word")
+            self.assertNotIn("peer_refused", problem_codes(d))
         self.assert_uploaded_once()
 
     def test_two_histories_are_proven_and_neither_counts(self):
@@ -181,7 +185,14 @@ class Hostile(branch.Case):
             self.record(d, 5)
         self.shared()
         self.assert_up_and_small()
+        self.two.kill9()  # and comes back among the lies, with more to fetch than was pushed
+        self.record(self.one, 40)
+        self.two.start()
+        self.pids[1] = self.two.node.pid
+        with self.telling("altered", 7):
+            self.shared()
         for d in self.honest:
+            wait_until(lambda d=d: d.status()["ledger"]["may_vote"], 20, f"{d.name} to vote")
             waiting = d.cli("quarantine", "list", json=True)["quarantine"]
             self.assertEqual({("KIDS-1/1", "forked", 4)},
                              {(q["feed"], q["why"], q["from"]) for q in waiting}, d.name)
