@@ -103,6 +103,22 @@ uint64_t check_behind_unknown(const struct sim *s, const struct core *c)
     return n;
 }
 
+/* The end of a forked feed counts for the desks that accepted an intent which names it, and for no
+ * other until that is decided; too few seats to decide it are left. */
+static bool fork_in_open_slot(const struct sim *s)
+{
+    bool pinned = false;
+
+    for (int i = 0; i < (int)s->n && check_is_stuck(s); i++) {
+        const struct core *c = s->desk[i].core;
+        for (unsigned k = 0; c && sim_counts(s, i) && k < core_feeds(c)->n; k++) {
+            const struct feed *f = &core_feeds(c)->v[k];
+            pinned |= f->forked && f->pin_to > f->fork_at;
+        }
+    }
+    return pinned;
+}
+
 static bool up_to_date(const struct sim *s, int desk, char why[200])
 {
     struct moment now = sim_moment(s, desk);
@@ -113,7 +129,8 @@ static bool up_to_date(const struct sim *s, int desk, char why[200])
 
     core_ledger_view(d->core, &now, &v);
     core_view(d->core, &now, &c);
-    if (core_feeds(d->core)->records == s->desk[sim_first(s)].held_records &&
+    if ((core_feeds(d->core)->records == s->desk[sim_first(s)].held_records ||
+         fork_in_open_slot(s)) &&
         (stuck || s->overrides ||
          (v.slot == s->n_slots + 1 && !v.open && !v.triggered &&
           c.pending <= check_behind_unknown(s, d->core))))
@@ -145,6 +162,8 @@ static void same_everywhere(struct sim *s)
 {
     int first = sim_first(s);
 
+    if (fork_in_open_slot(s))
+        return;
     for (int i = first + 1; i < (int)s->n; i++) {
         struct feeds *a = (struct feeds *)(uintptr_t)core_feeds(s->desk[first].core);
         struct feeds *b;

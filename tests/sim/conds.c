@@ -136,6 +136,17 @@ static bool is_down(struct sim *s, const struct args *a)
     return !s->desk[a->desk[0]].core;
 }
 
+static bool forked(struct sim *s, const struct args *a)
+{
+    const struct core *c = s->desk[a->desk[0]].core;
+    const struct feeds *fs = c ? core_feeds(c) : NULL;
+
+    for (unsigned i = 0; fs && i < fs->n; i++)
+        if (fs->v[i].forked)
+            return true;
+    return false;
+}
+
 static bool erased(struct sim *s, const struct args *a)
 {
     return check_erased_at(s, a->desk[0]);
@@ -156,6 +167,7 @@ const struct cond_kind cond_kinds[] = {
     { "seats", "dn", "so many seats are in force there", seats },
     { "may-vote", "d", "its start is known to enough seats", may_vote },
     { "holds", "dn", "at least so many records there", holds },
+    { "forked", "d", "it has the proof that a feed has two histories", forked },
     { "erased", "d", "records are erased there", erased },
     { "down", "d", "crashed or off", is_down },
     { 0 }

@@ -41,6 +41,7 @@ static void begin(struct sim *s, const uint8_t *branch)
 
     l->opening = (struct opening){ .id.desk = l->me.id, .number = 1, .at_ms = 1795500000000 };
     memset(l->opening.id.name, 0x11, FEED_NAME_BYTES);
+    opening_sign(branch, &l->opening, l->me.sign_sk);
     for (unsigned k = 0; k < LIAR_HISTORIES; k++)
         feed_h0(branch, &l->opening, l->history[k].h[0]);
     l->began = true;
