@@ -266,9 +266,11 @@ static void regains(struct plan *p, uint64_t seed)
         line(p, "scan", rng_between(&r, from, p->end_ms))->args =
             (struct args){ .desk = { (int)rng_between(&r, 0, p->desks - 1) }, .num = { 3 } };
     }
-    for (unsigned i = rng_chance(&r, 500) ? 3 : 0; i > 0; i--) {
+    /* Of other desks: what a desk forgot that starts again and again alone no rule can tell
+     * (PROTOCOL.md, "Start marks"). */
+    for (unsigned i = p->desks > 1 && rng_chance(&r, 500) ? 3 : 0; i > 0; i--) {
         struct line *l = line(p, "crash", rng_between(&r, from, p->end_ms));
-        l->args.desk[0] = rng_chance(&r, 500) ? whose : (int)rng_between(&r, 0, p->desks - 1);
+        l->args.desk[0] = (whose + (int)rng_between(&r, 1, p->desks - 1)) % (int)p->desks;
         l->args.num[0] = rng_between(&r, 50, 8000);
     }
 }
