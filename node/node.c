@@ -527,6 +527,7 @@ static void round_of_loop(struct node *n)
     if (store_is_doubtful(n->store)) /* a value did not open */
         damage_look_later(n);
     finish_jobs(n);
+    upload_say_unbegun(n);
     serve_requests(n);
     node_cycle(n);
     if (!n->stopped && n->forget.state != FORGET_IDLE) {

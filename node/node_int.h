@@ -101,6 +101,12 @@ struct node {
         uint64_t number, covers; /* of the erased blocks: asked for, and when it began */
     } forget;
     struct job *upload_job; /* for progress */
+    struct { /* work of the upload that could not begin; number 0: none. Said in the next round,
+              * so that what the core then puts on the disk is durable before it speaks of it */
+        uint64_t number;
+        bool build;
+        char why[256];
+    } unbegun;
     struct job *jobs_to_start; /* once what they may read is committed */
     bool runs;              /* run/ is ours to remove */
     uint64_t ticked_ms, started_ms, hint_ms;
@@ -139,6 +145,7 @@ json_t *api_roles(unsigned roles);
 void upload_build(struct node *n, uint64_t number, const struct buf *draft);
 void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
                     const struct buf *intent);
+void upload_say_unbegun(struct node *n);
 void upload_clean(const struct node *n); /* at the start, before anything else writes there */
 
 /* erase.c: the effects ASIDE and FORGET */

@@ -38,10 +38,30 @@ static void build_done(struct job *j)
     batch_free(b);
 }
 
+static void could_not_begin(struct node *n, uint64_t number, bool build, const struct errmsg *msg)
+{
+    n->unbegun.number = number;
+    n->unbegun.build = build;
+    snprintf(n->unbegun.why, sizeof n->unbegun.why, "%s", msg->text);
+}
+
+void upload_say_unbegun(struct node *n)
+{
+    struct moment now = node_now();
+
+    if (n->unbegun.number == 0 || n->stopped)
+        return;
+    if (n->unbegun.build)
+        core_built(n->core, &now, n->unbegun.number, NULL, 0, &(struct slot_aside){ 0 },
+                   n->unbegun.why);
+    else
+        core_delivered(n->core, &now, n->unbegun.number, DELIVERY_RETRY, n->unbegun.why);
+    n->unbegun.number = 0;
+}
+
 void upload_build(struct node *n, uint64_t number, const struct buf *draft)
 {
     struct errmsg msg = { .text = "" };
-    struct moment now = node_now();
     struct intent in;
     struct batch_job *b = NULL;
 
@@ -50,7 +70,7 @@ void upload_build(struct node *n, uint64_t number, const struct buf *draft)
         intent_free(&in);
     }
     if (!b) {
-        core_built(n->core, &now, number, NULL, 0, &(struct slot_aside){ 0 }, msg.text);
+        could_not_begin(n, number, true, &msg);
         return;
     }
     b->number = number;
@@ -261,7 +281,6 @@ void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
                     const struct buf *intent)
 {
     struct errmsg msg = { .text = "" };
-    struct moment now = node_now();
     struct intent in;
     struct batch_job *b = NULL;
 
@@ -281,7 +300,7 @@ void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
         intent_free(&in);
     }
     if (!b) {
-        core_delivered(n->core, &now, number, DELIVERY_RETRY, msg.text);
+        could_not_begin(n, number, false, &msg);
         return;
     }
     n->upload_job = &b->job;
