@@ -166,7 +166,7 @@ static void draw_crash(struct sim *s, struct station *d)
 {
     unsigned fate = s->crash_step > 0 ? (unsigned)rng_between(&s->dice, 0, 99999) : 0;
 
-    if (d->crash_at < 0 && !s->healed && fate < s->crash_step)
+    if (d->crash_at < 0 && !s->healed && !d->forgot && fate < s->crash_step)
         d->crash_at = (int)rng_between(&s->dice, 0, 3);
 }
 

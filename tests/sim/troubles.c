@@ -7,6 +7,8 @@ void deed_crash(struct sim *s, const struct args *a)
 {
     uint64_t back_ms = a->num[0] > 0 ? a->num[0] : 1000;
 
+    if (s->script->setup.loose && s->desk[a->desk[0]].forgot)
+        return;
     if (s->desk[a->desk[0]].core)
         station_crash(s, a->desk[0], back_ms * MS, "by itself");
 }
