@@ -227,15 +227,17 @@ static void peer_problems(const struct node *n, const struct moment *now, json_t
                      (unsigned long long)v.silent_ms / 1000);
             add_problem(all, "peer_away", name, text);
         }
-        if (v.memory_lost)
-            add_problem(all, "peer_memory_lost", name,
-                        v.restorable
-                            ? "this desk started with an older disk than the branch remembers: its "
-                              "copies and its vote do not count. A lead gives them back: tideover "
-                              "restore-seat"
-                            : "this desk started with an older disk than the branch remembers: its "
-                              "copies and its vote do not count. A lead can give them back once it "
-                              "is on and has its own records again");
+        if (v.memory_lost && v.state != PEER_REVOKED && v.state != PEER_RETIRED) {
+            snprintf(text, sizeof text,
+                     v.restorable
+                         ? "%s started with an older disk than the branch remembers: its copies and "
+                           "its vote do not count. A lead gives them back: tideover restore-seat %s"
+                         : "%s started with an older disk than the branch remembers: its copies and "
+                           "its vote do not count. A lead can give them back once it is on and has "
+                           "its own records again (tideover restore-seat %s)",
+                     name, name);
+            add_problem(all, "peer_memory_lost", name, text);
+        }
         if (v.cloned) {
             snprintf(text, sizeof text,
                      "two PCs run as %s, as after a restored backup: stop the one that is not to "

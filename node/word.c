@@ -90,29 +90,19 @@ static enum err sign_confirm(struct node *n, struct lead_job *l, json_t **answer
     return e;
 }
 
-/* Is it there, byte for byte? The name is the evidence in the receipt, never a path. */
-static enum err look_at_file(const struct spoken *s, struct errmsg *msg)
+static enum err look_at_part(const char *path, const struct slot_part *p, struct errmsg *msg)
 {
-    const struct slot_part *p = s->in.n_parts ? &s->in.parts[s->in.n_parts - 1] : NULL;
-    char path[SINK_TEXT_MAX + 300];
     uint8_t chunk[65536], sha[32];
     crypto_hash_sha256_state st;
     uint64_t size = 0;
     ssize_t k;
     int fd;
 
-    if (!p)
-        return err_why(msg, ERR_REFUSED, "nothing_there", "slot",
-                       "nothing of this upload was handed over: a lead confirms it");
-    if (strncmp(s->in.sink, "file:", 5) != 0 || strchr(s->r.evidence, '/') ||
-        s->r.evidence[0] == '.')
-        return err_why(msg, ERR_REFUSED, "cannot_look", "",
-                       "this desk cannot look into %.100s: a lead confirms it", s->in.sink);
-    snprintf(path, sizeof path, "%s/%s", s->in.sink + 5, s->r.evidence);
     if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
         return err_why(msg, ERR_MISSING, "not_there", "",
                        "this desk does not find %.150s: look on a desk that sees that folder, or let "
-                       "a lead confirm it", path);
+                       "a lead confirm it",
+                       path);
     crypto_hash_sha256_init(&st);
     while ((k = read(fd, chunk, sizeof chunk)) > 0) {
         crypto_hash_sha256_update(&st, chunk, (unsigned long long)k);
@@ -125,6 +115,28 @@ static enum err look_at_file(const struct spoken *s, struct errmsg *msg)
                        "%.150s is not what the branch agreed to send: do not load it, and look why",
                        path);
     return ERR_OK;
+}
+
+/* Is it there, byte for byte? The names are the evidence in the receipt, one for each part with a
+ * blank between; never a path. */
+static enum err look_at_files(const struct spoken *s, struct errmsg *msg)
+{
+    char names[SLOT_PARTS_MAX * 100], path[SINK_TEXT_MAX + 300], *rest = names;
+    enum err e = ERR_OK;
+
+    if (s->in.n_parts == 0)
+        return err_why(msg, ERR_REFUSED, "nothing_there", "slot",
+                       "nothing of this upload was handed over: a lead confirms it");
+    snprintf(names, sizeof names, "%s", s->r.evidence);
+    for (unsigned i = 0; i < s->in.n_parts && e == ERR_OK; i++) {
+        const char *name = strsep(&rest, " ");
+        if (strncmp(s->in.sink, "file:", 5) != 0 || !name || strchr(name, '/') || name[0] == '.')
+            return err_why(msg, ERR_REFUSED, "cannot_look", "",
+                           "this desk cannot look into %.100s: a lead confirms it", s->in.sink);
+        snprintf(path, sizeof path, "%s/%s", s->in.sink + 5, name);
+        e = look_at_part(path, &s->in.parts[i], msg);
+    }
+    return e;
 }
 
 /* A desk's own look, under its own name: no lead is needed, only another desk than the uploader. */
@@ -141,7 +153,7 @@ static enum err check_and_confirm(struct node *n, uint64_t slot, json_t **answer
     if (e == ERR_OK && said_confirmed(core_said(n->core), slot, s.hash, &s.r.desk, NULL) != 0)
         *answer = json_pack("{s:i, s:I, s:b}", "schema", 1, "slot", (json_int_t)slot, "confirmed",
                             1);
-    else if (e == ERR_OK && (e = look_at_file(&s, msg)) == ERR_OK)
+    else if (e == ERR_OK && (e = look_at_files(&s, msg)) == ERR_OK)
         e = confirm(n, &s, n->me.sign_sk, answer, msg);
     spoken_free(&s);
     return e;

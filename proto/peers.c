@@ -615,6 +615,8 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     p->beat_every_ms = every < BEAT_MS           ? BEAT_MS
                        : every > BEAT_SLOWEST_MS ? BEAT_SLOWEST_MS
                                                  : every;
+    if (p->standing.votes) /* a late HELLO said otherwise; who is lost says so every second */
+        p->memory_lost = false;
     take_clock(p, now, wall, echo, held);
     compare(c, p, ros, dec);
     p->agrees = agrees;

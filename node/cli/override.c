@@ -21,7 +21,7 @@ static void print_desks(const char *label, const json_t *list)
             continue;
         words_ago(j_int(t, "last_seen_s", -1), ago);
         if (j_int(t, "last_seen_s", -1) >= 0)
-            printf(" (seen %s ago)", ago);
+            printf(" (last seen: %s)", ago);
         else
             fputs(" (not seen since this desk started)", stdout);
     }

@@ -76,7 +76,9 @@ int cmd_upload_done(struct cli *c)
     else if (rc == 0 && slot > 0)
         printf("What upload %lld set aside is settled.\n", slot);
     else if (rc == 0)
-        printf("%lld records are settled.\n", j_int(answer, "records", 0));
+        printf(j_int(answer, "records", 0) == 1 ? "%lld record is settled.\n"
+                                                : "%lld records are settled.\n",
+               j_int(answer, "records", 0));
     json_decref(answer);
     return rc;
 }

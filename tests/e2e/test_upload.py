@@ -109,6 +109,27 @@ class Upload(branch.Case):
         self.assertEqual(first, log.read_bytes())
         self.assert_all_agree(desks, log)
 
+    def test_another_desk_confirms_an_upload_of_two_files(self):
+        one, two, _ = self.ready()
+        self.publish(one, branch.policy_text(self.sink).replace("registration = jy",
+                                                                "registration = flat"))
+        self.feed(one, [{"op": "user", "user": user(601), "first": "Ada", "last": "Byron",
+                         "key": f"{7:032x}"}])
+        all_hold(self.desks, 7, 5)
+        self.upload(one)
+        files = self.files()
+        self.assertEqual(2, len(files), files)
+        wait_until(lambda: settled(two), 15, "MAIN-2 to know of it")
+        whole = files[0].read_bytes()
+        files[0].write_bytes(whole[:-1] + b"?")
+        slot = two.upload_status()["last"]["slot"]
+        uploader = two.upload_status()["last"]["desk"]
+        other = next(d for d in self.desks if d.name != uploader)
+        said = other.cli("upload", "confirm", "--slot", slot, "--check", check=False)
+        self.assert_refused(said, 65, "not what the branch agreed")
+        files[0].write_bytes(whole)
+        other.cli("upload", "confirm", "--slot", slot, "--check")
+
     def test_plan_and_report_add_up_and_a_second_run_sends_nothing(self):
         one, two, three = desks = self.ready()
         self.feed(one, [checkout(700)])

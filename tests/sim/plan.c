@@ -244,22 +244,6 @@ static int who_forgets(const struct plan *p, uint64_t *at_ms)
     return DESK_NONE;
 }
 
-/* What a desk forgot that starts again and again alone no rule can tell (PROTOCOL.md, "Start marks"):
- * not where more time would let it vote (seed 8104). */
-static bool starts_often(const struct plan *p, int whose)
-{
-    const struct verb *crash = verb_named("crash"), *die = verb_named("die"),
-                      *all = verb_named("crashes");
-
-    for (unsigned i = 0; i < p->sc->n; i++) {
-        const struct line *l = &p->sc->v[i];
-        if (l->verb == all || ((l->verb == crash || l->verb == die) &&
-                               (l->args.desk[0] == whose || l->args.desk[0] == DESK_UPLOADER)))
-            return true;
-    }
-    return false;
-}
-
 /* A lead gives the desk that forgot its vote back, at good and at bad moments, and more goes on.
  * Dice of its own. */
 static void regains(struct plan *p, uint64_t seed)
@@ -268,7 +252,7 @@ static void regains(struct plan *p, uint64_t seed)
     uint64_t from = 0;
     int whose = who_forgets(p, &from);
 
-    if (whose < 0 || starts_often(p, whose) || rng_chance(&r, 300))
+    if (whose < 0 || rng_chance(&r, 300))
         return;
     p->end_ms += 50000;
     for (unsigned i = 0; i < 10; i++) {
