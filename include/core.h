@@ -55,8 +55,8 @@ struct core_config {
 enum err core_open(const struct core_config *c, const struct moment *now, struct core **out,
                    struct errmsg *msg);
 void core_close(struct core *c);
-/* Puts on a fresh disk, before it is opened, that this desk had another one and lost it: no vote, and
- * its copies do not count (PROTOCOL.md, "Start marks"). Commit. */
+/* Puts on a fresh disk, before it is opened, that this desk had another one and lost it: no vote,
+ * and its copies do not count (PROTOCOL.md, "Start marks"). Commit. */
 enum err core_forgot(const struct disk *d);
 
 struct effects *core_effects(struct core *c); /* what is to be done; clear after doing it */
@@ -91,9 +91,9 @@ enum err core_trigger(struct core *c, const struct moment *now, const uint8_t *p
 /* A word, signed here (word.h): kept, and sent to all. Errors as of said_take(). */
 enum err core_say(struct core *c, const struct moment *now, const uint8_t *word, size_t n,
                   struct errmsg *msg);
-/* The word that gives a desk that lost its memory its vote back, to be signed by a lead and said: all
- * but key and time, and the one record reference that it needs. ERR_REFUSED, ERR_BUSY say why not
- * (not_lost, cloned, revoked, no_majority; not_heard, catching_up). */
+/* The word that gives a desk that lost its memory its vote back, to be signed by a lead and said:
+ * all but key and time, and the one record reference that it needs. ERR_REFUSED, ERR_BUSY say why
+ * not (not_lost, cloned, revoked, no_majority; not_heard, catching_up). */
 enum err core_draft_restore(const struct core *c, const struct desk_id *id, struct word *w,
                             struct buf *refs, struct errmsg *msg);
 enum err core_decide(struct core *c, const struct moment *now, const uint8_t *p, size_t n,
@@ -125,7 +125,7 @@ struct peer_view {
     struct desk_id id;
     enum peer_state state;
     bool ever_heard, inbound_only, memory_lost, cloned, has_clock;
-    bool restorable; /* it lost its memory, and a lead can give it its vote back now */
+    bool restorable;          /* it lost its memory, and a lead can give it its vote back now */
     uint64_t silent_ms;       /* since it was last heard */
     uint64_t behind, missing; /* records it lacks of ours; we lack of what it has */
     int64_t clock_ms;         /* its clock minus ours */
@@ -143,9 +143,9 @@ struct core_view {
     uint64_t pending;            /* held and in no decided slot, and may be in the next */
     uint64_t quarantined; /* held, and in no slot until a lead admits them: of revoked desks, or
                              behind a fork */
-    uint64_t back_to;   /* the first slot that is not erased; at most 1: none is */
-    bool erase_owed;    /* erased bytes still stand under keys that are there */
-    uint64_t kept_due;  /* uploads that are not confirmed yet */
+    uint64_t back_to;     /* the first slot that is not erased; at most 1: none is */
+    bool erase_owed;      /* erased bytes still stand under keys that are there */
+    uint64_t kept_due;    /* uploads that are not confirmed yet */
     uint64_t set_aside;   /* in decided slots, without a final outcome: held, waiting, review */
     bool memory_lost;     /* peers remember more of us than we do */
     bool restorable;      /* and a lead can give this desk its vote back now */
@@ -183,7 +183,8 @@ struct quarantined {
 };
 /* Of the i-th feed: fills at most 3, returns how many. */
 #define QUARANTINED_MAX 3
-unsigned core_quarantined(const struct core *c, unsigned i, struct quarantined out[QUARANTINED_MAX]);
+unsigned core_quarantined(const struct core *c, unsigned i,
+                          struct quarantined out[QUARANTINED_MAX]);
 /* h(to) of a feed as it lies on this desk, counted or not. ERR_MISSING. */
 enum err core_history_at(const struct core *c, const struct feed_id *feed, uint64_t to,
                          uint8_t hash[HASH_SHORT_BYTES]);

@@ -28,8 +28,8 @@ enum table {
     TABLE_WORDS,    /* id of the word 16                           -> signed word */
     TABLE_FORKS,    /* feed 24                                     -> fork proof */
     TABLE_TAILS, /* feed 24, last seq be64, hash 32             -> block of a history that lost */
-    TABLE_ASIDE,  /* feed 24, seq be64                         -> slot, why, machine id */
-    TABLE_KEPT,   /* feed 24, seq be64                         -> h before it, record */
+    TABLE_ASIDE, /* feed 24, seq be64                         -> slot, why, machine id */
+    TABLE_KEPT,  /* feed 24, seq be64                         -> h before it, record */
     TABLE_COUNT
 };
 

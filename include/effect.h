@@ -13,14 +13,14 @@ enum effect_type {
     EFFECT_CONNECT,    /* make the connection to `to` anew, at the address in bytes */
     EFFECT_DISCONNECT, /* `to` is revoked: close */
     EFFECT_BUILD,      /* compute the payload of the draft intent in bytes; answer with `number` */
-    EFFECT_DELIVER, /* hand `item` (0: all) of the intent in bytes to its sink, if at that very
-                     * moment the ledger's view still allows it (D9); answer with `number` */
-    EFFECT_LOOK,    /* ask the sink whether that item is there; answer with `number` */
-    EFFECT_PERIOD,  /* an upload was decided: what comes now is sealed under a new key */
-    EFFECT_LEAD_KEY, /* keep the sealed lead key in bytes; none: remove the one kept */
-    EFFECT_ASIDE,  /* compute what the decided upload in `number` set aside; answer with it */
+    EFFECT_DELIVER,    /* hand `item` (0: all) of the intent in bytes to its sink, if at that very
+                        * moment the ledger's view still allows it (D9); answer with `number` */
+    EFFECT_LOOK,       /* ask the sink whether that item is there; answer with `number` */
+    EFFECT_PERIOD,     /* an upload was decided: what comes now is sealed under a new key */
+    EFFECT_LEAD_KEY,   /* keep the sealed lead key in bytes; none: remove the one kept */
+    EFFECT_ASIDE,      /* compute what the decided upload in `number` set aside; answer with it */
     EFFECT_FORGET, /* blocks were erased: drop the keys they stood under; answer with `number` */
-    EFFECT_EVENT,   /* one line for the event log, in bytes; never personal data */
+    EFFECT_EVENT,  /* one line for the event log, in bytes; never personal data */
 };
 
 struct effect {

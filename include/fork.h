@@ -28,7 +28,8 @@ struct fork {
 void fork_encode(const struct fork *f, struct buf *out);
 /* Bounds and form only; f borrows p. ERR_MALFORMED. */
 enum err fork_decode(const uint8_t *p, size_t n, struct fork *f, struct errmsg *msg);
-/* Both signatures right, and two histories: fills f->at and each block's hash at its end. ERR_PEER: it proves nothing. */
+/* Both signatures right, and two histories: fills f->at and each block's hash at its end. ERR_PEER:
+ * it proves nothing. */
 enum err fork_check(struct fork *f, const uint8_t branch[BRANCH_ID_BYTES],
                     const uint8_t pk[KEY_BYTES], struct errmsg *msg);
 

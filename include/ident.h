@@ -65,9 +65,9 @@ size_t base32_decode(const char *s, uint8_t *out, size_t room);
 void hex_encode(const uint8_t *p, size_t n, char *out); /* 2n + 1 bytes */
 bool hex_decode(const char *s, uint8_t *out, size_t n); /* exactly 2n digits */
 
-/* Bytes sealed by a passphrase (Argon2id, RFC 9106; libsodium's MODERATE limits, stored with the box);
- * domain says what they are. The caller gives salt and nonce: 16 + 24 random bytes. plain is to be
- * wiped, also on failure. ERR_DENIED: wrong passphrase, or bytes that were bent. */
+/* Bytes sealed by a passphrase (Argon2id, RFC 9106; libsodium's MODERATE limits, stored with the
+ * box); domain says what they are. The caller gives salt and nonce: 16 + 24 random bytes. plain is
+ * to be wiped, also on failure. ERR_DENIED: wrong passphrase, or bytes that were bent. */
 #define KEYBOX_RANDOM 40
 enum err passbox_seal(const char *domain, const void *p, size_t n, const char *passphrase,
                       const uint8_t random[KEYBOX_RANDOM], struct buf *out, struct errmsg *msg);

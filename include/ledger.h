@@ -28,10 +28,10 @@
  * L7 After a restart a seat is silent for one promise, and until a majority of seats remembers its
  *    start mark.
  * L8 A receipt carries the ACCEPTED of a majority and the uploader's signature; else it is refused.
- * L9 A change of seats is itself a slot, decided by the old seats. So is giving a desk that lost its
- *    memory its vote back, on a lead's word.
- * L10 So is the horizon: what lies under it nobody reads any more, and everybody may erase. A seat
- *    agrees only to what is confirmed by a second voice and kept long enough by its own clock.
+ * L9 A change of seats is itself a slot, decided by the old seats. So is giving a desk that lost
+ * its memory its vote back, on a lead's word. L10 So is the horizon: what lies under it nobody
+ * reads any more, and everybody may erase. A seat agrees only to what is confirmed by a second
+ * voice and kept long enough by its own clock.
  *
  * Where too few seats can be reached, a lead's override begins another epoch (override.h):
  * O1 Of two epochs the higher number wins, of two with one number the smaller hash; nothing of

@@ -64,9 +64,9 @@ struct policy {
     unsigned offline_after, back_after; /* [server], defaults 3 and 5 checks */
     char sink[POLICY_TEXT_VALUE];       /* [upload] sink = file:DIR | drop:DESK:DIR */
     char format[16];                    /* [upload] format = symphony */
-    uint32_t quiet_ms; /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
-    unsigned keep_days;        /* [keep] after_upload: a confirmed upload's records stay so long */
-    unsigned unconfirmed_days; /* [keep] unconfirmed = never | days */
+    uint32_t quiet_ms;  /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
+    unsigned keep_days; /* [keep] after_upload: a confirmed upload's records stay so long */
+    unsigned unconfirmed_days;        /* [keep] unconfirmed = never | days */
     struct symphony_profile symphony; /* [symphony] and [stations] */
 };
 

@@ -2,9 +2,10 @@
  *
  * Every operation names its parent's hash, so that the operations form a tree that grows a second
  * branch only when two leads work apart. ADD, REVOKE, RETIRE, LEAD and LEAD_DROP apply wherever
- * they stand; of SET, POLICY and KEY only those on the branch with more operations that count (then:
- * smaller tip hash) apply, and roster_conflicts() lists the rest for a person. The same set of operations gives the same roster
- * on every desk, in whatever order they arrived. Byte form: proto/PROTOCOL.md, "Roster". */
+ * they stand; of SET, POLICY and KEY only those on the branch with more operations that count
+ * (then: smaller tip hash) apply, and roster_conflicts() lists the rest for a person. The same set
+ * of operations gives the same roster on every desk, in whatever order they arrived. Byte form:
+ * proto/PROTOCOL.md, "Roster". */
 #ifndef TIDEOVER_ROSTER_H
 #define TIDEOVER_ROSTER_H
 
@@ -76,16 +77,16 @@ bool roster_has_op(const struct roster *r, const uint8_t hash[HASH_BYTES]);
 const uint8_t *roster_hash(const struct roster *r); /* HASH_BYTES: of the set of operations */
 const uint8_t *roster_tip(const struct roster *r);  /* parent for the next operation */
 
-/* The indexes of the operations that lead up to the desk's first revocation, itself included, parents
- * first; at most `room` of the newest. Returns how many; 0: it is not revoked. */
+/* The indexes of the operations that lead up to the desk's first revocation, itself included,
+ * parents first; at most `room` of the newest. Returns how many; 0: it is not revoked. */
 unsigned roster_up_to_revocation(const struct roster *r, const struct desk_id *desk, unsigned *out,
                                  unsigned room);
 
 /* ---- what two leads apart leave to a person ---- */
 struct roster_conflict {
-    enum op_type type;       /* SET, POLICY, KEY: it lost, and nobody has said the like since; ADD:
-                                two active desks with one name */
-    struct desk_id desk;     /* of SET; of ADD the newer one */
+    enum op_type type;   /* SET, POLICY, KEY: it lost, and nobody has said the like since; ADD:
+                            two active desks with one name */
+    struct desk_id desk; /* of SET; of ADD the newer one */
     char name[DESK_NAME_MAX + 1]; /* of SET: what it wanted; of ADD: the name */
     unsigned roles;               /* of SET */
     uint8_t hash[HASH_BYTES];     /* of the operation; of ADD zeros */
@@ -95,11 +96,11 @@ unsigned roster_conflicts(const struct roster *r, struct roster_conflict *out, u
 
 /* ---- the operations, for people ---- */
 struct roster_entry {
-    unsigned type, count;       /* type: enum op_type, or of a newer version */
+    unsigned type, count; /* type: enum op_type, or of a newer version */
     bool counts, winning, has_desk;
     uint8_t hash[HASH_BYTES];
-    uint8_t signer[KEY_BYTES];  /* of an ADD with an invite: the lead who signed that */
-    struct desk_id desk;        /* of ADD, SET, REVOKE, RETIRE */
+    uint8_t signer[KEY_BYTES]; /* of an ADD with an invite: the lead who signed that */
+    struct desk_id desk;       /* of ADD, SET, REVOKE, RETIRE */
 };
 void roster_entry(const struct roster *r, unsigned i, struct roster_entry *out);
 
@@ -107,8 +108,9 @@ void roster_entry(const struct roster *r, unsigned i, struct roster_entry *out);
 struct roster_lead {
     uint8_t pk[KEY_BYTES];
     bool dropped;
-    uint8_t last[HASH_BYTES];   /* dropped: its last operation that counts, or an ancestor's child */
-    unsigned signed_ops, void_ops; /* signed by it, or by an invite of its; of them without effect */
+    uint8_t last[HASH_BYTES]; /* dropped: its last operation that counts, or an ancestor's child */
+    unsigned signed_ops,
+        void_ops;               /* signed by it, or by an invite of its; of them without effect */
     uint8_t newest[HASH_BYTES]; /* its newest operation here; zeros: none */
 };
 unsigned roster_leads(const struct roster *r); /* all there ever were, oldest first */
@@ -125,7 +127,8 @@ unsigned roster_desks(const struct roster *r); /* all there ever were, oldest fi
 const struct desk *roster_desk(const struct roster *r, unsigned i);
 const struct desk *roster_find(const struct roster *r, const struct desk_id *id);
 const struct desk *roster_find_name(const struct roster *r, const char *name);
-/* By name, or by the short id that `peers` shows. NULL: none, or (*many) more than one of that name. */
+/* By name, or by the short id that `peers` shows. NULL: none, or (*many) more than one of that
+ * name. */
 const struct desk *roster_find_word(const struct roster *r, const char *word, bool *many);
 /* The active desk that joined under this name: the name that policies use for ever. NULL: none. */
 const struct desk *roster_find_joined(const struct roster *r, const char *name);

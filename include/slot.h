@@ -22,7 +22,7 @@
 enum slot_type {
     SLOT_UPLOAD = 1,
     SLOT_SEATS = 2,
-    SLOT_FOUND = 3, /* delivered in an epoch that was lost, as receipts show: never again */
+    SLOT_FOUND = 3,   /* delivered in an epoch that was lost, as receipts show: never again */
     SLOT_HORIZON = 4, /* which uploads nobody needs to read any more */
 };
 

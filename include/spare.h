@@ -1,8 +1,8 @@
 /* spare.h - the file `roster`: what a desk must know when its store is gone.
  *
- * The roster and the addresses of the other desks, beside LMDB, sealed with a key of this desk (that
- * is its checksum, too). With it a desk whose store was damaged still knows whom to ask for its
- * records. Byte form: store/FORMAT.md. */
+ * The roster and the addresses of the other desks, beside LMDB, sealed with a key of this desk
+ * (that is its checksum, too). With it a desk whose store was damaged still knows whom to ask for
+ * its records. Byte form: store/FORMAT.md. */
 #ifndef TIDEOVER_SPARE_H
 #define TIDEOVER_SPARE_H
 

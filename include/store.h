@@ -69,13 +69,13 @@ enum err store_reader_renew(struct store_reader *r);
 enum err store_period_begin(struct store *s, struct errmsg *msg);
 uint32_t store_period(const struct store *s);
 
-/* Erasing for good, once the caller has deleted what must go and committed that. Begin: a new period.
- * Step: puts about `bytes` of what is left under older periods into the open batch, sealed anew;
- * the caller commits, and goes on until *done. End: the older keys go (ERR_BUSY while a value stands
- * under one of them: go on with steps), and with them the desk key that sealed them: store_desk_key()
- * is then another one, which the caller writes where it keeps it. Old copies of the store's files do
- * not open with it. A process killed at any moment loses nothing; store_open() takes a desk key that
- * lags behind, and the caller begins again. */
+/* Erasing for good, once the caller has deleted what must go and committed that. Begin: a new
+ * period. Step: puts about `bytes` of what is left under older periods into the open batch, sealed
+ * anew; the caller commits, and goes on until *done. End: the older keys go (ERR_BUSY while a value
+ * stands under one of them: go on with steps), and with them the desk key that sealed them:
+ * store_desk_key() is then another one, which the caller writes where it keeps it. Old copies of
+ * the store's files do not open with it. A process killed at any moment loses nothing; store_open()
+ * takes a desk key that lags behind, and the caller begins again. */
 enum err store_forget_begin(struct store *s, struct errmsg *msg);
 enum err store_forget_step(struct store *s, size_t bytes, bool *done, struct errmsg *msg);
 enum err store_forget_end(struct store *s, struct errmsg *msg);

@@ -10,12 +10,12 @@
 #include "roster.h"
 
 #define WORD_ID_BYTES  16
-#define WORD_REFS_MAX  256           /* records that one word names; more take more words */
-#define WORD_BYTES_MAX (32u << 10)   /* bounds one of them on the wire and the disk */
-#define WORDS_MAX      16384         /* a word a day for forty years */
-#define MACHINE_ID     16            /* record_machine_id(): covers the record's bytes */
+#define WORD_REFS_MAX  256         /* records that one word names; more take more words */
+#define WORD_BYTES_MAX (32u << 10) /* bounds one of them on the wire and the disk */
+#define WORDS_MAX      16384       /* a word a day for forty years */
+#define MACHINE_ID     16          /* record_machine_id(): covers the record's bytes */
 
-enum word_kind {             /* on the wire and the disk: numbers are for ever */
+enum word_kind {                   /* on the wire and the disk: numbers are for ever */
                  WORD_RELEASE = 1, /* these set-aside records go into the next upload; a lead's */
                  WORD_DONE = 2,    /* settled by hand: nothing is open any more; a lead's */
                  WORD_CONFIRM = 3, /* the upload did arrive: a second voice beside the uploader's */
@@ -29,13 +29,13 @@ struct word_ref {
 
 struct word {
     enum word_kind kind;
-    int64_t at_ms;         /* the clock of the desk where it was said */
-    uint8_t key[KEY_BYTES]; /* who says it: a lead, or (CONFIRM) a desk */
-    uint64_t slot;         /* the upload that it speaks of */
+    int64_t at_ms;              /* the clock of the desk where it was said */
+    uint8_t key[KEY_BYTES];     /* who says it: a lead, or (CONFIRM) a desk */
+    uint64_t slot;              /* the upload that it speaks of */
     uint8_t intent[HASH_BYTES]; /* CONFIRM: which content arrived; else zeros */
-    unsigned n_refs;       /* DONE: none means everything of that slot. RESTORE: one, which names the
-                              desk (of the feed; its number is 0) and its start (seq, id) */
-    const uint8_t *refs;   /* borrowed msgpack; word_ref_next() */
+    unsigned n_refs;     /* DONE: none means everything of that slot. RESTORE: one, which names the
+                            desk (of the feed; its number is 0) and its start (seq, id) */
+    const uint8_t *refs; /* borrowed msgpack; word_ref_next() */
     size_t refs_len;
 };
 
@@ -46,7 +46,8 @@ struct word_walk {
 struct word_walk word_refs(const struct word *w);
 bool word_ref_next(struct word_walk *walk, struct word_ref *out);
 
-/* refs: n_refs of them, appended with word_put_ref(); sk is the signer's, w->key its public half. */
+/* refs: n_refs of them, appended with word_put_ref(); sk is the signer's, w->key its public half.
+ */
 void word_put_ref(struct buf *refs, const struct word_ref *r);
 void word_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct word *w, const struct buf *refs,
                const uint8_t sk[SIGN_SK_BYTES], struct buf *out);

@@ -211,7 +211,8 @@ static void add_problem(json_t *all, const char *code, const char *desk, const c
     json_array_append_new(all, p);
 }
 
-#define REFUSED_MANY 10 /* messages; one or two may come from a bug or from a fork in good faith */
+#define REFUSED_MANY 10 /* messages; one or two may come from a bug or from a fork in good faith   \
+                         */
 
 static void peer_problems(const struct node *n, const struct moment *now, json_t *all)
 {
@@ -228,14 +229,15 @@ static void peer_problems(const struct node *n, const struct moment *now, json_t
             add_problem(all, "peer_away", name, text);
         }
         if (v.memory_lost && v.state != PEER_REVOKED && v.state != PEER_RETIRED) {
-            snprintf(text, sizeof text,
-                     v.restorable
-                         ? "%s started with an older disk than the branch remembers: its copies and "
-                           "its vote do not count. A lead gives them back: tideover restore-seat %s"
-                         : "%s started with an older disk than the branch remembers: its copies and "
-                           "its vote do not count. A lead can give them back once it is on and has "
-                           "its own records again (tideover restore-seat %s)",
-                     name, name);
+            snprintf(
+                text, sizeof text,
+                v.restorable
+                    ? "%s started with an older disk than the branch remembers: its copies and "
+                      "its vote do not count. A lead gives them back: tideover restore-seat %s"
+                    : "%s started with an older disk than the branch remembers: its copies and "
+                      "its vote do not count. A lead can give them back once it is on and has "
+                      "its own records again (tideover restore-seat %s)",
+                name, name);
             add_problem(all, "peer_memory_lost", name, text);
         }
         if (v.cloned) {

@@ -2,8 +2,8 @@
  * anew from what the other desks hold.
  *
  * LMDB trusts its file: over a damaged one it ends the process. So another process looks first, at
- * every start; after an end that was not in order it takes all the time it needs, for whatever ended
- * the last run may lie in the file, and would end the next one. */
+ * every start; after an end that was not in order it takes all the time it needs, for whatever
+ * ended the last run may lie in the file, and would end the next one. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,9 +24,9 @@
 #include "node_int.h"
 #include "spare.h"
 
-#define LOOK_MS      10000  /* after an end in order: a large store is looked at as far as it goes */
+#define LOOK_MS      10000 /* after an end in order: a large store is looked at as far as it goes */
 #define LOOK_LONG_MS 600000 /* 60 GB from a slow disk; what takes longer hangs */
-#define LOOK_WORDS    256
+#define LOOK_WORDS   256
 
 extern char **environ;
 
@@ -127,7 +127,8 @@ static bool is_death_of_damage(int sig)
 }
 
 /* hangs: does not to be ready in time mean damage? */
-static enum look look_through(const char *dir, unsigned limit_ms, bool hangs, char words[LOOK_WORDS])
+static enum look look_through(const char *dir, unsigned limit_ms, bool hangs,
+                              char words[LOOK_WORDS])
 {
     struct errmsg msg = { .text = "" };
     bool in_time;
@@ -149,8 +150,8 @@ static enum look look_through(const char *dir, unsigned limit_ms, bool hangs, ch
         snprintf(words, LOOK_WORDS, "looking through it did not end");
         return hangs ? LOOK_DAMAGED : LOOK_SOUND;
     }
-    if (WIFEXITED(st) && (WEXITSTATUS(st) == LOOK_SOUND || (WEXITSTATUS(st) >= LOOK_NOTHING &&
-                                                            WEXITSTATUS(st) <= LOOK_REFUSED)))
+    if (WIFEXITED(st) && (WEXITSTATUS(st) == LOOK_SOUND ||
+                          (WEXITSTATUS(st) >= LOOK_NOTHING && WEXITSTATUS(st) <= LOOK_REFUSED)))
         return (enum look)WEXITSTATUS(st);
     if (WIFSIGNALED(st) && is_death_of_damage(WTERMSIG(st))) {
         snprintf(words, LOOK_WORDS, "LMDB dies of it (%s)", strsignal(WTERMSIG(st)));
@@ -247,9 +248,8 @@ static enum err set_aside(struct node *n, const char *why, struct errmsg *msg)
     if (e == ERR_OK && !store_periods_open(n->dir, n->me.store_key))
         e = move_aside(n->dir, "periods", periods, msg);
     if (e == ERR_OK)
-        node_log(n, 0,
-                 "%s. It was moved to %s, and is made anew from what the other desks hold", why,
-                 name);
+        node_log(n, 0, "%s. It was moved to %s, and is made anew from what the other desks hold",
+                 why, name);
     return e;
 }
 
@@ -273,10 +273,11 @@ static enum err judge(struct node *n, struct errmsg *msg)
     if ((e = spare_read(n->dir, &n->me, &spare, msg)) == ERR_OK)
         e = set_aside(n, words, msg);
     else
-        e = err_set(msg, ERR_DENIED,
-                    "%s, and the spare copy of the roster does not open either: start with an empty "
-                    "state directory and let this desk join again; keep the old one",
-                    words);
+        e = err_set(
+            msg, ERR_DENIED,
+            "%s, and the spare copy of the roster does not open either: start with an empty "
+            "state directory and let this desk join again; keep the old one",
+            words);
     spare_free(&spare);
     return e;
 }
@@ -293,7 +294,8 @@ enum err damage_judge(struct node *n, struct errmsg *msg)
     return e;
 }
 
-/* With others in the branch it must not trust its own memory; alone, nobody else has a better one. */
+/* With others in the branch it must not trust its own memory; alone, nobody else has a better one.
+ */
 enum err damage_refill(struct node *n, struct errmsg *msg)
 {
     const struct disk *d = store_disk(n->store);
@@ -309,7 +311,8 @@ enum err damage_refill(struct node *n, struct errmsg *msg)
         (roster_active(spare.roster) > 1 && (e = core_forgot(d)) != ERR_OK))
         e = err_set(msg, e, "the new store cannot be filled");
     else if ((e = store_commit(n->store, msg)) == ERR_OK)
-        node_log(n, 1, "this desk begins with an empty store and asks the others for their records");
+        node_log(n, 1,
+                 "this desk begins with an empty store and asks the others for their records");
     spare_free(&spare);
     return e;
 }

@@ -1,5 +1,5 @@
-/* erase.c - the shell's part of erasing: the list of what an upload set aside, computed on a thread;
- * and, once blocks were erased, the keys under which they stood. */
+/* erase.c - the shell's part of erasing: the list of what an upload set aside, computed on a
+ * thread; and, once blocks were erased, the keys under which they stood. */
 #include <string.h>
 
 #include <sodium.h>

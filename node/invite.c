@@ -229,7 +229,8 @@ static void admit(struct node *n, struct invite *i, const struct join *j, int do
     struct desk_id id;
     enum err e;
 
-    if (roster_name_taken(core_roster(n->core), i->name, NULL)) { /* two codes for one name: the first one to come */
+    if (roster_name_taken(core_roster(n->core), i->name,
+                          NULL)) { /* two codes for one name: the first one to come */
         refuse(
             n, door, client, "desk_exists",
             "a desk of this name joined meanwhile: ask the lead for an invite with another name");

@@ -578,8 +578,7 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
         (e = keys_read_desk(n->dir, &n->me, msg)) != ERR_OK ||
         (e = damage_judge(n, msg)) != ERR_OK ||
         (e = store_open(n->dir, n->me.store_key, &n->store, msg)) != ERR_OK ||
-        (e = erase_desk_key(n, msg)) != ERR_OK ||
-        (e = damage_refill(n, msg)) != ERR_OK ||
+        (e = erase_desk_key(n, msg)) != ERR_OK || (e = damage_refill(n, msg)) != ERR_OK ||
         (e = net_open(n->conf.listen, &n->me, ev, &n->net, msg)) != ERR_OK ||
         (e = open_core(n, msg)) != ERR_OK)
         return e;
@@ -632,7 +631,8 @@ static void node_close(struct node *n)
     net_close(n->net);
     core_close(n->core);
     store_close(n->store);
-    if (n->runs && !n->again) /* else they are another node's, or say that this was no orderly end */
+    if (n->runs &&
+        !n->again) /* else they are another node's, or say that this was no orderly end */
         remove_run_files(n);
     for (unsigned i = 0; i < INVITES_MAX; i++) {
         buf_free(&n->invite[i].power);

@@ -85,15 +85,16 @@ struct node {
     struct door_reply *door_replies;
     struct buf *self; /* messages to ourselves, for the next round */
     unsigned n_self, self_room;
-    size_t batch_bytes; /* taken in since the last commit */
-    bool doubted, again; /* the store: to be looked through; damaged, so begin anew */
+    size_t batch_bytes;             /* taken in since the last commit */
+    bool doubted, again;            /* the store: to be looked through; damaged, so begin anew */
     uint8_t spare_hash[HASH_BYTES]; /* roster in the file `roster`, and the addresses beside it */
     struct buf spare_addresses;
-    uint64_t spare_ms;  /* next look at it */
-    bool stopped;       /* the disk refused: nothing is acknowledged until it works again */
+    uint64_t spare_ms; /* next look at it */
+    bool stopped;      /* the disk refused: nothing is acknowledged until it works again */
     char stop_reason[256];
     unsigned long refused; /* mem_refused() at the last commit */
-    uint64_t sending, sending_until_ms; /* of the ledger's view; under lock, the job's thread asks */
+    uint64_t sending,
+        sending_until_ms; /* of the ledger's view; under lock, the job's thread asks */
     uint64_t retry_ms;
     struct invite invite[INVITES_MAX];
     struct {
@@ -108,7 +109,7 @@ struct node {
         char why[256];
     } unbegun;
     struct job *jobs_to_start; /* once what they may read is committed */
-    bool runs;              /* run/ is ours to remove */
+    bool runs;                 /* run/ is ours to remove */
     uint64_t ticked_ms, started_ms, hint_ms;
     unsigned hints;    /* rounds through [peers] known */
     atomic_int server; /* -1 not watched, 0 down, 1 up; the probe's thread writes */
@@ -119,7 +120,7 @@ struct node {
 /* node.c */
 struct moment node_now(void);
 void node_start_job(struct node *n, struct job *j); /* after this round's commit */
-void node_cycle(struct node *n); /* seal, commit, effects, answers, jobs */
+void node_cycle(struct node *n);                    /* seal, commit, effects, answers, jobs */
 void node_log(struct node *n, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -138,7 +139,7 @@ void api_handle(struct node *n, struct http_request *rq);
 void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg);
 void api_recorded(struct node *n, const struct record_ref *ref, struct buf *out);
 void api_json_later(struct node *n, struct http_request *rq, json_t *j); /* after the commit */
-void api_json(struct http_request *rq, unsigned status, json_t *j); /* takes j */
+void api_json(struct http_request *rq, unsigned status, json_t *j);      /* takes j */
 json_t *api_roles(unsigned roles);
 
 /* upload.c: the effects BUILD, DELIVER and LOOK */
@@ -179,7 +180,7 @@ void lead_passphrase(struct node *n, struct http_request *rq, json_t *body);
 void lead_new(struct node *n, struct http_request *rq, json_t *body);
 void lead_drop(struct node *n, struct http_request *rq, json_t *body);
 void backup_start(struct node *n, struct http_request *rq, json_t *body);
-void keyring_load(struct node *n); /* with a core just opened */
+void keyring_load(struct node *n);                           /* with a core just opened */
 void keyring_keep(struct node *n, const struct buf *sealed); /* empty: remove */
 void keyring_list(struct node *n, struct http_request *rq);
 void keyring_log(struct node *n, struct http_request *rq);

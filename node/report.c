@@ -125,7 +125,8 @@ static json_t *missing_desks(const struct node *n)
         const struct desk *d;
         core_peer_view(n->core, &now, i, &v);
         d = roster_find(core_roster(n->core), &v.id);
-        if (v.state == PEER_REVOKED || (v.state == PEER_RETIRED && v.missing == 0) || (v.state == PEER_ONLINE && v.missing == 0))
+        if (v.state == PEER_REVOKED || (v.state == PEER_RETIRED && v.missing == 0) ||
+            (v.state == PEER_ONLINE && v.missing == 0))
             continue;
         json_array_append_new(
             all,
@@ -170,10 +171,10 @@ static json_t *receipt_json(const struct node *n, const struct receipt *r, const
                                                (json_int_t)in->parts[i].bytes, "sha256", sha));
     }
     rfc3339_format(r->at_ms, 0, at);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o}", "desk", d ? d->name : "?", "file",
-                     r->evidence, "sha256", sha, "accepted_by", by, "parts", parts, "at", at,
-                     "term", (json_int_t)r->term, "sink", in->sink,
-                     "confirmed", word_confirmed_json(n, r, in->slot));
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o}", "desk", d ? d->name : "?",
+                     "file", r->evidence, "sha256", sha, "accepted_by", by, "parts", parts, "at",
+                     at, "term", (json_int_t)r->term, "sink", in->sink, "confirmed",
+                     word_confirmed_json(n, r, in->slot));
 }
 
 void report_slot(struct node *n, struct http_request *rq, uint64_t slot)

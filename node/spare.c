@@ -14,7 +14,8 @@
 #define TAG       crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define FILE_MAX  (256u << 20) /* more than the largest roster (roster.h) */
 
-/* Not the desk key of the store: that one moves on with each erasure, and nothing here is erased. */
+/* Not the desk key of the store: that one moves on with each erasure, and nothing here is erased.
+ */
 static void spare_key(const struct ident *me, uint8_t key[HASH_BYTES])
 {
     struct part secret = { me->curve_sk, KEY_BYTES };

@@ -1,4 +1,5 @@
-/* word.c - what people say of uploads that are decided: confirmed, settled by hand, to be sent again.
+/* word.c - what people say of uploads that are decided: confirmed, settled by hand, to be sent
+ * again.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,8 +35,10 @@ static enum err spoken_of(const struct node *n, uint64_t slot, struct spoken *s,
         s->in.type != SLOT_UPLOAD)
         e = ERR_MISSING;
     if (e == ERR_MISSING)
-        return err_why(msg, e, "no_upload", "slot", "there is no upload %llu: see \"tideover upload "
-                       "status\"", (unsigned long long)slot);
+        return err_why(msg, e, "no_upload", "slot",
+                       "there is no upload %llu: see \"tideover upload "
+                       "status\"",
+                       (unsigned long long)slot);
     if (e == ERR_OK)
         intent_hash(s->r.intent, s->r.intent_len, s->hash);
     return e;
@@ -99,10 +102,11 @@ static enum err look_at_part(const char *path, const struct slot_part *p, struct
     int fd;
 
     if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
-        return err_why(msg, ERR_MISSING, "not_there", "",
-                       "this desk does not find %.150s: look on a desk that sees that folder, or let "
-                       "a lead confirm it",
-                       path);
+        return err_why(
+            msg, ERR_MISSING, "not_there", "",
+            "this desk does not find %.150s: look on a desk that sees that folder, or let "
+            "a lead confirm it",
+            path);
     crypto_hash_sha256_init(&st);
     while ((k = read(fd, chunk, sizeof chunk)) > 0) {
         crypto_hash_sha256_update(&st, chunk, (unsigned long long)k);
@@ -149,10 +153,11 @@ static enum err check_and_confirm(struct node *n, uint64_t slot, json_t **answer
     if (e == ERR_OK && desk_id_eq(&s.r.desk, &n->me.id))
         e = err_why(msg, ERR_REFUSED, "own_upload", "slot",
                     "this desk sent upload %llu itself: a second voice is needed, from another "
-                    "desk or a lead", (unsigned long long)slot);
+                    "desk or a lead",
+                    (unsigned long long)slot);
     if (e == ERR_OK && said_confirmed(core_said(n->core), slot, s.hash, &s.r.desk, NULL) != 0)
-        *answer = json_pack("{s:i, s:I, s:b}", "schema", 1, "slot", (json_int_t)slot, "confirmed",
-                            1);
+        *answer =
+            json_pack("{s:i, s:I, s:b}", "schema", 1, "slot", (json_int_t)slot, "confirmed", 1);
     else if (e == ERR_OK && (e = look_at_files(&s, msg)) == ERR_OK)
         e = confirm(n, &s, n->me.sign_sk, answer, msg);
     spoken_free(&s);
@@ -227,9 +232,9 @@ static enum err sign_done(struct node *n, struct lead_job *l, json_t **answer)
         e = spoken_of(n, w.slot, &s, &l->msg);
     else
         w.slot = ledger_decided(core_ledger(n->core));
-    json_array_foreach(ids, i, id) if (e == ERR_OK)
-        e = json_is_string(id) ? add_ref(n, json_string_value(id), &refs, &w, &l->msg)
-                               : err_set(&l->msg, ERR_INVALID, "ids are texts");
+    json_array_foreach(ids, i, id) if (e == ERR_OK) e =
+        json_is_string(id) ? add_ref(n, json_string_value(id), &refs, &w, &l->msg)
+                           : err_set(&l->msg, ERR_INVALID, "ids are texts");
     if (e == ERR_OK && w.slot == 0)
         e = err_why(&l->msg, ERR_MISSING, "no_upload", "", "nothing has been uploaded yet");
     if (e == ERR_OK)
@@ -303,8 +308,9 @@ void word_erasing(struct node *n, struct http_request *rq)
                            date_or_null(p.at_ms), "confirmed", date_or_null(p.confirmed_ms), "due",
                            date_or_null(p.due_ms), "erased", p.erased, "all_kept", p.unknown));
     }
-    api_json(rq, 200, json_pack("{s:i, s:I, s:I, s:b, s:o}", "schema", 1, "readable_from",
-                                (json_int_t)(v.back_to ? v.back_to : 1), "set_aside",
-                                (json_int_t)v.set_aside, "dropping_keys",
-                                n->forget.state != FORGET_IDLE || v.erase_owed, "uploads", all));
+    api_json(rq, 200,
+             json_pack("{s:i, s:I, s:I, s:b, s:o}", "schema", 1, "readable_from",
+                       (json_int_t)(v.back_to ? v.back_to : 1), "set_aside",
+                       (json_int_t)v.set_aside, "dropping_keys",
+                       n->forget.state != FORGET_IDLE || v.erase_owed, "uploads", all));
 }

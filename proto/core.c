@@ -108,8 +108,9 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
     if (!past_can_read(c))
         return err_set(msg, ERR_REFUSED, "this desk has erased what the branch still reads");
     if (in->back_to != c->past.back_to)
-        return err_set(msg, ERR_REFUSED, "an upload that looks back to another slot than the branch "
-                                         "agreed on");
+        return err_set(msg, ERR_REFUSED,
+                       "an upload that looks back to another slot than the branch "
+                       "agreed on");
     for (unsigned i = 0; i < in->n_ranges; i++) {
         enum err e = range_ok(c, &in->ranges[i], adopted, msg);
         if (e != ERR_OK)
@@ -221,11 +222,19 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     c->now_ms = c->opened_ms = now->boot_ms;
     c->wall_ms = now->wall_ms;
     c->server_since_ms = now->boot_ms;
-    c->ask = (struct ledger_ask){
-        c,        ask_holds,       ask_cut,        ask_gathered,    ask_decided,
-        ask_dice, override_replay, override_found, override_reached,
-        ask_wants_horizon, ask_horizon_ok,  restored_wanted, restored_ok
-    };
+    c->ask = (struct ledger_ask){ c,
+                                  ask_holds,
+                                  ask_cut,
+                                  ask_gathered,
+                                  ask_decided,
+                                  ask_dice,
+                                  override_replay,
+                                  override_found,
+                                  override_reached,
+                                  ask_wants_horizon,
+                                  ask_horizon_ok,
+                                  restored_wanted,
+                                  restored_ok };
     if ((e = load_roster(c, msg)) != ERR_OK ||
         (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) !=
             ERR_OK ||

@@ -27,7 +27,7 @@ struct peer {
     struct mark lost_mark;  /* of the start that it says has lost its memory */
     struct mark spent;      /* to that start of it a decided slot gave the vote back */
     bool has_mark, memory_lost, confirms, says_lost;
-    bool greeted; /* it told what it remembers of this desk */
+    bool greeted;        /* it told what it remembers of this desk */
     uint64_t term_heard; /* the highest that it spoke of as its own */
     uint8_t vector_hash[16];
     uint64_t *have, *sent; /* per feed (by index): durable there; pushed to it */
@@ -38,7 +38,7 @@ struct peer {
     bool has_clock;
     uint64_t best_rtt_ms;
     uint64_t refused, refused_said_ms; /* how many messages; when the log said so last, 0: never */
-    uint64_t agrees; /* the horizon it would agree to */
+    uint64_t agrees;                   /* the horizon it would agree to */
     uint64_t words_sent_ms;
     unsigned words_next; /* where a long set goes on */
     bool searching;      /* asked where our copies of a feed part */
@@ -115,7 +115,7 @@ struct core {
     uint64_t return_term;
     struct desk_id return_to;
     uint64_t heard_number, heard_term; /* the most that others remember of this desk */
-    bool confirmed; /* this start is known to enough seats */
+    bool confirmed;                    /* this start is known to enough seats */
     bool replaying; /* an override: the decided slots are told anew, half of them is no state */
     bool short_of_memory; /* a cut was not taken in: neither accept nor propose a slot */
 
@@ -150,7 +150,7 @@ static inline struct ledger_moment ledger_now(const struct moment *now)
 /* forks.c */
 enum err forks_load(struct core *c, struct errmsg *msg); /* after feeds and ledger */
 enum err forks_proof(const struct core *c, const struct feed_id *feed, struct buf *raw,
-                     struct fork *out); /* ERR_MISSING: it is not forked */
+                     struct fork *out);                  /* ERR_MISSING: it is not forked */
 void forks_settle(struct core *c);                       /* a slot or the roster moved */
 void forks_pin(struct core *c, const struct intent *in); /* the open slot; NULL: decided */
 uint64_t forks_counts_to(const struct core *c, const struct feed *f); /* for a fresh slot */

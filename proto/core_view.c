@@ -289,9 +289,11 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
     for (unsigned i = 0; e == ERR_OK && in && i < in->n_ranges; i++) {
         struct merge_feed *f = job_feed(j, &in->ranges[i].feed);
         if (f && f->base >= in->ranges[i].from)
-            return err_why(msg, ERR_MISSING, "erased", "slot",
-                           "the records of upload %llu are erased: it was confirmed and kept as long "
-                           "as the policy says", (unsigned long long)slot);
+            return err_why(
+                msg, ERR_MISSING, "erased", "slot",
+                "the records of upload %llu are erased: it was confirmed and kept as long "
+                "as the policy says",
+                (unsigned long long)slot);
         if (!f || in->ranges[i].from != f->from ||
             !feeds_holds(&c->feeds, &f->feed, in->ranges[i].to, in->ranges[i].hash))
             return err_set(msg, ERR_BUSY, "not every record of slot %llu is here yet",

@@ -6,7 +6,7 @@
 
 #include "core_int.h"
 
-#define BLOCKS_AT_ONCE 32   /* in one batch: about a megabyte */
+#define BLOCKS_AT_ONCE  32 /* in one batch: about a megabyte */
 #define FORGET_AGAIN_MS 60000
 
 static const uint8_t owed_key[] = { 'Z' };
@@ -162,8 +162,8 @@ void erase_send_floor(struct core *c, const struct peer *p, const struct feed *f
     peer_send(c, p, &b);
 }
 
-/* Taken only if our own receipts put all of it under the horizon: then a majority agreed that nobody
- * needs to read it any more. The author's signature proves opening and head. */
+/* Taken only if our own receipts put all of it under the horizon: then a majority agreed that
+ * nobody needs to read it any more. The author's signature proves opening and head. */
 int erase_on_floor(struct core *c, struct peer *p, struct mp *m)
 {
     size_t n = 0;

@@ -455,7 +455,7 @@ enum err feeds_hash_at(const struct feeds *fs, const struct feed *f, uint64_t se
     else if (e == ERR_OK && b.first == f->base + 1)
         memcpy(h, f->base_hash, HASH_BYTES);
     else if (e == ERR_OK && b.first > 1 &&
-        (e = feeds_block(fs->disk, f->alias, b.first - 1, &before, &prev, NULL)) == ERR_OK)
+             (e = feeds_block(fs->disk, f->alias, b.first - 1, &before, &prev, NULL)) == ERR_OK)
         memcpy(h, prev.hash, HASH_BYTES);
     if (e == ERR_OK && block_last(&b) == seq) {
         memcpy(h, b.hash, HASH_BYTES);

@@ -393,7 +393,8 @@ static void forget_stale_trigger(struct ledger *l, const struct ledger_moment *n
         ledger_drop_trigger(l);
 }
 
-/* Where the upload is another desk's work, that desk finds out alone that nothing is left to send. */
+/* Where the upload is another desk's work, that desk finds out alone that nothing is left to send.
+ */
 static void forget_idle_trigger(struct ledger *l, const struct ledger_moment *now)
 {
     struct intent in = { 0 };

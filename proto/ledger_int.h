@@ -53,12 +53,12 @@ struct ledger {
     uint64_t grace_until, promise_until, heard_leader;
     struct desk_id promised_to;
     bool may_vote, forgot, stopped, origin;
-    uint64_t vouch_slot; /* somebody proposes for it what it alone accepted: we shall vouch */
-    uint64_t look_at; /* whether a trigger that is another desk's work has become idle */
+    uint64_t vouch_slot;   /* somebody proposes for it what it alone accepted: we shall vouch */
+    uint64_t look_at;      /* whether a trigger that is another desk's work has become idle */
     uint64_t ask_slots_at; /* not before */
     uint64_t next_try, asked_at, retry_at, lease_until, renew_at, since, quiet_until;
     uint64_t refused_at; /* when the log said so last, 0: never */
-    unsigned yes; /* bit per seat, for the question under way */
+    unsigned yes;        /* bit per seat, for the question under way */
     uint64_t best_acc_term;
     struct buf adopt; /* best accepted intent among the votes */
     struct progress adopt_at;
@@ -105,7 +105,8 @@ void ledger_send_all(struct ledger *l, const struct buf *b);
 void ledger_begin(struct ledger *l, struct buf *b, enum wire_type type, unsigned more,
                   uint64_t term);
 void ledger_send_receipts(struct ledger *l, const struct desk_id *to, uint64_t from);
-void ledger_ask_slots(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from);
+void ledger_ask_slots(struct ledger *l, const struct ledger_moment *now,
+                      const struct desk_id *from);
 void ledger_drop_trigger(struct ledger *l);
 
 enum err ledger_replay(struct ledger *l, struct errmsg *msg); /* all receipts, from the first */

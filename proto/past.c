@@ -288,7 +288,6 @@ enum err past_load(struct core *c, struct errmsg *msg)
     return e == ERR_MISSING ? ERR_OK : err_set(msg, e, "what was set aside cannot be read");
 }
 
-
 bool past_is_unknown(const struct core *c, const struct record_ref *ref, uint64_t *slot)
 {
     for (unsigned i = 0; i < c->past.n; i++) {
@@ -406,8 +405,7 @@ static bool gather_done(struct core *c)
     for (unsigned i = 0; i < c->said.n; i++) {
         struct word_walk walk;
         struct word_ref r;
-        if (!said_word(&c->said, i, &w) || w.kind != WORD_DONE ||
-            !roster_is_lead(c->roster, w.key))
+        if (!said_word(&c->said, i, &w) || w.kind != WORD_DONE || !roster_is_lead(c->roster, w.key))
             continue;
         walk = word_refs(&w);
         memset(&r, 0, sizeof r);
@@ -434,12 +432,12 @@ static bool is_done(const struct past *p, const struct record_ref *ref, uint64_t
 {
     struct record_ref whole = { .seq = slot };
 
-    return p->n_done > 0 &&
-           (bsearch(ref, p->done, p->n_done, sizeof *p->done, ref_cmp) != NULL ||
-            bsearch(&whole, p->done, p->n_done, sizeof *p->done, ref_cmp) != NULL);
+    return p->n_done > 0 && (bsearch(ref, p->done, p->n_done, sizeof *p->done, ref_cmp) != NULL ||
+                             bsearch(&whole, p->done, p->n_done, sizeof *p->done, ref_cmp) != NULL);
 }
 
-/* A record has its final outcome: its row goes, and what was kept of it when the rest was erased. */
+/* A record has its final outcome: its row goes, and what was kept of it when the rest was erased.
+ */
 enum err past_settle_record(struct core *c, const struct record_ref *ref)
 {
     const struct disk *d = c->conf.disk;
@@ -568,8 +566,9 @@ enum err past_horizon_ok(const struct core *c, const struct intent *in, struct e
     if (in->back_to <= c->past.back_to || in->back_to > in->slot)
         return err_set(msg, ERR_REFUSED, "a horizon that does not go forward");
     if (in->back_to > agrees_to(c))
-        return err_set(msg, ERR_REFUSED, "an upload that is not confirmed, or not kept long enough "
-                                         "yet, is not to be erased");
+        return err_set(msg, ERR_REFUSED,
+                       "an upload that is not confirmed, or not kept long enough "
+                       "yet, is not to be erased");
     return ERR_OK;
 }
 

@@ -2,8 +2,9 @@
  *
  * A signed word names the desk's very start. Some desk that hears the word has a slot decided that
  * carries it. That slot was opened and decided by desks that remember, after the loss: all that the
- * desk forgot belongs to slots before it. So from its receipt on the desk can vote as one that never
- * voted; it goes on under a start mark, and in a term, above all that others remember of it. */
+ * desk forgot belongs to slots before it. So from its receipt on the desk can vote as one that
+ * never voted; it goes on under a start mark, and in a term, above all that others remember of it.
+ */
 #include <string.h>
 
 #include "core_int.h"
@@ -45,8 +46,8 @@ static bool has_its_own(const struct core *c, const struct peer *p)
 static bool has_more_of_us(const struct core *c, const struct peer *p)
 {
     for (unsigned i = 0; i < c->feeds.n; i++)
-        if (desk_id_eq(&c->feeds.v[i].opening.id.desk, &c->conf.me->id) &&
-            !c->feeds.v[i].forked && sync_have(p, i) > c->feeds.v[i].stored)
+        if (desk_id_eq(&c->feeds.v[i].opening.id.desk, &c->conf.me->id) && !c->feeds.v[i].forked &&
+            sync_have(p, i) > c->feeds.v[i].stored)
             return true;
     return false;
 }
@@ -191,8 +192,8 @@ void restored_hear(struct core *c, const struct mark *ours, uint64_t term)
         c->heard_term = term;
 }
 
-/* A word of what it heard here, from before it was back, may be on its way and must not count. So it
- * goes on as a start that all of them are older than. */
+/* A word of what it heard here, from before it was back, may be on its way and must not count. So
+ * it goes on as a start that all of them are older than. */
 void restored_tick(struct core *c)
 {
     struct ledger_moment now = { c->now_ms, c->wall_ms };
@@ -267,10 +268,11 @@ enum err core_draft_restore(const struct core *c, const struct desk_id *id, stru
     if ((e = state_allows(c, p, msg)) != ERR_OK)
         return e;
     if (able < seats / 2 + 1)
-        return err_why(msg, ERR_REFUSED, "no_majority", "",
-                       "only %u of %u seats remember what was decided, too few to decide this: look "
-                       "at \"tideover upload override --plan\" at another desk",
-                       able, seats);
+        return err_why(
+            msg, ERR_REFUSED, "no_majority", "",
+            "only %u of %u seats remember what was decided, too few to decide this: look "
+            "at \"tideover upload override --plan\" at another desk",
+            able, seats);
     memcpy(r.id, m->random, MARK_BYTES);
     r.ref.feed.desk = *id;
     *w = (struct word){ .kind = WORD_RESTORE, .slot = ledger_decided(c->ledger) + 1, .n_refs = 1 };

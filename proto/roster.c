@@ -331,8 +331,8 @@ static void policy_hash(const char *text, size_t n, uint8_t h[HASH_BYTES])
     hash_parts("tideover policy v1", &(struct part){ text, n }, 1, h, HASH_BYTES);
 }
 
-/* Of every POLICY there ever was, whether it stands or not: an intent that was agreed under one on the
- * branch that lost is carried on all the same. NULL: out of memory. */
+/* Of every POLICY there ever was, whether it stands or not: an intent that was agreed under one on
+ * the branch that lost is carried on all the same. NULL: out of memory. */
 static const struct past_policy *learn_policy(struct roster *r, const char *text, size_t n)
 {
     struct past_policy *p, **grown;

@@ -83,9 +83,8 @@ static enum err check_seats(const struct ledger *l, const struct intent *in, str
     }
     if (!ok)
         return err_set(msg, ERR_REFUSED, "seats that the roster here does not ask for");
-    return in->n_restored > 0 && l->ask->restored_ok
-               ? l->ask->restored_ok(l->ask->ctx, in, msg)
-               : ERR_OK;
+    return in->n_restored > 0 && l->ask->restored_ok ? l->ask->restored_ok(l->ask->ctx, in, msg)
+                                                     : ERR_OK;
 }
 
 static enum err check_intent(const struct ledger *l, const struct intent *in, bool adopted,
@@ -213,8 +212,8 @@ void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const str
     enum err e;
 
     if (!get_proposal(m, &a) || ledger_seat_of(l, &l->me->id) < 0 || !l->may_vote ||
-        !epochs_caught_up(l) ||
-        term < l->term || (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
+        !epochs_caught_up(l) || term < l->term ||
+        (term == l->term && l->voted && !desk_id_eq(&l->voted_for, from)))
         return;
     if (their_dec > l->dec) {
         ledger_ask_slots(l, now, from);
@@ -270,11 +269,12 @@ void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_
     ledger_persist(l);
     if (in->type == SLOT_UPLOAD)
         effects_add(l->fx, EFFECT_PERIOD, NULL, in->slot, NULL);
-    effects_event(l->fx, in->type == SLOT_SEATS     ? "slot %llu decided: %llu seats"
-                         : in->type == SLOT_FOUND   ? "slot %llu passes over %llu ranges of a lost epoch"
-                         : in->type == SLOT_HORIZON ? "slot %llu decided: what lies under upload "
-                                                      "%llu is erased"
-                                                    : "slot %llu delivered: %llu ranges",
+    effects_event(l->fx,
+                  in->type == SLOT_SEATS     ? "slot %llu decided: %llu seats"
+                  : in->type == SLOT_FOUND   ? "slot %llu passes over %llu ranges of a lost epoch"
+                  : in->type == SLOT_HORIZON ? "slot %llu decided: what lies under upload "
+                                               "%llu is erased"
+                                             : "slot %llu delivered: %llu ranges",
                   (unsigned long long)in->slot,
                   in->type == SLOT_SEATS     ? (unsigned long long)in->n_seats
                   : in->type == SLOT_HORIZON ? (unsigned long long)in->back_to

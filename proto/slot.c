@@ -7,7 +7,7 @@
 #include "disk.h"
 #include "mem.h"
 
-_Static_assert(SLOT_RANGES_MAX * INTENT_RANGE_MAX + 16384 < DISK_VALUE_MAX, "a receipt is stored");
+_Static_assert(SLOT_RANGES_MAX *INTENT_RANGE_MAX + 16384 < DISK_VALUE_MAX, "a receipt is stored");
 
 static const char accepted_domain[] = "tideover accepted v1";
 static const char receipt_domain[] = "tideover receipt v1";

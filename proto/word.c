@@ -192,7 +192,8 @@ static enum err may_say(const struct said *s, const struct word *w, struct errms
         return err_set(msg, ERR_MISSING, "a word that only a lead may say");
     if (!desk_of_key(s->roster, w->key))
         return err_set(msg, ERR_MISSING, "a word of nobody who is known here");
-    return said_before(s, w) ? err_set(msg, ERR_DENIED, "a desk that says one thing twice") : ERR_OK;
+    return said_before(s, w) ? err_set(msg, ERR_DENIED, "a desk that says one thing twice")
+                             : ERR_OK;
 }
 
 enum err said_take(struct said *s, const uint8_t *p, size_t n, bool *fresh, struct errmsg *msg)

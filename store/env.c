@@ -12,8 +12,8 @@
 
 #include "store_int.h"
 
-#define LOCK_BYTES  16384 /* more than its lock file needs for them */
-#define GROW_MIN    (4ull << 20)
+#define LOCK_BYTES 16384 /* more than its lock file needs for them */
+#define GROW_MIN   (4ull << 20)
 
 /* The numbers are associated data of every value: never change one, never use one twice. */
 const struct table_row table_rows[TABLE_COUNT] = {

@@ -1,4 +1,5 @@
-/* forget.c - forgetting for good: what is left under old periods is sealed anew, then their keys go.
+/* forget.c - forgetting for good: what is left under old periods is sealed anew, then their keys
+ * go.
  *
  * A key goes only once no value in the store stands under it; that is looked at, not believed. With
  * the keys goes the desk key that wrapped them: the next one is a hash of it, and no later one says

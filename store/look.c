@@ -1,8 +1,8 @@
 /* look.c - is this store what was written? Looked through as a whole, in one snapshot, read only.
  *
- * The seals find every value that changed. What they cannot find is a value that is gone, that is there
- * and not found (a bent key in a branch page), or that will be overwritten: so LMDB's own counts are
- * compared, every key is searched for, too, and the list of free pages must be one. */
+ * The seals find every value that changed. What they cannot find is a value that is gone, that is
+ * there and not found (a bent key in a branch page), or that will be overwritten: so LMDB's own
+ * counts are compared, every key is searched for, too, and the list of free pages must be one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -132,7 +132,8 @@ static bool is_found(struct walk *w, const MDB_val *k, const MDB_val *v)
     return mdb_cursor_get(w->search, &key, &found, MDB_SET) == 0 && found.mv_data == v->mv_data;
 }
 
-/* Each entry: of which commit; how many pages, then their numbers, falling. No page is free twice. */
+/* Each entry: of which commit; how many pages, then their numbers, falling. No page is free twice.
+ */
 static enum err look_at_free(struct walk *w, size_t pages, uint8_t *seen, struct errmsg *msg)
 {
     static const char what[] = "its list of free pages makes no sense";
@@ -218,7 +219,8 @@ static enum err look_values(const struct store *s, struct walk *w, enum table t,
             return damaged(msg, "a value does not open in table ", table_rows[t].name);
         ++*n;
     }
-    return rc == MDB_NOTFOUND ? ERR_OK : damaged(msg, "LMDB stumbles in table ", table_rows[t].name);
+    return rc == MDB_NOTFOUND ? ERR_OK
+                              : damaged(msg, "LMDB stumbles in table ", table_rows[t].name);
 }
 
 static enum err look_table(const struct store *s, MDB_txn *txn, enum table t, uint64_t *values,

@@ -58,7 +58,7 @@ struct ring {
 
 struct ring *ring_with_fresh(const struct ring *old); /* old may be NULL; NULL: no memory or room */
 struct ring *ring_after(const struct ring *old, uint32_t upto); /* without those up to `upto` */
-void ring_free(struct ring *r);                       /* wipes; NULL is fine */
+void ring_free(struct ring *r);                                 /* wipes; NULL is fine */
 const uint8_t *ring_key(const struct ring *r, uint32_t number); /* NULL: no such period */
 
 /* ERR_NOFILE; ERR_DENIED: does not open with this key; ERR_MALFORMED: a newer one. */
@@ -111,11 +111,11 @@ struct store {
     enum err batch_err; /* a refused put or del: nothing of this batch may become durable */
 
     atomic_bool unopened, looked; /* a value did not open; that was told */
-    atomic_int failed;     /* enum err, sticky until store_reopen() */
-    struct errmsg failure; /* its sentence; the writer's */
-    size_t last_txn;       /* id of the newest commit in the file, as last measured */
-    size_t acked_txn;      /* the same when a commit was last acknowledged */
-    uint64_t grow_at;      /* used bytes from which the map should be larger */
+    atomic_int failed;            /* enum err, sticky until store_reopen() */
+    struct errmsg failure;        /* its sentence; the writer's */
+    size_t last_txn;              /* id of the newest commit in the file, as last measured */
+    size_t acked_txn;             /* the same when a commit was last acknowledged */
+    uint64_t grow_at;             /* used bytes from which the map should be larger */
     atomic_uint_fast64_t map_bytes, used_bytes, commits, commit_failures;
     struct disk disk;
 };
@@ -125,8 +125,9 @@ enum err store_open_dir(struct store *s, const char *dir, struct errmsg *msg);
 /* With the desk key or one a few erasures later; *step says how many. Errors as periods_load(). */
 enum err store_load_periods(struct store *s, unsigned *step, struct errmsg *msg);
 enum err store_fail(struct store *s, enum err code); /* from now on everything fails with it */
-void store_swap_ring(struct store *s, struct ring *fresh); /* readers keep theirs until they renew */
-void batch_init(struct store *s);                    /* the writer's disk */
+void store_swap_ring(struct store *s,
+                     struct ring *fresh); /* readers keep theirs until they renew */
+void batch_init(struct store *s);         /* the writer's disk */
 
 /* ---- LMDB (env.c) ---- */
 
@@ -150,8 +151,8 @@ uint64_t env_disk_free(const struct store *s);
 enum err env_grow(struct store *s, struct errmsg *msg);
 
 enum check { CHECK_FRESH, CHECK_GOOD, CHECK_BAD };
-/* Looks at the store's own check value and writes nothing: does it open with the desk key, or one up
- * to KEY_STEPS erasures later (*step)? ERR_MALFORMED: a newer store. */
+/* Looks at the store's own check value and writes nothing: does it open with the desk key, or one
+ * up to KEY_STEPS erasures later (*step)? ERR_MALFORMED: a newer store. */
 enum err env_check(struct store *s, enum check *out, unsigned *step, struct errmsg *msg);
 enum err env_tables(struct store *s, bool fresh, struct errmsg *msg);
 /* The check value under another desk key, durable on return. */
@@ -159,7 +160,8 @@ enum err env_check_renew(struct store *s, const uint8_t key[STORE_KEY_BYTES], st
 
 /* ---- forgetting (forget.c) ---- */
 
-#define KEY_STEPS 16 /* a desk key may lag so many erasures behind its store: each writes it anew */
+#define KEY_STEPS 16 /* a desk key may lag so many erasures behind its store: each writes it anew  \
+                      */
 void key_next(uint8_t key[STORE_KEY_BYTES]);
 
 /* ---- reading inside one transaction (view.c) ---- */

@@ -19,7 +19,7 @@ const struct disk *memdisk_disk(struct memdisk *m);   /* the writer: sees its ow
 const struct disk *memdisk_reader(struct memdisk *m); /* sees what is durable, refuses to write */
 void memdisk_commit(struct memdisk *m, memdisk_watch watch, void *ctx); /* watch: NULL is fine */
 void memdisk_abort(struct memdisk *m);
-struct memdisk *memdisk_copy(const struct memdisk *m); /* of what is durable: an image */
+struct memdisk *memdisk_copy(const struct memdisk *m);   /* of what is durable: an image */
 void memdisk_keep_only(struct memdisk *m, enum table t); /* all other tables are empty then */
 /* The k-th put or del from now fails with ERR_DISK, and all after it until the abort; 0: none. */
 void memdisk_fail_at(struct memdisk *m, unsigned k);

@@ -21,7 +21,8 @@ struct node {
     uint64_t dice;
     int64_t wall_step;
     bool disconnected[NODES];
-    unsigned lead_keys; /* sealed lead keys that it was told to keep, and the last one's first byte */
+    unsigned
+        lead_keys; /* sealed lead keys that it was told to keep, and the last one's first byte */
     uint8_t lead_key;
 };
 

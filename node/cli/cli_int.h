@@ -169,8 +169,8 @@ bool j_body(json_t *o, const char *passphrase, struct buf *out);
 int passphrase_get(const struct cli *c, char *out);
 /* Another one: from the file at path, or (NULL) asked for with these words. */
 int passphrase_ask(const struct cli *c, const char *path, const char *question, char *out);
-/* A passphrase that is new: the first line of the file at path if there is one; else six words of ours,
- * kept in that file before anything happens, or shown. 0 or exit code. */
+/* A passphrase that is new: the first line of the file at path if there is one; else six words of
+ * ours, kept in that file before anything happens, or shown. 0 or exit code. */
 struct new_passphrase {
     const char *path; /* as given; NULL: shown */
     bool made_file;

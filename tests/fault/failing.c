@@ -2,8 +2,8 @@
  *
  *     FAULT_CALL   alloc, write or flush
  *     FAULT_AT     k, from 1; 0 only counts
- *     FAULT_OURS   only calls that the main program itself makes (libzmq aborts when it gets no memory)
- *     FAULT_TOLD   a file: "reached" is written when the call failed, "count N" at the end
+ *     FAULT_OURS   only calls that the main program itself makes (libzmq aborts when it gets no
+ * memory) FAULT_TOLD   a file: "reached" is written when the call failed, "count N" at the end
  *
  * Only once, because a program that asks again must not be told that all is well: after a failed
  * flush the kernel forgets what was not written (Rebello et al., ATC 2020). */
@@ -129,8 +129,8 @@ static bool write_fails(int fd, const void *caller)
 {
     struct stat st;
 
-    if (wanted != CALL_WRITE || fd == STDOUT_FILENO || fd == STDERR_FILENO ||
-        fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || !fails(CALL_WRITE, caller))
+    if (wanted != CALL_WRITE || fd == STDOUT_FILENO || fd == STDERR_FILENO || fstat(fd, &st) != 0 ||
+        !S_ISREG(st.st_mode) || !fails(CALL_WRITE, caller))
         return false;
     errno = EIO;
     return true;

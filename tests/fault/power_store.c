@@ -15,9 +15,9 @@
 
 #include "store.h"
 
-#define GROUP         5  /* records in a commit */
+#define GROUP         5 /* records in a commit */
 #define RECORD_BYTES  700
-#define VOTE_EVERY    3  /* commits */
+#define VOTE_EVERY    3 /* commits */
 #define RECEIPT_EVERY 7
 #define PERIOD_EVERY  21
 
@@ -56,7 +56,8 @@ static void put(const struct disk *d, enum table t, uint64_t key_n, uint64_t n)
     d->put(d->ctx, t, key, key_len, val, sizeof val); /* a failure spoils the commit */
 }
 
-/* The number of the last value in t, 0 if none. Every value must be whole; with all, none missing. */
+/* The number of the last value in t, 0 if none. Every value must be whole; with all, none missing.
+ */
 static uint64_t last(const struct disk *d, enum table t, bool all)
 {
     uint8_t key[DISK_KEY_MAX] = { 0 }, want[RECORD_BYTES];

@@ -84,7 +84,8 @@ static void try_receipt(const uint8_t *p, size_t n)
     buf_free(&whole);
 }
 
-/* How far a hand-over is, and a lead's word on it: what decodes encodes to something that decodes. */
+/* How far a hand-over is, and a lead's word on it: what decodes encodes to something that decodes.
+ */
 static void try_delivery(const uint8_t *p, size_t n)
 {
     const struct branch *b = branch();

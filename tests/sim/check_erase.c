@@ -43,7 +43,8 @@ static void for_uploads(struct sim *s, int desk, enum word_kind kind)
         struct receipt r;
         struct intent in;
         uint8_t hash[HASH_BYTES];
-        if (ledger_receipt(l, slot, &b) != ERR_OK || receipt_decode(b.p, b.len, &r, NULL) != ERR_OK ||
+        if (ledger_receipt(l, slot, &b) != ERR_OK ||
+            receipt_decode(b.p, b.len, &r, NULL) != ERR_OK ||
             intent_decode(r.intent, r.intent_len, &in, NULL) != ERR_OK)
             break;
         if (in.type == SLOT_UPLOAD && kind == WORD_CONFIRM)

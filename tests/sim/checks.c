@@ -7,12 +7,11 @@
 extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
     check_roster, check_liar, check_leads, check_erase, check_regain;
 
-const struct check *const checks[] = { &check_overrides, &check_roster,
-                                       &check_ledger,    &check_leases,
-                                       &check_records,   &check_doubts,
-                                       &check_liar,      &check_leads,
-                                       &check_erase,     &check_regain,
-                                       NULL };
+const struct check *const checks[] = {
+    &check_overrides, &check_roster, &check_ledger, &check_leases,
+    &check_records,   &check_doubts, &check_liar,   &check_leads,
+    &check_erase,     &check_regain, NULL
+};
 
 struct watching {
     struct sim *s;

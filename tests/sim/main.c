@@ -175,7 +175,8 @@ static int run_seeds(const struct options *o)
     clock_gettime(CLOCK_MONOTONIC, &b);
     if (!o->print)
         printf("%llu seeds (%llu-%llu), %llu broken: %llu steps, %llu messages, %llu troubles, "
-               "%llu crashes, %llu presses, %llu overrides (%llu records twice), %llu votes given back, %llu slots, %llu "
+               "%llu crashes, %llu presses, %llu overrides (%llu records twice), %llu votes given "
+               "back, %llu slots, %llu "
                "records, %.1f virtual hours in "
                "%.1f s\n",
                (unsigned long long)t.seeds, (unsigned long long)o->from, (unsigned long long)o->to,
@@ -183,9 +184,8 @@ static int run_seeds(const struct options *o)
                (unsigned long long)t.sum.messages, (unsigned long long)t.sum.troubles,
                (unsigned long long)t.sum.crashes, (unsigned long long)t.sum.presses,
                (unsigned long long)t.sum.overrides, (unsigned long long)t.sum.doubled,
-               (unsigned long long)t.sum.regains,
-               (unsigned long long)t.sum.slots, (unsigned long long)t.sum.records,
-               (double)t.sum.us / (double)SECOND / 3600,
+               (unsigned long long)t.sum.regains, (unsigned long long)t.sum.slots,
+               (unsigned long long)t.sum.records, (double)t.sum.us / (double)SECOND / 3600,
                (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9);
     return t.broken > 0;
 }

@@ -167,7 +167,8 @@ static bool is_enabled(struct plan *p, const struct verb *v)
         return false;
     if (strcmp(v->name, "decide") == 0)
         return p->sc->setup.sink > 2;
-    if (v->weight == 0 || (p->overrides && (v->flags & VERB_RARE || strcmp(v->name, "forge") == 0)) ||
+    if (v->weight == 0 ||
+        (p->overrides && (v->flags & VERB_RARE || strcmp(v->name, "forge") == 0)) ||
         (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) || (forgets && p->forgot))
         return false;
     if (forgets && rng_chance(&p->dice, 80))

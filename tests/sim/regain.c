@@ -42,8 +42,7 @@ static bool names(const struct core *c, const struct intent *in, const struct de
         if (word_open(p, n, roster_branch(core_roster(c)), &w, NULL) != ERR_OK)
             return false;
         walk = word_refs(&w);
-        if (w.kind == WORD_RESTORE && word_ref_next(&walk, &r) &&
-            desk_id_eq(&r.ref.feed.desk, id))
+        if (w.kind == WORD_RESTORE && word_ref_next(&walk, &r) && desk_id_eq(&r.ref.feed.desk, id))
             return true;
     }
     return false;

@@ -196,8 +196,8 @@ struct station { /* a desk of the branch, as a machine */
     bool off;    /* stays down until somebody turns it on */
     bool gone;   /* burnt or stolen: nobody can */
     bool revoked;
-    bool forgot; /* its disk was wiped or set back. A drawn script lets it crash no more:
-                  * alone and often enough, that is the hole of PROTOCOL.md, "Start marks" */
+    bool forgot;     /* its disk was wiped or set back. A drawn script lets it crash no more:
+                      * alone and often enough, that is the hole of PROTOCOL.md, "Start marks" */
     bool erased_now; /* blocks went in the batch that was just committed */
     bool batch_open;
     uint64_t paused_until;
@@ -228,7 +228,7 @@ struct station { /* a desk of the branch, as a machine */
 
 struct known_feed {
     struct feed_id id;
-    uint64_t acked; /* a person saw "recorded" up to here */
+    uint64_t acked;     /* a person saw "recorded" up to here */
     uint64_t confirmed; /* a lead said that uploads up to here arrived */
     uint64_t in_slot, at_sink;
     uint64_t unknown_from; /* of a kind that nobody knows: no slot goes so far; 0: none */
@@ -264,7 +264,8 @@ struct sent { /* the delivery that began last */
 };
 
 struct counts {
-    uint64_t steps, messages, records, crashes, troubles, presses, slots, overrides, regains, doubled, us;
+    uint64_t steps, messages, records, crashes, troubles, presses, slots, overrides, regains,
+        doubled, us;
 };
 
 struct sim {

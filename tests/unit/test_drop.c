@@ -180,8 +180,8 @@ static void an_answer_that_was_lost_is_a_doubt(void **state)
 /* Repeated over the network, a rename that was done finds its old name gone. */
 static void a_rename_whose_old_name_is_gone_is_a_doubt(void **state)
 {
-    struct bench *t = bench_new((struct fault){
-        .link_fails = EPERM, .rename_fails = EINVAL, .done = true, .eaten = true });
+    struct bench *t = bench_new(
+        (struct fault){ .link_fails = EPERM, .rename_fails = EINVAL, .done = true, .eaten = true });
 
     (void)state;
     assert_int_equal(deliver(t), DELIVERY_DOUBT);

@@ -22,8 +22,8 @@ struct bench {
     enum err holds;
     bool gathered, nothing_new, adopted; /* adopted: as the last question said */
     unsigned decided;
-    struct progress vote_at; /* what those who vote say of the accepted intent's progress */
-    uint64_t horizon; /* that a majority would agree to */
+    struct progress vote_at;        /* what those who vote say of the accepted intent's progress */
+    uint64_t horizon;               /* that a majority would agree to */
     uint8_t seats_hash[HASH_BYTES]; /* of slot 1 */
 };
 
@@ -393,9 +393,10 @@ static struct bench *bench_new(unsigned seats)
 
     branch_new(&t->b, 3, 3);
     t->disk = memdisk_new();
-    t->ask = (struct ledger_ask){ t,        ask_holds, ask_cut, ask_gathered, ask_decided,
-                                  ask_dice, NULL,      NULL,    NULL,
-                                  ask_wants_horizon, ask_horizon_ok, NULL, NULL };
+    t->ask =
+        (struct ledger_ask){ t,    ask_holds, ask_cut, ask_gathered,      ask_decided,    ask_dice,
+                             NULL, NULL,      NULL,    ask_wants_horizon, ask_horizon_ok, NULL,
+                             NULL };
     t->now = (struct ledger_moment){ 1000000, 1795500000000 };
     t->gathered = true;
     if (seats == 3)

@@ -64,12 +64,13 @@ static void fill(struct store *s)
         put_be32(key, 1 + i / 20);
         put_be32(key + 8, i);
         randombytes_buf(value, sizeof value);
-        assert_int_equal(d->put(d->ctx, TABLE_BLOCKS, key, 12, value, i % 17 ? 300 : 20000), ERR_OK);
+        assert_int_equal(d->put(d->ctx, TABLE_BLOCKS, key, 12, value, i % 17 ? 300 : 20000),
+                         ERR_OK);
         put_be32(key, i);
         assert_int_equal(d->put(d->ctx, (enum table)(i % 4), key, 4, value, 60), ERR_OK);
         if (i % 5 == 4)
-            assert_int_equal(d->del(d->ctx, (enum table)((i - 3) % 4), (put_be32(key, i - 3), key), 4),
-                             ERR_OK);
+            assert_int_equal(
+                d->del(d->ctx, (enum table)((i - 3) % 4), (put_be32(key, i - 3), key), 4), ERR_OK);
         if (i % 3 == 0)
             assert_int_equal(store_commit(s, NULL), ERR_OK);
     }
@@ -97,8 +98,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = { "store/data.mdb", "store/lock.mdb", "store", "periods",
-                                         "lock", "roster" };
+    static const char *const names[] = { "store/data.mdb", "store/lock.mdb", "store",
+                                         "periods",        "lock",           "roster" };
     char path[128];
 
     (void)state;
@@ -184,8 +185,9 @@ static void no_bent_bit_goes_unseen_and_changes_what_is_read(void **state)
         uint8_t mask;
         dice = dice * 6364136223846793005u + 1442695040888963407u;
         mask = (uint8_t)(1 << (dice >> 60 & 7));
-        at = i % 4 == 0 ? (off_t)(dice >> 33 & 1) * PAGE + (off_t)(dice >> 34) % 160 /* a meta page */
-                        : (off_t)((dice >> 20) % (uint64_t)size);
+        at = i % 4 == 0
+                 ? (off_t)(dice >> 33 & 1) * PAGE + (off_t)(dice >> 34) % 160 /* a meta page */
+                 : (off_t)((dice >> 20) % (uint64_t)size);
         flip(at, mask);
         fate = fate_of_the_store();
         flip(at, mask);

@@ -87,7 +87,7 @@ static void it_votes_again_and_counts_again_over_a_restart_too(void **state)
     assert_false(peer(w, 0, 1).memory_lost);
     assert_false(peer(w, 2, 1).memory_lost);
     assert_true(ledger(w, 1).may_vote);
-    assert_true(ledger(w, 1).term > term);         /* not its own, which was 0 */
+    assert_true(ledger(w, 1).term > term);        /* not its own, which was 0 */
     assert_true(view(w, 1).start > start_before); /* above what the others remembered */
     stop(w, 1);
     start(w, 1);

@@ -209,8 +209,10 @@ static void of_equal_branches_the_smaller_hash_sets_the_policy(void **state)
     set_policy(&b, b.r, "[merge]\ndouble_scan = 7s\n", &b.lead);
     memcpy(mine, roster_policy_hash(b.r), HASH_BYTES);
     set_policy(&b, other, "[merge]\ndouble_scan = 8s\n", &b.other_lead);
-    memcpy(lost, memcmp(mine, roster_policy_hash(b.r), HASH_BYTES) == 0 ? roster_policy_hash(other)
-                                                                       : mine, HASH_BYTES);
+    memcpy(lost,
+           memcmp(mine, roster_policy_hash(b.r), HASH_BYTES) == 0 ? roster_policy_hash(other)
+                                                                  : mine,
+           HASH_BYTES);
     one = roster_op_hash(b.r, fork);
     two = roster_op_hash(b.r, fork + 1);
     assert_int_equal(roster_policy(b.r)->double_scan_ms,

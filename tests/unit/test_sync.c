@@ -246,7 +246,7 @@ static void a_desk_that_lost_its_memory_gets_the_receipts_again(void **state)
     decided = ledger_decided(core_ledger(w->v[0].core));
     assert_true(decided >= 1);
     wipe(w, 1);
-    assert_int_equal(core_forgot(memdisk_disk(w->v[1].disk)), ERR_OK);/* its store was damaged */
+    assert_int_equal(core_forgot(memdisk_disk(w->v[1].disk)), ERR_OK); /* its store was damaged */
     start(w, 1);
     assert_true(view(w, 1).memory_lost); /* before anybody told it */
     run(w, 5000);

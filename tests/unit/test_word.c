@@ -77,7 +77,8 @@ static void a_word_reaches_all_and_outlives_a_restart(void **state)
     stop(w, 2);
     start(w, 2);
     assert_int_equal(core_said(w->v[2].core)->n, 1);
-    assert_memory_equal(core_said(w->v[2].core)->hash, core_said(w->v[0].core)->hash, WORD_ID_BYTES);
+    assert_memory_equal(core_said(w->v[2].core)->hash, core_said(w->v[0].core)->hash,
+                        WORD_ID_BYTES);
     buf_free(&b);
     world_free(w);
 }
@@ -104,9 +105,9 @@ static void only_a_second_voice_confirms(void **state)
     assert_int_equal(core_say(c, &now, b.p, b.len, NULL), ERR_OK);
     assert_int_equal(said_confirmed(core_said(c), 1, intent, &w->b.desk[0].id, NULL), 30);
     assert_int_equal(said_confirmed(core_said(c), 2, intent, &w->b.desk[0].id, NULL), 0);
-    assert_int_equal(said_confirmed(core_said(c), 1, (const uint8_t[HASH_BYTES]){ 1 },
-                                    &w->b.desk[0].id, NULL),
-                     0);
+    assert_int_equal(
+        said_confirmed(core_said(c), 1, (const uint8_t[HASH_BYTES]){ 1 }, &w->b.desk[0].id, NULL),
+        0);
     buf_free(&b);
     world_free(w);
 }
