@@ -346,23 +346,35 @@ class State(branch.Case):
         d.start()
         self.feed(d, branch.checkouts(0, 1))
 
-    def test_another_desks_store_under_this_key_is_refused_and_left_as_it_is(self):
+    def moved_aside(self, desk, *words):
+        """The desk begins anew, says so, and the store that it cannot read lies beside, untouched."""
+        before = (desk.state / "store/data.mdb").read_bytes()
+        desk.start()
+        self.assertLessEqual({"store_damaged", "memory_lost"}, branch.problem_codes(desk))
+        for w in words:
+            self.assertRegex(desk.log(), w)
+        (aside,) = desk.state.glob("store.damaged-*")
+        self.assertEqual(before, (aside / "data.mdb").read_bytes())
+        return aside
+
+    def test_another_desks_store_under_this_key_is_moved_aside_as_it_is(self):
         one, two = self.branch(branch.NAMES[:2], start=False)
         shutil.rmtree(one.state / "store")
         (one.state / "periods").unlink()
         shutil.copytree(two.state / "store", one.state / "store")
         shutil.copy(two.state / "periods", one.state / "periods")
-        before = (one.state / "store/data.mdb").read_bytes()
-        self.assert_refused(one.cli("node", check=False), 77, "belongs to another|damaged|key")
-        self.assertEqual(before, (one.state / "store/data.mdb").read_bytes())
+        self.moved_aside(one, "belongs to another desk key", "moved to store.damaged")
 
-    def test_a_store_without_its_period_keys_is_refused(self):
+    def test_a_store_without_its_period_keys_is_moved_aside_and_can_be_put_back(self):
         (one,) = self.branch(branch.NAMES[:1], start=False)
         (one.state / "periods").rename(one.state / "periods.away")
-        self.assert_refused(one.cli("node", check=False), 77, "periods")
-        self.assertFalse((one.state / "periods").exists(), "new keys would hide the loss")
+        aside = self.moved_aside(one, "the file periods is gone")
+        one.stop()
+        shutil.rmtree(one.state / "store")
+        aside.rename(one.state / "store")
         (one.state / "periods.away").rename(one.state / "periods")
         one.start()
+        self.assertNotIn("memory_lost", branch.problem_codes(one))
 
     def test_a_damaged_desk_key_or_configuration_is_told(self):
         (one,) = self.branch(branch.NAMES[:1], start=False)

@@ -394,7 +394,7 @@ static void records_of_a_revoked_desk_wait_for_a_lead(void **state)
               w->b.lead.sign_sk, &op);
     assert_int_equal(core_roster_add(w->v[0].core, &now, op.p, op.len, NULL), ERR_OK);
     finish(w, 0);
-    buf_reset(&op);
+    buf_free(&op);
     run(w, 4000);
     forger_write(&a, 3, 1, &block);
     give(w, 1, 0, &a, &block); /* by somebody who had it */
