@@ -149,7 +149,8 @@ class Damage(fault.Case):
         new = self.feed(self.victim, branch.checkouts(50_000, 3))
         self.expected = fault.listed(self.victim)
         self.whole_again()
-        self.assertTrue(set(new) <= {r["id"] for r in fault.listed(self.desks[0])})
+        wait_until(lambda: set(new) <= {r["id"] for r in fault.listed(self.desks[0])}, 15,
+                   "what was recorded last to reach MAIN-1")
         fault.report(f"damages {sum(self.counts.values())}, noticed and made anew "
                      f"{self.counts['noticed']}, without effect {self.counts['harmless']}, "
                      f"acknowledged {len(self.expected)}, all present; seed {fault.SEED}")
