@@ -211,8 +211,7 @@ static void add_problem(json_t *all, const char *code, const char *desk, const c
     json_array_append_new(all, p);
 }
 
-#define REFUSED_MANY 10 /* messages; one or two may come from a bug or from a fork in good faith   \
-                         */
+#define REFUSED_MANY 10 /* messages; one or two may come of a fork in good faith */
 
 static void peer_problems(const struct node *n, const struct moment *now, json_t *all)
 {

@@ -160,8 +160,7 @@ enum err env_check_renew(struct store *s, const uint8_t key[STORE_KEY_BYTES], st
 
 /* ---- forgetting (forget.c) ---- */
 
-#define KEY_STEPS 16 /* a desk key may lag so many erasures behind its store: each writes it anew  \
-                      */
+#define KEY_STEPS 16 /* erasures that a desk key may lag behind its store */
 void key_next(uint8_t key[STORE_KEY_BYTES]);
 
 /* ---- reading inside one transaction (view.c) ---- */
