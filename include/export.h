@@ -22,11 +22,11 @@ const char *outcome_name(enum outcome o);
 
 struct export_out {
     void *ctx;
-    /* The next bytes of a part; NULL: digests only. */
-    enum err (*bytes)(void *ctx, unsigned part, const uint8_t *p, size_t n, struct errmsg *msg);
-    /* Every record in merged order. line: its number in its part, from 1, 0 if not sent. why: of an
-     * unwritable one. NULL: not wanted. */
-    void (*record)(void *ctx, const struct merged *m, enum outcome o, unsigned part, uint64_t line,
+    /* The next bytes of a file: 0 of users, 1 and on of the log; NULL: digests only. */
+    enum err (*bytes)(void *ctx, unsigned file, const uint8_t *p, size_t n, struct errmsg *msg);
+    /* Every record in merged order. line: its number among the records of its file, from 1, 0 if
+     * not sent. why: of an unwritable one. NULL: not wanted. */
+    void (*record)(void *ctx, const struct merged *m, enum outcome o, unsigned file, uint64_t line,
                    const uint8_t *bytes, size_t n, const char *why);
     struct asides *aside; /* receives what has no final outcome; NULL: not wanted */
 };
@@ -38,11 +38,13 @@ struct export_result {
     uint64_t sent[RECORD_KIND_LAST + 1]; /* by kind */
     int64_t first_ms, last_ms;           /* of all records but voids, corrected; 0: none */
     uint64_t moved;                      /* lines whose tick was shifted (E2) */
-    unsigned n_parts;                    /* those with at least one line */
+    uint64_t lost[LOSS_COUNT];           /* records that lose something, by what (format.h) */
+    unsigned n_parts;                    /* files with at least one record */
     struct slot_part parts[SLOT_PARTS_MAX];
 };
 
-/* Parts in the order in which the server must read them: users before the log. */
+/* Files in the order in which the server must read them: users before the log. The number of a file
+ * in `bytes` and `record` is its index in parts where a users file has records, else one more. */
 enum err export_run(const struct merge_job *job, const struct disk *disk,
                     const struct format *format, merge_yield yield, void *yield_ctx,
                     const struct export_out *to, struct export_result *out, struct errmsg *msg);

@@ -31,13 +31,57 @@ struct format_state {
     _Alignas(16) uint8_t b[FORMAT_STATE_BYTES];
 };
 
-struct format_check; /* a validator's state, opaque, heap */
+struct format_check;  /* a validator's state, opaque, heap */
+struct format_reader; /* an importer's state, opaque, heap */
+
+/* ---- what a format cannot say (rows of README's loss table) ---- */
+enum loss {
+    LOSS_KIND,         /* the record itself: nothing of it can be written */
+    LOSS_DUE,          /* the due date */
+    LOSS_DUE_TIME,     /* its time of day, or only by an unverified field */
+    LOSS_SECONDS,      /* when it happened, finer than a minute */
+    LOSS_DAY,          /* when it happened: typed by a person at the upload */
+    LOSS_RENEW_AS_OUT, /* a renewal, written as a checkout to the same user */
+    LOSS_USER_FIELDS,  /* of a registration: addresses, expiry, some fields */
+    LOSS_TEXT,         /* letters that the format's alphabet lacks */
+    LOSS_COUNT
+};
+const char *loss_words(enum loss l); /* "due dates", "times of day of due dates" .. */
+
+/* ---- reading files that other programs wrote (rule E11) ---- */
+struct format_event {  /* borrowed for the call */
+    struct record rec; /* at_ms in UTC by the policy's zone; utc_off_min set; no target, no key */
+    uint64_t line;     /* in the file, from 1 */
+    const char *desk;  /* station or workstation as the file names it; "" if it does not */
+};
+struct format_read {
+    void *ctx;
+    enum err (*event)(void *ctx, const struct format_event *ev, struct errmsg *msg);
+    /* A line that no variant of the format explains: verbatim, without its line end, and why. */
+    enum err (*unknown)(void *ctx, uint64_t line, const uint8_t *p, size_t n, const char *why,
+                        struct errmsg *msg);
+};
 
 struct format {
     const char *name;   /* "symphony", "ldflat" */
     const char *suffix; /* of the file: "log", "flat" */
     uint32_t tick_s;    /* no two events on one item within it (E2) */
     bool (*carries)(const struct policy *p, unsigned kind);
+    /* The format of registrations that go into a file of their own, read before this one; NULL
+     * here or from the call: none do. */
+    const struct format *(*users)(const struct policy *p);
+    /* Bytes before the first and after the last record of a file; NULL: none. */
+    enum err (*begin)(const struct policy *p, struct format_state *st, struct buf *out,
+                      struct errmsg *msg);
+    enum err (*finish)(const struct policy *p, struct format_state *st, struct buf *out,
+                       struct errmsg *msg);
+    /* Must a new file begin before this record (st has the ones before)? NULL: all in one file. The
+     * state is zeroed for a new file. */
+    bool (*splits)(const struct policy *p, const struct format_state *st,
+                   const struct format_item *it);
+    /* Bit set, 1 << enum loss, of what this record loses; LOSS_KIND alone if it is not carried.
+     * NULL: nothing is ever lost. */
+    unsigned (*loses)(const struct policy *p, const struct format_item *it);
     /* Appends the record's bytes. ERR_INVALID: this record cannot be written, msg says why and for
      * whom nothing was appended; it becomes an exception and later ones of its item wait (E5).
      * ERR_CONFIG: the policy lacks something; the whole batch stops before anything is agreed. */
@@ -49,9 +93,19 @@ struct format {
     enum err (*check_add)(struct format_check *c, const uint8_t *p, size_t n, struct errmsg *msg);
     enum err (*check_end)(struct format_check *c, uint64_t *records, struct errmsg *msg);
     void (*check_free)(struct format_check *c); /* NULL is fine */
+    /* Importer: wider than the writer, any split into chunks gives the same events. Of the policy
+     * only zone and the format's own section matter. NULL read_new: cannot be read. ERR_MALFORMED
+     * only for a file that is another thing altogether; else unknown lines are handed on. */
+    struct format_reader *(*read_new)(const struct policy *p, const struct format_read *to);
+    enum err (*read_add)(struct format_reader *r, const uint8_t *p, size_t n, struct errmsg *msg);
+    enum err (*read_end)(struct format_reader *r, struct errmsg *msg);
+    void (*read_free)(struct format_reader *r);
 };
 
 const struct format *format_by_name(const char *name); /* NULL: no such format */
+const struct format *format_at(unsigned i);            /* all rows in turn; NULL behind the last */
+/* Do registrations stand in the same file as the rest (R7: then nothing has to wait for them)? */
+bool format_has_users_inside(const struct policy *p);
 
 extern const struct format format_symphony; /* transaction log; registrations as JY by policy */
 extern const struct format format_ldflat;   /* LDUSER flat user file: registrations only */

@@ -5,9 +5,15 @@
 #ifndef TIDEOVER_SINK_H
 #define TIDEOVER_SINK_H
 
+#include "answer.h"
 #include "err.h"
 #include "ledger.h"
+#include "policy.h"
+#include "record.h"
 #include "slot.h"
+
+#define SINK_KEY_MAX                                                                               \
+    64 /* what one item of a batch leaves for the next: an Evergreen session's key */
 
 struct sink_file {
     char name[96];   /* under which the server's side finds it */
@@ -15,11 +21,40 @@ struct sink_file {
     struct slot_part part;
 };
 
+/* One line of the payload, for sinks that are answered per record. */
+struct sink_line {
+    unsigned part;        /* index of its file in the batch of all files */
+    const uint8_t *bytes; /* as written, with its line end; borrowed until the next call */
+    size_t n;
+    struct record_ref ref;
+    unsigned kind; /* enum record_kind */
+};
+
 struct sink_batch {
     const char *target; /* the directory: what stands behind "file:" or "drop:DESK:" */
     const char *writer; /* desk and attempt, for names of files that are being written */
     unsigned n_files;
     const struct sink_file *files;
+    /* ---- of sinks that are answered per record, or item by item (delivery.h) ---- */
+    const struct policy *policy;
+    const char *name;       /* of the batch: branch, epoch, slot, hash; no personal data */
+    uint64_t item;          /* which is meant, from 1; 0: the whole batch */
+    uint64_t n_lines;       /* over all files */
+    char key[SINK_KEY_MAX]; /* as the item before left it; a send that is DONE may set it anew */
+    /* The k-th line, from 1. ERR_MISSING, ERR_DISK. */
+    enum err (*line)(void *ctx, uint64_t k, struct sink_line *out);
+    /* What became of the k-th line; words are the system's own, "" if it said nothing. Lines that
+     * are never told are accepted once the batch (or the item) is DONE. */
+    void (*answer)(void *ctx, uint64_t k, enum answer a, const char *words);
+    /* Must this line wait, because an earlier one of its item, or the registration of its card, was
+     * refused, quarantined or held? */
+    bool (*behind)(void *ctx, uint64_t k);
+    /* The policy's credential, as "name" or "name.KIND" names it: one line of text without its line
+     * end. Wiped by the caller. ERR_CONFIG: says which file is missing or open to others. */
+    enum err (*secret)(void *ctx, const char *kind, char out[512], struct errmsg *msg);
+    /* A connection that is kept between the items of one upload; NULL at first. The sink's `end`
+     * closes it. */
+    void **session;
     /* Asked at the last moment before anything leaves: is the lease that this was begun under still
      * held? A process may have been stopped, or long at its work, since it was told to deliver. */
     bool (*may_send)(void *ctx);
@@ -27,14 +62,15 @@ struct sink_batch {
 };
 
 /* words: evidence if done, else what to do; 256 bytes. */
-enum delivery sink_deliver(const char *sink, const struct sink_batch *b, char words[256]);
+enum delivery sink_deliver(const char *sink, struct sink_batch *b, char words[256]);
 /* Is it there? Only asked of sinks with steps. words: the name of what was looked for, or what to
  * do; 256 bytes. */
-enum delivery sink_look(const char *sink, const struct sink_batch *b, char words[256]);
-bool sink_is_built(const char *sink); /* can this version hand over to it? */
+enum delivery sink_look(const char *sink, struct sink_batch *b, char words[256]);
+void sink_end(const char *sink, void *session); /* NULL is fine */
+bool sink_is_built(const char *sink);           /* can this version hand over to it? */
 
-enum delivery sink_file_deliver(const struct sink_batch *b, char words[256]);
-enum delivery sink_drop_deliver(const struct sink_batch *b, char words[256]);
-enum delivery sink_drop_look(const struct sink_batch *b, char words[256]);
+enum delivery sink_file_deliver(struct sink_batch *b, char words[256]);
+enum delivery sink_drop_deliver(struct sink_batch *b, char words[256]);
+enum delivery sink_drop_look(struct sink_batch *b, char words[256]);
 
 #endif

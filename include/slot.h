@@ -12,7 +12,7 @@
 #include "record.h"
 #include "roster.h"
 
-#define SLOT_PARTS_MAX 4 /* users, log; room for a format in several files */
+#define SLOT_PARTS_MAX 16 /* users and log; formats without dates need a file per day */
 /* Feeds of a year of twenty desks that restart daily, in one slot; more go in the next. So many,
  * all fields at their longest, still fit a message and a value of the store. */
 #define SLOT_RANGES_MAX  8192

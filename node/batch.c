@@ -31,7 +31,7 @@ struct batch_job *batch_new(struct node *n, const struct intent *in, struct errm
 
 void batch_free(struct batch_job *b)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < BATCH_FILES; i++) {
         if (b->part[i])
             fclose(b->part[i]);
         if (b->part_path[i][0])

@@ -10,6 +10,8 @@
 #include "node_int.h"
 #include "sink.h"
 
+#define BATCH_FILES (SLOT_PARTS_MAX + 1)
+
 struct batch_job {
     struct job job; /* first: a job is one */
     struct merge_job merge;
@@ -30,9 +32,9 @@ struct batch_job {
     char words[256];
     FILE *out; /* export, list: an unlinked file beside our state */
     FILE *manifest;
-    FILE *part[2];
-    char part_path[2][4096];
-    unsigned wanted_part;     /* export */
+    FILE *part[BATCH_FILES]; /* by number of the file: 0 users, 1 and on the log */
+    char part_path[BATCH_FILES][4096];
+    unsigned wanted_part;     /* export: 0 users, 1 all of the log */
     uint64_t n, after, limit; /* list */
     json_t *lists;            /* report: duplicates and others, by verdict */
     json_t *more;             /* plan, report: fields that the loop's thread knows */

@@ -48,7 +48,7 @@ static enum err out_bytes(void *ctx, unsigned part, const uint8_t *p, size_t n, 
 {
     struct batch_job *b = ctx;
 
-    if (part == b->wanted_part && fwrite(p, 1, n, b->out) != n)
+    if ((part > 0) == (b->wanted_part > 0) && fwrite(p, 1, n, b->out) != n)
         return err_set(msg, ERR_DISK, "no room for the export: %s", strerror(errno));
     return ERR_OK;
 }

@@ -82,30 +82,47 @@ void upload_build(struct node *n, uint64_t number, const struct buf *draft)
 
 /* ---- EFFECT_DELIVER: the payload itself ---- */
 
-static enum err part_bytes(void *ctx, unsigned part, const uint8_t *p, size_t n, struct errmsg *msg)
+static enum err open_part(struct batch_job *b, unsigned file, struct errmsg *msg)
+{
+    snprintf(b->part_path[file], sizeof b->part_path[file], "%.4000s/uploads/slot-%llu-%llu.part%u",
+             b->job.node->dir, (unsigned long long)b->slot, (unsigned long long)b->number, file);
+    if ((b->part[file] = fopen(b->part_path[file], "wb")) == NULL)
+        return err_set(msg, ERR_DISK, "cannot write %.200s: %s", b->part_path[file],
+                       strerror(errno));
+    return ERR_OK;
+}
+
+static enum err part_bytes(void *ctx, unsigned file, const uint8_t *p, size_t n, struct errmsg *msg)
 {
     struct batch_job *b = ctx;
+    enum err e;
 
-    if (fwrite(p, 1, n, b->part[part]) != n)
+    if (!b->part[file] && (e = open_part(b, file, msg)) != ERR_OK)
+        return e;
+    if (fwrite(p, 1, n, b->part[file]) != n)
         return err_set(msg, errno == ENOSPC ? ERR_FULL : ERR_DISK, "cannot write the batch: %s",
                        strerror(errno));
     return ERR_OK;
 }
 
 /* E4: a Symphony log has no place for our record ids, so the manifest stays with us. */
-static void manifest_line(void *ctx, const struct merged *m, enum outcome o, unsigned part,
+static void manifest_line(void *ctx, const struct merged *m, enum outcome o, unsigned file,
                           uint64_t line, const uint8_t *bytes, size_t n, const char *why)
 {
     struct batch_job *b = ctx;
     uint8_t sha[32];
-    char id[RECORD_ID_TEXT], hex[65] = "-";
+    char id[RECORD_ID_TEXT], hex[65] = "-", name[16] = "users";
+
+    if (file == 1)
+        snprintf(name, sizeof name, "log");
+    else if (file > 1)
+        snprintf(name, sizeof name, "log%u", file);
 
     merge_id_text(&b->merge.feeds[m->feed], m->seq, id);
     if (o == OUTCOME_SENT) {
         crypto_hash_sha256(sha, bytes, n);
         hex_encode(sha, sizeof sha, hex);
-        fprintf(b->manifest, "%s\t%llu\t%s\t%s\n", part == 0 ? "users" : "log",
-                (unsigned long long)line, id, hex);
+        fprintf(b->manifest, "%s\t%llu\t%s\t%s\n", name, (unsigned long long)line, id, hex);
     } else {
         fprintf(b->manifest, "-\t0\t%s\t%s%s%s%s\n", id,
                 o == OUTCOME_NOT_SENT ? verdict_name(m->verdict) : outcome_name(o),
@@ -120,13 +137,6 @@ static enum err open_files(struct batch_job *b, struct errmsg *msg)
     snprintf(dir, sizeof dir, "%s/uploads", b->job.node->dir);
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         return err_set(msg, ERR_DISK, "cannot make %s: %s", dir, strerror(errno));
-    for (unsigned i = 0; i < 2; i++) {
-        snprintf(b->part_path[i], sizeof b->part_path[i], "%.4000s/slot-%llu-%llu.part%u", dir,
-                 (unsigned long long)b->slot, (unsigned long long)b->number, i);
-        if ((b->part[i] = fopen(b->part_path[i], "wb")) == NULL)
-            return err_set(msg, ERR_DISK, "cannot write %.200s: %s", b->part_path[i],
-                           strerror(errno));
-    }
     snprintf(path, sizeof path, "%s/slot-%06llu.manifest", dir, (unsigned long long)b->slot);
     if ((b->manifest = fopen(path, "wb")) == NULL)
         return err_set(msg, ERR_DISK, "cannot write %.200s: %s", path, strerror(errno));
@@ -139,7 +149,9 @@ static bool flush_files(struct batch_job *b)
 {
     bool ok = true;
 
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < BATCH_FILES; i++) {
+        if (!b->part[i])
+            continue;
         ok = ok && fflush(b->part[i]) == 0 && fsync(fileno(b->part[i])) == 0;
         fclose(b->part[i]);
         b->part[i] = NULL;
@@ -193,12 +205,11 @@ static void hand_over(struct batch_job *b)
     }
     for (unsigned i = 0; i < b->result.n_parts; i++) {
         struct sink_file *f = &files[batch.n_files];
-        bool users = strcmp(b->result.parts[i].suffix, format_ldflat.suffix) == 0;
         if (b->item > 0 && b->item != i + 1)
             continue;
         batch.n_files++;
         export_file_name(&b->merge, &b->result, i, f->name);
-        snprintf(f->path, sizeof f->path, "%s", b->part_path[users ? 0 : 1]);
+        snprintf(f->path, sizeof f->path, "%s", b->part_path[b->part_path[0][0] ? i : i + 1]);
         f->part = b->result.parts[i];
     }
     if (batch.n_files == 0) { /* all of it was voided, held or doubled: nothing to hand over */

@@ -41,7 +41,9 @@ struct export
     const struct merge_job *job;
     const struct export_out *to;
     struct export_result *r;
-    struct part_state part[2]; /* users, log */
+    struct part_state part[2];             /* users, log */
+    struct slot_part done[SLOT_PARTS_MAX]; /* files of the log that are finished */
+    unsigned n_done;
     struct hmap tick_items; /* items and new cards that have a line in the current tick (E2, E3) */
     struct hmap behind;     /* items and new cards that wait behind an unwritable record (E5) */
     int64_t tick;
@@ -103,18 +105,96 @@ static int64_t take_tick(struct export *x, const struct merged *m, uint32_t tick
     return x->tick * (int64_t)tick_s;
 }
 
-static enum err emit(struct export *x, unsigned part, const uint8_t *p, size_t n,
-                     struct errmsg *msg)
+/* Number of the file that is being written: 0 of users, 1 and on of the log. */
+static unsigned file_of(const struct export *x, unsigned part)
+{
+    return part == 0 ? 0 : 1 + x->n_done;
+}
+
+static enum err put(struct export *x, unsigned part, const struct buf *b, struct errmsg *msg)
 {
     struct part_state *ps = &x->part[part];
-    enum err e = ps->format->check_add(ps->check, p, n, msg); /* E5 */
+    enum err e;
 
-    if (e != ERR_OK)
+    if (b->failed)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    if ((e = ps->format->check_add(ps->check, b->p, b->len, msg)) != ERR_OK) /* E5 */
         return e;
-    crypto_hash_sha256_update(&ps->sha, p, n);
-    ps->bytes += n;
-    ps->lines++;
-    return x->to->bytes ? x->to->bytes(x->to->ctx, part, p, n, msg) : ERR_OK;
+    crypto_hash_sha256_update(&ps->sha, b->p, b->len);
+    ps->bytes += b->len;
+    return x->to->bytes ? x->to->bytes(x->to->ctx, file_of(x, part), b->p, b->len, msg) : ERR_OK;
+}
+
+/* What a format writes around its records. */
+static enum err frame(struct export *x, unsigned part,
+                      enum err (*what)(const struct policy *p, struct format_state *st,
+                                       struct buf *out, struct errmsg *msg),
+                      struct errmsg *msg)
+{
+    struct buf b = { 0 };
+    enum err e = ERR_OK;
+
+    if (what && (e = what(&x->job->policy, x->part[part].st, &b, msg)) == ERR_OK)
+        e = put(x, part, &b, msg);
+    buf_free(&b);
+    return e;
+}
+
+static void drop_part(struct part_state *p)
+{
+    if (p->format)
+        p->format->check_free(p->check);
+    free(p->st);
+    memset(p, 0, sizeof *p);
+}
+
+static enum err open_part(struct export *x, unsigned i, const struct format *f, struct errmsg *msg)
+{
+    struct part_state *p = &x->part[i];
+
+    p->format = f;
+    p->st = mem_zero(1, sizeof *p->st);
+    p->check = f->check_new(&x->job->policy);
+    crypto_hash_sha256_init(&p->sha);
+    return p->st && p->check ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
+}
+
+static enum err close_part(struct export *x, unsigned i, struct slot_part *out, struct errmsg *msg)
+{
+    struct part_state *p = &x->part[i];
+    uint64_t records = 0;
+    enum err e;
+
+    if ((e = frame(x, i, p->format->finish, msg)) != ERR_OK ||
+        (e = p->format->check_end(p->check, &records, msg)) != ERR_OK)
+        return e;
+    if (records != p->lines)
+        return err_set(msg, ERR_BUG, "the validator of %s counts %llu records, %llu were written",
+                       p->format->name, (unsigned long long)records, (unsigned long long)p->lines);
+    snprintf(out->suffix, sizeof out->suffix, "%s", p->format->suffix);
+    out->bytes = p->bytes;
+    out->lines = p->lines;
+    crypto_hash_sha256_final(&p->sha, out->sha256);
+    return ERR_OK;
+}
+
+/* A format without dates begins a file per day. */
+static enum err split(struct export *x, const struct format_item *it, struct errmsg *msg)
+{
+    const struct format *f = x->part[1].format;
+    enum err e;
+
+    if (!f->splits || x->part[1].lines == 0 || !f->splits(&x->job->policy, x->part[1].st, it))
+        return ERR_OK;
+    if (x->n_done == SLOT_PARTS_MAX - 2)
+        return err_set(msg, ERR_CONFIG,
+                       "%s needs a file per day, and an upload has at most %d: upload in parts",
+                       f->name, SLOT_PARTS_MAX - 1);
+    if ((e = close_part(x, 1, &x->done[x->n_done], msg)) != ERR_OK)
+        return e;
+    x->n_done++;
+    drop_part(&x->part[1]);
+    return open_part(x, 1, f, msg);
 }
 
 static enum outcome route(const struct export *x, const struct merged *m, unsigned *part)
@@ -142,10 +222,37 @@ static void take_time(struct export_result *r, const struct merged *m)
         r->last_ms = m->time_ms;
 }
 
+/* ERR_INVALID: this one record cannot be written. */
+static enum err write_one(struct export *x, const struct merged *m, unsigned part,
+                          struct errmsg *why, struct errmsg *msg)
+{
+    struct part_state *ps = &x->part[part];
+    const struct merge_feed *f = &x->job->feeds[m->feed];
+    char id[RECORD_ID_TEXT];
+    struct format_item it = { .rec = &m->rec, .id = id, .desk = f->desk, .due = m->due };
+    enum err e;
+
+    merge_id_text(f, m->seq, id);
+    it.tick_s = part == 0 ? m->time_ms / 1000 : take_tick(x, m, ps->format->tick_s);
+    if (part == 1 && (e = split(x, &it, msg)) != ERR_OK)
+        return e;
+    if ((e = ps->format->write(&x->job->policy, ps->st, &it, &x->line, why)) != ERR_OK)
+        return e == ERR_INVALID ? e : err_set(msg, e, "%s", why->text);
+    if (ps->lines == 0 && (e = frame(x, part, ps->format->begin, msg)) != ERR_OK)
+        return e;
+    if ((e = put(x, part, &x->line, msg)) != ERR_OK)
+        return e == ERR_INVALID ? err_set(msg, ERR_BUG, "%s", msg->text) : e;
+    ps->lines++;
+    x->r->sent[m->rec.kind]++;
+    if (ps->format->loses)
+        for (unsigned lost = ps->format->loses(&x->job->policy, &it), l = 0; l < LOSS_COUNT; l++)
+            x->r->lost[l] += lost >> l & 1;
+    return ERR_OK;
+}
+
 static enum err one(struct export *x, const struct merged *m, struct errmsg *msg)
 {
     struct export_result *r = x->r;
-    char id[RECORD_ID_TEXT];
     struct errmsg why = { .text = "" };
     unsigned part = 0;
     enum outcome o = route(x, m, &part);
@@ -154,67 +261,46 @@ static enum err one(struct export *x, const struct merged *m, struct errmsg *msg
     take_time(r, m);
     r->records++;
     r->verdicts[m->verdict]++;
+    r->lost[LOSS_KIND] += o == OUTCOME_UNCARRIED;
     buf_reset(&x->line);
-    if (o == OUTCOME_SENT) {
-        struct part_state *ps = &x->part[part];
-        const struct merge_feed *f = &x->job->feeds[m->feed];
-        struct format_item it = { .rec = &m->rec, .id = id, .desk = f->desk, .due = m->due };
-        merge_id_text(f, m->seq, id);
-        it.tick_s = part == 0 ? m->time_ms / 1000 : take_tick(x, m, ps->format->tick_s);
-        e = ps->format->write(&x->job->policy, ps->st, &it, &x->line, &why);
-        if (e == ERR_INVALID) {
-            o = OUTCOME_UNWRITABLE;
-            mark(x, &x->behind, 'i', m->rec.item);
-            if (m->rec.kind == RECORD_USER)
-                mark(x, &x->behind, 'c', m->rec.user);
-            e = ERR_OK;
-        } else if (e == ERR_OK) {
-            e = x->line.failed ? err_set(msg, ERR_NOMEM, "out of memory")
-                               : emit(x, part, x->line.p, x->line.len, msg);
-            r->sent[m->rec.kind]++;
-        } else {
-            return err_set(msg, e, "%s", why.text);
-        }
+    if (o == OUTCOME_SENT && (e = write_one(x, m, part, &why, msg)) == ERR_INVALID) {
+        o = OUTCOME_UNWRITABLE;
+        buf_reset(&x->line);
+        mark(x, &x->behind, 'i', m->rec.item);
+        if (m->rec.kind == RECORD_USER)
+            mark(x, &x->behind, 'c', m->rec.user);
+        e = ERR_OK;
     }
+    if (e != ERR_OK)
+        return e;
     r->outcomes[o]++;
     if (x->to->aside)
         asides_note(x->to->aside, x->job, m, o);
-    if (e == ERR_OK && x->to->record)
-        x->to->record(x->to->ctx, m, o, part, o == OUTCOME_SENT ? x->part[part].lines : 0,
-                      x->line.p, x->line.len, why.text);
-    return e;
+    if (x->to->record)
+        x->to->record(x->to->ctx, m, o, file_of(x, part),
+                      o == OUTCOME_SENT ? x->part[part].lines : 0, x->line.p, x->line.len,
+                      why.text);
+    return ERR_OK;
 }
 
-static enum err open_part(struct export *x, unsigned i, const struct format *f, struct errmsg *msg)
+/* Users stand first: they must be read first. */
+static enum err close_all(struct export *x, struct errmsg *msg)
 {
-    struct part_state *p = &x->part[i];
-
-    p->format = f;
-    p->st = mem_zero(1, sizeof *p->st);
-    p->check = f->check_new(&x->job->policy);
-    crypto_hash_sha256_init(&p->sha);
-    return p->st && p->check ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
-}
-
-static enum err close_part(struct export *x, unsigned i, struct errmsg *msg)
-{
-    struct part_state *p = &x->part[i];
-    struct slot_part *out = &x->r->parts[x->r->n_parts];
-    uint64_t records = 0;
+    struct export_result *r = x->r;
     enum err e;
 
-    if (!p->format || p->lines == 0)
-        return ERR_OK;
-    if ((e = p->format->check_end(p->check, &records, msg)) != ERR_OK)
-        return e;
-    if (records != p->lines)
-        return err_set(msg, ERR_BUG, "the validator of %s counts %llu records, %llu were written",
-                       p->format->name, (unsigned long long)records, (unsigned long long)p->lines);
-    snprintf(out->suffix, sizeof out->suffix, "%s", p->format->suffix);
-    out->bytes = p->bytes;
-    out->lines = p->lines;
-    crypto_hash_sha256_final(&p->sha, out->sha256);
-    x->r->n_parts++;
+    if (x->part[0].lines > 0) {
+        if ((e = close_part(x, 0, &r->parts[0], msg)) != ERR_OK)
+            return e;
+        r->n_parts = 1;
+    }
+    for (unsigned i = 0; i < x->n_done; i++)
+        r->parts[r->n_parts++] = x->done[i];
+    if (x->part[1].lines > 0) {
+        if ((e = close_part(x, 1, &r->parts[r->n_parts], msg)) != ERR_OK)
+            return e;
+        r->n_parts++;
+    }
     return ERR_OK;
 }
 
@@ -229,8 +315,8 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
     enum err e = item ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 
     memset(out, 0, sizeof *out);
-    if (e == ERR_OK && job->policy.symphony.registration == REGISTRATION_FLAT)
-        e = open_part(&x, 0, &format_ldflat, msg);
+    if (e == ERR_OK && format->users && format->users(&job->policy))
+        e = open_part(&x, 0, format->users(&job->policy), msg);
     if (e == ERR_OK)
         e = open_part(&x, 1, format, msg);
     if (e == ERR_OK)
@@ -241,13 +327,10 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
         e = ERR_OK;
     if (e == ERR_OK && to->aside)
         e = asides_finish(to->aside, job, disk, msg);
-    for (unsigned i = 0; i < 2; i++) {
-        if (e == ERR_OK)
-            e = close_part(&x, i, msg);
-        if (x.part[i].format)
-            x.part[i].format->check_free(x.part[i].check);
-        free(x.part[i].st);
-    }
+    if (e == ERR_OK)
+        e = close_all(&x, msg);
+    drop_part(&x.part[0]);
+    drop_part(&x.part[1]);
     merge_close(m);
     free(item);
     hmap_free(&x.tick_items);

@@ -6,6 +6,7 @@
 
 #include "mem.h"
 
+#include "format.h"
 #include "merge_int.h"
 
 struct item {          /* what the log has said of one item so far */
@@ -241,7 +242,7 @@ static bool card_waits(const struct survey *s, const struct card *c)
 {
     /* In one log the registration simply stands first. Elsewhere it travels by another way, and
      * nobody has said yet that it arrived. */
-    return c->conflict || s->job->policy.symphony.registration != REGISTRATION_JY;
+    return c->conflict || !format_has_users_inside(&s->job->policy);
 }
 
 static void registration(struct survey *s, struct place at, const struct record *r)

@@ -121,7 +121,7 @@ static enum delivery drop_one(const struct sink_batch *b, const struct sink_file
     return aside_flush_dir(b->target) == 0 ? DELIVERY_DONE : DELIVERY_DOUBT;
 }
 
-enum delivery sink_drop_deliver(const struct sink_batch *b, char words[256])
+enum delivery sink_drop_deliver(struct sink_batch *b, char words[256])
 {
     enum delivery d = DELIVERY_DONE;
 
@@ -132,7 +132,7 @@ enum delivery sink_drop_deliver(const struct sink_batch *b, char words[256])
     return d;
 }
 
-enum delivery sink_drop_look(const struct sink_batch *b, char words[256])
+enum delivery sink_drop_look(struct sink_batch *b, char words[256])
 {
     enum delivery d = DELIVERY_DONE;
 

@@ -64,7 +64,7 @@ static enum delivery drop_one(const struct sink_batch *b, const struct sink_file
     return readable ? aside_unequal(f, words) : aside_fail(words, "cannot read back", final);
 }
 
-enum delivery sink_file_deliver(const struct sink_batch *b, char words[256])
+enum delivery sink_file_deliver(struct sink_batch *b, char words[256])
 {
     aside_clean_own(b);
     for (unsigned i = 0; i < b->n_files; i++) {

@@ -6,11 +6,12 @@
 
 static const struct sink_kind {
     enum sink_class class;
-    enum delivery (*deliver)(const struct sink_batch *b, char words[256]);
-    enum delivery (*look)(const struct sink_batch *b, char words[256]); /* NULL: has no steps */
+    enum delivery (*deliver)(struct sink_batch *b, char words[256]);
+    enum delivery (*look)(struct sink_batch *b, char words[256]); /* NULL: has no steps */
+    void (*end)(void *session);                                   /* NULL: keeps no connection */
 } sinks[] = {
-    { SINK_F2, sink_file_deliver, NULL },
-    { SINK_DROP, sink_drop_deliver, sink_drop_look },
+    { SINK_F2, sink_file_deliver, NULL, NULL },
+    { SINK_DROP, sink_drop_deliver, sink_drop_look, NULL },
 };
 
 static const struct sink_kind *kind_of(const char *sink)
@@ -26,14 +27,12 @@ bool sink_is_built(const char *sink)
     return kind_of(sink) != NULL;
 }
 
-static struct sink_batch aimed(const char *sink, const struct sink_batch *b)
+static void aim(const char *sink, struct sink_batch *b)
 {
-    struct sink_batch with = *b;
     char desk[DESK_NAME_MAX + 1];
 
-    if (!sink_place(sink, desk, &with.target))
-        with.target = strchr(sink, ':') + 1;
-    return with;
+    if (!sink_place(sink, desk, &b->target))
+        b->target = strchr(sink, ':') + 1;
 }
 
 static enum delivery unknown(char words[256])
@@ -48,26 +47,32 @@ enum delivery sink_too_late(char words[256])
     return DELIVERY_RETRY;
 }
 
-enum delivery sink_deliver(const char *sink, const struct sink_batch *b, char words[256])
+enum delivery sink_deliver(const char *sink, struct sink_batch *b, char words[256])
 {
     const struct sink_kind *k = kind_of(sink);
-    struct sink_batch with;
 
     if (!k)
         return unknown(words);
-    with = aimed(sink, b);
+    aim(sink, b);
     if (!b->may_send(b->ctx))
         return sink_too_late(words);
-    return k->deliver(&with, words);
+    return k->deliver(b, words);
 }
 
-enum delivery sink_look(const char *sink, const struct sink_batch *b, char words[256])
+enum delivery sink_look(const char *sink, struct sink_batch *b, char words[256])
 {
     const struct sink_kind *k = kind_of(sink);
-    struct sink_batch with;
 
     if (!k || !k->look)
         return unknown(words);
-    with = aimed(sink, b);
-    return k->look(&with, words);
+    aim(sink, b);
+    return k->look(b, words);
+}
+
+void sink_end(const char *sink, void *session)
+{
+    const struct sink_kind *k = kind_of(sink);
+
+    if (session && k && k->end)
+        k->end(session);
 }

@@ -13,6 +13,34 @@ const struct format *format_by_name(const char *name)
     return NULL;
 }
 
+const struct format *format_at(unsigned i)
+{
+    return i < sizeof formats / sizeof formats[0] ? formats[i] : NULL;
+}
+
+bool format_has_users_inside(const struct policy *p)
+{
+    const struct format *f = format_by_name(p->format);
+
+    return f && f->carries(p, RECORD_USER);
+}
+
+const char *loss_words(enum loss l)
+{
+    static const char *const words[LOSS_COUNT] = {
+        [LOSS_KIND] = "the record as a whole",
+        [LOSS_DUE] = "due dates",
+        [LOSS_DUE_TIME] = "times of day of due dates",
+        [LOSS_SECONDS] = "seconds of the time",
+        [LOSS_DAY] = "the time, typed at the upload",
+        [LOSS_RENEW_AS_OUT] = "renewals, written as checkouts to the same user",
+        [LOSS_USER_FIELDS] = "some fields of registrations",
+        [LOSS_TEXT] = "letters that the format's alphabet lacks",
+    };
+
+    return (unsigned)l < LOSS_COUNT ? words[l] : "";
+}
+
 uint32_t ymd_add_years(uint32_t ymd, unsigned years)
 {
     uint32_t later = ymd + years * 10000;

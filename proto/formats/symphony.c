@@ -238,11 +238,17 @@ static enum err symphony_write(const struct policy *p, struct format_state *stat
                    it->id, l.bad);
 }
 
+static const struct format *symphony_users(const struct policy *p)
+{
+    return p->symphony.registration == REGISTRATION_FLAT ? &format_ldflat : NULL;
+}
+
 const struct format format_symphony = {
     .name = "symphony",
     .suffix = "log",
     .tick_s = 1,
     .carries = symphony_carries,
+    .users = symphony_users,
     .write = symphony_write,
     .check_new = symphony_check_new,
     .check_add = symphony_check_add,

@@ -97,7 +97,12 @@ static struct bench *bench_new(struct fault f)
     snprintf(t->final, sizeof t->final, "%s/%s", t->target, t->file.name);
     t->file.part.bytes = strlen(text);
     crypto_hash_sha256(t->file.part.sha256, (const uint8_t *)text, strlen(text));
-    t->batch = (struct sink_batch){ t->target, "abc-1-1", 1, &t->file, in_time, t };
+    t->batch = (struct sink_batch){ .target = t->target,
+                                    .writer = "abc-1-1",
+                                    .n_files = 1,
+                                    .files = &t->file,
+                                    .may_send = in_time,
+                                    .ctx = t };
     fault = f;
     return t;
 }
