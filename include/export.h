@@ -40,6 +40,7 @@ struct export_result {
     uint64_t moved;                      /* lines whose tick was shifted (E2) */
     uint64_t lost[LOSS_COUNT];           /* records that lose something, by what (format.h) */
     unsigned n_parts;                    /* files with at least one record */
+    uint32_t day[SLOT_PARTS_MAX];        /* of a file that has one of its own (splits), or 0 */
     struct slot_part parts[SLOT_PARTS_MAX];
 };
 
@@ -52,8 +53,9 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
 /* Records of the batch that have no final outcome yet. */
 uint64_t export_set_aside(const struct export_result *r);
 
-/* "MAIN-20261123-e0-s000001-1a2b3c4d.log": library, day of the last record, epoch, slot, digest. */
+/* "MAIN-20261123-e0-s000001-1a2b3c4d.log": library, day of the last record, epoch, slot, digest; or
+ * as the format of the part wants it. */
 void export_file_name(const struct merge_job *job, const struct export_result *r, unsigned part,
-                      char out[96]);
+                      char out[FORMAT_NAME_MAX]);
 
 #endif

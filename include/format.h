@@ -62,9 +62,19 @@ struct format_read {
                         struct errmsg *msg);
 };
 
+struct format_name { /* what a file's name may be made of (E7) */
+    const char *library, *suffix, *hash; /* hash: first 8 hex digits of its SHA-256 */
+    uint32_t day, epoch;
+    uint64_t slot;
+};
+#define FORMAT_NAME_MAX 96
+
 struct format {
     const char *name;   /* "symphony", "ldflat" */
     const char *suffix; /* of the file: "log", "flat" */
+    /* A name of its own form, for servers that want one; NULL: LIBRARY-DAY-eEPOCH-sSLOT-HASH.SUFFIX.
+     */
+    void (*file_name)(const struct format_name *n, char out[FORMAT_NAME_MAX]);
     uint32_t tick_s;    /* no two events on one item within it (E2) */
     bool (*carries)(const struct policy *p, unsigned kind);
     /* The format of registrations that go into a file of their own, read before this one; NULL

@@ -34,6 +34,7 @@ struct part_state {
     struct format_check *check;
     crypto_hash_sha256_state sha;
     uint64_t bytes, lines;
+    uint32_t day; /* of the last record, where each day has a file */
 };
 
 struct export
@@ -43,6 +44,7 @@ struct export
     struct export_result *r;
     struct part_state part[2];             /* users, log */
     struct slot_part done[SLOT_PARTS_MAX]; /* files of the log that are finished */
+    uint32_t done_day[SLOT_PARTS_MAX];
     unsigned n_done;
     struct hmap tick_items; /* items and new cards that have a line in the current tick (E2, E3) */
     struct hmap behind;     /* items and new cards that wait behind an unwritable record (E5) */
@@ -192,7 +194,7 @@ static enum err split(struct export *x, const struct format_item *it, struct err
                        f->name, SLOT_PARTS_MAX - 1);
     if ((e = close_part(x, 1, &x->done[x->n_done], msg)) != ERR_OK)
         return e;
-    x->n_done++;
+    x->done_day[x->n_done++] = x->part[1].day;
     drop_part(&x->part[1]);
     return open_part(x, 1, f, msg);
 }
@@ -243,6 +245,8 @@ static enum err write_one(struct export *x, const struct merged *m, unsigned par
     if ((e = put(x, part, &x->line, msg)) != ERR_OK)
         return e == ERR_INVALID ? err_set(msg, ERR_BUG, "%s", msg->text) : e;
     ps->lines++;
+    if (ps->format->splits)
+        ps->day = ymd_at(&x->job->policy.zone, it.tick_s * 1000);
     x->r->sent[m->rec.kind]++;
     if (ps->format->loses)
         for (unsigned lost = ps->format->loses(&x->job->policy, &it), l = 0; l < LOSS_COUNT; l++)
@@ -294,9 +298,12 @@ static enum err close_all(struct export *x, struct errmsg *msg)
             return e;
         r->n_parts = 1;
     }
-    for (unsigned i = 0; i < x->n_done; i++)
+    for (unsigned i = 0; i < x->n_done; i++) {
+        r->day[r->n_parts] = x->done_day[i];
         r->parts[r->n_parts++] = x->done[i];
+    }
     if (x->part[1].lines > 0) {
+        r->day[r->n_parts] = x->part[1].day;
         if ((e = close_part(x, 1, &r->parts[r->n_parts], msg)) != ERR_OK)
             return e;
         r->n_parts++;
@@ -348,13 +355,35 @@ uint64_t export_set_aside(const struct export_result *r)
            r->outcomes[OUTCOME_BEHIND];
 }
 
-void export_file_name(const struct merge_job *job, const struct export_result *r, unsigned part,
-                      char out[96])
+static const struct format *format_of_part(const struct merge_job *job, const char *suffix)
 {
-    char hex[9];
-    const char *lib = job->policy.symphony.library[0] ? job->policy.symphony.library : job->code;
+    const struct format *f = format_by_name(job->policy.format);
 
-    sodium_bin2hex(hex, sizeof hex, r->parts[part].sha256, 4);
-    snprintf(out, 96, "%s-%u-e%u-s%06llu-%s.%s", lib, ymd_at(&job->policy.zone, r->last_ms),
-             job->epoch, (unsigned long long)job->slot, hex, r->parts[part].suffix);
+    if (f && strcmp(f->suffix, suffix) != 0)
+        f = f->users ? f->users(&job->policy) : NULL;
+    return f;
+}
+
+void export_file_name(const struct merge_job *job, const struct export_result *r, unsigned part,
+                      char out[FORMAT_NAME_MAX])
+{
+    const struct policy *p = &job->policy;
+    const struct slot_part *file = &r->parts[part];
+    const struct format *f = format_of_part(job, file->suffix);
+    char hex[9];
+    struct format_name n = { .library = job->code,
+                             .suffix = file->suffix,
+                             .hash = hex,
+                             .day = r->day[part] ? r->day[part] : ymd_at(&p->zone, r->last_ms),
+                             .epoch = job->epoch,
+                             .slot = job->slot };
+
+    if (strcmp(p->format, "symphony") == 0 && p->symphony.library[0])
+        n.library = p->symphony.library;
+    sodium_bin2hex(hex, sizeof hex, file->sha256, 4);
+    if (f && f->file_name)
+        f->file_name(&n, out);
+    else
+        snprintf(out, FORMAT_NAME_MAX, "%s-%u-e%u-s%06llu-%s.%s", n.library, n.day, n.epoch,
+                 (unsigned long long)n.slot, n.hash, n.suffix);
 }

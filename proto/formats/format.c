@@ -60,6 +60,19 @@ uint32_t digits_to_ymd(const char *s, size_t n)
     return n == 8 && ymd_is_valid(v) ? v : 0;
 }
 
+int64_t local_next(struct local_ticks *t, const struct zone *z, int64_t tick_s, uint32_t step_s)
+{
+    int64_t local = tick_s + zone_offset_s(z, tick_s);
+
+    if (!t->any || local > t->local_s)
+        t->local_s = local;
+    else if (tick_s != t->tick_s)
+        t->local_s += step_s;
+    t->any = true;
+    t->tick_s = tick_s;
+    return t->local_s;
+}
+
 enum err check_lines_fail(struct check_lines *l, const struct errmsg *why, struct errmsg *msg)
 {
     if (l->err == ERR_OK)

@@ -33,6 +33,46 @@ enum err check_lines_add(struct check_lines *l, struct format_check *c, check_li
 enum err check_lines_end(struct check_lines *l, struct errmsg *msg);
 enum err check_lines_fail(struct check_lines *l, const struct errmsg *why, struct errmsg *msg);
 
+/* ---- for the readers (E11) ---- */
+typedef enum err read_line(struct format_reader *r, uint64_t line, const char *text, size_t n,
+                           struct errmsg *msg); /* without its end; never empty */
+
+/* Chunks to lines, however they end (LF, CRLF), with or without a byte order mark. Blank lines and
+ * those over CHECK_LINE_MAX go to `unknown`, the latter in pieces under one number, so that nothing
+ * is dropped and no line costs memory. */
+struct read_lines {
+    uint64_t lines;
+    size_t len;
+    bool too_long, had_mark;
+    char line[CHECK_LINE_MAX];
+};
+enum err read_lines_add(struct read_lines *l, struct format_reader *r, read_line *take,
+                        const struct format_read *to, const uint8_t *p, size_t n,
+                        struct errmsg *msg);
+enum err read_lines_end(struct read_lines *l, struct format_reader *r, read_line *take,
+                        const struct format_read *to, struct errmsg *msg);
+
+/* ---- for the validators of formats with ticks (E2): barcodes of the current tick by role ---- */
+struct seen_set {
+    struct seen *v; /* open addressing; at most half full */
+    size_t slots, used;
+};
+bool seen_has(const struct seen_set *s, char role, const char *barcode);
+enum err seen_add(struct seen_set *s, char role, const char *barcode); /* ERR_NOMEM */
+void seen_forget(struct seen_set *s);                                  /* the next tick begins */
+void seen_free(struct seen_set *s);
+
+/* ---- for the writers of formats in local time (E10); zeroed before the first line ---- */
+struct local_ticks {
+    bool any;
+    int64_t tick_s;  /* the last line's tick as given */
+    int64_t local_s; /* and as written, in local seconds */
+};
+/* In the repeated autumn hour local time runs back, but what is written must not, and two events on
+ * one item must not share a tick (E2): there each tick gets the one after the tick before, until
+ * local time has caught up. */
+int64_t local_next(struct local_ticks *t, const struct zone *z, int64_t tick_s, uint32_t step_s);
+
 /* symphony_check.c, ldflat_check.c: the rows of format.h */
 struct format_check *symphony_check_new(const struct policy *p);
 enum err symphony_check_add(struct format_check *c, const uint8_t *p, size_t n, struct errmsg *msg);

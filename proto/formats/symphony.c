@@ -7,10 +7,7 @@
 #include <string.h>
 
 struct symphony_state {
-    bool any;           /* there is a last line */
-    int64_t tick_s;     /* its tick as given */
-    int64_t local_s;    /* stamp of the last line, in local seconds */
-    bool moved;         /* that stamp is later than the record's own time */
+    struct local_ticks ticks;
     uint8_t seq[10000]; /* last number written, by station */
 };
 _Static_assert(sizeof(struct symphony_state) <= FORMAT_STATE_BYTES, "the state must fit");
@@ -37,25 +34,6 @@ static bool symphony_carries(const struct policy *p, unsigned kind)
     default: /* in-house use has no known command; kinds of a newer version come here too */
         return false;
     }
-}
-
-/* In the repeated autumn hour local time runs back, but stamps must not, and two events on one item
- * must not share one (E2, E10): there each line gets the second after the line before, until local
- * time has caught up. */
-static int64_t next_local(struct symphony_state *st, const struct policy *p, int64_t tick_s)
-{
-    int64_t local = tick_s + zone_offset_s(&p->zone, tick_s);
-
-    if (!st->any || local > st->local_s) {
-        st->moved = false;
-        st->local_s = local;
-    } else if (st->moved || tick_s != st->tick_s) {
-        st->moved = true;
-        st->local_s++;
-    }
-    st->any = true;
-    st->tick_s = tick_s;
-    return st->local_s;
 }
 
 static void put_code(struct line *l, const char *code)
@@ -205,8 +183,7 @@ static enum err symphony_write(const struct policy *p, struct format_state *stat
     struct line l = { .s = &p->symphony, .it = it, .rec = it->rec, .out = out };
     unsigned station = policy_station(p, it->desk);
     size_t len = out->len;
-    int64_t tick_before = st->tick_s, local_before = st->local_s;
-    bool any_before = st->any, moved_before = st->moved;
+    struct local_ticks before = st->ticks;
     uint8_t seq;
 
     if (!symphony_carries(p, it->rec->kind))
@@ -217,7 +194,7 @@ static enum err symphony_write(const struct policy *p, struct format_state *stat
                        "desk %s has no station number: add it to [stations], publish the policy "
                        "and run the upload again",
                        it->desk);
-    civil_from_unix(next_local(st, p, it->tick_s), 0, &l.at);
+    civil_from_unix(local_next(&st->ticks, &p->zone, it->tick_s, 1), 0, &l.at);
     if (!ymd_is_valid(today(&l)))
         l.bad = "at";
     seq = (uint8_t)(st->seq[station] % 99 + 1);
@@ -228,10 +205,7 @@ static enum err symphony_write(const struct policy *p, struct format_state *stat
     }
     if (len < out->len)
         out->len = len;
-    st->tick_s = tick_before;
-    st->local_s = local_before;
-    st->any = any_before;
-    st->moved = moved_before;
+    st->ticks = before;
     if (out->failed)
         return err_set(msg, ERR_NOMEM, "no memory for a line");
     return err_why(msg, ERR_INVALID, "bad_field", l.bad, "%s: %s cannot be written to Symphony",

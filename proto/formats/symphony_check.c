@@ -6,19 +6,11 @@
 
 #include "mem.h"
 
-#define SEEN_FIRST 64 /* slots of the table in a quiet second; a power of two */
-
-struct seen {  /* what was touched in the current second: role and barcode */
-    char role; /* 'i' item, 'u' user, 'r' user registered; 0: free slot */
-    char barcode[BARCODE_MAX + 1];
-};
-
 struct format_check {
     struct check_lines lines;
     struct symphony_profile profile;
     char stamp[15];
-    struct seen *seen; /* open addressing; at most half full */
-    size_t slots, used;
+    struct seen_set seen; /* in the current second: 'i' item, 'u' user, 'r' user registered */
 };
 
 struct found { /* one line's fields, by place in symphony_line */
@@ -199,70 +191,6 @@ static enum err check_values(const struct found *f, struct errmsg *msg)
     return ERR_OK;
 }
 
-/* ---- the current second ---- */
-
-static void forget_second(struct format_check *c)
-{
-    if (c->slots > SEEN_FIRST) {
-        free(c->seen);
-        c->seen = NULL;
-        c->slots = 0;
-    } else if (c->seen != NULL) {
-        memset(c->seen, 0, c->slots * sizeof *c->seen);
-    }
-    c->used = 0;
-}
-
-static struct seen *find_slot(struct seen *table, size_t slots, char role, const char *barcode)
-{
-    uint64_t h = 14695981039346656037u ^ (unsigned char)role; /* FNV-1a */
-    size_t at;
-
-    for (const char *s = barcode; *s != 0; s++)
-        h = (h ^ (unsigned char)*s) * 1099511628211u;
-    at = (size_t)(h ^ h >> 32) & (slots - 1);
-    while (table[at].role != 0 &&
-           (table[at].role != role || strcmp(table[at].barcode, barcode) != 0))
-        at = (at + 1) & (slots - 1);
-    return &table[at];
-}
-
-static bool is_seen(const struct format_check *c, char role, const char *barcode)
-{
-    return c->slots > 0 && find_slot(c->seen, c->slots, role, barcode)->role != 0;
-}
-
-static bool grow(struct format_check *c)
-{
-    size_t slots = c->slots > 0 ? c->slots * 2 : SEEN_FIRST;
-    struct seen *table = mem_zero(slots, sizeof *table);
-
-    if (table == NULL)
-        return false;
-    for (size_t i = 0; i < c->slots; i++)
-        if (c->seen[i].role != 0)
-            *find_slot(table, slots, c->seen[i].role, c->seen[i].barcode) = c->seen[i];
-    free(c->seen);
-    c->seen = table;
-    c->slots = slots;
-    return true;
-}
-
-static enum err see(struct format_check *c, char role, const char *barcode)
-{
-    struct seen *slot;
-
-    if (c->used * 2 >= c->slots && !grow(c))
-        return ERR_NOMEM;
-    slot = find_slot(c->seen, c->slots, role, barcode);
-    if (slot->role == 0) {
-        slot->role = role;
-        memcpy(slot->barcode, barcode, strlen(barcode) + 1);
-        c->used++;
-    }
-    return ERR_OK;
-}
-
 static void copy_field(const struct symphony_line *l, const char *code, char out[BARCODE_MAX + 1])
 {
     out[0] = 0;
@@ -285,14 +213,14 @@ static enum err check_second(struct format_check *c, const struct symphony_line 
 
     copy_field(l, "NQ", item);
     copy_field(l, "UO", user);
-    if (item[0] != 0 && is_seen(c, 'i', item))
+    if (item[0] != 0 && seen_has(&c->seen, 'i', item))
         return err_set(msg, ERR_MALFORMED, "two events on one item in one second");
-    if (user[0] != 0 && (is_seen(c, 'r', user) || (registration && is_seen(c, 'u', user))))
+    if (user[0] != 0 && (seen_has(&c->seen, 'r', user) || (registration && seen_has(&c->seen, 'u', user))))
         return err_set(msg, ERR_MALFORMED, "a card is registered and used in one second");
     if (item[0] != 0)
-        e = see(c, 'i', item);
+        e = seen_add(&c->seen, 'i', item);
     if (e == ERR_OK && user[0] != 0)
-        e = see(c, registration ? 'r' : 'u', user);
+        e = seen_add(&c->seen, registration ? 'r' : 'u', user);
     return e;
 }
 
@@ -311,7 +239,7 @@ static enum err check_stamp(struct format_check *c, const struct symphony_line *
     if (order < 0)
         return err_set(msg, ERR_MALFORMED, "the stamp runs back");
     if (order > 0)
-        forget_second(c);
+        seen_forget(&c->seen);
     memcpy(c->stamp, t, sizeof c->stamp);
     return ERR_OK;
 }
@@ -370,6 +298,6 @@ enum err symphony_check_end(struct format_check *c, uint64_t *records, struct er
 void symphony_check_free(struct format_check *c)
 {
     if (c != NULL)
-        free(c->seen);
+        seen_free(&c->seen);
     free(c);
 }

@@ -363,7 +363,7 @@ static void in_the_repeated_hour_stamps_go_on_second_by_second(void **state)
 {
     struct bench *b = *state;
     static const char *const at[] = { "2026-11-01T01:59:58-04:00", "2026-11-01T01:00:00-05:00",
-                                      "2026-11-01T01:00:00-05:00", "2026-11-01T01:00:01-05:00",
+                                      "2026-11-01T01:00:01-05:00", "2026-11-01T01:00:02-05:00",
                                       "2026-11-01T02:00:01-05:00", "2026-11-01T02:00:02-05:00" };
     static const char *const stamps[] = { "20261101015958", "20261101015959", "20261101020000",
                                           "20261101020001", "20261101020002", "20261101020003" };
@@ -378,6 +378,10 @@ static void in_the_repeated_hour_stamps_go_on_second_by_second(void **state)
         assert_memory_equal(b->out.p + from + 1, stamps[i], 14);
     }
     assert_int_equal(judge(b, b->out.p, b->out.len, &n), ERR_OK);
+    n = b->out.len;
+    record(b, RECORD_DISCHARGE, "39999000005023", "", 0); /* of another item: shares the tick */
+    assert_int_equal(add(b, at[5], "MAIN-1"), ERR_OK);
+    assert_memory_equal(b->out.p + n + 1, stamps[5], 14);
     record(b, RECORD_DISCHARGE, "39999000005031", "", 0);
     n = b->out.len;
     assert_int_equal(add(b, "2026-11-01T02:00:04-05:00", "MAIN-1"), ERR_OK); /* caught up */

@@ -1,0 +1,64 @@
+/* read_lines.c - a file that another program wrote, cut into lines for its reader (E11). */
+#include "format_int.h"
+
+#include <string.h>
+
+static enum err hand_piece(struct read_lines *l, const struct format_read *to, struct errmsg *msg)
+{
+    size_t n = l->len;
+
+    l->len = 0;
+    return to->unknown(to->ctx, l->lines, (const uint8_t *)l->line, n,
+                       "longer than any line of this format", msg);
+}
+
+static enum err end_line(struct read_lines *l, struct format_reader *r, read_line *take,
+                         const struct format_read *to, struct errmsg *msg)
+{
+    const char *text = l->line;
+    size_t n = l->len;
+
+    if (l->too_long) {
+        l->too_long = false;
+        return hand_piece(l, to, msg);
+    }
+    l->len = 0;
+    if (l->lines == 1 && n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        l->had_mark = true;
+        text += 3;
+        n -= 3;
+    }
+    while (n > 0 && text[n - 1] == '\r')
+        n--;
+    if (n == 0)
+        return to->unknown(to->ctx, l->lines, (const uint8_t *)text, 0, "an empty line", msg);
+    return take(r, l->lines, text, n, msg);
+}
+
+enum err read_lines_add(struct read_lines *l, struct format_reader *r, read_line *take,
+                        const struct format_read *to, const uint8_t *p, size_t n,
+                        struct errmsg *msg)
+{
+    enum err e = ERR_OK;
+
+    for (size_t i = 0; i < n && e == ERR_OK; i++) {
+        if (l->len == 0)
+            l->lines++;
+        if (p[i] == '\n') {
+            e = end_line(l, r, take, to, msg);
+            continue;
+        }
+        if (l->len == sizeof l->line) {
+            l->too_long = true;
+            e = hand_piece(l, to, msg);
+        }
+        l->line[l->len++] = (char)p[i];
+    }
+    return e;
+}
+
+enum err read_lines_end(struct read_lines *l, struct format_reader *r, read_line *take,
+                        const struct format_read *to, struct errmsg *msg)
+{
+    return l->len > 0 ? end_line(l, r, take, to, msg) : ERR_OK;
+}
