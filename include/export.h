@@ -50,6 +50,18 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
                     const struct format *format, merge_yield yield, void *yield_ctx,
                     const struct export_out *to, struct export_result *out, struct errmsg *msg);
 
+/* The same one by one, for merged records of any source. policy, to and result stay the caller's
+ * and must outlive it; salt keys digests of barcodes. After export_end() the result is complete. */
+struct export;
+enum err export_open(const struct policy *policy, const uint8_t salt[16],
+                     const struct format *format, const struct export_out *to,
+                     struct export_result *result, struct export **out, struct errmsg *msg);
+/* In merged order; id and desk as struct format_item has them. */
+enum err export_add(struct export *x, const struct merged *m, const char *id, const char *desk,
+                    enum outcome *outcome, struct errmsg *msg);
+enum err export_end(struct export *x, struct errmsg *msg);
+void export_free(struct export *x); /* NULL is fine */
+
 /* Records of the batch that have no final outcome yet. */
 uint64_t export_set_aside(const struct export_result *r);
 

@@ -39,7 +39,8 @@ struct part_state {
 
 struct export
 {
-    const struct merge_job *job;
+    const struct policy *policy;
+    uint8_t salt[16]; /* keys the digests of barcodes: they never meet another use */
     const struct export_out *to;
     struct export_result *r;
     struct part_state part[2];             /* users, log */
@@ -50,6 +51,7 @@ struct export
     struct hmap behind;     /* items and new cards that wait behind an unwritable record (E5) */
     int64_t tick;
     bool any_tick;
+    unsigned long refused; /* memory, before the first record */
     struct buf line;
 };
 
@@ -60,7 +62,7 @@ static void digest(const struct export *x, char kind, const char *text, uint8_t 
 
     both[0] = (uint8_t)kind;
     memcpy(both + 1, text, n);
-    crypto_shorthash_siphashx24(out, both, n + 1, x->job->branch);
+    crypto_shorthash_siphashx24(out, both, n + 1, x->salt);
 }
 
 static bool holds(const struct export *x, const struct hmap *h, char kind, const char *text)
@@ -136,7 +138,7 @@ static enum err frame(struct export *x, unsigned part,
     struct buf b = { 0 };
     enum err e = ERR_OK;
 
-    if (what && (e = what(&x->job->policy, x->part[part].st, &b, msg)) == ERR_OK)
+    if (what && (e = what(x->policy, x->part[part].st, &b, msg)) == ERR_OK)
         e = put(x, part, &b, msg);
     buf_free(&b);
     return e;
@@ -156,7 +158,7 @@ static enum err open_part(struct export *x, unsigned i, const struct format *f, 
 
     p->format = f;
     p->st = mem_zero(1, sizeof *p->st);
-    p->check = f->check_new(&x->job->policy);
+    p->check = f->check_new(x->policy);
     crypto_hash_sha256_init(&p->sha);
     return p->st && p->check ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 }
@@ -186,7 +188,7 @@ static enum err split(struct export *x, const struct format_item *it, struct err
     const struct format *f = x->part[1].format;
     enum err e;
 
-    if (!f->splits || x->part[1].lines == 0 || !f->splits(&x->job->policy, x->part[1].st, it))
+    if (!f->splits || x->part[1].lines == 0 || !f->splits(x->policy, x->part[1].st, it))
         return ERR_OK;
     if (x->n_done == SLOT_PARTS_MAX - 2)
         return err_set(msg, ERR_CONFIG,
@@ -204,7 +206,7 @@ static enum outcome route(const struct export *x, const struct merged *m, unsign
     if (m->verdict != VERDICT_SEND)
         return OUTCOME_NOT_SENT;
     for (*part = 0; *part < 2; ++*part)
-        if (x->part[*part].format && x->part[*part].format->carries(&x->job->policy, m->rec.kind))
+        if (x->part[*part].format && x->part[*part].format->carries(x->policy, m->rec.kind))
             break;
     if (*part == 2)
         return OUTCOME_UNCARRIED;
@@ -225,20 +227,17 @@ static void take_time(struct export_result *r, const struct merged *m)
 }
 
 /* ERR_INVALID: this one record cannot be written. */
-static enum err write_one(struct export *x, const struct merged *m, unsigned part,
-                          struct errmsg *why, struct errmsg *msg)
+static enum err write_one(struct export *x, const struct merged *m, const char *id,
+                          const char *desk, unsigned part, struct errmsg *why, struct errmsg *msg)
 {
     struct part_state *ps = &x->part[part];
-    const struct merge_feed *f = &x->job->feeds[m->feed];
-    char id[RECORD_ID_TEXT];
-    struct format_item it = { .rec = &m->rec, .id = id, .desk = f->desk, .due = m->due };
+    struct format_item it = { .rec = &m->rec, .id = id, .desk = desk, .due = m->due };
     enum err e;
 
-    merge_id_text(f, m->seq, id);
     it.tick_s = part == 0 ? m->time_ms / 1000 : take_tick(x, m, ps->format->tick_s);
     if (part == 1 && (e = split(x, &it, msg)) != ERR_OK)
         return e;
-    if ((e = ps->format->write(&x->job->policy, ps->st, &it, &x->line, why)) != ERR_OK)
+    if ((e = ps->format->write(x->policy, ps->st, &it, &x->line, why)) != ERR_OK)
         return e == ERR_INVALID ? e : err_set(msg, e, "%s", why->text);
     if (ps->lines == 0 && (e = frame(x, part, ps->format->begin, msg)) != ERR_OK)
         return e;
@@ -249,12 +248,13 @@ static enum err write_one(struct export *x, const struct merged *m, unsigned par
         ps->day = ymd_at(&x->job->policy.zone, it.tick_s * 1000);
     x->r->sent[m->rec.kind]++;
     if (ps->format->loses)
-        for (unsigned lost = ps->format->loses(&x->job->policy, &it), l = 0; l < LOSS_COUNT; l++)
+        for (unsigned lost = ps->format->loses(x->policy, &it), l = 0; l < LOSS_COUNT; l++)
             x->r->lost[l] += lost >> l & 1;
     return ERR_OK;
 }
 
-static enum err one(struct export *x, const struct merged *m, struct errmsg *msg)
+enum err export_add(struct export *x, const struct merged *m, const char *id, const char *desk,
+                    enum outcome *outcome, struct errmsg *msg)
 {
     struct export_result *r = x->r;
     struct errmsg why = { .text = "" };
@@ -267,7 +267,7 @@ static enum err one(struct export *x, const struct merged *m, struct errmsg *msg
     r->verdicts[m->verdict]++;
     r->lost[LOSS_KIND] += o == OUTCOME_UNCARRIED;
     buf_reset(&x->line);
-    if (o == OUTCOME_SENT && (e = write_one(x, m, part, &why, msg)) == ERR_INVALID) {
+    if (o == OUTCOME_SENT && (e = write_one(x, m, id, desk, part, &why, msg)) == ERR_INVALID) {
         o = OUTCOME_UNWRITABLE;
         buf_reset(&x->line);
         mark(x, &x->behind, 'i', m->rec.item);
@@ -278,8 +278,7 @@ static enum err one(struct export *x, const struct merged *m, struct errmsg *msg
     if (e != ERR_OK)
         return e;
     r->outcomes[o]++;
-    if (x->to->aside)
-        asides_note(x->to->aside, x->job, m, o);
+    *outcome = o;
     if (x->to->record)
         x->to->record(x->to->ctx, m, o, file_of(x, part),
                       o == OUTCOME_SENT ? x->part[part].lines : 0, x->line.p, x->line.len,
@@ -287,8 +286,46 @@ static enum err one(struct export *x, const struct merged *m, struct errmsg *msg
     return ERR_OK;
 }
 
+enum err export_open(const struct policy *policy, const uint8_t salt[16],
+                     const struct format *format, const struct export_out *to,
+                     struct export_result *result, struct export **out, struct errmsg *msg)
+{
+    struct export *x = mem_zero(1, sizeof *x);
+    enum err e = x ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
+
+    memset(result, 0, sizeof *result);
+    if (!x)
+        return e;
+    x->policy = policy;
+    memcpy(x->salt, salt, sizeof x->salt);
+    x->to = to;
+    x->r = result;
+    x->refused = mem_refused();
+    if (format->users && format->users(policy))
+        e = open_part(x, 0, format->users(policy), msg);
+    if (e == ERR_OK)
+        e = open_part(x, 1, format, msg);
+    if (e == ERR_OK)
+        *out = x;
+    else
+        export_free(x);
+    return e;
+}
+
+void export_free(struct export *x)
+{
+    if (!x)
+        return;
+    drop_part(&x->part[0]);
+    drop_part(&x->part[1]);
+    hmap_free(&x->tick_items);
+    hmap_free(&x->behind);
+    buf_free(&x->line);
+    free(x);
+}
+
 /* Users stand first: they must be read first. */
-static enum err close_all(struct export *x, struct errmsg *msg)
+enum err export_end(struct export *x, struct errmsg *msg)
 {
     struct export_result *r = x->r;
     enum err e;
@@ -308,43 +345,50 @@ static enum err close_all(struct export *x, struct errmsg *msg)
             return e;
         r->n_parts++;
     }
+    if (mem_refused() != x->refused) /* half a payload must have no digest */
+        return err_set(msg, ERR_NOMEM, "out of memory");
     return ERR_OK;
+}
+
+static enum err export_merged(struct export *x, const struct merge_job *job, const struct merged *m,
+                              struct errmsg *msg)
+{
+    const struct merge_feed *f = &job->feeds[m->feed];
+    char id[RECORD_ID_TEXT];
+    enum outcome o;
+    enum err e;
+
+    merge_id_text(f, m->seq, id);
+    e = export_add(x, m, id, f->desk, &o, msg);
+    if (e == ERR_OK && x->to->aside)
+        asides_note(x->to->aside, job, m, o);
+    return e;
 }
 
 enum err export_run(const struct merge_job *job, const struct disk *disk,
                     const struct format *format, merge_yield yield, void *yield_ctx,
                     const struct export_out *to, struct export_result *out, struct errmsg *msg)
 {
-    struct export x = { .job = job, .to = to, .r = out };
+    struct export *x = NULL;
     struct merge *m = NULL;
-    unsigned long refused = mem_refused();
     struct merged *item = mem_alloc(sizeof *item);
     enum err e = item ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 
-    memset(out, 0, sizeof *out);
-    if (e == ERR_OK && format->users && format->users(&job->policy))
-        e = open_part(&x, 0, format->users(&job->policy), msg);
     if (e == ERR_OK)
-        e = open_part(&x, 1, format, msg);
+        e = export_open(&job->policy, job->branch, format, to, out, &x, msg);
     if (e == ERR_OK)
         e = merge_open(job, disk, yield, yield_ctx, &m, msg);
     while (e == ERR_OK && (e = merge_next(m, item, msg)) == ERR_OK)
-        e = one(&x, item, msg);
+        e = export_merged(x, job, item, msg);
     if (e == ERR_MISSING)
         e = ERR_OK;
     if (e == ERR_OK && to->aside)
         e = asides_finish(to->aside, job, disk, msg);
     if (e == ERR_OK)
-        e = close_all(&x, msg);
-    drop_part(&x.part[0]);
-    drop_part(&x.part[1]);
+        e = export_end(x, msg);
+    export_free(x);
     merge_close(m);
     free(item);
-    hmap_free(&x.tick_items);
-    hmap_free(&x.behind);
-    buf_free(&x.line);
-    if (e == ERR_OK && mem_refused() != refused) /* half a payload must have no digest */
-        e = err_set(msg, ERR_NOMEM, "out of memory");
     return e;
 }
 

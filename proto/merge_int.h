@@ -1,4 +1,5 @@
-/* merge_int.h - the survey: what the verdict on a record owes to records after it. */
+/* merge_int.h - what the verdict on a record owes to the records around it: the rules on one item,
+ * and the survey of a whole log. */
 #ifndef TIDEOVER_MERGE_INT_H
 #define TIDEOVER_MERGE_INT_H
 
@@ -9,6 +10,52 @@ struct place { /* a record within a job */
     unsigned feed;
     uint64_t seq;
 };
+
+/* ---- the rules on one item, shared by the branch's log (survey.c) and by files that other
+ * programs wrote (pool.c) ---- */
+
+struct item_past {     /* what the log has said of one item so far; zeros to begin */
+    struct place last; /* last kept event */
+    uint8_t last_user[16];
+    int64_t last_ms;
+    uint32_t last_due;
+    uint8_t last_kind;
+    bool lent, discharged, has_renew, has_pending;
+    uint8_t loan_user[16]; /* of the loan that this log opened last */
+    struct place loan;
+    struct place pending; /* a discharge after a loan to pending_user, no loan since (R8) */
+    uint8_t pending_user[16];
+    struct place renew; /* the renewal to be sent of this loan (R11) */
+    uint32_t renew_due;
+};
+
+struct item_event { /* any kind that has an item */
+    struct place at;
+    int64_t time_ms;
+    uint32_t due;
+    uint8_t kind;
+    uint8_t user[16]; /* digest, also of the empty text */
+};
+
+struct item_rules {
+    const struct policy *policy;
+    void *ctx;
+    bool (*same_desk)(void *ctx, struct place a, struct place b);
+    /* Overwrites what was judged before; nothing judged is the plain verdict of its kind. */
+    void (*judge)(void *ctx, struct place at, enum verdict verdict, const char *rule,
+                  const struct place *other);
+    void (*later_due)(void *ctx, struct place at, uint32_t due); /* goes out with this one (R3) */
+    /* R5: lent while `loan` to somebody else is open. NULL: nobody asks. */
+    void (*out_twice)(void *ctx, struct place at, struct place loan);
+};
+
+/* Events of one item in merged order. R3: is it the last one again? Then it is judged and nothing
+ * more happens; else take it, unless something else keeps it back. */
+bool item_past_repeats(const struct item_rules *r, struct item_past *it,
+                       const struct item_event *e);
+void item_past_take(const struct item_rules *r, struct item_past *it, const struct item_event *e);
+
+/* ---- the survey ---- */
 
 struct finding { /* of the records whose verdict is not the plain one of their kind */
     enum verdict verdict;
@@ -23,7 +70,8 @@ struct survey {
     const struct merge_job *job;
     uint8_t salt[16];         /* keys the digests of barcodes: they never meet another use */
     struct hmap items, cards; /* digest -> index in item[], card[] */
-    struct item *item;
+    struct item_past *item;
+    struct item_rules rules;
     struct card *card;
     unsigned n_items, items_room, n_cards, cards_room;
     struct hmap found; /* place -> index in finding[] */

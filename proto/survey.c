@@ -1,4 +1,5 @@
-/* survey.c - rules R2 to R4, R6 to R8, R11 over one pass in merged order. */
+/* survey.c - rules R2 to R4, R6 to R8, R11 over one pass in merged order; those on one item are in
+ * item_past.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,20 +9,6 @@
 
 #include "format.h"
 #include "merge_int.h"
-
-struct item {          /* what the log has said of one item so far */
-    struct place last; /* last kept event */
-    uint8_t last_user[16];
-    int64_t last_ms;
-    uint32_t last_due;
-    uint8_t last_kind;
-    bool lent, discharged, has_renew, has_pending;
-    uint8_t loan_user[16]; /* of the loan that this log opened last */
-    struct place pending;  /* a discharge after a loan to pending_user, no loan since (R8) */
-    uint8_t pending_user[16];
-    struct place renew; /* the renewal to be sent of this loan (R11) */
-    uint32_t renew_due;
-};
 
 struct card { /* a user registered in this log, or earlier and not known to be loaded */
     struct place reg;
@@ -46,13 +33,6 @@ static void place_key(struct place at, uint8_t out[16])
     mixed ^= mixed >> 32;
     memcpy(out, &mixed, 8);
     memcpy(out + 8, &raw, 8);
-}
-
-void survey_init(struct survey *s, const struct merge_job *job)
-{
-    memset(s, 0, sizeof *s);
-    s->job = job;
-    memcpy(s->salt, job->branch, sizeof s->salt);
 }
 
 void survey_free(struct survey *s)
@@ -286,72 +266,42 @@ static bool new_card(struct survey *s, struct place at, const struct record *r)
 
 /* ---- R3, R4, R8, R11: events of one item ---- */
 
-static bool same_event(const struct survey *s, const struct item *it, struct place at,
-                       const struct record *r, const uint8_t user[16], int64_t time_ms)
+static bool rule_same_desk(void *ctx, struct place a, struct place b)
 {
-    const struct merge_feed *feeds = s->job->feeds;
-    uint32_t window;
+    const struct merge_feed *feeds = ((struct survey *)ctx)->job->feeds;
 
-    if (it->last_kind != r->kind || memcmp(it->last_user, user, 16) != 0)
-        return false;
-    window = desk_id_eq(&feeds[it->last.feed].feed.desk, &feeds[at.feed].feed.desk)
-                 ? s->job->policy.double_scan_ms
-                 : s->job->policy.same_event_ms;
-    return time_ms - it->last_ms <= (int64_t)window;
+    return desk_id_eq(&feeds[a.feed].feed.desk, &feeds[b.feed].feed.desk);
 }
 
-static void duplicate(struct survey *s, struct item *it, struct place at, const struct record *r)
+static void rule_judge(void *ctx, struct place at, enum verdict verdict, const char *rule,
+                       const struct place *other)
 {
-    struct finding *kept;
-
-    judge(s, at, VERDICT_DUPLICATE, "R3", &it->last);
-    if (r->due > it->last_due && (kept = find(s, it->last)) != NULL) {
-        kept->has_due = true; /* of two promises the later one stands */
-        kept->due = it->last_due = r->due;
-        if (r->kind == RECORD_RENEW)
-            it->renew_due = r->due;
-    }
+    judge(ctx, at, verdict, rule, other);
 }
 
-static void renewal(struct survey *s, struct item *it, struct place at, const struct record *r)
+static void rule_later_due(void *ctx, struct place at, uint32_t due)
 {
-    if (it->discharged) {
-        judge(s, at, VERDICT_REVIEW, "R11", NULL);
-    } else if (!it->has_renew) {
-        it->has_renew = true;
-        it->renew = at;
-        it->renew_due = r->due;
-    } else if (r->due > it->renew_due) {
-        struct finding *f = find(s, it->renew);
-        if (f && f->verdict == VERDICT_SEND) /* its own duplicates keep pointing at it */
-            judge(s, it->renew, VERDICT_SUPERSEDED, "R11", &at);
-        it->renew = at;
-        it->renew_due = r->due;
-    } else {
-        judge(s, at, VERDICT_SUPERSEDED, "R11", &it->renew);
-    }
+    struct finding *f = find(ctx, at);
+
+    if (!f)
+        return;
+    f->has_due = true;
+    f->due = due;
 }
 
-static void loan(struct survey *s, struct item *it, const uint8_t user[16])
+void survey_init(struct survey *s, const struct merge_job *job)
 {
-    if (it->has_pending && memcmp(it->pending_user, user, 16) != 0 &&
-        s->job->policy.discharges == DISCHARGES_HOLD)
-        judge(s, it->pending, VERDICT_SEND, "R8", NULL);
-    memcpy(it->loan_user, user, 16);
-    it->lent = true;
-    it->discharged = it->has_renew = it->has_pending = false;
+    memset(s, 0, sizeof *s);
+    s->job = job;
+    s->rules = (struct item_rules){ .policy = &job->policy,
+                                    .ctx = s,
+                                    .same_desk = rule_same_desk,
+                                    .judge = rule_judge,
+                                    .later_due = rule_later_due };
+    memcpy(s->salt, job->branch, sizeof s->salt);
 }
 
-static void discharge(struct item *it, struct place at)
-{
-    it->has_pending = it->lent;
-    it->pending = at;
-    memcpy(it->pending_user, it->loan_user, 16);
-    it->lent = it->has_renew = false;
-    it->discharged = true;
-}
-
-static struct item *item_of(struct survey *s, const char *barcode)
+static struct item_past *item_of(struct survey *s, const char *barcode)
 {
     uint8_t key[16];
     bool fresh;
@@ -365,39 +315,21 @@ static struct item *item_of(struct survey *s, const char *barcode)
     if (!fresh)
         return &s->item[*v];
     *v = s->n_items;
-    return one_more(s, (void **)&s->item, &s->n_items, &s->items_room, sizeof(struct item));
+    return one_more(s, (void **)&s->item, &s->n_items, &s->items_room, sizeof(struct item_past));
 }
 
 static void item_event(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
 {
-    struct item *it = item_of(s, r->item);
-    uint8_t user[16];
+    struct item_event e = { .at = at, .time_ms = time_ms, .due = r->due, .kind = r->kind };
+    struct item_past *it = item_of(s, r->item);
 
     if (!it)
         return;
-    text_digest(s, r->user, user);
-    if (same_event(s, it, at, r, user, time_ms)) { /* R3 */
-        duplicate(s, it, at, r);
+    text_digest(s, r->user, e.user);
+    if (item_past_repeats(&s->rules, it, &e)) /* R3 */
         return;
-    }
-    if (new_card(s, at, r)) /* R7: it did happen, but is not sent now */
-        return;
-    switch (r->kind) {
-    case RECORD_CHECKOUT:
-        loan(s, it, user);
-        break;
-    case RECORD_DISCHARGE:
-        discharge(it, at);
-        break;
-    case RECORD_RENEW:
-        renewal(s, it, at, r);
-        break;
-    } /* an in-house use leaves the loan as it is */
-    it->last = at;
-    it->last_kind = r->kind;
-    it->last_ms = time_ms;
-    it->last_due = r->due;
-    memcpy(it->last_user, user, 16);
+    if (!new_card(s, at, r)) /* R7: it did happen, but is not sent now */
+        item_past_take(&s->rules, it, &e);
 }
 
 void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
