@@ -245,7 +245,7 @@ static enum err write_one(struct export *x, const struct merged *m, const char *
         return e == ERR_INVALID ? err_set(msg, ERR_BUG, "%s", msg->text) : e;
     ps->lines++;
     if (ps->format->splits)
-        ps->day = ymd_at(&x->job->policy.zone, it.tick_s * 1000);
+        ps->day = ymd_at(&x->policy->zone, it.tick_s * 1000);
     x->r->sent[m->rec.kind]++;
     if (ps->format->loses)
         for (unsigned lost = ps->format->loses(x->policy, &it), l = 0; l < LOSS_COUNT; l++)
