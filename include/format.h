@@ -22,6 +22,7 @@ struct format_item { /* borrowed for the call */
     const char *desk; /* name of the desk that recorded it */
     int64_t tick_s;   /* Unix seconds: moment to write, already corrected and spread by E2 */
     uint32_t due;     /* yyyymmdd to write, may differ from rec->due (R3); 0 = none */
+    int64_t time_ms;  /* Unix ms: the moment itself, corrected but not spread */
 };
 
 #define FORMAT_STATE_BYTES 16384 /* station counters of one log; a format's own struct must fit */
@@ -62,7 +63,7 @@ struct format_read {
                         struct errmsg *msg);
 };
 
-struct format_name { /* what a file's name may be made of (E7) */
+struct format_name {                     /* what a file's name may be made of (E7) */
     const char *library, *suffix, *hash; /* hash: first 8 hex digits of its SHA-256 */
     uint32_t day, epoch;
     uint64_t slot;
@@ -72,10 +73,13 @@ struct format_name { /* what a file's name may be made of (E7) */
 struct format {
     const char *name;   /* "symphony", "ldflat" */
     const char *suffix; /* of the file: "log", "flat" */
-    /* A name of its own form, for servers that want one; NULL: LIBRARY-DAY-eEPOCH-sSLOT-HASH.SUFFIX.
+    /* A name of its own form, for servers that want one; NULL:
+     * LIBRARY-DAY-eEPOCH-sSLOT-HASH.SUFFIX.
      */
     void (*file_name)(const struct format_name *n, char out[FORMAT_NAME_MAX]);
-    uint32_t tick_s;    /* no two events on one item within it (E2) */
+    uint32_t tick_s; /* no two events on one item within it (E2) */
+    /* What it cannot do without in the policy; NULL: nothing. ERR_CONFIG says which key. */
+    enum err (*needs)(const struct policy *p, struct errmsg *msg);
     bool (*carries)(const struct policy *p, unsigned kind);
     /* The format of registrations that go into a file of their own, read before this one; NULL
      * here or from the call: none do. */
@@ -114,6 +118,9 @@ struct format {
 
 const struct format *format_by_name(const char *name); /* NULL: no such format */
 const struct format *format_at(unsigned i);            /* all rows in turn; NULL behind the last */
+/* Their names with commas, for people; only those that carry loans, or all. Borrowed from out. */
+#define FORMAT_NAMES_MAX 200
+const char *format_names(bool loans, char out[FORMAT_NAMES_MAX]);
 /* Do registrations stand in the same file as the rest (R7: then nothing has to wait for them)? */
 bool format_has_users_inside(const struct policy *p);
 

@@ -44,11 +44,17 @@ static void answer_scratch(struct batch_job *b, const char *type)
     batch_free(b);
 }
 
+/* One answer is one file: what a format spreads over several has to be asked for by number. */
 static enum err out_bytes(void *ctx, unsigned part, const uint8_t *p, size_t n, struct errmsg *msg)
 {
     struct batch_job *b = ctx;
 
-    if ((part > 0) == (b->wanted_part > 0) && fwrite(p, 1, n, b->out) != n)
+    if (part > 1 && b->wanted_part > 0)
+        return err_why(msg, ERR_REFUSED, "several_files", "format",
+                       "%s needs a file per day, and these records are of several days: an export "
+                       "is one file; hand them over to a folder (sink = file:DIR)",
+                       b->merge.policy.format);
+    if (part == b->wanted_part && fwrite(p, 1, n, b->out) != n)
         return err_set(msg, ERR_DISK, "no room for the export: %s", strerror(errno));
     return ERR_OK;
 }
@@ -66,27 +72,41 @@ static void export_job_done(struct job *j)
     answer_scratch((struct batch_job *)j, "application/octet-stream");
 }
 
+/* The export of one format: the log by that format, whatever the policy's is, or the file of
+ * registrations that the policy's format has beside it. */
+static enum err choose_format(struct batch_job *b, const char *name, struct errmsg *msg)
+{
+    struct policy *p = &b->merge.policy;
+    const struct format *f = format_by_name(name), *own = format_by_name(p->format);
+    char names[FORMAT_NAMES_MAX];
+
+    if (!f)
+        return err_why(msg, ERR_INVALID, "unknown_format", "format",
+                       "this version writes the formats %s", format_names(false, names));
+    b->wanted_part = f->carries(p, RECORD_CHECKOUT) ? 1 : 0;
+    if (b->wanted_part == 0 && !(own && own->users && own->users(p) == f))
+        return err_why(msg, ERR_INVALID, "no_user_file", "format",
+                       "by the branch's policy registrations do not go into a file of the format "
+                       "%s",
+                       name);
+    if (b->wanted_part == 0)
+        return ERR_OK;
+    snprintf(p->format, sizeof p->format, "%s", f->name);
+    return f->needs ? f->needs(p, msg) : ERR_OK;
+}
+
 void stream_export(struct node *n, struct http_request *rq, const char *format)
 {
     struct errmsg msg = { .text = "" };
     struct batch_job *b;
 
-    if (!format_by_name(format)) {
-        err_why(&msg, ERR_INVALID, "unknown_format", "format",
-                "this version writes the formats symphony and ldflat");
-        api_error(n, rq, ERR_INVALID, &msg);
-        return;
-    }
     if ((b = batch_new(n, NULL, &msg)) == NULL || (b->out = scratch(n)) == NULL) {
         if (b)
             b->err = err_set(&msg, ERR_DISK, "no room beside the state: %s", strerror(errno));
         batch_refuse(n, b, rq, &msg);
         return;
     }
-    b->wanted_part = strcmp(format, format_ldflat.name) == 0 ? 0 : 1;
-    if (b->wanted_part == 0 && b->merge.policy.symphony.registration != REGISTRATION_FLAT) {
-        b->err = err_why(&msg, ERR_INVALID, "no_flat_file", "format",
-                         "by the branch's policy registrations do not go into a flat user file");
+    if ((b->err = choose_format(b, format, &msg)) != ERR_OK) {
         batch_refuse(n, b, rq, &msg);
         return;
     }

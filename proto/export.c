@@ -231,7 +231,9 @@ static enum err write_one(struct export *x, const struct merged *m, const char *
                           const char *desk, unsigned part, struct errmsg *why, struct errmsg *msg)
 {
     struct part_state *ps = &x->part[part];
-    struct format_item it = { .rec = &m->rec, .id = id, .desk = desk, .due = m->due };
+    struct format_item it = {
+        .rec = &m->rec, .id = id, .desk = desk, .due = m->due, .time_ms = m->time_ms
+    };
     enum err e;
 
     it.tick_s = part == 0 ? m->time_ms / 1000 : take_tick(x, m, ps->format->tick_s);

@@ -125,9 +125,10 @@ static enum err read_format(const struct ini_key *row, const char *key, const ch
                             void *into, struct errmsg *msg)
 {
     const struct format *f = format_by_name(value);
+    char names[FORMAT_NAMES_MAX];
 
     if (f == NULL)
-        return err_set(msg, ERR_CONFIG, "this version knows symphony");
+        return err_set(msg, ERR_CONFIG, "this version knows %s", format_names(true, names));
     if (!f->carries(into, RECORD_CHECKOUT))
         return err_set(msg, ERR_CONFIG, "%s does not carry loans", value);
     return ini_text(row, key, value, into, msg);
@@ -284,6 +285,7 @@ static void derive(struct policy *p)
 
 enum err policy_parse(const char *text, size_t n, struct policy *out, struct errmsg *msg)
 {
+    const struct format *f;
     struct policy p;
     enum err e;
 
@@ -301,6 +303,9 @@ enum err policy_parse(const char *text, size_t n, struct policy *out, struct err
         return err_set(msg, ERR_CONFIG,
                        "the policy needs \"zone_rule\" in [branch], like EST5EDT,M3.2.0,M11.1.0");
     derive(&p);
+    f = format_by_name(p.format);
+    if (f != NULL && f->needs != NULL && (e = f->needs(&p, msg)) != ERR_OK)
+        return e;
     *out = p;
     return ERR_OK;
 }

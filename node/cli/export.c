@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format.h"
+
 static bool digest_of(int fd, char hex[65], long long *bytes)
 {
     crypto_hash_sha256_state state;
@@ -63,13 +65,13 @@ int cmd_export(struct cli *c)
     struct errmsg msg = { .text = "" };
     struct client *cl = NULL;
     struct reply r = { 0 };
-    char path[96];
+    char path[96], names[FORMAT_NAMES_MAX];
     enum err e;
     int rc;
 
     if (!name_is_clean(c->value[OPT_FORMAT]))
-        return cli_usage(c, "there is no format \"%s\"; this version knows symphony and ldflat",
-                         c->value[OPT_FORMAT]);
+        return cli_usage(c, "there is no format \"%s\"; this version knows %s",
+                         c->value[OPT_FORMAT], format_names(false, names));
     snprintf(path, sizeof path, "/api/v1/export?format=%s", c->value[OPT_FORMAT]);
     rc = cli_connect(c, &cl);
     if (rc == 0)

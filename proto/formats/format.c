@@ -1,6 +1,7 @@
 /* format.c - the table of formats, and what their files share. */
 #include "format_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct format *const formats[] = { &format_symphony, &format_ldflat };
@@ -16,6 +17,19 @@ const struct format *format_by_name(const char *name)
 const struct format *format_at(unsigned i)
 {
     return i < sizeof formats / sizeof formats[0] ? formats[i] : NULL;
+}
+
+const char *format_names(bool loans, char out[FORMAT_NAMES_MAX])
+{
+    static const struct policy none;
+    size_t n = 0;
+
+    out[0] = 0;
+    for (unsigned i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (!loans || formats[i]->carries(&none, RECORD_CHECKOUT))
+            n += (size_t)snprintf(out + n, FORMAT_NAMES_MAX - n, "%s%s", n > 0 ? ", " : "",
+                                  formats[i]->name);
+    return out;
 }
 
 bool format_has_users_inside(const struct policy *p)

@@ -15,7 +15,7 @@ uint32_t ymd_add_years(uint32_t ymd, unsigned years);
 uint32_t digits_to_ymd(const char *s, size_t n); /* YYYYMMDD */
 
 /* Chunks to lines. Any split of the bytes gives the same calls, and the first complaint stays. */
-#define CHECK_LINE_MAX 4096 /* a registration with every field full stays below */
+#define CHECK_LINE_MAX 16384 /* a registration with every field full and escaped stays below */
 
 typedef enum err check_line(struct format_check *c, const char *line, size_t n,
                             struct errmsg *msg); /* without LF; the message without the number */
@@ -44,7 +44,8 @@ struct read_lines {
     uint64_t lines;
     size_t len;
     bool too_long, had_mark;
-    char line[CHECK_LINE_MAX];
+    bool cut; /* the line under way is the file's last, without an end: perhaps half of one */
+    char line[CHECK_LINE_MAX + 1]; /* and a NUL, for strspn() and its like */
 };
 enum err read_lines_add(struct read_lines *l, struct format_reader *r, read_line *take,
                         const struct format_read *to, const uint8_t *p, size_t n,
@@ -59,7 +60,12 @@ struct seen_set {
 };
 bool seen_has(const struct seen_set *s, char role, const char *barcode);
 enum err seen_add(struct seen_set *s, char role, const char *barcode); /* ERR_NOMEM */
-void seen_forget(struct seen_set *s);                                  /* the next tick begins */
+/* The rule itself: no two events on one item in one tick (E2), and a registration earlier than the
+ * first use of its card (E3), here within the tick, for earlier ones are forgotten. item, user: ""
+ * if there is none. tick: "second", "minute". ERR_MALFORMED, ERR_NOMEM. */
+enum err seen_event(struct seen_set *s, const char *item, const char *user, bool registers,
+                    const char *tick, struct errmsg *msg);
+void seen_forget(struct seen_set *s); /* the next tick begins */
 void seen_free(struct seen_set *s);
 
 /* ---- for the writers of formats in local time (E10); zeroed before the first line ---- */

@@ -18,11 +18,15 @@ static enum err end_line(struct read_lines *l, struct format_reader *r, read_lin
     const char *text = l->line;
     size_t n = l->len;
 
+    l->line[n] = 0;
     if (l->too_long) {
         l->too_long = false;
         return hand_piece(l, to, msg);
     }
     l->len = 0;
+    if (l->lines == 1 && n >= 2 &&
+        (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+        return err_set(msg, ERR_MALFORMED, "the file is UTF-16: save it as UTF-8 or plain text");
     if (l->lines == 1 && n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         l->had_mark = true;
         text += 3;
@@ -30,8 +34,8 @@ static enum err end_line(struct read_lines *l, struct format_reader *r, read_lin
     }
     while (n > 0 && text[n - 1] == '\r')
         n--;
-    if (n == 0)
-        return to->unknown(to->ctx, l->lines, (const uint8_t *)text, 0, "an empty line", msg);
+    if (strspn(text, " \t") >= n)
+        return to->unknown(to->ctx, l->lines, (const uint8_t *)text, n, "an empty line", msg);
     return take(r, l->lines, text, n, msg);
 }
 
@@ -48,7 +52,7 @@ enum err read_lines_add(struct read_lines *l, struct format_reader *r, read_line
             e = end_line(l, r, take, to, msg);
             continue;
         }
-        if (l->len == sizeof l->line) {
+        if (l->len == CHECK_LINE_MAX) {
             l->too_long = true;
             e = hand_piece(l, to, msg);
         }
@@ -60,5 +64,6 @@ enum err read_lines_add(struct read_lines *l, struct format_reader *r, read_line
 enum err read_lines_end(struct read_lines *l, struct format_reader *r, read_line *take,
                         const struct format_read *to, struct errmsg *msg)
 {
+    l->cut = true;
     return l->len > 0 ? end_line(l, r, take, to, msg) : ERR_OK;
 }

@@ -77,3 +77,19 @@ void seen_free(struct seen_set *s)
     free(s->v);
     *s = (struct seen_set){ 0 };
 }
+
+enum err seen_event(struct seen_set *s, const char *item, const char *user, bool registers,
+                    const char *tick, struct errmsg *msg)
+{
+    enum err e = ERR_OK;
+
+    if (item[0] != 0 && seen_has(s, 'i', item))
+        return err_set(msg, ERR_MALFORMED, "two events on one item in one %s", tick);
+    if (user[0] != 0 && (seen_has(s, 'r', user) || (registers && seen_has(s, 'u', user))))
+        return err_set(msg, ERR_MALFORMED, "a card is registered and used in one %s", tick);
+    if (item[0] != 0)
+        e = seen_add(s, 'i', item);
+    if (e == ERR_OK && user[0] != 0)
+        e = seen_add(s, registers ? 'r' : 'u', user);
+    return e;
+}

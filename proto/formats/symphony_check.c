@@ -10,7 +10,7 @@ struct format_check {
     struct check_lines lines;
     struct symphony_profile profile;
     char stamp[15];
-    struct seen_set seen; /* in the current second: 'i' item, 'u' user, 'r' user registered */
+    struct seen_set seen; /* in the current second */
 };
 
 struct found { /* one line's fields, by place in symphony_line */
@@ -202,26 +202,14 @@ static void copy_field(const struct symphony_line *l, const char *code, char out
     }
 }
 
-/* E2: no two events on one item in one second. E3: a registration is earlier than the first use of
- * its card; here within one second, because earlier ones are forgotten. */
 static enum err check_second(struct format_check *c, const struct symphony_line *l,
                              struct errmsg *msg)
 {
-    bool registration = strcmp(l->command, "JY") == 0;
     char item[BARCODE_MAX + 1], user[BARCODE_MAX + 1];
-    enum err e = ERR_OK;
 
     copy_field(l, "NQ", item);
     copy_field(l, "UO", user);
-    if (item[0] != 0 && seen_has(&c->seen, 'i', item))
-        return err_set(msg, ERR_MALFORMED, "two events on one item in one second");
-    if (user[0] != 0 && (seen_has(&c->seen, 'r', user) || (registration && seen_has(&c->seen, 'u', user))))
-        return err_set(msg, ERR_MALFORMED, "a card is registered and used in one second");
-    if (item[0] != 0)
-        e = seen_add(&c->seen, 'i', item);
-    if (e == ERR_OK && user[0] != 0)
-        e = seen_add(&c->seen, registration ? 'r' : 'u', user);
-    return e;
+    return seen_event(&c->seen, item, user, strcmp(l->command, "JY") == 0, "second", msg);
 }
 
 static enum err check_stamp(struct format_check *c, const struct symphony_line *l, uint32_t *day,

@@ -1,7 +1,8 @@
 /* fuzz_formats.c - what reads files that an ILS wrote or will read: the line reader of Symphony
- * logs and the validators, which must give one verdict however the file is cut into chunks.
+ * logs, and of every format the validator and the importer, which must give one verdict, and the
+ * same events, however the file is cut into chunks.
  *
- * Input: one byte (which, and size of a chunk), then the file. */
+ * Input: two bytes (which format, 255 the Symphony line; size of a chunk), then the file. */
 #include "fuzz.h"
 
 #include "format.h"
@@ -55,6 +56,80 @@ static void try_check(const struct format *f, const uint8_t *p, size_t n, size_t
     must_hold(e == ERR_OK || (msg.text[0] != '\0' && text_is_clean(msg.text)));
 }
 
+/* ---- importers ---- */
+
+struct told { /* a digest of all that was handed on, in order */
+    uint64_t hash, events, unknown;
+};
+
+static void add(struct told *t, const void *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        t->hash = (t->hash ^ ((const uint8_t *)p)[i]) * 1099511628211u; /* FNV-1a */
+}
+
+static enum err on_event(void *ctx, const struct format_event *ev, struct errmsg *msg)
+{
+    struct told *t = ctx;
+    struct buf b = { 0 };
+
+    (void)msg;
+    must_hold(ev->line > 0 && ev->desk != NULL && strlen(ev->desk) <= DESK_NAME_MAX);
+    must_hold(ev->rec.kind >= RECORD_CHECKOUT && ev->rec.kind <= RECORD_INHOUSE);
+    must_hold(record_encode(&ev->rec, &b, NULL) == ERR_OK && b.len <= RECORD_BYTES_MAX);
+    add(t, b.p, b.len);
+    add(t, ev->desk, strlen(ev->desk));
+    add(t, &ev->line, sizeof ev->line);
+    t->events++;
+    buf_free(&b);
+    return ERR_OK;
+}
+
+static enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n, const char *why,
+                           struct errmsg *msg)
+{
+    struct told *t = ctx;
+
+    (void)msg;
+    must_hold(line > 0 && why != NULL && why[0] != '\0' && text_is_clean(why));
+    add(t, p, n);
+    add(t, why, strlen(why));
+    t->unknown++;
+    return ERR_OK;
+}
+
+static enum err import(const struct format *f, const uint8_t *p, size_t n, size_t chunk,
+                       struct told *t, struct errmsg *msg)
+{
+    struct format_read to = { t, on_event, on_unknown };
+    struct format_reader *r = f->read_new(policy(), &to);
+    enum err e = ERR_OK;
+
+    must_hold(r != NULL);
+    for (size_t at = 0; e == ERR_OK && at < n; at += chunk) {
+        size_t len = n - at < chunk ? n - at : chunk;
+        uint8_t *piece = fuzz_copy(p + at, len);
+        e = f->read_add(r, piece, len, msg);
+        free(piece);
+    }
+    if (e == ERR_OK)
+        e = f->read_end(r, msg);
+    f->read_free(r);
+    return e;
+}
+
+static void try_import(const struct format *f, const uint8_t *p, size_t n, size_t chunk)
+{
+    struct errmsg msg = { .text = "" }, other = { .text = "" };
+    struct told whole = { 0 }, cut = { 0 };
+    enum err e = import(f, p, n, n > 0 ? n : 1, &whole, &msg);
+
+    must_hold(import(f, p, n, chunk, &cut, &other) == e);
+    must_hold(memcmp(&whole, &cut, sizeof cut) == 0);
+    must_hold(e == ERR_OK || e == ERR_MALFORMED);
+    must_hold(e == ERR_OK || (msg.text[0] != '\0' && text_is_clean(msg.text)));
+}
+
 static void try_line(const char *line, size_t n)
 {
     struct symphony_line *l = calloc(1, sizeof *l);
@@ -75,32 +150,44 @@ static void try_line(const char *line, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-    unsigned how = n > 0 ? p[0] : 0;
-    size_t len = n - (n > 0), chunk = 1 + how / 3;
-    uint8_t *copy = fuzz_copy(p + (n > 0), len);
+    struct fuzz_in in = { p, n };
+    unsigned which = fuzz_byte(&in), rows = 0;
+    size_t chunk = 1 + fuzz_byte(&in);
+    uint8_t *copy = fuzz_copy(in.p, in.n);
+    const struct format *f;
 
-    if (how % 3 == 0)
-        try_line((const char *)copy, len);
-    else
-        try_check(how % 3 == 1 ? &format_symphony : &format_ldflat, copy, len, chunk);
+    while (format_at(rows) != NULL)
+        rows++;
+    f = format_at(which % rows);
+    if (which == 255) {
+        try_line((const char *)copy, in.n);
+    } else {
+        try_check(f, copy, in.n, chunk);
+        if (f->read_new != NULL)
+            try_import(f, copy, in.n, chunk);
+    }
     free(copy);
     return 0;
 }
 
-static void seed_file(const char *name, uint8_t what)
+/* A golden file for its format; each of its lines alone for the reader of lines. */
+static void seed_file(const char *format, const char *name, bool lines)
 {
+    uint8_t first[2] = { 0, 40 };
     char path[512], line[4096];
     struct buf b = { 0 };
     FILE *f;
 
+    while (strcmp(format_at(first[0])->name, format) != 0)
+        first[0]++;
     snprintf(path, sizeof path, GOLDEN_DIR "/%s", name);
     must_hold((f = fopen(path, "rb")) != NULL);
-    buf_add(&b, &what, 1);
+    buf_add(&b, first, 2);
     while (fgets(line, sizeof line, f) != NULL) {
         buf_text(&b, line);
-        if (what == 1) { /* each line alone too */
+        if (lines) {
             struct buf one = { 0 };
-            buf_add(&one, "", 1);
+            buf_add(&one, "\377\0", 2);
             buf_add(&one, line, strcspn(line, "\r\n"));
             fuzz_seed_buf(&one);
         }
@@ -111,6 +198,6 @@ static void seed_file(const char *name, uint8_t what)
 
 void fuzz_seeds(void)
 {
-    seed_file("symphony_a_to_h.log", 1);
-    seed_file("ldflat_one_user.flat", 2);
+    seed_file("symphony", "symphony_a_to_h.log", true);
+    seed_file("ldflat", "ldflat_one_user.flat", false);
 }

@@ -62,7 +62,10 @@ static void marta(struct bench *b)
 static enum err add(struct bench *b)
 {
     /* 2026-03-09 23:40 in New York, already the 10th in UTC */
-    struct format_item it = { &b->rec, "KIDS-1/3/0042", "KIDS-1", 1773114000, 0 };
+    struct format_item it = { .rec = &b->rec,
+                              .id = "KIDS-1/3/0042",
+                              .desk = "KIDS-1",
+                              .tick_s = 1773114000 };
 
     return format_ldflat.write(&b->p, &b->st, &it, &b->out, &b->msg);
 }

@@ -207,6 +207,7 @@ static void a_value_that_cannot_be_is_refused_in_words(void **state)
         { "[upload]\nsink = none of them\n", "this version knows file:DIR" },
         { "[upload]\nformat = koc\n", "this version knows symphony" },
         { "[upload]\nformat = ldflat\n", "ldflat does not carry loans" },
+        { "[upload]\nformat = ldflat\n", "ldflat does not carry loans" },
         { "[symphony]\nlibrary = ../x\n", "only A-Z" },
         { "[symphony]\nlibrary = ABCDEFGHIJKLMNOP\n", "is longer than 15 bytes" },
         { "[symphony]\nstaff_login = A^B\n", "only plain ASCII" },

@@ -55,7 +55,11 @@ static int64_t utc(const char *local) /* "2026-03-09T10:15:32-04:00" */
 
 static enum err add(struct bench *b, const char *local, const char *desk)
 {
-    struct format_item it = { &b->rec, "MAIN-1/1/0001", desk, utc(local), b->rec.due };
+    struct format_item it = { .rec = &b->rec,
+                              .id = "MAIN-1/1/0001",
+                              .desk = desk,
+                              .tick_s = utc(local),
+                              .due = b->rec.due };
 
     return format_symphony.write(&b->p, &b->st, &it, &b->out, &b->msg);
 }
@@ -503,7 +507,7 @@ static void a_line_without_end_costs_no_memory(void **state)
 
     memset(text, 'E', 1 << 20);
     text[(1 << 20) - 1] = 0;
-    refused(b, text, "line 1: longer than 4096 bytes");
+    refused(b, text, "line 1: longer than 16384 bytes");
     free(text);
 }
 
