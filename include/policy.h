@@ -49,6 +49,16 @@ struct symphony_profile {
     } station[POLICY_STATIONS];
 };
 
+/* How to come to the sink; names of credentials only, whose content stays on the desk
+ * (credential.h). */
+struct sink_access {
+    char credential[49];      /* [upload] credential = NAME; "": none */
+    char ca[49];              /* [upload] ca = NAME: trust the certificates in NAME.ca only */
+    char host_key_sha256[52]; /* [upload] host_key_sha256 = SHA256:43 letters, for sftp: */
+    char proxy[128];          /* [upload] proxy = http://HOST:PORT; "none": the default */
+    bool insecure;            /* [upload] insecure = yes: a sink without encryption is meant */
+};
+
 struct policy {
     unsigned rules;                          /* [policy] rules, default POLICY_RULES */
     char code[16];                           /* [branch] code */
@@ -64,6 +74,7 @@ struct policy {
     unsigned offline_after, back_after; /* [server], defaults 3 and 5 checks */
     char sink[POLICY_TEXT_VALUE];       /* [upload] sink = file:DIR | drop:DESK:DIR */
     char format[16];                    /* [upload] format = symphony */
+    struct sink_access access;          /* [upload], for sinks over the network */
     uint32_t quiet_ms;  /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
     unsigned keep_days; /* [keep] after_upload: a confirmed upload's records stay so long */
     unsigned unconfirmed_days;        /* [keep] unconfirmed = never | days */

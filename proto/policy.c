@@ -8,6 +8,7 @@
 #include "delivery.h"
 #include "format.h"
 #include "ini_int.h"
+#include "url.h"
 
 #define HOUR_MS       3600000
 #define KEEP_DAYS_MAX 3650 /* ten years: longer than any library may keep loans */
@@ -102,6 +103,26 @@ static bool is_absolute(const char *dir)
     return drive ? dir[2] == '/' || dir[2] == '\\' : dir[0] == '/';
 }
 
+/* Forms that name a host. */
+static enum err read_sink_url(const struct ini_key *row, const char *key, const char *value,
+                              void *into, struct errmsg *msg)
+{
+    struct url u;
+    enum err e = url_parse(sink_url(value), &u, msg);
+
+    if (e != ERR_OK)
+        return e;
+    if (strcmp(u.scheme, "sftp") == 0 ? *u.user == 0 : *u.user != 0)
+        return err_set(msg, ERR_CONFIG,
+                       "sftp: needs the user's name in front of the host, like "
+                       "sftp://tideover@ils.example.org/incoming; others must not have one");
+    if (strcmp(u.scheme, "sftp") == 0 &&
+        (strlen(u.path) < 2 || strpbrk(u.path, "%!$&'()*;:@") != NULL))
+        return err_set(msg, ERR_CONFIG,
+                       "sftp: needs a directory, of letters, digits, / . _ - ~ + , =");
+    return ini_text(row, key, value, into, msg);
+}
+
 static enum err read_sink(const struct ini_key *row, const char *key, const char *value, void *into,
                           struct errmsg *msg)
 {
@@ -111,13 +132,50 @@ static enum err read_sink(const struct ini_key *row, const char *key, const char
 
     if (strcmp(value, "none") != 0 && c == SINK_NONE)
         return err_set(msg, ERR_CONFIG, "this version knows file:DIR, drop:DESK:DIR, and none");
-    if (c == SINK_F2 && !is_absolute(value + strlen("file:")))
+    if (sink_url(value) != NULL)
+        return read_sink_url(row, key, value, into, msg);
+    if (strncmp(value, "file:", 5) == 0 && !is_absolute(value + strlen("file:")))
         return err_set(msg, ERR_CONFIG,
                        "file: needs an absolute directory, like file:/srv/tideover/out");
     if (c == SINK_DROP && (!sink_place(value, desk, &path) || !is_absolute(path)))
         return err_set(msg, ERR_CONFIG,
                        "drop: needs a desk and an absolute directory there, like "
                        "drop:MAIN-1:/srv/pickup");
+    return ini_text(row, key, value, into, msg);
+}
+
+/* Of a file in the desk's own place for secrets (credential.h). */
+static enum err read_file_name(const struct ini_key *row, const char *key, const char *value,
+                               void *into, struct errmsg *msg)
+{
+    if (*value == '.' || !made_of(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                         "0123456789._-"))
+        return err_set(msg, ERR_CONFIG,
+                       "must be the name of a credential: letters, digits, . _ and -; what it "
+                       "holds is set on each desk with tideover credential set");
+    return ini_text(row, key, value, into, msg);
+}
+
+static enum err read_host_key(const struct ini_key *row, const char *key, const char *value,
+                              void *into, struct errmsg *msg)
+{
+    if (strncmp(value, "SHA256:", 7) != 0 || strlen(value) != 7 + 43 ||
+        !made_of(value + 7, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/"))
+        return err_set(msg, ERR_CONFIG,
+                       "must be SHA256: and 43 letters, as ssh-keygen -lf prints it for the "
+                       "server's ECDSA host key");
+    return ini_text(row, key, value, into, msg);
+}
+
+static enum err read_proxy(const struct ini_key *row, const char *key, const char *value,
+                           void *into, struct errmsg *msg)
+{
+    struct url u;
+
+    if (strcmp(value, "none") != 0 &&
+        (url_parse(value, &u, msg) != ERR_OK || strcmp(u.scheme, "http") != 0 || u.port == 0 ||
+         *u.user != 0 || *u.path != 0))
+        return err_set(msg, ERR_CONFIG, "must be http://HOST:PORT or none");
     return ini_text(row, key, value, into, msg);
 }
 
@@ -208,6 +266,11 @@ static const struct ini_key keys[] = {
     { "upload", "sink", read_sink, PLACE(sink), 1, 0, NULL },
     { "upload", "format", read_format, PLACE(format), 1, 0, NULL },
     { "upload", "quiet", ini_ms, PLACE(quiet_ms), 0, 24 * HOUR_MS, NULL },
+    { "upload", "credential", read_file_name, PLACE(access.credential), 1, 0, NULL },
+    { "upload", "ca", read_file_name, PLACE(access.ca), 1, 0, NULL },
+    { "upload", "host_key_sha256", read_host_key, PLACE(access.host_key_sha256), 1, 0, NULL },
+    { "upload", "proxy", read_proxy, PLACE(access.proxy), 1, 0, NULL },
+    { "upload", "insecure", ini_yes_no, PLACE(access.insecure), 0, 0, NULL },
     { "keep", "after_upload", ini_unsigned, PLACE(keep_days), 0, KEEP_DAYS_MAX, NULL },
     { "keep", "unconfirmed", read_unconfirmed, PLACE(unconfirmed_days), 0, KEEP_DAYS_MAX, NULL },
     { "symphony", "library", read_code, PLACE(symphony.library), 1, 0, NULL },
@@ -246,6 +309,7 @@ static void set_defaults(struct policy *p)
         .offline_after = 3,
         .back_after = 5,
         .sink = "none",
+        .access = { .proxy = "none" },
         .format = "symphony",
         .quiet_ms = QUIET_BY_CLASS,
         .keep_days = 30,
@@ -283,6 +347,34 @@ static void derive(struct policy *p)
     }
 }
 
+/* What only two keys together can get wrong. */
+static enum err check_access(const struct policy *p, struct errmsg *msg)
+{
+    const char *text = sink_url(p->sink);
+    bool clear;
+    struct url u;
+
+    if (text == NULL || url_parse(text, &u, NULL) != ERR_OK)
+        return ERR_OK;
+    clear =
+        (strcmp(u.scheme, "http") == 0 || strcmp(u.scheme, "sip2") == 0) && !url_is_loopback(&u);
+    if (clear && strcmp(u.scheme, "http") == 0 && !p->access.insecure)
+        return err_set(msg, ERR_CONFIG,
+                       "the sink in [upload] is not encrypted, and everybody on the way could read "
+                       "who borrows what: use https://, or say insecure = yes");
+    if (clear && p->symphony.write_pin)
+        return err_set(msg, ERR_CONFIG,
+                       "write_pin = yes in [symphony], but the sink in [upload] is not encrypted: "
+                       "PINs never leave that way");
+    if (strcmp(u.scheme, "sftp") == 0 && p->access.host_key_sha256[0] == 0)
+        return err_set(msg, ERR_CONFIG,
+                       "an sftp: sink needs host_key_sha256 in [upload], as ssh-keygen -lf prints "
+                       "it for the server's ECDSA host key");
+    if (strcmp(u.scheme, "sftp") == 0 && p->access.credential[0] == 0)
+        return err_set(msg, ERR_CONFIG, "an sftp: sink needs a credential in [upload]");
+    return ERR_OK;
+}
+
 enum err policy_parse(const char *text, size_t n, struct policy *out, struct errmsg *msg)
 {
     const struct format *f;
@@ -303,6 +395,8 @@ enum err policy_parse(const char *text, size_t n, struct policy *out, struct err
         return err_set(msg, ERR_CONFIG,
                        "the policy needs \"zone_rule\" in [branch], like EST5EDT,M3.2.0,M11.1.0");
     derive(&p);
+    if ((e = check_access(&p, msg)) != ERR_OK)
+        return e;
     f = format_by_name(p.format);
     if (f != NULL && f->needs != NULL && (e = f->needs(&p, msg)) != ERR_OK)
         return e;
@@ -340,6 +434,15 @@ static const char default_text[] =
     "# chosen yet. DIR is absolute.\n"
     "sink = none\n"
     "format = symphony\n"
+    "# How to come to a sink over the network. credential: the name of a secret that is set on "
+    "each\n"
+    "# desk (tideover credential set). ca: the same, for certificates of your own. sftp: needs "
+    "the\n"
+    "# server's host key, as ssh-keygen -lf prints it.\n"
+    "#credential = upload\n"
+    "#ca = consortium\n"
+    "#host_key_sha256 = SHA256:...\n"
+    "#proxy = http://proxy.example.org:3128\n"
     "# How long a desk that takes over the upload waits before its first look.\n"
     "# Default: as the sink needs it (30s for file: and drop:).\n"
     "# quiet = 30s\n"

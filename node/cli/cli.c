@@ -156,6 +156,16 @@ static int count_words(const char *s)
     return n;
 }
 
+/* Words in brackets may be left out; they stand last. */
+static int words_needed(const char *s)
+{
+    int n = count_words(s);
+
+    for (; (s = strchr(s, '[')) != NULL; s++)
+        n--;
+    return n;
+}
+
 static const char *word_at(const char *s, int i)
 {
     while (i-- > 0)
@@ -167,7 +177,7 @@ static int check_complete(const struct cli *c)
 {
     const struct command *k = c->command;
     const char *args = k->args != NULL ? k->args : "";
-    int most = count_words(args), least = args[0] == '[' ? 0 : most;
+    int most = count_words(args), least = words_needed(args);
 
     if (c->json && !command_takes(k, OPT_JSON))
         return cli_usage(c, "\"%s\" has no --json", k->verb);

@@ -280,6 +280,8 @@ int cmd_backup(struct cli *c);
 int cmd_restore(struct cli *c);
 int cmd_policy_show(struct cli *c);
 int cmd_policy_publish(struct cli *c);
+int cmd_credential_set(struct cli *c);
+int cmd_credential_list(struct cli *c);
 int cmd_node(struct cli *c);
 int cmd_record(struct cli *c);
 int cmd_void(struct cli *c);

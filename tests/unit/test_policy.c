@@ -118,6 +118,41 @@ static void every_key_is_stored_in_its_place(void **state)
     assert_int_equal(policy_station(&p, "BUS"), 7);
 }
 
+/* What only some sinks need, and what none may do. */
+static void a_sink_over_the_network_says_how_it_is_reached(void **state)
+{
+#define UPLOAD BRANCH "[upload]\n"
+#define PIN    "[symphony]\nwrite_pin = yes\n"
+    static const struct {
+        const char *text, *complaint;
+    } bad[] = {
+        { UPLOAD "credential = ../upload\n", "name of a credential" },
+        { UPLOAD "credential = .hidden\n", "name of a credential" },
+        { UPLOAD "ca = /etc/ca.pem\n", "name of a credential" },
+        { UPLOAD "host_key_sha256 = SHA256:short\n", "must be SHA256:" },
+        { UPLOAD "host_key_sha256 = MD5:0123456789012345678901234567890123456789abc\n",
+          "must be SHA256:" },
+        { UPLOAD "proxy = https://proxy:1\n", "must be http://HOST:PORT" },
+        { UPLOAD "proxy = http://proxy\n", "must be http://HOST:PORT" },
+        { UPLOAD "proxy = http://me:secret@proxy:1\n", "must be http://HOST:PORT" },
+        { UPLOAD "insecure = maybe\n", "no or yes" },
+    };
+    static struct policy p;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        refuses(bad[i].text, bad[i].complaint);
+    parses(BRANCH, &p);
+    assert_string_equal(p.access.proxy, "none");
+    assert_string_equal(p.access.credential, "");
+    parses(UPLOAD "credential = upload\nca = my\nproxy = http://p:3128\ninsecure = yes\n"
+                  "host_key_sha256 = SHA256:Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYm/\n",
+           &p);
+    assert_string_equal(p.access.credential, "upload");
+    assert_string_equal(p.access.ca, "my");
+    assert_true(p.access.insecure);
+}
+
 static void the_default_text_is_a_whole_policy(void **state)
 {
     static struct policy p, plain;
@@ -385,6 +420,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_keys_are_enough_and_the_rest_has_defaults),
         cmocka_unit_test(every_key_is_stored_in_its_place),
+        cmocka_unit_test(a_sink_over_the_network_says_how_it_is_reached),
         cmocka_unit_test(the_default_text_is_a_whole_policy),
         cmocka_unit_test(an_unknown_name_is_refused_with_its_line_and_the_nearest),
         cmocka_unit_test(what_libinih_would_misread_is_refused),
