@@ -107,7 +107,7 @@ class Outage:
             say(f"{desk.name} joined with a one-time code; it shows the same words: {same.pop()}")
             desk.start()
         self.each(lambda s: s["peers"]["online"] == len(DESKS) - 1, 30, "see the other desks")
-        self.each(lambda s: s["server"]["state"] == "up", 30, "see the library server")
+        self.each(lambda s: s["server"]["state"] == "online", 30, "see the library server")
         say("every desk sees the others and the library server")
 
     def each(self, condition, deadline, what):
@@ -120,7 +120,7 @@ class Outage:
     def record(self):
         step("The library server goes away")
         self.ils.close()
-        self.each(lambda s: s["server"]["state"] == "unreachable", 60, "notice it")
+        self.each(lambda s: s["server"]["state"] == "offline", 60, "notice it")
         say("every desk says so")
         start = sample_day.last_whole_day(datetime.now(timezone.utc))
         lines, self.truth = sample_day.make_day(self.a.seed, start, self.a.records, DESKS)
@@ -199,7 +199,7 @@ class Outage:
     def upload(self):
         step("The library server is back; the lead uploads")
         self.ils.open()
-        self.each(lambda s: s["server"]["state"] == "up", 60, "see the library server again")
+        self.each(lambda s: s["server"]["state"] == "back", 60, "see the library server again, with records to upload first")
         for line in self.first.cli("upload", "plan").out.splitlines():
             say("| " + line)
         self.compare_plan(self.first.cli("upload", "plan", json=True))

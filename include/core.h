@@ -18,6 +18,7 @@
 #include "ledger.h"
 #include "merge.h"
 #include "roster.h"
+#include "watch.h"
 #include "word.h"
 
 #define ADDR_TEXT_MAX 64 /* "255.255.255.255:65535", "[v6]:port" */
@@ -70,7 +71,8 @@ void core_peer_up(struct core *c, const struct moment *now, const struct desk_id
 void core_peer_down(struct core *c, const struct desk_id *peer);
 /* The transport refused a desk that is revoked: it is told so, in a connection of ours. */
 void core_knocked(struct core *c, const struct moment *now, const struct desk_id *peer);
-void core_server(struct core *c, bool known, bool up); /* the server watch's verdict */
+/* One look at the library's server; NULL: it is not watched (any more). */
+void core_server(struct core *c, const struct moment *now, const struct watch_check *check);
 /* A hint where a desk may be found (configuration, beacon); it never replaces a proven address. */
 void core_hint(struct core *c, const struct desk_id *peer, const char *address);
 
@@ -127,6 +129,7 @@ struct peer_view {
     bool ever_heard, inbound_only, memory_lost, cloned, has_clock;
     bool restorable;          /* it lost its memory, and a lead can give it its vote back now */
     uint64_t silent_ms;       /* since it was last heard */
+    enum watch_state sees;    /* how it sees the library's server: UNKNOWN to OFFLINE */
     uint64_t behind, missing; /* records it lacks of ours; we lack of what it has */
     int64_t clock_ms;         /* its clock minus ours */
     char address[ADDR_TEXT_MAX], software[SOFTWARE_MAX];
@@ -152,8 +155,8 @@ struct core_view {
     bool revoked, retired;
     bool contested; /* two leads worked apart: roster_conflicts() */
     bool mark_confirmed;
-    bool server_known, server_up;
-    uint64_t server_since_ms; /* boot time of the last change */
+    struct watch watch;       /* the library's server, as this desk sees it */
+    enum watch_state server;  /* and as it shows it: with BACK */
     uint64_t refused;         /* messages refused, all peers and strangers */
 };
 /* The decided uploads, oldest first, and what becomes of their records. */

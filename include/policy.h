@@ -69,8 +69,11 @@ struct policy {
     uint32_t double_scan_ms;                 /* [merge] double_scan = 5s */
     uint32_t same_event_ms;                  /* [merge] same_event = 60s */
     enum discharges discharges;              /* [merge] discharges = hold | export */
-    char probe[POLICY_TEXT_VALUE]; /* [server] probe = tcp:HOST:PORT | http(s)://... | none */
-    char probe_backup[POLICY_TEXT_VALUE];
+    char probe[POLICY_TEXT_VALUE]; /* [server] probe = tcp:HOST:PORT | http(s)://... | evergreen:URL
+                                      | koha:URL | none */
+    char probe_backup[POLICY_TEXT_VALUE]; /* [server] backup: the same, tried before OFFLINE */
+    char probe_expect[POLICY_TEXT_VALUE]; /* [server] expect: text that must stand in the page */
+    uint32_t probe_every_ms;              /* [server] every = 5s */
     unsigned offline_after, back_after; /* [server], defaults 3 and 5 checks */
     char sink[POLICY_TEXT_VALUE];       /* [upload] sink = file:DIR | drop:DESK:DIR */
     char format[16];                    /* [upload] format = symphony */

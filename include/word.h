@@ -20,6 +20,7 @@ enum word_kind {                   /* on the wire and the disk: numbers are for 
                  WORD_DONE = 2,    /* settled by hand: nothing is open any more; a lead's */
                  WORD_CONFIRM = 3, /* the upload did arrive: a second voice beside the uploader's */
                  WORD_RESTORE = 4, /* this desk that lost its memory gets its vote back; a lead's */
+                 WORD_ONLINE = 5,  /* desks may work online before upload `slot`; a lead's */
 };
 
 struct word_ref {
@@ -82,5 +83,7 @@ bool said_word(const struct said *s, unsigned i, struct word *out);
  * trusted; the earliest such word. 0: not yet. by (may be NULL) receives who said it. */
 int64_t said_confirmed(const struct said *s, uint64_t slot, const uint8_t intent[HASH_BYTES],
                        const struct desk_id *uploader, uint8_t by[KEY_BYTES]);
+/* May the desks work online before that upload, by a lead's word? */
+bool said_online(const struct said *s, uint64_t slot);
 
 #endif

@@ -358,19 +358,36 @@ static json_t *problems(const struct node *n, const struct moment *now)
     return all;
 }
 
+/* How the other desks see it: one whose own cable is out sees another server than the rest. */
+static json_t *server_seen(const struct node *n, const struct moment *now)
+{
+    json_t *by = json_object();
+
+    for (unsigned i = 0; i < core_peers(n->core); i++) {
+        struct peer_view p;
+        core_peer_view(n->core, now, i, &p);
+        if (p.state == PEER_ONLINE)
+            json_object_set_new(by, desk_name(n, &p.id), json_string(watch_state_name(p.sees)));
+    }
+    return by;
+}
+
 static json_t *server_json(const struct node *n, const struct moment *now)
 {
     struct core_view v;
     json_t *o;
 
     core_view(n->core, now, &v);
-    o = json_pack("{s:s}", "state",
-                  !v.server_known ? "unknown"
-                  : v.server_up   ? "up"
-                                  : "unreachable");
-    if (v.server_known)
+    o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "state", watch_state_name(v.server), "sees",
+                  watch_state_name(v.watch.seen), "why", v.watch.why, "checks",
+                  (json_int_t)v.watch.checks, "failures", (json_int_t)v.watch.failures, "peers",
+                  server_seen(n, now));
+    if (v.watch.seen != WATCH_UNKNOWN)
         json_object_set_new(o, "since",
-                            time_json(now->wall_ms - (int64_t)(now->boot_ms - v.server_since_ms)));
+                            time_json(now->wall_ms - (int64_t)(now->boot_ms - v.watch.since_ms)));
+    if (v.watch.checked_ms > 0)
+        json_object_set_new(o, "checked",
+                            time_json(now->wall_ms - (int64_t)(now->boot_ms - v.watch.checked_ms)));
     return o;
 }
 
@@ -626,6 +643,7 @@ static const struct route {
     { "GET", "/api/v1/quarantine", HTTP_CTL, quarantine_list, NULL },
     { "POST", "/api/v1/quarantine", HTTP_CTL, NULL, lead_admit },
     { "POST", "/api/v1/restore-seat", HTTP_CTL, NULL, word_restore },
+    { "POST", "/api/v1/server/online", HTTP_CTL, NULL, word_online },
     { "POST", "/api/v1/retire", HTTP_CTL, NULL, lead_retire },
     { "POST", "/api/v1/rename", HTTP_CTL, NULL, lead_rename },
     { "POST", "/api/v1/role", HTTP_CTL, NULL, lead_role },

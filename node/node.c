@@ -418,15 +418,17 @@ static void watch_server(struct node *n)
 {
     const struct policy *p = roster_policy(core_roster(n->core));
     const uint8_t *hash = roster_policy_hash(core_roster(n->core));
-    int verdict;
+    struct moment now = node_now();
+    struct watch_check check;
 
     if (p && memcmp(hash, n->probe_policy, HASH_BYTES) != 0) {
         memcpy(n->probe_policy, hash, HASH_BYTES);
         probe_stop(n->probe);
-        n->probe = probe_start(p, &n->server);
+        if ((n->probe = probe_start(p)) == NULL)
+            core_server(n->core, &now, NULL);
     }
-    verdict = atomic_load(&n->server);
-    core_server(n->core, verdict >= 0, verdict > 0);
+    if (n->probe && probe_fetch(n->probe, &check))
+        core_server(n->core, &now, &check);
 }
 
 static void serve_self(struct node *n)
@@ -699,7 +701,6 @@ static struct node *node_new(const char *state_dir)
     pthread_mutex_init(&n->lock, NULL);
     n->requests_end = &n->requests;
     replies_begin(n);
-    atomic_init(&n->server, -1);
     snprintf(n->dir, sizeof n->dir, "%s", state_dir);
     return n;
 }

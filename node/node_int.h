@@ -112,7 +112,6 @@ struct node {
     bool runs;                 /* run/ is ours to remove */
     uint64_t ticked_ms, started_ms, hint_ms;
     unsigned hints;    /* rounds through [peers] known */
-    atomic_int server; /* -1 not watched, 0 down, 1 up; the probe's thread writes */
     struct probe *probe;
     uint8_t probe_policy[HASH_BYTES];
 };
@@ -198,6 +197,7 @@ void overlaps_get(struct node *n, struct http_request *rq);
 void word_confirm(struct node *n, struct http_request *rq, json_t *body);
 void word_done(struct node *n, struct http_request *rq, json_t *body);
 void word_restore(struct node *n, struct http_request *rq, json_t *body);
+void word_online(struct node *n, struct http_request *rq, json_t *body);
 void word_erasing(struct node *n, struct http_request *rq);
 json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint64_t slot);
 
@@ -212,7 +212,8 @@ bool damage_lies_here(const char *dir, char name[80]);
 
 /* probe.c */
 struct probe;
-struct probe *probe_start(const struct policy *p, atomic_int *verdict);
+struct probe *probe_start(const struct policy *p); /* NULL: nothing to watch */
+bool probe_fetch(struct probe *p, struct watch_check *out); /* a look since the last fetch */
 void probe_stop(struct probe *p); /* NULL is fine; its thread says nothing any more */
 
 #endif

@@ -1,21 +1,14 @@
-/* probe.c - the server watch: is the ILS there? Several failures to say no, several successes to
- * say yes again. A thread of its own, because a dead host answers nothing for seconds. */
-#include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <poll.h>
+/* probe.c - looks at the library's server again and again: the primary address, and the backup
+ * where that fails. A thread of its own, because a dead host answers nothing for seconds. What the
+ * looks mean is watch.c's to say. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <curl/curl.h>
+#include <sodium.h>
 
 #include "node_int.h"
-
-#define PROBE_EVERY_MS 1000
-#define PROBE_LIMIT_MS 3000
+#include "probe_int.h"
 
 struct probe {
     pthread_t thread;
@@ -23,86 +16,20 @@ struct probe {
     pthread_cond_t wake;
     bool stop, orphan;                 /* orphan: nobody waits, the thread frees */
     char target[2][POLICY_TEXT_VALUE]; /* primary, backup ("" = none) */
-    unsigned offline_after, back_after;
-    atomic_int *verdict;
+    char expect[POLICY_TEXT_VALUE];
+    uint32_t every_ms;
+    struct watch_check last;
+    bool fresh; /* last was not fetched yet */
 };
 
-static bool connects(const struct addrinfo *a)
+/* A fifth up or down, so that a branch's desks do not knock in step. */
+static bool pause_between(struct probe *p)
 {
-    struct pollfd p;
-    int rc, why = 0;
-    socklen_t n = sizeof why;
-
-    p.fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
-    p.events = POLLOUT;
-    if (p.fd < 0)
-        return false;
-    rc = connect(p.fd, a->ai_addr, a->ai_addrlen);
-    if (rc != 0 && errno == EINPROGRESS && poll(&p, 1, PROBE_LIMIT_MS) == 1 &&
-        getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &why, &n) == 0)
-        rc = why == 0 ? 0 : -1;
-    close(p.fd);
-    return rc == 0;
-}
-
-static bool tcp_answers(const char *host_port)
-{
-    char host[POLICY_TEXT_VALUE], *port;
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all = NULL;
-    bool ok = false;
-
-    snprintf(host, sizeof host, "%s", host_port);
-    if ((port = strrchr(host, ':')) == NULL)
-        return false;
-    *port++ = '\0';
-    if (getaddrinfo(host, port, &hints, &all) != 0)
-        return false;
-    for (struct addrinfo *a = all; a && !ok; a = a->ai_next)
-        ok = connects(a);
-    freeaddrinfo(all);
-    return ok;
-}
-
-static size_t drop(char *p, size_t size, size_t n, void *ctx)
-{
-    (void)p;
-    (void)ctx;
-    return size * n;
-}
-
-static bool http_answers(const char *url)
-{
-    CURL *c = curl_easy_init();
-    long status = 0;
-    bool ok;
-
-    if (!c)
-        return false;
-    curl_easy_setopt(c, CURLOPT_URL, url);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)PROBE_LIMIT_MS);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, drop);
-    ok = curl_easy_perform(c) == CURLE_OK &&
-         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status >= 200 &&
-         status < 400;
-    curl_easy_cleanup(c);
-    return ok;
-}
-
-static bool answers(const char *target)
-{
-    if (strncmp(target, "tcp:", 4) == 0)
-        return tcp_answers(target + 4);
-    return target[0] != '\0' && http_answers(target);
-}
-
-static bool pause_for(struct probe *p, unsigned ms)
-{
+    uint32_t ms = p->every_ms - p->every_ms / 5 + randombytes_uniform(p->every_ms / 5 * 2 + 1);
     struct timespec t;
     bool stop;
 
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     t.tv_sec += ms / 1000;
     t.tv_nsec += (long)(ms % 1000) * 1000000;
     if (t.tv_nsec >= 1000000000) {
@@ -110,24 +37,28 @@ static bool pause_for(struct probe *p, unsigned ms)
         t.tv_nsec -= 1000000000;
     }
     pthread_mutex_lock(&p->lock);
-    if (!p->stop)
-        pthread_cond_timedwait(&p->wake, &p->lock, &t);
+    while (!p->stop && pthread_cond_timedwait(&p->wake, &p->lock, &t) == 0)
+        continue;
     stop = p->stop;
     pthread_mutex_unlock(&p->lock);
     return !stop;
 }
 
-/* Under the lock: once told to stop, the verdict may belong to another probe. */
-static bool say(struct probe *p, int verdict)
+static struct watch_check look(const struct probe *p)
 {
-    bool go_on;
+    struct watch_check c = { .primary = false };
+    char why[PROBE_WHY], second[PROBE_WHY];
 
-    pthread_mutex_lock(&p->lock);
-    go_on = !p->stop;
-    if (go_on)
-        atomic_store(p->verdict, verdict);
-    pthread_mutex_unlock(&p->lock);
-    return go_on;
+    c.primary = probe_ask(p->target[0], p->expect, why);
+    if (c.primary)
+        return c;
+    if (p->target[1][0] == '\0') {
+        snprintf(c.why, sizeof c.why, "%s", why);
+        return c;
+    }
+    c.backup = probe_ask(p->target[1], p->expect, second);
+    snprintf(c.why, sizeof c.why, "%s%s%s", why, c.backup ? "" : "; backup: ", second);
+    return c;
 }
 
 static void probe_free(struct probe *p)
@@ -140,24 +71,15 @@ static void probe_free(struct probe *p)
 static void *watch(void *arg)
 {
     struct probe *p = arg;
-    unsigned good = 0, bad = 0;
-    int was = -1;
-    bool first = true, orphan;
+    bool orphan;
 
     do {
-        bool ok = answers(p->target[0]) || answers(p->target[1]);
-        int now = was;
-        good = ok ? good + 1 : 0;
-        bad = ok ? 0 : bad + 1;
-        if (ok && (first || good >= p->back_after))
-            now = 1;
-        else if (!ok && bad >= p->offline_after)
-            now = 0;
-        first = false;
-        if (now != was && !say(p, now))
-            break;
-        was = now;
-    } while (pause_for(p, PROBE_EVERY_MS));
+        struct watch_check c = look(p);
+        pthread_mutex_lock(&p->lock);
+        p->last = c;
+        p->fresh = true;
+        pthread_mutex_unlock(&p->lock);
+    } while (pause_between(p));
     pthread_mutex_lock(&p->lock);
     orphan = p->orphan;
     pthread_mutex_unlock(&p->lock);
@@ -166,25 +88,38 @@ static void *watch(void *arg)
     return NULL;
 }
 
-struct probe *probe_start(const struct policy *policy, atomic_int *verdict)
+bool probe_fetch(struct probe *p, struct watch_check *out)
+{
+    bool fresh;
+
+    pthread_mutex_lock(&p->lock);
+    if ((fresh = p->fresh) == true)
+        *out = p->last;
+    p->fresh = false;
+    pthread_mutex_unlock(&p->lock);
+    return fresh;
+}
+
+struct probe *probe_start(const struct policy *policy)
 {
     struct probe *p;
+    pthread_condattr_t clock;
 
-    atomic_store(verdict, -1);
-    if (policy->probe[0] == '\0' || strcmp(policy->probe, "none") == 0)
-        return NULL;
-    if ((p = calloc(1, sizeof *p)) == NULL)
+    if (policy->probe[0] == '\0' || strcmp(policy->probe, "none") == 0 ||
+        (p = calloc(1, sizeof *p)) == NULL)
         return NULL;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->wake, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->wake, &clock);
+    pthread_condattr_destroy(&clock);
     snprintf(p->target[0], sizeof p->target[0], "%s", policy->probe);
     if (strcmp(policy->probe_backup, "none") != 0)
         snprintf(p->target[1], sizeof p->target[1], "%s", policy->probe_backup);
-    p->offline_after = policy->offline_after;
-    p->back_after = policy->back_after;
-    p->verdict = verdict;
+    snprintf(p->expect, sizeof p->expect, "%s", policy->probe_expect);
+    p->every_ms = policy->probe_every_ms;
     if (pthread_create(&p->thread, NULL, watch, p) != 0) {
-        free(p);
+        probe_free(p);
         return NULL;
     }
     return p;

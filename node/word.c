@@ -281,6 +281,34 @@ void word_restore(struct node *n, struct http_request *rq, json_t *body)
     lead_start(n, rq, body, sign_restore);
 }
 
+/* ---- working online before the upload ---- */
+
+static enum err sign_online(struct node *n, struct lead_job *l, json_t **answer)
+{
+    struct word w = { .kind = WORD_ONLINE, .slot = ledger_decided(core_ledger(n->core)) + 1 };
+    struct moment now = node_now();
+    struct core_view v;
+    enum err e = ERR_OK;
+
+    core_view(n->core, &now, &v);
+    if (v.server != WATCH_BACK && !said_online(core_said(n->core), w.slot))
+        return err_why(&l->msg, ERR_REFUSED, "not_back", "",
+                       watch_answers(&v.watch)
+                           ? "nothing waits to be uploaded: the desks work online anyway"
+                           : "this desk does not see the library's server: there is nothing to "
+                             "work in");
+    if (!said_online(core_said(n->core), w.slot))
+        e = say(n, &w, NULL, l->sk, &l->msg);
+    if (e == ERR_OK)
+        *answer = json_pack("{s:i, s:I}", "schema", 1, "slot", (json_int_t)w.slot);
+    return e;
+}
+
+void word_online(struct node *n, struct http_request *rq, json_t *body)
+{
+    lead_start(n, rq, body, sign_online);
+}
+
 /* ---- what is still readable, and until when ---- */
 
 static json_t *date_or_null(int64_t ms)

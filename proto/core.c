@@ -221,7 +221,7 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     c->own = -1;
     c->now_ms = c->opened_ms = now->boot_ms;
     c->wall_ms = now->wall_ms;
-    c->server_since_ms = now->boot_ms;
+    c->watch.since_ms = now->boot_ms;
     c->ask = (struct ledger_ask){ c,
                                   ask_holds,
                                   ask_cut,
@@ -400,14 +400,20 @@ void core_peer_down(struct core *c, const struct desk_id *id)
         p->up = false;
 }
 
-void core_server(struct core *c, bool known, bool up)
+void core_server(struct core *c, const struct moment *now, const struct watch_check *check)
 {
-    if (c->server_known == known && c->server_up == up)
-        return;
-    c->server_known = known;
-    c->server_up = up;
-    c->server_since_ms = c->now_ms;
-    effects_event(&c->fx, "server %s", !known ? "not watched" : up ? "reachable" : "unreachable");
+    const struct policy *p = roster_policy(c->roster);
+
+    c->now_ms = now->boot_ms;
+    if (!check || !p) {
+        if (c->watch.seen != WATCH_UNKNOWN)
+            effects_event(&c->fx, "server not watched");
+        c->watch = (struct watch){ .since_ms = now->boot_ms };
+    } else if (watch_take(&c->watch, p->offline_after, p->back_after, check, now->boot_ms)) {
+        effects_event(&c->fx, "server %s%s%s", watch_state_name(c->watch.seen),
+                      c->watch.why[0] ? ": " : "", c->watch.why);
+        c->beat_ms = 0; /* the others hear it at once */
+    }
 }
 
 enum err core_roster_add(struct core *c, const struct moment *now, const uint8_t *op, size_t n,

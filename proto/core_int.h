@@ -39,6 +39,7 @@ struct peer {
     uint64_t best_rtt_ms;
     uint64_t refused, refused_said_ms; /* how many messages; when the log said so last, 0: never */
     uint64_t agrees;                   /* the horizon it would agree to */
+    enum watch_state sees;             /* how it sees the library's server */
     uint64_t words_sent_ms;
     unsigned words_next; /* where a long set goes on */
     bool searching;      /* asked where our copies of a feed part */
@@ -133,8 +134,8 @@ struct core {
     struct record_ref *key_refs;
     uint64_t n_key_refs;
 
-    bool server_known, server_up;
-    uint64_t opened_ms, server_since_ms, now_ms, beat_ms, slow_ms;
+    struct watch watch;
+    uint64_t opened_ms, now_ms, beat_ms, slow_ms;
     uint64_t refused;
     struct buf lead_key; /* sealed; empty: none kept here */
     uint8_t lead_key_hash[HASH_BYTES];

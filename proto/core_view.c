@@ -87,6 +87,7 @@ void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
     out->restorable = restored_peer_is_ready(c, p);
     out->cloned = peer_is_cloned(c, p);
     out->has_clock = p->has_clock;
+    out->sees = out->state == PEER_ONLINE ? p->sees : WATCH_UNKNOWN;
     out->clock_ms = p->clock_ms;
     out->missing = sync_missing(c, p);
     for (unsigned k = 0; k < c->feeds.n; k++)
@@ -158,9 +159,9 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
     out->retired = me && me->state == DESK_RETIRED;
     out->contested = roster_conflicts(c->roster, NULL, 0) > 0;
     out->mark_confirmed = c->confirmed && !c->memory_lost;
-    out->server_known = c->server_known;
-    out->server_up = c->server_up;
-    out->server_since_ms = c->server_since_ms;
+    out->watch = c->watch;
+    out->server = watch_shown(&c->watch, out->pending > 0,
+                              said_online(&c->said, ledger_decided(c->ledger) + 1));
     out->refused = c->refused;
 }
 

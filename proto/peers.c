@@ -550,14 +550,14 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
 
 bool peer_in_peace(const struct core *c)
 {
-    return c->server_known && c->server_up;
+    return watch_answers(&c->watch);
 }
 
 static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
 {
     struct buf b = { 0 };
 
-    wire_begin(&b, WIRE_BEAT, 9 + STANDING_FIELDS);
+    wire_begin(&b, WIRE_BEAT, 10 + STANDING_FIELDS);
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_u64(&b, ledger_decided(c->ledger));
@@ -567,6 +567,7 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
     mp_put_u64(&b, peer_in_peace(c) ? BEAT_PEACE_MS : BEAT_MS);
     mp_put_bin(&b, c->said.hash, WORD_ID_BYTES);
     mp_put_u64(&b, c->past.agrees);
+    mp_put_u64(&b, c->watch.seen);
     ledger_put_standing(c->ledger, &b);
     peer_send(c, p, &b);
 }
@@ -599,7 +600,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
 {
     uint8_t ros[HASH_BYTES], words[WORD_ID_BYTES];
     int64_t wall, echo;
-    uint64_t dec, held, every, agrees;
+    uint64_t dec, held, every, agrees, sees;
 
     mp_get_raw(m, p->vector_hash, sizeof p->vector_hash);
     mp_get_raw(m, ros, sizeof ros);
@@ -610,6 +611,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     every = mp_get_u64(m);
     mp_get_raw(m, words, sizeof words);
     agrees = mp_get_u64(m);
+    sees = mp_get_u64(m);
     if (!ledger_get_standing(m, &p->standing))
         return;
     p->beat_every_ms = every < BEAT_MS           ? BEAT_MS
@@ -620,6 +622,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     take_clock(p, now, wall, echo, held);
     compare(c, p, ros, dec);
     p->agrees = agrees;
+    p->sees = sees <= WATCH_OFFLINE ? (enum watch_state)sees : WATCH_UNKNOWN;
     said_compare(c, p, words);
 }
 

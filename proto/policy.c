@@ -89,9 +89,12 @@ static enum err read_probe(const struct ini_key *row, const char *key, const cha
                            void *into, struct errmsg *msg)
 {
     if (strcmp(value, "none") != 0 && !is_url(value) &&
+        !(strncmp(value, "evergreen:", 10) == 0 && is_url(value + 10)) &&
+        !(strncmp(value, "koha:", 5) == 0 && is_url(value + 5)) &&
         !(strncmp(value, "tcp:", 4) == 0 && is_host_port(value + 4)))
         return err_set(msg, ERR_CONFIG,
-                       "must be tcp:HOST:PORT, http://HOST/..., https://HOST/... or none");
+                       "must be tcp:HOST:PORT, http(s)://HOST/..., evergreen:https://HOST, "
+                       "koha:https://HOST or none");
     return ini_text(row, key, value, into, msg);
 }
 
@@ -261,6 +264,8 @@ static const struct ini_key keys[] = {
     { "merge", "discharges", ini_word, PLACE(discharges), 0, 0, discharges_words },
     { "server", "probe", read_probe, PLACE(probe), 1, 0, NULL },
     { "server", "backup", read_probe, PLACE(probe_backup), 1, 0, NULL },
+    { "server", "expect", ini_text, PLACE(probe_expect), 0, 0, NULL },
+    { "server", "every", ini_ms, PLACE(probe_every_ms), 500, HOUR_MS, NULL },
     { "server", "offline_after", ini_unsigned, PLACE(offline_after), 1, 1000, NULL },
     { "server", "back_after", ini_unsigned, PLACE(back_after), 1, 1000, NULL },
     { "upload", "sink", read_sink, PLACE(sink), 1, 0, NULL },
@@ -306,6 +311,7 @@ static void set_defaults(struct policy *p)
         .same_event_ms = 60000,
         .probe = "none",
         .probe_backup = "none",
+        .probe_every_ms = 5000,
         .offline_after = 3,
         .back_after = 5,
         .sink = "none",
@@ -420,10 +426,15 @@ static const char default_text[] =
     "discharges = hold\n"
     "\n"
     "[server]\n"
-    "# How to see whether the library system answers: tcp:HOST:PORT, http(s)://... or none.\n"
+    "# How to see whether the library system answers: tcp:HOST:PORT, http(s)://.., "
+    "evergreen:https://HOST,\n"
+    "# koha:https://HOST, or none. tcp: sees a connection, the others an answer.\n"
     "probe = none\n"
     "# Tried before OFFLINE is declared.\n"
     "backup = none\n"
+    "# Text that must stand in the page of a http(s):// probe; how often to look.\n"
+    "# expect = Welcome\n"
+    "every = 5s\n"
     "# So many checks in a row failed, or succeeded, before anything is said.\n"
     "offline_after = 3\n"
     "back_after = 5\n"

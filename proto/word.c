@@ -76,12 +76,12 @@ static bool decode(struct mp *m, const uint8_t branch[BRANCH_ID_BYTES], struct w
     w->refs = m->p;
     w->refs_len = (size_t)(m->end - m->p);
     if (m->bad || version != 1 || memcmp(theirs, branch, sizeof theirs) != 0 || kind == 0 ||
-        kind > WORD_RESTORE || w->n_refs > WORD_REFS_MAX || w->slot == 0 || w->slot > SLOT_LAST)
+        kind > WORD_ONLINE || w->n_refs > WORD_REFS_MAX || w->slot == 0 || w->slot > SLOT_LAST)
         return false;
     w->kind = (enum word_kind)kind;
     for (unsigned i = 0; i < w->n_refs && !m->bad; i++)
         get_ref(m, &r);
-    return mp_done(m) && (w->kind != WORD_CONFIRM || w->n_refs == 0) &&
+    return mp_done(m) && ((w->kind != WORD_CONFIRM && w->kind != WORD_ONLINE) || w->n_refs == 0) &&
            (w->kind != WORD_RELEASE || w->n_refs > 0) &&
            (w->kind != WORD_RESTORE || w->n_refs == 1);
 }
@@ -288,4 +288,15 @@ int64_t said_confirmed(const struct said *s, uint64_t slot, const uint8_t intent
             memcpy(by, w.key, KEY_BYTES);
     }
     return at;
+}
+
+bool said_online(const struct said *s, uint64_t slot)
+{
+    struct word w;
+
+    for (unsigned i = 0; i < s->n; i++)
+        if (said_word(s, i, &w) && w.kind == WORD_ONLINE && w.slot == slot &&
+            roster_is_lead(s->roster, w.key))
+            return true;
+    return false;
 }

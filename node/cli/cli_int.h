@@ -250,6 +250,7 @@ void words_time(const json_t *t, bool day, char out[32]);
 void words_barcode(const char *s, bool full, char out[40]); /* "…1234" */
 
 /* ---- shared between verbs ---- */
+void print_server(const struct cli *c, const json_t *server); /* of status: a line or three */
 
 void plan_print(const struct cli *c, const json_t *plan); /* upload_words.c */
 /* Waits until the upload of *slot, or the first after it, is delivered; *slot becomes its number.
@@ -267,6 +268,8 @@ int cmd_revoke(struct cli *c);
 int cmd_quarantine_list(struct cli *c);
 int cmd_quarantine_admit(struct cli *c);
 int cmd_restore_seat(struct cli *c);
+int cmd_server_status(struct cli *c);
+int cmd_server_online(struct cli *c);
 int cmd_retire(struct cli *c);
 int cmd_rename(struct cli *c);
 int cmd_role(struct cli *c);

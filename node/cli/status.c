@@ -14,22 +14,6 @@ static void print_problem(const struct cli *c, const json_t *p)
            text == NULL && desk != NULL ? ")" : "", hue(c, HUE_OFF));
 }
 
-/* "unreachable since 09:12:04 (4 h)" */
-static void print_server(const struct cli *c, const json_t *server)
-{
-    const char *state = j_text(server, "state", "not watched");
-    const json_t *since = json_object_get(server, "since");
-    bool bad = strcmp(state, "unreachable") == 0 || strcmp(state, "down") == 0;
-    char at[32];
-
-    printf("Server    %s%s%s", hue(c, bad ? HUE_BAD : HUE_OFF), state, hue(c, HUE_OFF));
-    if (json_is_string(since) || json_is_integer(since)) {
-        words_time(since, true, at);
-        printf(" since %s", at);
-    }
-    putchar('\n');
-}
-
 static void print_records(const json_t *records)
 {
     static const struct {

@@ -331,6 +331,7 @@ void branch_found(struct sim *s);
 
 /* station.c: a desk's life */
 void station_make(struct sim *s, unsigned i);
+void station_look(struct sim *s, int desk); /* it looks at the server */
 void station_start(struct sim *s, int desk);
 void station_crash(struct sim *s, int desk, uint64_t back_in_us, const char *when);
 void station_finish(struct sim *s, int desk); /* the end of a batch */

@@ -59,8 +59,7 @@ void deed_server(struct sim *s, const struct args *a)
     s->server_known = true;
     s->server_up = a->num[0] != 0;
     for (unsigned i = 0; i < s->n; i++)
-        if (s->desk[i].core)
-            core_server(s->desk[i].core, true, s->server_up);
+        station_look(s, (int)i);
 }
 
 void deed_heal(struct sim *s, const struct args *a)
