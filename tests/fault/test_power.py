@@ -248,8 +248,8 @@ class Branch(branch.Case):
         self.assertEqual([], missing, said)
 
     def test_without_flushes_it_forgets(self):
-        """One desk cut off: its peers give the records back, and notice that it forgot. All three:
-        the records are gone."""
+        """One desk cut off: its peers give the records back that they got before, and notice that it
+        forgot. All three: the records are gone."""
         noticed, gone = 0, 0
         for i in range(CONTROL_ROUNDS):
             self.branch_on_disks(NOFLUSH)
@@ -263,7 +263,8 @@ class Branch(branch.Case):
             self.home.mkdir()
         report(f"power cuts, branch without flushes (control): {CONTROL_ROUNDS} rounds, records "
                f"gone in {gone}, a desk found forgetful in {noticed}")
-        self.assertEqual((CONTROL_ROUNDS // 2, CONTROL_ROUNDS // 2), (gone, noticed))
+        self.assertGreaterEqual(gone, CONTROL_ROUNDS // 2)
+        self.assertEqual(CONTROL_ROUNDS // 2, noticed)
 
 
 if __name__ == "__main__":
