@@ -126,6 +126,7 @@ bool format_has_users_inside(const struct policy *p);
 
 extern const struct format format_symphony; /* transaction log; registrations as JY by policy */
 extern const struct format format_ldflat;   /* LDUSER flat user file: registrations only */
+extern const struct format format_sip2;     /* a SIP2 message per line, for the sink sip2: */
 
 /* ---- strict reader of Symphony lines, for importers and checks (rule E11 comes with them) ---- */
 struct symphony_line {

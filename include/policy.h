@@ -59,6 +59,21 @@ struct sink_access {
     bool insecure;            /* [upload] insecure = yes: a sink without encryption is meant */
 };
 
+enum au_usable { AU_AUTO, AU_YES, AU_NO };
+
+/* A site's SIP2 server; what it really does: `tideover server test`. */
+struct sip2_profile {
+    char institution[33];         /* AO, default the branch's code */
+    char location[33];            /* AP of check-ins, CP of the login; default empty */
+    char language[4];             /* of 63, default 000: unknown */
+    char user[65];                /* CN; empty: the credential's file NAME.user */
+    char canary[BARCODE_MAX + 1]; /* an item that the server knows; empty: none is asked for */
+    bool login;                   /* default yes; no: it wants no 93 */
+    bool no_block;                /* default yes: what happened offline is not to be refused */
+    bool fee_ack;                 /* default no; yes: refused for a fee, sent once more with BO=Y */
+    enum au_usable au_usable;     /* do patrons' lists of loans name barcodes? default auto */
+};
+
 struct policy {
     unsigned rules;                          /* [policy] rules, default POLICY_RULES */
     char code[16];                           /* [branch] code */
@@ -82,6 +97,7 @@ struct policy {
     unsigned keep_days; /* [keep] after_upload: a confirmed upload's records stay so long */
     unsigned unconfirmed_days;        /* [keep] unconfirmed = never | days */
     struct symphony_profile symphony; /* [symphony] and [stations] */
+    struct sip2_profile sip2;         /* [sip2] */
 };
 
 /* Text as published. On failure *out is untouched and the message names the line. */

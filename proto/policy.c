@@ -18,6 +18,7 @@ static const char *const discharges_words[] = { "hold", "export", NULL };
 static const char *const header_words[] = { "none", "E", NULL };
 static const char *const eol_words[] = { "lf", "crlf", NULL };
 static const char *const registration_words[] = { "flat", "jy", "none", NULL };
+static const char *const au_words[] = { "auto", "yes", "no", NULL };
 
 static bool made_of(const char *s, const char *chars)
 {
@@ -215,6 +216,23 @@ static enum err read_due_time(const struct ini_key *row, const char *key, const 
     return ini_text(row, key, value, into, msg);
 }
 
+/* SIP2's values end with a bar, and nobody agrees on letters beyond ASCII. */
+static enum err read_language(const struct ini_key *row, const char *key, const char *value,
+                              void *into, struct errmsg *msg)
+{
+    if (strlen(value) != 3 || !made_of(value, "0123456789"))
+        return err_set(msg, ERR_CONFIG, "must be three digits, as 001 for English");
+    return ini_text(row, key, value, into, msg);
+}
+
+static enum err read_canary(const struct ini_key *row, const char *key, const char *value,
+                            void *into, struct errmsg *msg)
+{
+    if (!barcode_is_clean(value))
+        return err_set(msg, ERR_CONFIG, "must be the barcode of an item that the server knows");
+    return ini_text(row, key, value, into, msg);
+}
+
 static enum err read_unconfirmed(const struct ini_key *row, const char *key, const char *value,
                                  void *into, struct errmsg *msg)
 {
@@ -297,6 +315,15 @@ static const struct ini_key keys[] = {
     { "symphony", "user_years", ini_unsigned, PLACE(symphony.user_years), 0, 99, NULL },
     { "symphony", "write_pin", ini_yes_no, PLACE(symphony.write_pin), 0, 0, NULL },
     { "symphony", "default_station", ini_unsigned, PLACE(symphony.default_station), 0, 9999, NULL },
+    { "sip2", "institution", read_field, PLACE(sip2.institution), 0, 0, NULL },
+    { "sip2", "location", read_field, PLACE(sip2.location), 0, 0, NULL },
+    { "sip2", "language", read_language, PLACE(sip2.language), 3, 0, NULL },
+    { "sip2", "user", read_field, PLACE(sip2.user), 0, 0, NULL },
+    { "sip2", "login", ini_yes_no, PLACE(sip2.login), 0, 0, NULL },
+    { "sip2", "canary", read_canary, PLACE(sip2.canary), 1, 0, NULL },
+    { "sip2", "no_block", ini_yes_no, PLACE(sip2.no_block), 0, 0, NULL },
+    { "sip2", "fee_ack", ini_yes_no, PLACE(sip2.fee_ack), 0, 0, NULL },
+    { "sip2", "au_usable", ini_word, PLACE(sip2.au_usable), 0, 0, au_words },
     { "stations", "*", read_station, 0, 0, 0, 0, NULL },
 };
 
@@ -332,6 +359,7 @@ static void set_defaults(struct policy *p)
                       .user_environment = "PUBLIC",
                       .user_hist_rule = "CIRCRULE",
                       .user_years = 2 },
+        .sip2 = { .language = "000", .login = true, .no_block = true },
     };
     /* No offset is 26 hours: tells that zone_rule was left out. */
     p->zone.std_off_s = 26 * 3600;
@@ -346,6 +374,8 @@ static void derive(struct policy *p)
     _Static_assert(sizeof s->staff_login >= sizeof s->library + 4, "CIRC is appended to it");
     if (s->library[0] == 0)
         memcpy(s->library, p->code, sizeof p->code);
+    if (p->sip2.institution[0] == 0)
+        memcpy(p->sip2.institution, p->code, sizeof p->code);
     if (s->staff_login[0] == 0) {
         size_t n = strlen(s->library);
         memcpy(s->staff_login, s->library, n);
@@ -497,7 +527,26 @@ static const char default_text[] =
     "\n"
     "[stations]\n"
     "# Number of the Symphony station, 1 to 9999, for each desk:\n"
-    "#MAIN-1 = 42\n";
+    "#MAIN-1 = 42\n"
+    "\n"
+    "[sip2]\n"
+    "# For the format and the sinks sip2. institution (AO): default is the branch's code; "
+    "location\n"
+    "# (AP and CP): the system's own code of this branch, or empty.\n"
+    "#institution = MAIN\n"
+    "location =\n"
+    "# login = no: the server wants none. The user may stand here or in the credential's file\n"
+    "# NAME.user; the password is in NAME.password.\n"
+    "login = yes\n"
+    "#user = tideover\n"
+    "# An item that the server knows: asked for before anything is sent.\n"
+    "#canary = 39999000005015\n"
+    "# yes: tell the server that it happened already and is not to be refused.\n"
+    "no_block = yes\n"
+    "# yes: a checkout that is refused for a fee is sent once more with the fee acknowledged.\n"
+    "fee_ack = no\n"
+    "# Do patrons' lists of loans name barcodes? `tideover server test` tells.\n"
+    "au_usable = auto\n";
 
 void policy_default_text(const char *code, const char *zone_name, const char *zone_rule,
                          struct buf *out)

@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct format *const formats[] = { &format_symphony, &format_ldflat };
+static const struct format *const formats[] = {
+    &format_symphony,
+    &format_ldflat,
+    &format_sip2,
+};
 
 const struct format *format_by_name(const char *name)
 {
