@@ -13,6 +13,25 @@
 
 static const uint8_t mark_key[] = { 'S' };
 
+/* A start after one that the others confirmed is numbered so far on that a wiped disk, which counts
+ * by ones while it is alone, does not catch up with what they remember. */
+#define MARK_LEAP 1000
+
+static enum err put_mark(struct core *c)
+{
+    const struct disk *d = c->conf.disk;
+    struct buf b = { 0 };
+    enum err e;
+
+    mp_put_array(&b, 3);
+    mp_put_u64(&b, c->mark.number);
+    mp_put_bin(&b, c->mark.random, MARK_BYTES);
+    mp_put_bool(&b, c->confirmed);
+    e = d->put(d->ctx, TABLE_META, mark_key, sizeof mark_key, b.p, b.len);
+    buf_free(&b);
+    return e;
+}
+
 static enum err next_mark(struct core *c, struct errmsg *msg)
 {
     const struct disk *d = c->conf.disk;
@@ -26,6 +45,9 @@ static enum err next_mark(struct core *c, struct errmsg *msg)
         m = mp_over(b.p, b.len);
         mp_get_array(&m);
         c->mark.number = mp_get_u64(&m);
+        mp_get_raw(&m, c->mark.random, MARK_BYTES);
+        if (mp_get_bool(&m))
+            c->mark.number += MARK_LEAP;
     }
     buf_free(&b);
     e = core_new_mark(c);
@@ -34,18 +56,9 @@ static enum err next_mark(struct core *c, struct errmsg *msg)
 
 enum err core_new_mark(struct core *c)
 {
-    const struct disk *d = c->conf.disk;
-    struct buf b = { 0 };
-    enum err e;
-
     c->mark.number++;
     c->conf.dice(c->conf.dice_ctx, c->mark.random, MARK_BYTES);
-    mp_put_array(&b, 2);
-    mp_put_u64(&b, c->mark.number);
-    mp_put_bin(&b, c->mark.random, MARK_BYTES);
-    e = d->put(d->ctx, TABLE_META, mark_key, sizeof mark_key, b.p, b.len);
-    buf_free(&b);
-    return e;
+    return put_mark(c);
 }
 
 static enum err load_roster(struct core *c, struct errmsg *msg)
@@ -289,7 +302,10 @@ struct effects *core_effects(struct core *c)
 static void weigh_vote(struct core *c)
 {
     restored_tick(c);
-    c->confirmed = c->confirmed || sync_mark_confirmed(c);
+    if (!c->confirmed && sync_mark_confirmed(c)) {
+        c->confirmed = true;
+        put_mark(c); /* failing is no harm: the next start counts by one */
+    }
     ledger_may_vote(c->ledger, c->confirmed && !c->memory_lost);
     ledger_has_forgotten(c->ledger, c->memory_lost);
 }

@@ -203,9 +203,10 @@ void restored_tick(struct core *c)
         return;
     if (c->mark.number < c->heard_number)
         c->mark.number = c->heard_number;
+    c->confirmed = false;
     if (core_new_mark(c) != ERR_OK || sync_memory_is_back(c) != ERR_OK)
         return;
-    c->returning = c->confirmed = false;
+    c->returning = false;
     ledger_regain(c->ledger, &now, known ? c->return_term : c->heard_term,
                   known ? &c->return_to : &c->conf.me->id);
     effects_event(&c->fx, "a lead gave this desk its vote back");
