@@ -61,6 +61,8 @@ struct format_read {
     /* A line that no variant of the format explains: verbatim, without its line end, and why. */
     enum err (*unknown)(void *ctx, uint64_t line, const uint8_t *p, size_t n, const char *why,
                         struct errmsg *msg);
+    /* A line that is known and says nothing that happened: a server's reply. NULL: not wanted. */
+    void (*skipped)(void *ctx, uint64_t line);
 };
 
 struct format_name {                     /* what a file's name may be made of (E7) */
@@ -144,5 +146,14 @@ struct symphony_line {
 };
 /* One line without its EOL. ERR_MALFORMED says at which byte. */
 enum err symphony_parse(const char *line, size_t n, struct symphony_line *out, struct errmsg *msg);
+
+/* What a log says of the stations that wrote it: the fields that a profile would have to repeat. The
+ * first value seen; *_differs: there was another. From a reader of format_symphony only. */
+struct symphony_seen {
+    char library[16], user_access[32], staff_login[32], clearance[16], client[4];
+    bool library_differs, user_access_differs, staff_login_differs, clearance_differs,
+        client_differs;
+};
+void symphony_read_seen(const struct format_reader *r, struct symphony_seen *out);
 
 #endif

@@ -248,6 +248,19 @@ int zone_offset_s(const struct zone *z, int64_t unix_s)
     return offset;
 }
 
+int64_t zone_unix_s(const struct zone *z, const struct civil *local, int *offset_s)
+{
+    int offset = z->std_off_s;
+    int64_t dst = civil_to_unix(local, z->dst_off_s), std = civil_to_unix(local, z->std_off_s);
+    bool is_dst = z->has_dst && zone_offset_s(z, dst) == z->dst_off_s;
+
+    if (is_dst && (zone_offset_s(z, std) != z->std_off_s || dst < std))
+        offset = z->dst_off_s;
+    if (offset_s != NULL)
+        *offset_s = offset;
+    return civil_to_unix(local, offset);
+}
+
 /* ---- dates as numbers ---- */
 
 bool ymd_is_valid(uint32_t ymd)

@@ -7,6 +7,8 @@
 /* Appends s as ISO-8859-1; what that lacks becomes its base letter or '?', counted in *lost.
  * False: not clean UTF-8, or a byte of `forbidden` would stand in it (out is then half written). */
 bool latin1_put(struct buf *out, const char *s, const char *forbidden, unsigned *lost);
+/* The other way. False: a control byte, or no room. */
+bool latin1_get(const char *s, size_t n, char *out, size_t room);
 
 /* Year later by `years`; 29 February becomes the 28th where it must. */
 uint32_t ymd_add_years(uint32_t ymd, unsigned years);
@@ -84,6 +86,10 @@ struct format_check *symphony_check_new(const struct policy *p);
 enum err symphony_check_add(struct format_check *c, const uint8_t *p, size_t n, struct errmsg *msg);
 enum err symphony_check_end(struct format_check *c, uint64_t *records, struct errmsg *msg);
 void symphony_check_free(struct format_check *c);
+struct format_reader *symphony_read_new(const struct policy *p, const struct format_read *to);
+enum err symphony_read_add(struct format_reader *r, const uint8_t *p, size_t n, struct errmsg *msg);
+enum err symphony_read_end(struct format_reader *r, struct errmsg *msg);
+void symphony_read_free(struct format_reader *r);
 
 struct format_check *ldflat_check_new(const struct policy *p);
 enum err ldflat_check_add(struct format_check *c, const uint8_t *p, size_t n, struct errmsg *msg);

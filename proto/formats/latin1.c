@@ -95,3 +95,20 @@ bool latin1_put(struct buf *out, const char *s, const char *forbidden, unsigned 
             return false;
     return true;
 }
+
+bool latin1_get(const char *s, size_t n, char *out, size_t room)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s[i];
+
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0) || at + 2 >= room)
+            return false;
+        if (c >= 0x80)
+            out[at++] = (char)(0xc0 | c >> 6);
+        out[at++] = (char)(c < 0x80 ? c : 0x80 | (c & 0x3f));
+    }
+    out[at] = 0;
+    return true;
+}

@@ -228,4 +228,8 @@ const struct format format_symphony = {
     .check_add = symphony_check_add,
     .check_end = symphony_check_end,
     .check_free = symphony_check_free,
+    .read_new = symphony_read_new,
+    .read_add = symphony_read_add,
+    .read_end = symphony_read_end,
+    .read_free = symphony_read_free,
 };
