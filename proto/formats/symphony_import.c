@@ -16,7 +16,7 @@ struct format_reader {
     int64_t last_s; /* the last event's moment: tells the two runs of the autumn hour apart */
     bool reg_used;  /* ev.rec.reg holds something */
     struct format_event ev;
-    char desk[32]; /* longer names of stations are not known */
+    char desk[DESK_NAME_MAX + 1];
     struct symphony_seen seen;
 };
 
@@ -152,7 +152,7 @@ static void take_desk(struct format_reader *r, const char *text, const struct sy
         text[15 + n - 2] <= '9')
         n--;
     if (n >= sizeof r->desk)
-        n = sizeof r->desk - 1;
+        return; /* no station has such a name */
     memcpy(r->desk, text + 15, n);
     r->desk[n] = 0;
     if (!text_is_clean(r->desk))

@@ -101,7 +101,7 @@ static enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n,
 static enum err import(const struct format *f, const uint8_t *p, size_t n, size_t chunk,
                        struct told *t, struct errmsg *msg)
 {
-    struct format_read to = { t, on_event, on_unknown };
+    struct format_read to = { .ctx = t, .event = on_event, .unknown = on_unknown };
     struct format_reader *r = f->read_new(policy(), &to);
     enum err e = ERR_OK;
 

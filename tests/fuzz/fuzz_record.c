@@ -76,7 +76,7 @@ static enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n,
 static void read_back(const struct format *f, const struct buf *out, const struct format_item *it)
 {
     struct expected x = { it->rec, f, it->tick_s, f->loses ? f->loses(policy(), it) : 0, 0 };
-    struct format_read to = { &x, on_event, on_unknown };
+    struct format_read to = { .ctx = &x, .event = on_event, .unknown = on_unknown };
     struct format_reader *r = f->read_new(policy(), &to);
 
     must_hold(r != NULL);
