@@ -4,6 +4,7 @@
  * verbatim as unknown; replies of a server are skipped. Nothing is guessed. */
 #include "format_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,6 +237,7 @@ static const char *take_user(struct format_reader *r, const struct symphony_line
     struct value birth = field(l, "UZ");
     char middle[REG_TEXT_MAX + 1];
     struct civil day;
+    size_t first;
     bool has_time;
 
     r->reg_used = true;
@@ -247,12 +249,11 @@ static const char *take_user(struct format_reader *r, const struct symphony_line
         return "uL is missing, too long, or no text";
     if (!take_text(l, "PE", g->type, sizeof g->type) || !take_text(l, "Uf", g->pin, sizeof g->pin))
         return "PE or Uf is too long, or no text";
-    if (middle[0] != 0) {
-        if (strlen(g->first) + 1 + strlen(middle) > REG_TEXT_MAX)
-            return "uF and uM are too long together";
-        strcat(g->first, g->first[0] != 0 ? " " : "");
-        strcat(g->first, middle);
-    }
+    first = strlen(g->first);
+    if (first + 1 + strlen(middle) > REG_TEXT_MAX)
+        return "uF and uM are too long together";
+    if (middle[0] != 0)
+        snprintf(g->first + first, sizeof g->first - first, "%s%s", first > 0 ? " " : "", middle);
     if (birth.p == NULL)
         return NULL;
     if (!take_moment(birth, &day, &has_time))
