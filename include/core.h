@@ -108,7 +108,7 @@ void core_asides(struct core *c, const struct moment *now, uint64_t slot, struct
                  const char *failure);
 void core_forgotten(struct core *c, uint64_t number);
 void core_delivered(struct core *c, const struct moment *now, uint64_t number, enum delivery how,
-                    const char *words);
+                    const char *words, const struct told *told); /* NULL: nothing */
 
 /* ---- questions ---- */
 const struct roster *core_roster(const struct core *c);

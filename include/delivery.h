@@ -16,29 +16,35 @@
 #ifndef TIDEOVER_DELIVERY_H
 #define TIDEOVER_DELIVERY_H
 
+#include "answers.h"
 #include "slot.h"
 
 enum sink_class {
-    SINK_NONE, /* no sink, or a scheme that this version does not know */
-    SINK_F3,   /* key:   remembers keys for ever */
-    SINK_F2,   /* file:  exclusive create; what was created stays */
-    SINK_F1,   /* ask:   can be asked what it has */
-    SINK_DROP, /* drop:  F0 with a look: a file that a loader takes away */
-    SINK_F0,   /* blind: swallows */
+    SINK_NONE,    /* no sink, or a scheme that this version does not know */
+    SINK_F3,      /* remembers keys for ever */
+    SINK_F2,      /* exclusive create; what was created stays */
+    SINK_F1,      /* told record by record, and can be asked what it has */
+    SINK_DROP,    /* F0 with a look: a file that a loader takes away */
+    SINK_F0,      /* swallows */
+    SINK_SESSION, /* a session there, in four items: create, load, execute, read the answers */
 };
-enum sink_class sink_class_of(const char *sink);
-const char *sink_class_name(enum sink_class c); /* "F0" */
+enum sink_class sink_class_of(const char *sink); /* by its scheme: the table is in delivery.c */
+const char *sink_class_name(enum sink_class c);  /* "F0" */
 /* Does it matter how often an item arrives? Then each step is stored first. */
 bool sink_has_steps(enum sink_class c);
 /* How long a request can be on its way: a successor's wait before its first look. The policy may
  * say otherwise; all but the drop have a time limit of the same length on their connection. */
-uint32_t sink_quiet_ms(enum sink_class c);
+uint32_t sink_quiet_ms(const char *sink);
+/* Does it say of single records what became of them? */
+bool sink_answers(const char *sink);
 /* The one desk that may touch a drop:DESK:/path, and the path; false: another class or no name. */
 bool sink_place(const char *sink, char desk[DESK_NAME_MAX + 1], const char **path);
 /* May the desk of this name hand over to that sink? */
 bool sink_is_at(const char *sink, const char *desk);
 
-/* Items of a batch: files; where each record is answered, records. 0: nothing to hand over. */
+/* Items of a batch: files; where each record is told, records; of a session its four acts; 1 where
+ * it goes whole. 0: nothing to hand over. */
+enum { SESSION_CREATE = 1, SESSION_LOAD, SESSION_EXECUTE, SESSION_READ };
 uint64_t delivery_items(enum sink_class c, const struct slot_part *parts, unsigned n);
 
 /* ---- how far a batch is ---- */
@@ -58,6 +64,7 @@ struct progress {
     uint64_t done; /* items that are settled: arrived, or excepted */
     unsigned n_excepted;
     uint64_t excepted[PROGRESS_EXCEPTED_MAX]; /* items of which nobody knows; never sent again */
+    char key[SINK_KEY_MAX]; /* what the last item left for the next: a session's key */
     unsigned n_decisions;
     struct decision_bytes decisions[PROGRESS_DECISIONS_MAX];
 };
@@ -85,6 +92,7 @@ enum delivery {
     DELIVERY_DOUBT,    /* a send without an answer: it may have arrived */
     DELIVERY_ABSENT,   /* a look: proven not there */
     DELIVERY_UNPROVEN, /* a look: nobody can tell */
+    DELIVERY_LATER,    /* the server is at work on it: ask again in a moment */
 };
 
 enum look_move { LOOK_STORE, LOOK_PERSON };
@@ -92,7 +100,8 @@ enum look_move { LOOK_STORE, LOOK_PERSON };
  * person is to be asked. */
 enum look_move delivery_after_look(enum sink_class c, uint64_t items, const struct progress *at,
                                    enum delivery found, struct progress *next);
-/* Item done + 1 arrived: on to the next item at once, or to the end. */
+/* Item done + 1 arrived: on to the next item at once, or to the end. A look at a session that
+ * cannot be trusted before it was executed begins another one: done is 0 again. */
 void progress_arrived(const struct progress *at, uint64_t items, struct progress *next);
 /* Item done + 1 certainly did not leave: nothing is under way. */
 void progress_nothing_left(const struct progress *at, struct progress *next);

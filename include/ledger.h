@@ -152,7 +152,8 @@ void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t nu
                   const struct slot_part *parts, unsigned n_parts, const struct slot_aside *aside,
                   const char *failure);
 void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_t number,
-                      enum delivery how, const char *words);
+                      enum delivery how, const char *words,
+                      const struct told *told); /* NULL: nothing */
 
 /* What a lead is to decide: the item of which nobody can tell whether it arrived. */
 struct doubt {
@@ -185,6 +186,7 @@ struct ledger_view {
     uint64_t acc_term; /* of the open intent; 0: none */
     uint64_t sending;  /* number of the delivery under way; 0: none */
     uint64_t sending_until_ms; /* boot time: it may begin before, not after (D9) */
+    char key[SINK_KEY_MAX];    /* what the items handed over left for the next */
     struct doubt doubt;
     char problem[256]; /* why it waits or failed; empty if it does not */
 };

@@ -12,9 +12,6 @@
 #include "record.h"
 #include "slot.h"
 
-#define SINK_KEY_MAX                                                                               \
-    64 /* what one item of a batch leaves for the next: an Evergreen session's key */
-
 struct sink_file {
     char name[96];   /* under which the server's side finds it */
     char path[4096]; /* where it lies ready, 0600 */
@@ -31,7 +28,8 @@ struct sink_line {
 };
 
 struct sink_batch {
-    const char *target; /* the directory: what stands behind "file:" or "drop:DESK:" */
+    const char *target; /* behind "file:" or "drop:DESK:" the directory; else the URL: "https://..",
+                           "sip2://HOST:PORT" */
     const char *writer; /* desk and attempt, for names of files that are being written */
     unsigned n_files;
     const struct sink_file *files;
@@ -44,7 +42,8 @@ struct sink_batch {
     /* The k-th line, from 1. ERR_MISSING, ERR_DISK. */
     enum err (*line)(void *ctx, uint64_t k, struct sink_line *out);
     /* What became of the k-th line; words are the system's own, "" if it said nothing. Lines that
-     * are never told are accepted once the batch (or the item) is DONE. */
+     * are never told are accepted once the batch (or the item) is DONE. Counts only together with
+     * DONE: of a send or look that ends otherwise nothing is kept. Each line at most once. */
     void (*answer)(void *ctx, uint64_t k, enum answer a, const char *words);
     /* Must this line wait, because an earlier one of its item, or the registration of its card, was
      * refused, quarantined or held? */

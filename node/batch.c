@@ -1,6 +1,5 @@
 /* batch.c - what all long work over a batch has in common. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "batch_int.h"
 
@@ -31,16 +30,8 @@ struct batch_job *batch_new(struct node *n, const struct intent *in, struct errm
 
 void batch_free(struct batch_job *b)
 {
-    for (unsigned i = 0; i < BATCH_FILES; i++) {
-        if (b->part[i])
-            fclose(b->part[i]);
-        if (b->part_path[i][0])
-            unlink(b->part_path[i]);
-    }
     if (b->out)
         fclose(b->out);
-    if (b->manifest)
-        fclose(b->manifest);
     merge_job_free(&b->merge);
     asides_free(&b->aside);
     json_decref(b->lists);

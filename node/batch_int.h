@@ -10,8 +10,6 @@
 #include "node_int.h"
 #include "sink.h"
 
-#define BATCH_FILES (SLOT_PARTS_MAX + 1)
-
 struct batch_job {
     struct job job; /* first: a job is one */
     struct merge_job merge;
@@ -20,20 +18,9 @@ struct batch_job {
     struct errmsg msg;
     struct export_result result;
     struct http_request *rq; /* plan, report, export, list */
-    uint64_t number;         /* build, deliver: the effect's */
-    char sink[SINK_TEXT_MAX];
-    char writer[64]; /* of files that are being written: desk, start, attempt */
-    struct slot_part want[SLOT_PARTS_MAX];
-    unsigned n_want;
-    uint64_t item; /* deliver: the one item that is meant, from 1; 0: all */
-    bool look;     /* only ask whether it is there */
+    uint64_t number;         /* build: the effect's */
     struct asides aside;
-    enum delivery delivery;
-    char words[256];
-    FILE *out; /* export, list: an unlinked file beside our state */
-    FILE *manifest;
-    FILE *part[BATCH_FILES]; /* by number of the file: 0 users, 1 and on the log */
-    char part_path[BATCH_FILES][4096];
+    FILE *out;                /* export, list: an unlinked file beside our state */
     unsigned wanted_part;     /* export: 0 users, 1 all of the log */
     uint64_t n, after, limit; /* list */
     json_t *lists;            /* report: duplicates and others, by verdict */

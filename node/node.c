@@ -393,6 +393,7 @@ static void tell_lease(struct node *n)
     n->sending = n->stopped ? 0 : v.sending;
     n->sending_until_ms = v.sending_until_ms;
     pthread_mutex_unlock(&n->lock);
+    upload_watch(n, &v);
 }
 
 void node_cycle(struct node *n)
@@ -611,6 +612,7 @@ static void node_close(struct node *n)
 {
     struct http_request *rq;
 
+    upload_end(n);
     while (n->jobs > 0) { /* they hold snapshots of the store and answer requests */
         struct pollfd p = { n->wake_fd, POLLIN, 0 };
         uint64_t drained;

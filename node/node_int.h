@@ -101,7 +101,8 @@ struct node {
         enum { FORGET_IDLE, FORGET_BEGIN, FORGET_STEP, FORGET_END } state;
         uint64_t number, covers; /* of the erased blocks: asked for, and when it began */
     } forget;
-    struct job *upload_job; /* for progress */
+    struct job *upload_job;  /* for progress */
+    struct payload *payload; /* of the upload that this desk hands over; NULL: none */
     struct { /* work of the upload that could not begin; number 0: none. Said in the next round,
               * so that what the core then puts on the disk is durable before it speaks of it */
         uint64_t number;
@@ -141,10 +142,14 @@ void api_json_later(struct node *n, struct http_request *rq, json_t *j); /* afte
 void api_json(struct http_request *rq, unsigned status, json_t *j);      /* takes j */
 json_t *api_roles(unsigned roles);
 
+struct payload; /* payload_int.h */
+
 /* upload.c: the effects BUILD, DELIVER and LOOK */
 void upload_build(struct node *n, uint64_t number, const struct buf *draft);
 void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
                     const struct buf *intent);
+void upload_watch(struct node *n, const struct ledger_view *v); /* after each round */
+void upload_end(struct node *n);                                 /* lets go of the payload */
 void upload_say_unbegun(struct node *n);
 void upload_clean(const struct node *n); /* at the start, before anything else writes there */
 

@@ -1,16 +1,13 @@
-/* upload.c - the upload's two jobs: computing the payload's digests, and handing the payload over.
- */
+/* upload.c - the upload's two jobs: computing the payload's digests, and handing the payload over,
+ * as often as the ledger says, item by item or whole. */
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
-#include "batch_int.h"
+#include "credential.h"
+#include "payload_int.h"
 
 /* ---- EFFECT_BUILD: the payload's digests ---- */
 
@@ -55,7 +52,7 @@ void upload_say_unbegun(struct node *n)
         core_built(n->core, &now, n->unbegun.number, NULL, 0, &(struct slot_aside){ 0 },
                    n->unbegun.why);
     else
-        core_delivered(n->core, &now, n->unbegun.number, DELIVERY_RETRY, n->unbegun.why);
+        core_delivered(n->core, &now, n->unbegun.number, DELIVERY_RETRY, n->unbegun.why, NULL);
     n->unbegun.number = 0;
 }
 
@@ -80,146 +77,252 @@ void upload_build(struct node *n, uint64_t number, const struct buf *draft)
     node_start_job(n, &b->job);
 }
 
-/* ---- EFFECT_DELIVER: the payload itself ---- */
+/* ---- EFFECT_DELIVER and EFFECT_LOOK: the payload itself ---- */
 
-static enum err open_part(struct batch_job *b, unsigned file, struct errmsg *msg)
-{
-    snprintf(b->part_path[file], sizeof b->part_path[file], "%.4000s/uploads/slot-%llu-%llu.part%u",
-             b->job.node->dir, (unsigned long long)b->slot, (unsigned long long)b->number, file);
-    if ((b->part[file] = fopen(b->part_path[file], "wb")) == NULL)
-        return err_set(msg, ERR_DISK, "cannot write %.200s: %s", b->part_path[file],
-                       strerror(errno));
-    return ERR_OK;
-}
-
-static enum err part_bytes(void *ctx, unsigned file, const uint8_t *p, size_t n, struct errmsg *msg)
-{
-    struct batch_job *b = ctx;
-    enum err e;
-
-    if (!b->part[file] && (e = open_part(b, file, msg)) != ERR_OK)
-        return e;
-    if (fwrite(p, 1, n, b->part[file]) != n)
-        return err_set(msg, errno == ENOSPC ? ERR_FULL : ERR_DISK, "cannot write the batch: %s",
-                       strerror(errno));
-    return ERR_OK;
-}
-
-/* E4: a Symphony log has no place for our record ids, so the manifest stays with us. */
-static void manifest_line(void *ctx, const struct merged *m, enum outcome o, unsigned file,
-                          uint64_t line, const uint8_t *bytes, size_t n, const char *why)
-{
-    struct batch_job *b = ctx;
-    uint8_t sha[32];
-    char id[RECORD_ID_TEXT], hex[65] = "-", name[16] = "users";
-
-    if (file == 1)
-        snprintf(name, sizeof name, "log");
-    else if (file > 1)
-        snprintf(name, sizeof name, "log%u", file);
-
-    merge_id_text(&b->merge.feeds[m->feed], m->seq, id);
-    if (o == OUTCOME_SENT) {
-        crypto_hash_sha256(sha, bytes, n);
-        hex_encode(sha, sizeof sha, hex);
-        fprintf(b->manifest, "%s\t%llu\t%s\t%s\n", name, (unsigned long long)line, id, hex);
-    } else {
-        fprintf(b->manifest, "-\t0\t%s\t%s%s%s%s\n", id,
-                o == OUTCOME_NOT_SENT ? verdict_name(m->verdict) : outcome_name(o),
-                m->rule[0] ? " " : "", m->rule, why[0] ? " unwritable" : "");
-    }
-}
-
-static enum err open_files(struct batch_job *b, struct errmsg *msg)
-{
-    char dir[4096], path[4096 + 64];
-
-    snprintf(dir, sizeof dir, "%s/uploads", b->job.node->dir);
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-        return err_set(msg, ERR_DISK, "cannot make %s: %s", dir, strerror(errno));
-    snprintf(path, sizeof path, "%s/slot-%06llu.manifest", dir, (unsigned long long)b->slot);
-    if ((b->manifest = fopen(path, "wb")) == NULL)
-        return err_set(msg, ERR_DISK, "cannot write %.200s: %s", path, strerror(errno));
-    fprintf(b->manifest, "# tideover manifest 1\tbranch %s\tslot %llu\tepoch %u\tformat %s\n",
-            b->merge.code, (unsigned long long)b->slot, b->merge.epoch, b->merge.policy.format);
-    return ERR_OK;
-}
-
-static bool flush_files(struct batch_job *b)
-{
-    bool ok = true;
-
-    for (unsigned i = 0; i < BATCH_FILES; i++) {
-        if (!b->part[i])
-            continue;
-        ok = ok && fflush(b->part[i]) == 0 && fsync(fileno(b->part[i])) == 0;
-        fclose(b->part[i]);
-        b->part[i] = NULL;
-    }
-    for (unsigned i = 0; i < b->result.n_parts; i++) {
-        char hex[65];
-        hex_encode(b->result.parts[i].sha256, 32, hex);
-        fprintf(b->manifest, "# part %s\tlines %llu\tbytes %llu\tsha256 %s\n",
-                b->result.parts[i].suffix, (unsigned long long)b->result.parts[i].lines,
-                (unsigned long long)b->result.parts[i].bytes, hex);
-    }
-    return ok && fflush(b->manifest) == 0 && fsync(fileno(b->manifest)) == 0;
-}
-
-/* The digest was agreed on before; other bytes here would be a mistake of ours, never to be sent.
- */
-static bool is_agreed(const struct batch_job *b)
-{
-    bool same = b->result.n_parts == b->n_want;
-
-    for (unsigned i = 0; same && i < b->n_want; i++)
-        same = memcmp(b->result.parts[i].sha256, b->want[i].sha256, 32) == 0 &&
-               b->result.parts[i].bytes == b->want[i].bytes;
-    return same;
-}
+struct deliver_job {
+    struct job job; /* first: a job is one */
+    struct payload *payload;
+    uint64_t number, item; /* item: the one that is meant, from 1; 0: all */
+    bool look;             /* only ask whether it is there */
+    char writer[64];       /* of files that are being written: desk, start, attempt */
+    char key[SINK_KEY_MAX];
+    struct told told;
+    enum delivery delivery;
+    char words[256];
+};
 
 static bool may_send(void *ctx)
 {
-    const struct batch_job *b = ctx;
-    struct node *n = b->job.node;
+    const struct deliver_job *d = ctx;
+    struct node *n = d->job.node;
     struct moment now = node_now();
     bool may;
 
     pthread_mutex_lock(&n->lock);
-    may = b->number == n->sending && now.boot_ms < n->sending_until_ms;
+    may = d->number == n->sending && now.boot_ms < n->sending_until_ms;
     pthread_mutex_unlock(&n->lock);
     return may;
 }
 
-static void hand_over(struct batch_job *b)
+static enum err line(void *ctx, uint64_t k, struct sink_line *out)
 {
-    struct sink_file *files = calloc(SLOT_PARTS_MAX, sizeof *files);
-    struct sink_batch batch = {
-        .writer = b->writer, .files = files, .may_send = may_send, .ctx = b
-    };
+    struct deliver_job *d = ctx;
+    struct payload_line l;
+    enum err e = payload_line(d->payload, k, &l);
 
-    if (!files) {
-        b->delivery = DELIVERY_RETRY;
-        snprintf(b->words, sizeof b->words, "out of memory");
+    memset(out, 0, sizeof *out);
+    if (e != ERR_OK || (e = payload_bytes(d->payload, &l, &out->bytes)) != ERR_OK)
+        return e;
+    out->part = payload_part(d->payload, l.file);
+    out->n = l.n;
+    out->ref = l.ref;
+    out->kind = l.kind;
+    return ERR_OK;
+}
+
+static void answer(void *ctx, uint64_t k, enum answer a, const char *words)
+{
+    struct deliver_job *d = ctx;
+    struct answer_row r = { .line = k, .answer = a };
+    struct payload_line l;
+
+    if (a == ANSWER_ACCEPTED || payload_line(d->payload, k, &l) != ERR_OK)
+        return;
+    r.ref = l.ref;
+    r.kind = l.kind;
+    snprintf(r.words, sizeof r.words, "%s", words);
+    told_add(&d->told, &r);
+    holds_tell(d->payload->holds, l.kind, l.item, l.user, a);
+}
+
+static bool behind(void *ctx, uint64_t k)
+{
+    const struct deliver_job *d = ctx;
+    struct payload_line l;
+
+    return payload_line(d->payload, k, &l) != ERR_OK ||
+           holds_line(d->payload->holds, l.item, l.user);
+}
+
+static enum err secret(void *ctx, const char *kind, char out[CREDENTIAL_LINE_MAX + 1],
+                       struct errmsg *msg)
+{
+    const struct deliver_job *d = ctx;
+    const struct policy *p = &d->payload->batch->merge.policy;
+
+    return credential_read(d->job.node->dir, p->credential, kind, out, msg);
+}
+
+static void hand_over(struct deliver_job *d)
+{
+    struct payload *p = d->payload;
+    bool whole = d->item == 0 || sink_answers(p->sink); /* else its items are its files */
+    struct sink_batch b = { .writer = d->writer,
+                            .n_files = whole ? p->batch->result.n_parts : 1,
+                            .files = p->out + (whole ? 0 : d->item - 1),
+                            .policy = &p->batch->merge.policy,
+                            .name = p->name,
+                            .item = d->item,
+                            .n_lines = payload_lines(p),
+                            .line = line,
+                            .answer = answer,
+                            .behind = behind,
+                            .secret = secret,
+                            .session = &p->session,
+                            .may_send = may_send,
+                            .ctx = d };
+
+    if (p->batch->result.n_parts == 0) { /* all was voided, held or doubled */
+        d->delivery = DELIVERY_DONE;
+        snprintf(d->words, sizeof d->words, "nothing to hand over");
         return;
     }
-    for (unsigned i = 0; i < b->result.n_parts; i++) {
-        struct sink_file *f = &files[batch.n_files];
-        if (b->item > 0 && b->item != i + 1)
-            continue;
-        batch.n_files++;
-        export_file_name(&b->merge, &b->result, i, f->name);
-        snprintf(f->path, sizeof f->path, "%s", b->part_path[b->part_path[0][0] ? i : i + 1]);
-        f->part = b->result.parts[i];
+    memcpy(b.key, d->key, sizeof b.key);
+    d->delivery = d->look ? sink_look(p->sink, &b, d->words) : sink_deliver(p->sink, &b, d->words);
+    if (d->delivery == DELIVERY_DONE && memcmp(b.key, d->key, sizeof b.key) != 0)
+        snprintf(d->told.key, sizeof d->told.key, "%s", b.key);
+}
+
+static void deliver_run(struct job *j)
+{
+    struct deliver_job *d = (struct deliver_job *)j;
+    struct errmsg msg = { .text = "" };
+    enum err e = d->payload->built ? ERR_OK : payload_build(d->payload, &msg);
+
+    if (e == ERR_OK) {
+        hand_over(d);
+        return;
     }
-    if (batch.n_files == 0) { /* all of it was voided, held or doubled: nothing to hand over */
-        b->delivery = DELIVERY_DONE;
-        snprintf(b->words, sizeof b->words, "nothing to hand over");
-    } else {
-        b->delivery = b->look ? sink_look(b->sink, &batch, b->words)
-                              : sink_deliver(b->sink, &batch, b->words);
+    d->delivery = e == ERR_BUG ? DELIVERY_STOP : DELIVERY_RETRY;
+    snprintf(d->words, sizeof d->words, "%s", msg.text);
+}
+
+/* ---- the payload's end: a connection may take its time to close ---- */
+
+struct end_job {
+    struct job job; /* first */
+    struct payload *payload;
+};
+
+static void end_run(struct job *j)
+{
+    const struct end_job *e = (struct end_job *)j;
+
+    sink_end(e->payload->sink, e->payload->session);
+    payload_free(e->payload);
+}
+
+static void end_done(struct job *j)
+{
+    free(j);
+}
+
+static void retire(struct node *n, struct payload *p)
+{
+    struct end_job *e = calloc(1, sizeof *e);
+
+    if (!e) {
+        sink_end(p->sink, p->session);
+        payload_free(p);
+        return;
     }
-    free(files);
+    e->payload = p;
+    e->job.run = end_run;
+    e->job.done = end_done;
+    node_start_job(n, &e->job);
+}
+
+/* One that a job still uses is retired when that job is done. */
+void upload_end(struct node *n)
+{
+    struct payload *p = n->payload;
+
+    n->payload = NULL;
+    if (p && !p->busy)
+        retire(n, p);
+}
+
+void upload_watch(struct node *n, const struct ledger_view *v)
+{
+    if (n->payload && !n->payload->busy && (!v->is_uploader || v->slot != n->payload->slot))
+        upload_end(n);
+}
+
+static void deliver_done(struct job *j)
+{
+    struct deliver_job *d = (struct deliver_job *)j;
+    struct node *n = j->node;
+    struct moment now = node_now();
+
+    d->payload->busy = false;
+    if (!d->payload->built && n->payload == d->payload)
+        n->payload = NULL; /* half of it: built anew at the next try */
+    if (n->payload != d->payload)
+        retire(n, d->payload);
+    if (!n->stopped)
+        core_delivered(n->core, &now, d->number, d->delivery, d->words, &d->told);
+    n->upload_job = NULL;
+    told_free(&d->told);
+    free(d);
+}
+
+/* A dead uploader and its successor may be writing at one time: never to one name. */
+static void name_writer(const struct node *n, uint64_t number, char out[64])
+{
+    struct core_view v;
+    struct moment now = node_now();
+    char hex[17];
+
+    core_view(n->core, &now, &v);
+    hex_encode(n->me.id.b, 8, hex);
+    snprintf(out, 64, "%s-%llu-%llu", hex, (unsigned long long)v.start, (unsigned long long)number);
+}
+
+/* The one that is here, if it is of this intent and no lost delivery still uses it. */
+static struct payload *payload_for(struct node *n, uint64_t number, const struct buf *intent,
+                                   struct errmsg *msg)
+{
+    uint8_t hash[HASH_BYTES];
+    struct intent in;
+
+    intent_hash(intent->p, intent->len, hash);
+    if (n->payload && !n->payload->busy && memcmp(n->payload->intent, hash, HASH_BYTES) == 0)
+        return n->payload;
+    upload_end(n);
+    if (intent_decode(intent->p, intent->len, &in, msg) != ERR_OK)
+        return NULL;
+    n->payload = payload_new(n, &in, hash, number, msg);
+    intent_free(&in);
+    return n->payload;
+}
+
+void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
+                    const struct buf *intent)
+{
+    struct errmsg msg = { .text = "" };
+    struct payload *p = payload_for(n, number, intent, &msg);
+    struct deliver_job *d = p ? calloc(1, sizeof *d) : NULL;
+    struct moment now = node_now();
+    struct ledger_view v;
+
+    if (!d) {
+        could_not_begin(n, number, false, &msg);
+        return;
+    }
+    core_ledger_view(n->core, &now, &v);
+    memcpy(d->key, v.key, sizeof d->key);
+    d->payload = p;
+    p->busy = true;
+    d->number = number;
+    d->item = item;
+    d->look = look;
+    name_writer(n, number, d->writer);
+    d->job.run = deliver_run;
+    d->job.done = deliver_done;
+    atomic_store(&d->job.progress, item);
+    atomic_store(&d->job.total, p->built && item > 0 ? payload_lines(p) : 0);
+    n->upload_job = p->built ? &d->job : &p->batch->job;
+    node_start_job(n, &d->job);
 }
 
 void upload_clean(const struct node *n)
@@ -237,83 +340,4 @@ void upload_clean(const struct node *n)
             unlink(path);
         }
     closedir(d);
-}
-
-static void deliver_run(struct job *j)
-{
-    struct batch_job *b = (struct batch_job *)j;
-    struct export_out to = { b, part_bytes, manifest_line, NULL };
-
-    b->delivery = DELIVERY_RETRY;
-    if ((b->err = open_files(b, &b->msg)) == ERR_OK) {
-        batch_export(b, &to);
-        if (b->err == ERR_OK && !flush_files(b))
-            b->err = err_set(&b->msg, ERR_DISK, "cannot flush the batch: %s", strerror(errno));
-    }
-    if (b->err != ERR_OK) {
-        snprintf(b->words, sizeof b->words, "%s", b->msg.text);
-    } else if (!is_agreed(b)) {
-        b->delivery = DELIVERY_STOP;
-        snprintf(
-            b->words, sizeof b->words,
-            "this desk computes other bytes than were agreed on: nothing was sent. Compare the "
-            "versions of tideover on the desks");
-    } else {
-        hand_over(b);
-    }
-}
-
-static void deliver_done(struct job *j)
-{
-    struct batch_job *b = (struct batch_job *)j;
-    struct node *n = j->node;
-    struct moment now = node_now();
-
-    if (!n->stopped)
-        core_delivered(n->core, &now, b->number, b->delivery, b->words);
-    if (n->upload_job == j)
-        n->upload_job = NULL;
-    batch_free(b);
-}
-
-/* A dead uploader and its successor may be writing at one time: never to one name. */
-static void name_writer(const struct node *n, uint64_t number, char out[64])
-{
-    struct core_view v;
-    struct moment now = node_now();
-    char hex[17];
-
-    core_view(n->core, &now, &v);
-    hex_encode(n->me.id.b, 8, hex);
-    snprintf(out, 64, "%s-%llu-%llu", hex, (unsigned long long)v.start, (unsigned long long)number);
-}
-
-void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
-                    const struct buf *intent)
-{
-    struct errmsg msg = { .text = "" };
-    struct intent in;
-    struct batch_job *b = NULL;
-
-    if (intent_decode(intent->p, intent->len, &in, &msg) == ERR_OK) {
-        if ((b = batch_new(n, &in, &msg)) != NULL) {
-            snprintf(b->sink, sizeof b->sink, "%s", in.sink);
-            b->item = item;
-            b->look = look;
-            b->number = number;
-            name_writer(n, number, b->writer);
-            b->slot = in.slot;
-            b->n_want = in.n_parts;
-            memcpy(b->want, in.parts, sizeof b->want);
-            b->job.run = deliver_run;
-            b->job.done = deliver_done;
-        }
-        intent_free(&in);
-    }
-    if (!b) {
-        could_not_begin(n, number, false, &msg);
-        return;
-    }
-    n->upload_job = &b->job;
-    node_start_job(n, &b->job);
 }

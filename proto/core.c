@@ -479,9 +479,9 @@ void core_built(struct core *c, const struct moment *now, uint64_t number,
 }
 
 void core_delivered(struct core *c, const struct moment *now, uint64_t number, enum delivery how,
-                    const char *words)
+                    const char *words, const struct told *told)
 {
     struct ledger_moment lnow = ledger_now(now);
 
-    ledger_delivered(c->ledger, &lnow, number, how, words);
+    ledger_delivered(c->ledger, &lnow, number, how, words, told);
 }

@@ -5,49 +5,84 @@
 
 static const char decision_domain[] = "tideover decision v1";
 
+/* The rows say what a site must keep; README says how each is told. `ask:` and `blind:` are the
+ * simulator's. */
 static const struct {
     const char *scheme;
     enum sink_class class;
-    const char *name;
-    bool steps;
+    bool answers;
     uint32_t quiet_ms;
-} classes[] = {
-    { "key:", SINK_F3, "F3", false, 0 },      { "file:", SINK_F2, "F2", false, 30000 },
-    { "ask:", SINK_F1, "F1", true, 60000 },   { "drop:", SINK_DROP, "F0", true, 30000 },
-    { "blind:", SINK_F0, "F0", true, 60000 },
+} schemes[] = {
+    { "file:", SINK_F2, false, 30000 },
+    { "drop:", SINK_DROP, false, 30000 },
+    { "sftp:", SINK_F2, false, 30000 },
+    { "https:", SINK_F0, false, 30000 },
+    { "http:", SINK_F0, false, 30000 },
+    { "put:", SINK_F2, false, 30000 },
+    { "key:", SINK_F3, false, 0 },
+    { "sip2:", SINK_F1, true, 60000 },
+    { "sip2s:", SINK_F1, true, 60000 },
+    { "koha:", SINK_F1, true, 60000 },
+    { "koha-plugin:", SINK_F3, true, 60000 },
+    { "evergreen:", SINK_SESSION, true, 60000 },
+    { "ask:", SINK_F1, true, 60000 },
+    { "blind:", SINK_F0, false, 60000 },
 };
-#define CLASSES (sizeof classes / sizeof classes[0])
+#define SCHEMES (sizeof schemes / sizeof schemes[0])
 
-enum sink_class sink_class_of(const char *sink)
-{
-    for (unsigned i = 0; i < CLASSES; i++)
-        if (strncmp(sink, classes[i].scheme, strlen(classes[i].scheme)) == 0)
-            return classes[i].class;
-    return SINK_NONE;
-}
-
-static unsigned row_of(enum sink_class c)
+static unsigned row_of(const char *sink)
 {
     unsigned i = 0;
 
-    while (i < CLASSES - 1 && classes[i].class != c)
+    while (i < SCHEMES && strncmp(sink, schemes[i].scheme, strlen(schemes[i].scheme)) != 0)
         i++;
     return i;
 }
 
+enum sink_class sink_class_of(const char *sink)
+{
+    unsigned i = row_of(sink);
+
+    return i < SCHEMES ? schemes[i].class : SINK_NONE;
+}
+
+uint32_t sink_quiet_ms(const char *sink)
+{
+    unsigned i = row_of(sink);
+
+    return i < SCHEMES ? schemes[i].quiet_ms : 0;
+}
+
+bool sink_answers(const char *sink)
+{
+    unsigned i = row_of(sink);
+
+    return i < SCHEMES && schemes[i].answers;
+}
+
 const char *sink_class_name(enum sink_class c)
 {
-    return c == SINK_NONE ? "none" : classes[row_of(c)].name;
+    switch (c) {
+    case SINK_NONE:
+        break;
+    case SINK_F3:
+        return "F3";
+    case SINK_F2:
+        return "F2";
+    case SINK_F1:
+        return "F1";
+    case SINK_DROP:
+    case SINK_F0:
+        return "F0";
+    case SINK_SESSION:
+        return "session";
+    }
+    return "none";
 }
 
 bool sink_has_steps(enum sink_class c)
 {
-    return c != SINK_NONE && classes[row_of(c)].steps;
-}
-
-uint32_t sink_quiet_ms(enum sink_class c)
-{
-    return c == SINK_NONE ? 0 : classes[row_of(c)].quiet_ms;
+    return c == SINK_F1 || c == SINK_DROP || c == SINK_F0 || c == SINK_SESSION;
 }
 
 bool sink_place(const char *sink, char desk[DESK_NAME_MAX + 1], const char **path)
@@ -81,14 +116,27 @@ uint64_t delivery_items(enum sink_class c, const struct slot_part *parts, unsign
 
     for (unsigned i = 0; i < n; i++)
         lines += parts[i].lines;
-    return c == SINK_F1 ? lines : n;
+    switch (c) {
+    case SINK_F1:
+        return lines;
+    case SINK_SESSION:
+        return lines > 0 ? SESSION_READ : 0;
+    case SINK_DROP:
+    case SINK_F0:
+        return n;
+    case SINK_F3:
+    case SINK_F2:
+    case SINK_NONE:
+        break;
+    }
+    return n > 0;
 }
 
 /* ---- how far a batch is ---- */
 
 void progress_encode(const struct progress *p, struct buf *out)
 {
-    mp_put_array(out, 4);
+    mp_put_array(out, 5);
     mp_put_u64(out, p->step);
     mp_put_u64(out, p->done);
     mp_put_array(out, p->n_excepted);
@@ -97,6 +145,7 @@ void progress_encode(const struct progress *p, struct buf *out)
     mp_put_array(out, p->n_decisions);
     for (unsigned i = 0; i < p->n_decisions; i++)
         mp_put_bin(out, p->decisions[i].b, p->decisions[i].n);
+    mp_put_str(out, p->key);
 }
 
 enum err progress_decode(const uint8_t *p, size_t n, struct progress *out)
@@ -105,7 +154,7 @@ enum err progress_decode(const uint8_t *p, size_t n, struct progress *out)
     uint32_t k;
 
     memset(out, 0, sizeof *out);
-    if (n > PROGRESS_BYTES_MAX || mp_get_array(&m) != 4)
+    if (n > PROGRESS_BYTES_MAX || mp_get_array(&m) != 5)
         return ERR_MALFORMED;
     out->step = mp_get_u64(&m);
     out->done = mp_get_u64(&m);
@@ -122,6 +171,7 @@ enum err progress_decode(const uint8_t *p, size_t n, struct progress *out)
         memcpy(d->b, b, len);
         d->n = (uint16_t)len;
     }
+    mp_get_str(&m, out->key, sizeof out->key);
     return mp_done(&m) && out->step < UINT64_MAX / 2 ? ERR_OK : ERR_MALFORMED;
 }
 
@@ -175,6 +225,29 @@ void progress_nothing_left(const struct progress *at, struct progress *next)
     next->step += at->step % 2;
 }
 
+/* Nothing was executed in it: leaving it behind does no harm, and a second load of one file would
+ * be appended to the first. */
+static void another_session(const struct progress *at, struct progress *next)
+{
+    progress_about_to(at, next);
+    next->done = 0;
+    next->key[0] = '\0';
+}
+
+static enum look_move after_look_at_session(const struct progress *at, enum delivery found,
+                                            struct progress *next)
+{
+    uint64_t item = at->done + 1;
+
+    if (found == DELIVERY_UNPROVEN && item == SESSION_EXECUTE)
+        return LOOK_PERSON;
+    if (found == DELIVERY_UNPROVEN && item == SESSION_LOAD)
+        another_session(at, next);
+    else
+        progress_about_to(at, next); /* an empty session more, or its answers read once more */
+    return LOOK_STORE;
+}
+
 enum look_move delivery_after_look(enum sink_class c, uint64_t items, const struct progress *at,
                                    enum delivery found, struct progress *next)
 {
@@ -182,6 +255,8 @@ enum look_move delivery_after_look(enum sink_class c, uint64_t items, const stru
         progress_arrived(at, items, next);
         return LOOK_STORE;
     }
+    if (c == SINK_SESSION)
+        return after_look_at_session(at, found, next);
     if (c != SINK_F1)
         return LOOK_PERSON; /* a loader may have eaten it: absence proves nothing */
     if (found == DELIVERY_ABSENT) {

@@ -109,9 +109,10 @@ static void send_or_look(struct ledger *l, const struct ledger_moment *now, bool
 static void be_quiet(struct ledger *l, const struct ledger_moment *now)
 {
     const struct policy *p = roster_policy_by_hash(l->roster, l->cur.policy);
-    uint64_t quiet =
-        p ? policy_quiet_ms(p, sink_quiet_ms(handover_class(l))) : sink_quiet_ms(handover_class(l));
+    uint64_t quiet = sink_quiet_ms(l->cur.sink);
 
+    if (p)
+        quiet = policy_quiet_ms(p, (uint32_t)quiet);
     l->state = LEDGER_QUIET; /* what a dead uploader sent may still be on its way */
     l->quiet_until = now->boot_ms + quiet + quiet * 2 * LEASE_DRIFT_PCT / 100;
 }
@@ -242,7 +243,14 @@ static void give_up(struct ledger *l, const struct ledger_moment *now, bool pers
     }
 }
 
-static void sent(struct ledger *l, const struct ledger_moment *now, const char *words)
+static void take_key(struct progress *next, const struct told *told)
+{
+    if (told && told->key[0] != '\0')
+        memcpy(next->key, told->key, sizeof next->key);
+}
+
+static void sent(struct ledger *l, const struct ledger_moment *now, const char *words,
+                 const struct told *told)
 {
     struct progress next;
 
@@ -253,19 +261,22 @@ static void sent(struct ledger *l, const struct ledger_moment *now, const char *
         return;
     }
     progress_arrived(&l->at, handover_items(l), &next);
+    take_key(&next, told);
     handover_store(l, now, &next);
 }
 
 static void looked(struct ledger *l, const struct ledger_moment *now, enum delivery found,
-                   const char *words)
+                   const char *words, const struct told *told)
 {
     struct progress next;
 
     switch (delivery_after_look(handover_class(l), handover_items(l), &l->at, found, &next)) {
     case LOOK_STORE:
         ledger_set_problem(l, "");
-        if (found == DELIVERY_DONE)
+        if (found == DELIVERY_DONE) {
             handover_add_evidence(l, words);
+            take_key(&next, told);
+        }
         handover_store(l, now, &next);
         break;
     case LOOK_PERSON:
@@ -275,7 +286,7 @@ static void looked(struct ledger *l, const struct ledger_moment *now, enum deliv
 }
 
 void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_t number,
-                      enum delivery how, const char *words)
+                      enum delivery how, const char *words, const struct told *told)
 {
     if (l->state != LEDGER_SEND || !l->delivering || number != l->number ||
         now->boot_ms >= l->lease_until)
@@ -284,19 +295,24 @@ void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_
     switch (how) {
     case DELIVERY_DONE:
         if (l->looking)
-            looked(l, now, how, words);
+            looked(l, now, how, words, told);
         else
-            sent(l, now, words);
+            sent(l, now, words, told);
         break;
     case DELIVERY_ABSENT:
     case DELIVERY_UNPROVEN:
     case DELIVERY_DOUBT:
         if (l->looking) {
-            looked(l, now, how == DELIVERY_ABSENT ? how : DELIVERY_UNPROVEN, words);
+            looked(l, now, how == DELIVERY_ABSENT ? how : DELIVERY_UNPROVEN, words,
+                   told);
         } else {
             l->mine = false;
             be_quiet(l, now);
         }
+        break;
+    case DELIVERY_LATER:
+        ledger_set_problem(l, words);
+        l->retry_at = now->boot_ms + LEASE_MS;
         break;
     case DELIVERY_RETRY:
         ledger_set_problem(l, words);

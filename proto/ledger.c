@@ -633,6 +633,7 @@ void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct
         out->sending = l->number;
         out->sending_until_ms = l->lease_until;
     }
+    memcpy(out->key, l->at.key, sizeof out->key);
     out->may_vote = l->may_vote && now->boot_ms >= l->grace_until;
     out->stopped = l->stopped;
     out->has_uploader = out->is_uploader || now->boot_ms < l->promise_until;

@@ -125,7 +125,7 @@ static inline void carry_out(struct world *w, unsigned i, struct effect *e)
         w->slot = e->bytes;
         memset(&e->bytes, 0, sizeof e->bytes);
         w->delivered++;
-        core_delivered(w->v[i].core, &now, e->number, DELIVERY_DONE, "x");
+        core_delivered(w->v[i].core, &now, e->number, DELIVERY_DONE, "x", NULL);
         break;
     case EFFECT_LEAD_KEY:
         w->v[i].lead_keys++;

@@ -5,19 +5,19 @@
 #include <string.h>
 
 static const struct sink_kind {
-    enum sink_class class;
+    const char *scheme;
     enum delivery (*deliver)(struct sink_batch *b, char words[256]);
     enum delivery (*look)(struct sink_batch *b, char words[256]); /* NULL: has no steps */
     void (*end)(void *session);                                   /* NULL: keeps no connection */
 } sinks[] = {
-    { SINK_F2, sink_file_deliver, NULL, NULL },
-    { SINK_DROP, sink_drop_deliver, sink_drop_look, NULL },
+    { "file:", sink_file_deliver, NULL, NULL },
+    { "drop:", sink_drop_deliver, sink_drop_look, NULL },
 };
 
 static const struct sink_kind *kind_of(const char *sink)
 {
     for (unsigned i = 0; i < sizeof sinks / sizeof sinks[0]; i++)
-        if (sinks[i].class == sink_class_of(sink))
+        if (strncmp(sink, sinks[i].scheme, strlen(sinks[i].scheme)) == 0)
             return &sinks[i];
     return NULL;
 }
@@ -31,8 +31,11 @@ static void aim(const char *sink, struct sink_batch *b)
 {
     char desk[DESK_NAME_MAX + 1];
 
-    if (!sink_place(sink, desk, &b->target))
-        b->target = strchr(sink, ':') + 1;
+    if (sink_place(sink, desk, &b->target))
+        return;
+    b->target = strchr(sink, ':') + 1;
+    if (strncmp(b->target, "//", 2) == 0) /* the scheme is the URL's own: "https://HOST/DIR/" */
+        b->target = sink;
 }
 
 static enum delivery unknown(char words[256])

@@ -91,8 +91,16 @@ static void try_delivery(const uint8_t *p, size_t n)
     const struct branch *b = branch();
     struct buf whole = { 0 };
     struct progress at, again;
+    struct answer_row row, twin;
     struct decision d;
 
+    if (answer_row_decode(p, n, &row) == ERR_OK) {
+        answer_row_encode(&row, &whole);
+        must_hold(whole.len <= ANSWER_BYTES_LIMIT &&
+                  answer_row_decode(whole.p, whole.len, &twin) == ERR_OK &&
+                  memcmp(&row, &twin, sizeof row) == 0);
+        buf_reset(&whole);
+    }
     if (progress_decode(p, n, &at) == ERR_OK) {
         must_hold(at.n_excepted <= PROGRESS_EXCEPTED_MAX &&
                   at.n_decisions <= PROGRESS_DECISIONS_MAX);

@@ -64,6 +64,7 @@ static enum delivery look(struct sim *s, const struct parcel *p)
         maybe_eat(s, i);
         return i->there ? DELIVERY_DONE : DELIVERY_UNPROVEN;
     case SINK_F0:
+    case SINK_SESSION:
     case SINK_F2:
     case SINK_F3:
     case SINK_NONE:

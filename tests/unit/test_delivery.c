@@ -20,12 +20,23 @@ static void a_sink_has_the_class_of_its_scheme(void **state)
     assert_int_equal(sink_class_of("key:x"), SINK_F3);
     assert_int_equal(sink_class_of("none"), SINK_NONE);
     assert_int_equal(sink_class_of(""), SINK_NONE);
-    assert_int_equal(sink_quiet_ms(SINK_F3), 0);
-    assert_int_equal(sink_quiet_ms(SINK_F2), 30000);
-    assert_int_equal(sink_quiet_ms(SINK_DROP), 30000);
-    assert_int_equal(sink_quiet_ms(SINK_F1), 60000);
+    assert_int_equal(sink_class_of("sip2s://ils:6002"), SINK_F1);
+    assert_int_equal(sink_class_of("koha:https://ils"), SINK_F1);
+    assert_int_equal(sink_class_of("koha-plugin:https://ils"), SINK_F3);
+    assert_int_equal(sink_class_of("evergreen:https://ils"), SINK_SESSION);
+    assert_int_equal(sink_class_of("https://drop/in/"), SINK_F0);
+    assert_int_equal(sink_class_of("put:https://drop/in/"), SINK_F2);
+    assert_int_equal(sink_class_of("sftp://u@h/in"), SINK_F2);
+    assert_int_equal(sink_class_of("ftp://u@h/in"), SINK_NONE);
+    assert_true(sink_answers("koha-plugin:https://ils") && sink_answers("sip2://ils:1"));
+    assert_false(sink_answers("key:https://drop") || sink_answers("none"));
+    assert_int_equal(sink_quiet_ms("key:x"), 0);
+    assert_int_equal(sink_quiet_ms("file:/x"), 30000);
+    assert_int_equal(sink_quiet_ms("drop:A:/x"), 30000);
+    assert_int_equal(sink_quiet_ms("ask:x"), 60000);
     assert_false(sink_has_steps(SINK_F3) || sink_has_steps(SINK_F2) || sink_has_steps(SINK_NONE));
     assert_true(sink_has_steps(SINK_F1) && sink_has_steps(SINK_DROP) && sink_has_steps(SINK_F0));
+    assert_true(sink_has_steps(SINK_SESSION));
 }
 
 static void a_drop_is_at_one_desk_only(void **state)
@@ -54,6 +65,9 @@ static void items_are_files_or_records_where_each_is_answered(void **state)
     assert_int_equal(delivery_items(SINK_F1, parts, 2), 43);
     assert_int_equal(delivery_items(SINK_DROP, parts, 2), 2);
     assert_int_equal(delivery_items(SINK_F0, parts, 0), 0);
+    assert_int_equal(delivery_items(SINK_F2, parts, 2), 1);
+    assert_int_equal(delivery_items(SINK_SESSION, parts, 2), SESSION_READ);
+    assert_int_equal(delivery_items(SINK_SESSION, parts, 0), 0);
 }
 
 static void each_item_is_announced_before_it_leaves(void **state)
@@ -113,6 +127,33 @@ static void a_look_decides_by_class(void **state)
     assert_int_equal(delivery_after_look(SINK_F1, 99, &at, DELIVERY_UNPROVEN, &next), LOOK_PERSON);
 }
 
+static void a_session_in_doubt_is_left_behind_until_it_was_executed(void **state)
+{
+    struct progress at = { .step = 3, .done = SESSION_CREATE, .key = "17_2_3" }, next;
+
+    (void)state;
+    assert_int_equal(delivery_after_look(SINK_SESSION, 4, &at, DELIVERY_DONE, &next), LOOK_STORE);
+    assert_int_equal(next.done, SESSION_LOAD);
+    assert_string_equal(next.key, "17_2_3");
+    assert_int_equal(delivery_after_look(SINK_SESSION, 4, &at, DELIVERY_ABSENT, &next), LOOK_STORE);
+    assert_int_equal(next.done, SESSION_CREATE); /* nothing is loaded there: into the same one */
+    assert_int_equal(next.step, 5);
+    assert_string_equal(next.key, "17_2_3");
+    assert_int_equal(delivery_after_look(SINK_SESSION, 4, &at, DELIVERY_UNPROVEN, &next),
+                     LOOK_STORE);
+    assert_int_equal(next.done, 0); /* half a load: another session */
+    assert_int_equal(next.step, 5);
+    assert_string_equal(next.key, "");
+    at.done = SESSION_LOAD; /* executing */
+    assert_int_equal(delivery_after_look(SINK_SESSION, 4, &at, DELIVERY_UNPROVEN, &next),
+                     LOOK_PERSON);
+    at.done = SESSION_EXECUTE; /* reading harms nobody */
+    assert_int_equal(delivery_after_look(SINK_SESSION, 4, &at, DELIVERY_UNPROVEN, &next),
+                     LOOK_STORE);
+    assert_int_equal(next.done, SESSION_EXECUTE);
+    assert_string_equal(next.key, "17_2_3");
+}
+
 static void a_decision_ends_one_doubt(void **state)
 {
     struct progress at = { .step = 1 }, next;
@@ -138,7 +179,8 @@ static void a_decision_ends_one_doubt(void **state)
 
 static void progress_comes_back_and_is_bounded(void **state)
 {
-    struct progress p = { .step = 7, .done = 3, .n_excepted = 2, .excepted = { 1, 3 } }, out;
+    struct progress p = { .step = 7, .done = 3, .n_excepted = 2, .excepted = { 1, 3 }, .key = "k" },
+                    out;
     struct buf b = { 0 };
 
     (void)state;
@@ -156,18 +198,20 @@ static void progress_comes_back_and_is_bounded(void **state)
     p.n_decisions = PROGRESS_DECISIONS_MAX;
     for (unsigned i = 0; i < p.n_decisions; i++)
         p.decisions[i].n = DECISION_BYTES_MAX;
+    memset(p.key, 'k', sizeof p.key - 1);
     buf_reset(&b);
     progress_encode(&p, &b);
     assert_true(b.len <= PROGRESS_BYTES_MAX);
     assert_int_equal(progress_decode(b.p, b.len, &out), ERR_OK);
     buf_reset(&b);
-    mp_put_array(&b, 4);
+    mp_put_array(&b, 5);
     mp_put_u64(&b, 1);
     mp_put_u64(&b, 1);
     mp_put_array(&b, PROGRESS_EXCEPTED_MAX + 1);
     for (unsigned i = 0; i <= PROGRESS_EXCEPTED_MAX; i++)
         mp_put_u64(&b, 1);
     mp_put_array(&b, 0);
+    mp_put_str(&b, "");
     assert_int_equal(progress_decode(b.p, b.len, &out), ERR_MALFORMED);
     buf_free(&b);
 }
@@ -351,7 +395,7 @@ static void bench_free(struct bench *t)
 static void answer(struct bench *t, enum delivery how, const char *words)
 {
     t->asked = 0;
-    ledger_delivered(t->l, &t->now, t->number, how, words);
+    ledger_delivered(t->l, &t->now, t->number, how, words, NULL);
     drain(t);
 }
 
@@ -407,7 +451,7 @@ static struct bench *in_doubt(const char *sink)
     pass(t, 8000);
     assert_int_equal(view(t).state, LEDGER_QUIET);
     assert_int_equal(t->asked, 0);
-    pass(t, sink_quiet_ms(sink_class_of(sink)));
+    pass(t, sink_quiet_ms(sink));
     assert_int_equal(t->asked, EFFECT_LOOK);
     assert_int_equal(t->item, 1);
     return t;
@@ -663,6 +707,7 @@ int main(void)
         cmocka_unit_test(each_item_is_announced_before_it_leaves),
         cmocka_unit_test(a_successor_is_quiet_before_an_item_in_doubt),
         cmocka_unit_test(a_look_decides_by_class),
+        cmocka_unit_test(a_session_in_doubt_is_left_behind_until_it_was_executed),
         cmocka_unit_test(a_decision_ends_one_doubt),
         cmocka_unit_test(progress_comes_back_and_is_bounded),
         cmocka_unit_test(a_drop_is_sent_file_by_file),

@@ -906,7 +906,7 @@ static void L8_a_delivered_slot_gets_a_receipt_that_others_can_check(void **stat
     (void)state;
     propose(t, &intent);
     answer_accept(t, B, &intent);
-    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_DONE, "x.log");
+    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_DONE, "x.log", NULL);
     drain(t);
     assert_int_equal(ledger_decided(t->l), 2);
     assert_int_equal(t->decided, 2); /* slot 1 when it was read, slot 2 now */
@@ -989,7 +989,7 @@ static void an_answer_after_the_lease_is_no_receipt(void **state)
     propose(t, &intent);
     answer_accept(t, B, &intent);
     t->now.boot_ms += LEASE_MS;
-    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_DONE, "x.log");
+    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_DONE, "x.log", NULL);
     drain(t);
     assert_int_equal(ledger_decided(t->l), 1);
     tick(t, 1);
@@ -1008,11 +1008,11 @@ static void an_answer_to_an_earlier_attempt_is_not_heard(void **state)
     propose(t, &intent);
     answer_accept(t, B, &intent);
     first = wanted(t, EFFECT_DELIVER)->number;
-    ledger_delivered(t->l, &t->now, first, DELIVERY_RETRY, "no such folder");
+    ledger_delivered(t->l, &t->now, first, DELIVERY_RETRY, "no such folder", NULL);
     assert_string_equal(view(t).problem, "no such folder");
     keep_lease(t, LEASE_MS + LEASE_RENEW_MS);
     assert_int_not_equal(wanted(t, EFFECT_DELIVER)->number, first);
-    ledger_delivered(t->l, &t->now, first, DELIVERY_DONE, "x.log");
+    ledger_delivered(t->l, &t->now, first, DELIVERY_DONE, "x.log", NULL);
     assert_int_equal(ledger_decided(t->l), 1);
     buf_free(&intent);
     bench_free(t);
@@ -1043,7 +1043,7 @@ static void a_sink_that_stops_needs_a_person_who_presses_again(void **state)
     (void)state;
     propose(t, &intent);
     answer_accept(t, B, &intent);
-    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_STOP, "unequal");
+    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_STOP, "unequal", NULL);
     drain(t);
     assert_true(view(t).stopped);
     assert_string_equal(view(t).problem, "unequal");

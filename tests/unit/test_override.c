@@ -67,7 +67,7 @@ static void deliver(struct world *w, unsigned i, const struct effect *e)
     s->desk = i;
     intent_free(&in);
     if (!w->sink_is_mute)
-        core_delivered(w->core[i], &w->now, e->number, DELIVERY_DONE, "sink");
+        core_delivered(w->core[i], &w->now, e->number, DELIVERY_DONE, "sink", NULL);
 }
 
 static void carry_out(struct world *w, unsigned i)
