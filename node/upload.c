@@ -150,7 +150,7 @@ static enum err secret(void *ctx, const char *kind, char out[CREDENTIAL_LINE_MAX
     const struct deliver_job *d = ctx;
     const struct policy *p = &d->payload->batch->merge.policy;
 
-    return credential_read(d->job.node->dir, p->credential, kind, out, msg);
+    return credential_read(d->job.node->dir, p->access.credential, kind, out, msg);
 }
 
 static void hand_over(struct deliver_job *d)
