@@ -237,7 +237,7 @@ static void a_value_that_cannot_be_is_refused_in_words(void **state)
         { "[server]\nprobe = tcp:ils:65536\n", "must be tcp:HOST:PORT" },
         { "[server]\nprobe = http://\n", "must be tcp:HOST:PORT" },
         { "[server]\noffline_after = 0\n", "must be a number from 1" },
-        { "[upload]\nsink = https://x/\n", "this version knows file:DIR" },
+        { "[upload]\nsink = ftp://x/\n", "this version knows file:DIR" },
         { "[upload]\nsink = file:out\n", "needs an absolute directory" },
         { "[upload]\nsink = none of them\n", "this version knows file:DIR" },
         { "[upload]\nformat = koc\n", "this version knows symphony" },
