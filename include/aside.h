@@ -19,14 +19,22 @@ enum aside_what { /* on the disk and under the hash: numbers are for ever */
                   ASIDE_LATE_VOID = 4,  /* R2 */
                   ASIDE_UNWRITABLE = 5, /* E5 */
                   ASIDE_BEHIND = 6,     /* E5 */
+                  ASIDE_BY_HAND = 7,    /* a new card that the format has no way to say */
+                  ASIDE_AGAIN = 254,    /* released and sent: readable until that is confirmed */
                   ASIDE_UNKNOWN = 255,  /* this desk could not compute the list of its slot */
 };
-const char *aside_name(enum aside_what w); /* "held" .. */
+#define ASIDE_KINDS 256 /* for tables by it */
+const char *aside_name(enum aside_what w);      /* "held" .. */
+enum aside_what aside_by_name(const char *name); /* ASIDE_NONE: no such word */
+/* Can it be sent again, if a lead says so? */
+bool aside_may_go_again(enum aside_what w);
+int ref_cmp(const struct record_ref *a, const struct record_ref *b); /* by feed and sequence */
 
 struct aside {
     struct record_ref ref;
     enum aside_what what;
     uint8_t id[MACHINE_ID];
+    bool known; /* the id: of a released record, which may be erased from its chain */
 };
 
 struct asides {

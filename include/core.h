@@ -150,6 +150,7 @@ struct core_view {
     bool erase_owed;      /* erased bytes still stand under keys that are there */
     uint64_t kept_due;    /* uploads that are not confirmed yet */
     uint64_t set_aside;   /* in decided slots, without a final outcome: held, waiting, review */
+    uint64_t released;    /* of them, that go with the next upload on a lead's word */
     bool memory_lost;     /* peers remember more of us than we do */
     bool restorable;      /* and a lead can give this desk its vote back now */
     bool revoked, retired;
@@ -171,6 +172,21 @@ unsigned core_past(const struct core *c);
 void core_past_view(const struct core *c, unsigned i, struct past_view *out);
 
 void core_view(const struct core *c, const struct moment *now, struct core_view *out);
+
+/* What was set aside and is open, in the order of the records. */
+struct aside_view {
+    struct record_ref ref;
+    uint64_t slot; /* of its last outcome */
+    enum aside_what what;
+    uint8_t id[MACHINE_ID];
+    bool released; /* a lead said that it goes with the next upload */
+};
+/* The first one at or behind *at, which is then moved on; begin with zeros. */
+bool core_aside_next(const struct core *c, struct record_ref *at, struct aside_view *out);
+uint64_t core_aside_count(const struct core *c, enum aside_what what);
+/* ERR_MISSING: it is not here. */
+enum err core_aside_record(const struct core *c, const struct record_ref *ref, struct record *out,
+                           struct errmsg *msg);
 
 /* Another sealed lead key is in use than the one kept here: not to be opened any more. */
 bool core_lead_key_is_old(const struct core *c);

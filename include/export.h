@@ -37,6 +37,8 @@ struct export_result {
     uint64_t outcomes[OUTCOME_BEHIND + 1];
     uint64_t sent[RECORD_KIND_LAST + 1]; /* by kind */
     int64_t first_ms, last_ms;           /* of all records but voids, corrected; 0: none */
+    uint64_t by_hand;  /* registrations that the format does not carry: to be made by hand */
+    uint64_t released; /* of the records: sent again on a lead's word */
     uint64_t moved;                      /* lines whose tick was shifted (E2) */
     uint64_t lost[LOSS_COUNT];           /* records that lose something, by what (format.h) */
     unsigned n_parts;                    /* files with at least one record */

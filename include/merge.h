@@ -33,6 +33,7 @@ struct merge_feed {
     uint32_t alias;
     uint64_t from, to; /* to < from: nothing of it in this slot; from = what went before + 1 */
     uint64_t back;     /* nothing before it is looked at: it lies under the horizon */
+    uint64_t carded;   /* cards registered up to here exist in the ILS, as a lead said */
     uint64_t base;     /* erased up to here, and h there */
     uint8_t base_hash[HASH_BYTES];
     int64_t correction_ms;
@@ -40,6 +41,13 @@ struct merge_feed {
     uint32_t number;
     char suffix;
     char desk[DESK_NAME_MAX + 1];
+};
+
+struct merge_released { /* set aside by an earlier upload; goes with this one on a lead's word */
+    unsigned feed;      /* index in job.feeds */
+    uint64_t seq;
+    uint64_t slot; /* of its last outcome, and which: enum aside_what */
+    uint8_t what, id[MACHINE_ID];
 };
 
 struct merge_job {
@@ -50,7 +58,9 @@ struct merge_job {
     char code[16];
     uint64_t slot;
     uint32_t epoch;
-    uint64_t records; /* sum over the ranges, for progress */
+    uint64_t records; /* under the ranges and released */
+    struct merge_released *released; /* owned; sorted by feed and sequence */
+    unsigned n_released;
 };
 void merge_job_free(struct merge_job *j);
 void merge_id_text(const struct merge_feed *f, uint64_t seq, char out[RECORD_ID_TEXT]);
@@ -67,6 +77,7 @@ struct merged {
     uint64_t other_seq;
     uint32_t due; /* to be sent; may be a duplicate's later one (R3) */
     bool early;   /* R7: a registration pulled before its card's first use */
+    const struct merge_released *again; /* released by a lead; NULL: of this slot's ranges */
 };
 
 /* Called every few hundred records; false stops the merge with ERR_BUSY. */

@@ -34,6 +34,8 @@ struct feed_id {
 };
 
 /* A place in the branch's log: stable for ever. */
+#define MACHINE_ID 16 /* bytes of record_machine_id(): it covers the record's bytes */
+
 struct record_ref {
     struct feed_id feed;
     uint64_t seq; /* from 1, without gaps */

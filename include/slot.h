@@ -17,6 +17,10 @@
  * all fields at their longest, still fit a message and a value of the store. */
 #define SLOT_RANGES_MAX  8192
 #define INTENT_RANGE_MAX 65 /* bytes of one, on the wire */
+/* Set-aside records that go again in one slot; more wait for the next. Ranges and these, all at
+ * their longest, fit together. */
+#define SLOT_RELEASED_MAX   4096
+#define INTENT_RELEASED_MAX 66 /* bytes of one, on the wire */
 #define SINK_TEXT_MAX    POLICY_TEXT_VALUE
 
 enum slot_type {
@@ -42,6 +46,13 @@ struct slot_range { /* records from..to of one feed, both included, and the feed
     uint8_t hash[HASH_SHORT_BYTES]; /* of h(to): desks with two histories of a feed never agree */
     int64_t correction_ms;
     enum clock_class clock;
+};
+
+struct slot_released { /* set aside by an earlier upload; a lead's word sends it again */
+    struct record_ref ref;
+    uint64_t slot; /* of its last outcome */
+    uint8_t what;  /* that outcome: enum aside_what */
+    uint8_t id[MACHINE_ID];
 };
 
 struct slot_part { /* one file of the payload */
@@ -78,7 +89,11 @@ struct intent {
     char sink[SINK_TEXT_MAX];
     unsigned n_ranges;
     struct slot_range *ranges; /* owned: intent_free */
-    uint64_t records;          /* under the cut */
+    unsigned n_released;
+    struct slot_released *released; /* owned; ordered by record. SLOT_UPLOAD only */
+    uint64_t cards;   /* SLOT_UPLOAD: cards registered up to this slot exist in the ILS, as a lead
+                         said; 0: nothing was said */
+    uint64_t records; /* under the cut, and released */
     uint64_t set_aside;        /* of them without a final outcome: held, waiting, for review */
     uint8_t aside[SLOT_ASIDE_BYTES]; /* asides_hash() of the list; zeros: none */
     uint64_t back_to; /* SLOT_HORIZON: the first slot that stays readable. SLOT_UPLOAD: the horizon
@@ -89,8 +104,8 @@ struct intent {
     unsigned n_restored;
     struct buf restored; /* owned; SLOT_SEATS: so many words of leads, each a msgpack bin, that give
                             desks their vote back (word.h, WORD_RESTORE) */
-    /* decisions and released records: arrays on the wire, empty in this version; a slot that
-     * carries any is one this version does not know, and refuses. */
+    /* decisions: an array on the wire, empty in this version; a slot that carries any is one this
+     * version does not know, and refuses. */
 };
 
 /* Signed(domain; inner) = [bin inner, bin signature 64]: the shape of everything signed on its own.
@@ -103,6 +118,7 @@ const uint8_t *signed_get(const uint8_t *p, size_t n, size_t *len, uint8_t sig[S
 void intent_encode(const struct intent *in, struct buf *out);
 enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct errmsg *msg);
 void intent_free(struct intent *in);
+bool intent_sends_nothing(const struct intent *in); /* neither ranges nor released records */
 void intent_hash(const uint8_t *p, size_t n, uint8_t out[HASH_BYTES]);
 
 void trigger_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct trigger *t,

@@ -13,7 +13,6 @@
 #define WORD_REFS_MAX  256         /* records that one word names; more take more words */
 #define WORD_BYTES_MAX (32u << 10) /* bounds one of them on the wire and the disk */
 #define WORDS_MAX      16384       /* a word a day for forty years */
-#define MACHINE_ID     16          /* record_machine_id(): covers the record's bytes */
 
 enum word_kind {                   /* on the wire and the disk: numbers are for ever */
                  WORD_RELEASE = 1, /* these set-aside records go into the next upload; a lead's */
@@ -21,6 +20,7 @@ enum word_kind {                   /* on the wire and the disk: numbers are for 
                  WORD_CONFIRM = 3, /* the upload did arrive: a second voice beside the uploader's */
                  WORD_RESTORE = 4, /* this desk that lost its memory gets its vote back; a lead's */
                  WORD_ONLINE = 5,  /* desks may work online before upload `slot`; a lead's */
+                 WORD_CARDS = 6, /* the cards registered up to that upload exist in the ILS; a lead's */
 };
 
 struct word_ref {

@@ -24,10 +24,48 @@ const char *aside_name(enum aside_what w)
         return "unwritable";
     case ASIDE_BEHIND:
         return "behind";
+    case ASIDE_BY_HAND:
+        return "by_hand";
+    case ASIDE_AGAIN:
+        return "again";
     case ASIDE_UNKNOWN:
         return "unknown";
     }
     return "";
+}
+
+enum aside_what aside_by_name(const char *name)
+{
+    for (unsigned w = ASIDE_HELD; w < ASIDE_KINDS; w++)
+        if (strcmp(aside_name((enum aside_what)w), name) == 0 && name[0])
+            return (enum aside_what)w;
+    return ASIDE_NONE;
+}
+
+bool aside_may_go_again(enum aside_what w)
+{
+    switch (w) {
+    case ASIDE_HELD:
+    case ASIDE_WAITS:
+    case ASIDE_REVIEW:
+    case ASIDE_UNWRITABLE:
+    case ASIDE_BEHIND:
+    case ASIDE_BY_HAND:
+        return true;
+    case ASIDE_LATE_VOID: /* there is nothing to send: undone in the ILS, by hand */
+    case ASIDE_AGAIN:
+    case ASIDE_UNKNOWN:
+    case ASIDE_NONE:
+        break;
+    }
+    return false;
+}
+
+int ref_cmp(const struct record_ref *a, const struct record_ref *b)
+{
+    int c = feed_id_cmp(&a->feed, &b->feed);
+
+    return c != 0 ? c : a->seq < b->seq ? -1 : a->seq > b->seq;
 }
 
 void asides_free(struct asides *a)
@@ -40,8 +78,9 @@ static enum aside_what what_of(const struct merged *m, enum outcome o)
 {
     switch (o) {
     case OUTCOME_SENT:
-    case OUTCOME_UNCARRIED:
         return ASIDE_NONE;
+    case OUTCOME_UNCARRIED: /* an in-house use is lost; a card must not be */
+        return m->rec.kind == RECORD_USER ? ASIDE_BY_HAND : ASIDE_NONE;
     case OUTCOME_UNWRITABLE:
         return ASIDE_UNWRITABLE;
     case OUTCOME_BEHIND:
@@ -87,15 +126,16 @@ void asides_note(struct asides *a, const struct merge_job *job, const struct mer
         a->room = room;
     }
     a->v[a->n] = (struct aside){ .ref = { job->feeds[m->feed].feed, m->seq }, .what = what };
-    a->n++;
+    if (m->again)
+        memcpy(a->v[a->n].id, m->again->id, MACHINE_ID);
+    a->v[a->n++].known = m->again != NULL;
 }
 
 static int by_place(const void *x, const void *y)
 {
     const struct aside *a = x, *b = y;
-    int c = feed_id_cmp(&a->ref.feed, &b->ref.feed);
 
-    return c != 0 ? c : a->ref.seq < b->ref.seq ? -1 : a->ref.seq > b->ref.seq;
+    return ref_cmp(&a->ref, &b->ref);
 }
 
 static const struct merge_feed *feed_of(const struct merge_job *j, const struct feed_id *id)
@@ -178,7 +218,8 @@ enum err asides_finish(struct asides *a, const struct merge_job *job, const stru
     if (a->n > 0)
         qsort(a->v, a->n, sizeof *a->v, by_place);
     for (unsigned i = 0; i < a->n && e == ERR_OK; i++)
-        e = identify(&c, job, disk, &a->v[i], msg);
+        if (!a->v[i].known)
+            e = identify(&c, job, disk, &a->v[i], msg);
     buf_free(&c.raw);
     return e;
 }

@@ -130,8 +130,13 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
             return e;
         records += in->ranges[i].to - in->ranges[i].from + 1;
     }
-    if (records != in->records || records == 0)
+    if (records + in->n_released != in->records || in->records == 0)
         return err_set(msg, ERR_REFUSED, "an intent that miscounts its records");
+    if (in->type == SLOT_UPLOAD) {
+        enum err e = release_ok(c, in, adopted, msg);
+        if (e != ERR_OK)
+            return e;
+    }
     forks_pin(c, in);
     return ERR_OK;
 }
@@ -180,12 +185,12 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
         in->records += r->to - r->from + 1;
         in->n_ranges++;
     }
-    return ERR_OK;
+    return release_fill(c, in, msg);
 }
 
 static bool ask_gathered(void *ctx)
 {
-    return sync_gathered(ctx);
+    return sync_gathered(ctx) && !release_waits(ctx);
 }
 
 static uint64_t ask_wants_horizon(void *ctx)

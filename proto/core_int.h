@@ -39,6 +39,7 @@ struct peer {
     uint64_t best_rtt_ms;
     uint64_t refused, refused_said_ms; /* how many messages; when the log said so last, 0: never */
     uint64_t agrees;                   /* the horizon it would agree to */
+    uint8_t released[16];              /* and which released records: their hash */
     enum watch_state sees;             /* how it sees the library's server */
     uint64_t words_sent_ms;
     unsigned words_next; /* where a long set goes on */
@@ -62,8 +63,20 @@ struct past_slot {
     int64_t at_ms; /* the uploader's clock */
     struct desk_id uploader;
     uint8_t intent[HASH_BYTES], aside[ASIDE_HASH_BYTES];
+    bool released;              /* it took released records along */
     struct slot_range *unknown; /* owned: its list cannot be computed here */
     unsigned n_unknown;
+};
+
+/* Which set-aside records the next upload takes along: release.c. */
+struct release {
+    struct slot_released *v; /* owned; ordered by record */
+    unsigned n, room;
+    uint64_t cards;  /* registered up to this upload: they exist in the ILS */
+    uint8_t hash[16]; /* zeros: not ready */
+    bool ready;
+    unsigned words, ops; /* of what it was computed */
+    uint64_t changes, decided;
 };
 
 struct past {
@@ -73,7 +86,10 @@ struct past {
     uint64_t agrees;    /* how far this desk would let it go now */
     bool gone_is_stale; /* feeds_gone() lags behind it */
     uint64_t known;     /* the lists up to this slot are in the table */
-    uint64_t rows;      /* of the table */
+    uint64_t rows[ASIDE_KINDS]; /* of the table, by the last outcome */
+    uint64_t changes;           /* of rows */
+    uint64_t cards;             /* as the decided uploads say */
+    struct release release;
     struct asides list; /* the one that is being written, of list_slot; 0: none */
     uint64_t list_slot;
     unsigned list_at;
@@ -234,9 +250,21 @@ bool past_aside(const struct core *c, const struct record_ref *ref, struct aside
 bool past_is_unknown(const struct core *c, const struct record_ref *ref, uint64_t *slot);
 enum err past_note(struct core *c, uint64_t slot, const struct aside *a);
 enum err past_settle_record(struct core *c, const struct record_ref *ref);
+/* Its outcomes in uploads from `slot` on never were. */
+enum err past_take_back(struct core *c, const struct record_ref *ref, uint64_t slot);
+enum err past_count_rows(struct core *c);
 uint64_t past_set_aside(const struct core *c);
 uint64_t past_wants_horizon(const struct core *c);
 enum err past_horizon_ok(const struct core *c, const struct intent *in, struct errmsg *msg);
+
+/* release.c */
+void release_free(struct release *r);
+void release_refresh(struct core *c); /* after words, rows or leads changed */
+bool release_is_agreed(const struct core *c);
+bool release_waits(struct core *c); /* there is something, and the seats do not say the same yet */
+enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg);
+enum err release_ok(struct core *c, const struct intent *in, bool adopted, struct errmsg *msg);
+const struct slot_released *release_of(const struct core *c, const struct record_ref *ref); /* or NULL */
 
 /* erase.c */
 void erase_load(struct core *c);

@@ -147,6 +147,7 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
         weigh(c, f, out);
     }
     out->set_aside = past_set_aside(c);
+    out->released = c->past.release.n;
     out->back_to = c->past.back_to;
     out->erase_owed = c->erase.owed || c->erase.looking;
     for (unsigned i = 0; i < c->past.n; i++)
@@ -230,7 +231,7 @@ static struct merge_feed *job_feed(struct merge_job *j, const struct feed_id *id
 
 /* What went before slot `slot` of each feed, told by the receipts: a report of an old slot must see
  * the branch as that slot saw it. */
-static enum err cuts_before(const struct core *c, uint64_t slot, uint64_t back_to,
+static enum err cuts_before(const struct core *c, uint64_t slot, uint64_t back_to, uint64_t cards,
                             struct merge_job *j, struct errmsg *msg)
 {
     struct buf b = { 0 };
@@ -249,6 +250,8 @@ static enum err cuts_before(const struct core *c, uint64_t slot, uint64_t back_t
                 f->from = in.ranges[i].to + 1;
             if (f && s < back_to)
                 f->back = in.ranges[i].to + 1;
+            if (f && s <= cards)
+                f->carded = in.ranges[i].to;
         }
         intent_free(&in);
     }
@@ -278,7 +281,8 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
                             struct errmsg *msg)
 {
     uint64_t slot = in ? in->slot : ledger_decided(c->ledger) + 1;
-    enum err e = cuts_before(c, slot, in ? in->back_to : c->past.back_to, j, msg);
+    enum err e = cuts_before(c, slot, in ? in->back_to : c->past.back_to,
+                             in ? in->cards : c->past.release.cards, j, msg);
 
     for (unsigned i = 0; i < j->n_feeds; i++) {
         struct merge_feed *f = &j->feeds[i];
@@ -313,6 +317,32 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
     return e;
 }
 
+/* Those of the intent, or what would go now. */
+static enum err fill_released(const struct core *c, const struct intent *in, struct merge_job *j,
+                              struct errmsg *msg)
+{
+    const struct slot_released *v = in ? in->released : c->past.release.v;
+    unsigned n = in ? in->n_released : c->past.release.n;
+
+    if (n > SLOT_RELEASED_MAX)
+        n = SLOT_RELEASED_MAX;
+    if (n > 0 && (j->released = mem_zero(n, sizeof *j->released)) == NULL)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    for (unsigned i = 0; i < n; i++) {
+        const struct merge_feed *f = job_feed(j, &v[i].ref.feed);
+        struct merge_released *r = &j->released[j->n_released];
+        if (!f)
+            return err_set(msg, ERR_BUSY, "a released record is not here yet");
+        *r = (struct merge_released){
+            .feed = (unsigned)(f - j->feeds), .seq = v[i].ref.seq, .slot = v[i].slot, .what = v[i].what
+        };
+        memcpy(r->id, v[i].id, MACHINE_ID);
+        j->n_released++;
+    }
+    j->records += n;
+    return ERR_OK;
+}
+
 enum err core_merge_job(const struct core *c, const struct intent *in, struct merge_job *out,
                         struct errmsg *msg)
 {
@@ -335,7 +365,8 @@ enum err core_merge_job(const struct core *c, const struct intent *in, struct me
         out->feeds[i].from = out->feeds[i].back = 1;
     }
     out->n_feeds = c->feeds.n;
-    if ((e = fill_ranges(c, in, out, msg)) != ERR_OK)
+    if ((e = fill_ranges(c, in, out, msg)) != ERR_OK ||
+        (e = fill_released(c, in, out, msg)) != ERR_OK)
         merge_job_free(out);
     return e;
 }

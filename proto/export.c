@@ -268,6 +268,8 @@ enum err export_add(struct export *x, const struct merged *m, const char *id, co
     r->records++;
     r->verdicts[m->verdict]++;
     r->lost[LOSS_KIND] += o == OUTCOME_UNCARRIED;
+    r->by_hand += o == OUTCOME_UNCARRIED && m->rec.kind == RECORD_USER;
+    r->released += m->again != NULL;
     buf_reset(&x->line);
     if (o == OUTCOME_SENT && (e = write_one(x, m, id, desk, part, &why, msg)) == ERR_INVALID) {
         o = OUTCOME_UNWRITABLE;
@@ -398,7 +400,7 @@ uint64_t export_set_aside(const struct export_result *r)
 {
     return r->verdicts[VERDICT_HELD] + r->verdicts[VERDICT_WAITS] + r->verdicts[VERDICT_REVIEW] +
            r->verdicts[VERDICT_LATE_VOID] + r->outcomes[OUTCOME_UNWRITABLE] +
-           r->outcomes[OUTCOME_BEHIND];
+           r->outcomes[OUTCOME_BEHIND] + r->by_hand;
 }
 
 static const struct format *format_of_part(const struct merge_job *job, const char *suffix)

@@ -9,6 +9,7 @@
 #include "mem.h"
 #include "merge_int.h"
 
+#define MORE_SOURCES 2   /* than feeds: typed times, released records */
 #define YIELD_EVERY 256 /* records: well under the 200 ms that a reader may hold its snapshot */
 
 const char *verdict_name(enum verdict v)
@@ -41,6 +42,7 @@ const char *verdict_name(enum verdict v)
 void merge_job_free(struct merge_job *j)
 {
     free(j->feeds);
+    free(j->released);
     memset(j, 0, sizeof *j);
 }
 
@@ -70,7 +72,8 @@ struct merge {
     void *yield_ctx;
     uint64_t done, total;
     struct survey survey;
-    struct source *sources; /* [n_feeds] is the typed times' */
+    struct source *sources; /* [n_feeds] is the typed times', [n_feeds + 1] the released records' */
+    struct released_walk released;
     struct source **heap;
     unsigned n_heap;
     uint8_t paper_key[PAPER_KEY]; /* where the typed times continue */
@@ -215,7 +218,11 @@ static enum err paper_next(struct merge *m, struct source *s, struct errmsg *msg
 
 static enum err source_next(struct merge *m, struct source *s, struct errmsg *msg)
 {
-    return s == &m->sources[m->job->n_feeds] ? paper_next(m, s, msg) : feed_next(m, s, msg);
+    unsigned i = (unsigned)(s - m->sources);
+
+    return i < m->job->n_feeds    ? feed_next(m, s, msg)
+           : i == m->job->n_feeds ? paper_next(m, s, msg)
+                                  : released_next(&m->released, &s->at, &s->time_ms, &s->rec, msg);
 }
 
 static enum err walk_begin(struct merge *m, struct errmsg *msg)
@@ -223,7 +230,8 @@ static enum err walk_begin(struct merge *m, struct errmsg *msg)
     m->n_heap = 0;
     m->paper_feed = m->job->n_feeds;
     memset(m->paper_key, 0, sizeof m->paper_key);
-    for (unsigned i = 0; i <= m->job->n_feeds; i++) {
+    m->released.at = 0;
+    for (unsigned i = 0; i < m->job->n_feeds + MORE_SOURCES; i++) {
         struct source *s = &m->sources[i];
         enum err e;
         memset(&s->block, 0, sizeof s->block);
@@ -296,7 +304,7 @@ static enum err survey_cards(struct merge *m, struct errmsg *msg)
             ref.seq >= m->job->feeds[at.feed].back) {
             at.seq = ref.seq;
             if ((e = place_record(m, at, rec, msg)) == ERR_OK)
-                survey_card(&m->survey, at, rec, ref.seq >= m->job->feeds[at.feed].from);
+                survey_card(&m->survey, at, rec);
         }
         memcpy(next, key, sizeof next);
         for (unsigned i = REF_KEY; i-- > 0 && ++next[i] == 0;)
@@ -337,12 +345,13 @@ enum err merge_open(const struct merge_job *job, const struct disk *disk, merge_
     m->yield = yield;
     m->yield_ctx = yield_ctx;
     m->total = 2 * job->records;
-    m->sources = mem_zero(job->n_feeds + 1, sizeof *m->sources);
-    m->heap = mem_zero(job->n_feeds + 1, sizeof *m->heap);
+    m->sources = mem_zero(job->n_feeds + MORE_SOURCES, sizeof *m->sources);
+    m->heap = mem_zero(job->n_feeds + MORE_SOURCES, sizeof *m->heap);
     survey_init(&m->survey, job);
     if (!m->sources || !m->heap)
         e = err_set(msg, ERR_NOMEM, "out of memory");
-    else if ((e = run_survey(m, msg)) == ERR_OK)
+    else if ((e = released_open(&m->released, job, disk, msg)) == ERR_OK &&
+             (e = run_survey(m, msg)) == ERR_OK)
         e = walk_begin(m, msg);
     if (e != ERR_OK) {
         merge_close(m);
@@ -356,8 +365,9 @@ void merge_close(struct merge *m)
 {
     if (!m)
         return;
-    for (unsigned i = 0; m->sources && i <= m->job->n_feeds; i++)
+    for (unsigned i = 0; m->sources && i < m->job->n_feeds + MORE_SOURCES; i++)
         buf_free(&m->sources[i].raw);
+    released_close(&m->released);
     survey_free(&m->survey);
     buf_free(&m->paper_raw);
     free(m->sources);
@@ -380,6 +390,7 @@ static void fill(const struct merge *m, struct place at, const struct record *re
     out->other_seq = f->other.seq;
     out->due = f->has_due ? f->due : rec->due;
     out->early = f->early && rec->kind == RECORD_USER;
+    out->again = released_find(m->job, at);
 }
 
 enum err merge_next(struct merge *m, struct merged *out, struct errmsg *msg)

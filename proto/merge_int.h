@@ -80,12 +80,32 @@ struct survey {
     bool failed; /* out of memory */
 };
 
+struct released_at {
+    int64_t time_ms;
+    unsigned i; /* in job.released */
+};
+
+struct released_walk { /* released_walk.c */
+    const struct merge_job *job;
+    const struct disk *disk;
+    struct released_at *v; /* in merged order */
+    unsigned at;           /* the next one; 0 begins again */
+    struct buf raw;
+};
+enum err released_open(struct released_walk *w, const struct merge_job *job,
+                       const struct disk *disk, struct errmsg *msg);
+void released_close(struct released_walk *w);
+/* ERR_MISSING behind the last. */
+enum err released_next(struct released_walk *w, struct place *at, int64_t *time_ms,
+                       struct record *out, struct errmsg *msg);
+const struct merge_released *released_find(const struct merge_job *j, struct place at); /* or NULL */
+
 void survey_init(struct survey *s, const struct merge_job *job);
 void survey_free(struct survey *s);
 /* First the indexes: all voids and registrations that this job can see ... */
 void survey_void(struct survey *s, const struct record_ref *target,
                  const struct record_ref *voider);
-void survey_card(struct survey *s, struct place at, const struct record *r, bool this_slot);
+void survey_card(struct survey *s, struct place at, const struct record *r);
 /* ... then every record in merged order. */
 void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms);
 /* The verdict, plain or found. */

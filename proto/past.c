@@ -28,6 +28,7 @@ void past_free(struct past *p)
     free_slots(p->old, p->n_old);
     asides_free(&p->list);
     free(p->done);
+    release_free(&p->release);
     memset(p, 0, sizeof *p);
 }
 
@@ -54,6 +55,7 @@ bool past_decided(struct core *c, const struct receipt *r, const struct intent *
     if (in->type == SLOT_HORIZON) {
         p->back_to = in->back_to;
         p->gone_is_stale = true;
+        p->sweep = true; /* what was sent again under it need not be readable any more */
         return true;
     }
     if (in->type != SLOT_UPLOAD)
@@ -72,6 +74,8 @@ bool past_decided(struct core *c, const struct receipt *r, const struct intent *
     s->at_ms = r->at_ms;
     s->uploader = r->desk;
     s->set_aside = in->set_aside;
+    s->released = in->n_released > 0;
+    p->cards = in->cards;
     memcpy(s->aside, in->aside, sizeof s->aside);
     intent_hash(r->intent, r->intent_len, s->intent);
     return true;
@@ -93,7 +97,7 @@ void past_replay(struct core *c, bool begins)
         p->n_old = p->n;
         p->v = NULL;
         p->n = p->room = 0;
-        p->back_to = 0;
+        p->back_to = p->cards = 0;
         return;
     }
     for (; same < p->n && same < p->n_old && same_slot(&p->v[same], &p->old[same]); same++) {
@@ -148,52 +152,6 @@ static void refresh_gone(struct core *c)
     erase_look(c);
 }
 
-/* ---- rows of the table ---- */
-
-bool past_aside(const struct core *c, const struct record_ref *ref, struct aside *out,
-                uint64_t *slot)
-{
-    const struct disk *d = c->conf.disk;
-    uint8_t key[REF_KEY];
-    struct buf b = { 0 };
-    struct mp m;
-    bool there;
-
-    ref_key(ref, key);
-    there = d->get(d->ctx, TABLE_ASIDE, key, sizeof key, &b) == ERR_OK;
-    if (there) {
-        m = mp_over(b.p, b.len);
-        mp_get_array(&m);
-        *slot = mp_get_u64(&m);
-        out->ref = *ref;
-        out->what = (enum aside_what)mp_get_u64(&m);
-        mp_get_raw(&m, out->id, MACHINE_ID);
-        there = !m.bad;
-    }
-    buf_free(&b);
-    return there;
-}
-
-enum err past_note(struct core *c, uint64_t slot, const struct aside *a)
-{
-    const struct disk *d = c->conf.disk;
-    struct aside old;
-    uint64_t old_slot;
-    uint8_t key[REF_KEY];
-    struct buf b = { 0 };
-    enum err e;
-
-    c->past.rows += !past_aside(c, &a->ref, &old, &old_slot);
-    ref_key(&a->ref, key);
-    mp_put_array(&b, 3);
-    mp_put_u64(&b, slot);
-    mp_put_u64(&b, a->what);
-    mp_put_bin(&b, a->id, MACHINE_ID);
-    e = d->put(d->ctx, TABLE_ASIDE, key, sizeof key, b.p, b.len);
-    buf_free(&b);
-    return e;
-}
-
 /* ---- computing the list of each decided upload ---- */
 
 static struct past_slot *slot_at(struct core *c, uint64_t slot)
@@ -223,6 +181,44 @@ static void unknown_key(uint64_t slot, uint8_t key[9])
     put_be64(key + 1, slot);
 }
 
+static int by_place(const void *x, const void *y)
+{
+    const struct record_ref *ref = x;
+    const struct aside *a = y;
+
+    return ref_cmp(ref, &a->ref);
+}
+
+/* Released records have another outcome now: what the list says of them (it is in the table), else
+ * `what`. */
+static enum err note_released(struct core *c, const struct intent *in, enum aside_what what,
+                              const struct asides *list)
+{
+    enum err e = ERR_OK;
+
+    for (unsigned i = 0; i < in->n_released && e == ERR_OK; i++) {
+        const struct slot_released *r = &in->released[i];
+        struct aside a = { .ref = r->ref, .what = what };
+        memcpy(a.id, r->id, MACHINE_ID);
+        if (!list || list->n == 0 || !bsearch(&r->ref, list->v, list->n, sizeof *list->v, by_place))
+            e = past_note(c, in->slot, &a);
+    }
+    return e;
+}
+
+/* The list is in the table; what went again and is not in it was sent, and stays readable. */
+static enum err list_is_known(struct core *c, const struct past_slot *s, const struct asides *list)
+{
+    struct intent in;
+    enum err e = ERR_OK;
+
+    if (s->released && (e = intent_of_slot(c, s->slot, &in)) == ERR_OK) {
+        e = note_released(c, &in, ASIDE_AGAIN, list);
+        intent_free(&in);
+    }
+    return e == ERR_OK ? set_known(c, s->slot) : e;
+}
+
 /* Records of a slot whose list cannot be computed here any more stay, all of them. */
 static enum err give_up(struct core *c, struct past_slot *s, const char *why)
 {
@@ -237,6 +233,7 @@ static enum err give_up(struct core *c, struct past_slot *s, const char *why)
     s->unknown = in.ranges;
     s->n_unknown = in.n_ranges;
     in.ranges = NULL;
+    note_released(c, &in, ASIDE_UNKNOWN, NULL);
     intent_free(&in);
     unknown_key(s->slot, key);
     d->put(d->ctx, TABLE_META, key, sizeof key, "", 0);
@@ -267,25 +264,18 @@ static void load_unknown(struct core *c)
 enum err past_load(struct core *c, struct errmsg *msg)
 {
     const struct disk *d = c->conf.disk;
-    uint8_t key[DISK_KEY_MAX], next[REF_KEY + 1] = { 0 };
     struct buf b = { 0 };
-    size_t n = REF_KEY, len;
     enum err e = d->get(d->ctx, TABLE_META, known_key, sizeof known_key, &b);
 
     if (e == ERR_OK && b.len == 8)
         c->past.known = get_be64(b.p);
-    while (e == ERR_OK || e == ERR_MISSING) {
-        if ((e = d->seek(d->ctx, TABLE_ASIDE, next, n, 1, key, &len, NULL)) != ERR_OK)
-            break;
-        c->past.rows++;
-        memcpy(next, key, REF_KEY);
-        n = REF_KEY + 1;
-    }
+    if (e == ERR_OK || e == ERR_MISSING)
+        e = past_count_rows(c);
     buf_free(&b);
     load_unknown(c);
     c->past.drop_from = c->past.known + 1; /* a list that was being written when the node died */
     c->past.sweep = c->past.gone_is_stale = true;
-    return e == ERR_MISSING ? ERR_OK : err_set(msg, e, "what was set aside cannot be read");
+    return e == ERR_OK ? ERR_OK : err_set(msg, e, "what was set aside cannot be read");
 }
 
 bool past_is_unknown(const struct core *c, const struct record_ref *ref, uint64_t *slot)
@@ -335,9 +325,9 @@ static void put_some_rows(struct core *c)
     for (; p->list_at < p->list.n && p->list_at < end; p->list_at++)
         if (past_note(c, p->list_slot, &p->list.v[p->list_at]) != ERR_OK)
             return; /* the batch is lost, and the core with it */
-    if (p->list_at < p->list.n)
+    if (p->list_at < p->list.n ||
+        list_is_known(c, slot_at(c, p->list_slot), &p->list) != ERR_OK)
         return;
-    set_known(c, p->list_slot);
     asides_free(&p->list);
     p->list_slot = 0;
 }
@@ -370,7 +360,7 @@ static void ask_for_list(struct core *c)
         return;
     c->past.ask_ms = c->now_ms + ASK_AGAIN_MS;
     if (s->set_aside == 0) /* nothing to find, so nothing to compute */
-        set_known(c, s->slot);
+        list_is_known(c, s, NULL);
     else if (is_erased(c, &in)) /* others erased it before this desk came back */
         give_up(c, s, "a part of it is erased");
     else if (holds_slot(c, &in))
@@ -384,12 +374,9 @@ static void ask_for_list(struct core *c)
 
 /* ---- what was said of them since ---- */
 
-static int ref_cmp(const void *x, const void *y)
+static int by_ref(const void *x, const void *y)
 {
-    const struct record_ref *a = x, *b = y;
-    int c = feed_id_cmp(&a->feed, &b->feed);
-
-    return c != 0 ? c : a->seq < b->seq ? -1 : a->seq > b->seq;
+    return ref_cmp(x, y);
 }
 
 /* All records that a lead settled by hand, and the slots settled whole (a feed of zeros). */
@@ -424,7 +411,7 @@ static bool gather_done(struct core *c)
         } while (w.n_refs > 0);
     }
     if (p->n_done > 0)
-        qsort(p->done, p->n_done, sizeof *p->done, ref_cmp);
+        qsort(p->done, p->n_done, sizeof *p->done, by_ref);
     return true;
 }
 
@@ -432,27 +419,22 @@ static bool is_done(const struct past *p, const struct record_ref *ref, uint64_t
 {
     struct record_ref whole = { .seq = slot };
 
-    return p->n_done > 0 && (bsearch(ref, p->done, p->n_done, sizeof *p->done, ref_cmp) != NULL ||
-                             bsearch(&whole, p->done, p->n_done, sizeof *p->done, ref_cmp) != NULL);
+    return p->n_done > 0 && (bsearch(ref, p->done, p->n_done, sizeof *p->done, by_ref) != NULL ||
+                             bsearch(&whole, p->done, p->n_done, sizeof *p->done, by_ref) != NULL);
 }
 
-/* A record has its final outcome: its row goes, and what was kept of it when the rest was erased.
- */
-enum err past_settle_record(struct core *c, const struct record_ref *ref)
+/* A successor may have to build the open upload again. It is looked at anew once that is decided. */
+static bool is_open(const struct core *c, const struct record_ref *ref)
 {
-    const struct disk *d = c->conf.disk;
-    uint8_t key[REF_KEY];
-    struct buf b = { 0 };
-    enum err e;
+    struct intent in;
+    bool yes = false;
 
-    ref_key(ref, key);
-    c->past.rows--;
-    e = d->del(d->ctx, TABLE_ASIDE, key, sizeof key);
-    if (e == ERR_OK && d->get(d->ctx, TABLE_KEPT, key, sizeof key, &b) == ERR_OK &&
-        (e = d->del(d->ctx, TABLE_KEPT, key, sizeof key)) == ERR_OK)
-        e = erase_owes(c);
-    buf_free(&b);
-    return e;
+    if (!ledger_open_intent(c->ledger, &in))
+        return false;
+    for (unsigned i = 0; i < in.n_released && !yes; i++)
+        yes = ref_cmp(&in.released[i].ref, ref) == 0;
+    intent_free(&in);
+    return yes;
 }
 
 static void sweep_some(struct core *c)
@@ -464,7 +446,8 @@ static void sweep_some(struct core *c)
 
     if (p->sweep) {
         p->sweep = false;
-        p->sweep_at = gather_done(c) && (p->n_done > 0 || p->drop_from > 0);
+        p->sweep_at =
+            gather_done(c) && (p->n_done > 0 || p->drop_from > 0 || p->rows[ASIDE_AGAIN] > 0);
         memset(p->sweep_key, 0, sizeof p->sweep_key);
         p->sweep_len = REF_KEY;
     }
@@ -485,7 +468,10 @@ static void sweep_some(struct core *c)
         ref_of_key(key, &ref);
         if (!past_aside(c, &ref, &a, &slot))
             continue;
-        if (is_done(p, &ref, slot) || (p->drop_from > 0 && slot >= p->drop_from))
+        if (p->drop_from > 0 && slot >= p->drop_from)
+            past_take_back(c, &ref, p->drop_from);
+        else if (a.what == ASIDE_AGAIN ? slot < p->back_to
+                                       : is_done(p, &ref, slot) && !is_open(c, &ref))
             past_settle_record(c, &ref);
     }
 }
@@ -591,17 +577,8 @@ void past_tick(struct core *c)
     if (c->now_ms >= c->past.look_ms) {
         c->past.look_ms = c->now_ms + 1000;
         c->past.agrees = agrees_to(c);
+        release_refresh(c);
     }
-}
-
-uint64_t past_set_aside(const struct core *c)
-{
-    uint64_t n = c->past.rows;
-
-    for (unsigned i = 0; i < c->past.n; i++) /* told by the uploader, not computed here yet */
-        if (c->past.v[i].slot > c->past.known && c->past.v[i].slot != c->past.list_slot)
-            n += c->past.v[i].set_aside;
-    return n;
 }
 
 unsigned core_past(const struct core *c)

@@ -557,7 +557,7 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
 {
     struct buf b = { 0 };
 
-    wire_begin(&b, WIRE_BEAT, 10 + STANDING_FIELDS);
+    wire_begin(&b, WIRE_BEAT, 11 + STANDING_FIELDS);
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_u64(&b, ledger_decided(c->ledger));
@@ -567,6 +567,7 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
     mp_put_u64(&b, peer_in_peace(c) ? BEAT_PEACE_MS : BEAT_MS);
     mp_put_bin(&b, c->said.hash, WORD_ID_BYTES);
     mp_put_u64(&b, c->past.agrees);
+    mp_put_bin(&b, c->past.release.hash, sizeof c->past.release.hash);
     mp_put_u64(&b, c->watch.seen);
     ledger_put_standing(c->ledger, &b);
     peer_send(c, p, &b);
@@ -598,7 +599,7 @@ static void take_clock(struct peer *p, const struct moment *now, int64_t their_w
 
 void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m)
 {
-    uint8_t ros[HASH_BYTES], words[WORD_ID_BYTES];
+    uint8_t ros[HASH_BYTES], words[WORD_ID_BYTES], released[sizeof p->released];
     int64_t wall, echo;
     uint64_t dec, held, every, agrees, sees;
 
@@ -611,6 +612,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     every = mp_get_u64(m);
     mp_get_raw(m, words, sizeof words);
     agrees = mp_get_u64(m);
+    mp_get_raw(m, released, sizeof released);
     sees = mp_get_u64(m);
     if (!ledger_get_standing(m, &p->standing))
         return;
@@ -622,6 +624,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     take_clock(p, now, wall, echo, held);
     compare(c, p, ros, dec);
     p->agrees = agrees;
+    memcpy(p->released, released, sizeof released);
     p->sees = sees <= WATCH_OFFLINE ? (enum watch_state)sees : WATCH_UNKNOWN;
     said_compare(c, p, words);
 }

@@ -72,7 +72,7 @@ static enum err check_seats(const struct ledger *l, const struct intent *in, str
 {
     bool more = in->n_seats > l->n_seats && in->n_seats % 2 == 1;
     bool same = in->n_seats == l->n_seats && in->n_restored > 0;
-    bool ok = (more || same) && in->n_ranges == 0 &&
+    bool ok = (more || same) && intent_sends_nothing(in) &&
               memcmp(in->seats, l->seats, l->n_seats * sizeof in->seats[0]) == 0;
 
     for (unsigned i = l->n_seats; ok && i < in->n_seats; i++) {
@@ -101,7 +101,7 @@ static enum err check_intent(const struct ledger *l, const struct intent *in, bo
     case SLOT_FOUND:
         return check_found(l, in, msg);
     case SLOT_HORIZON: /* L10; a proposer's or voucher's word is never enough to erase */
-        return in->n_ranges == 0 ? l->ask->horizon_ok(l->ask->ctx, in, msg)
+        return intent_sends_nothing(in) ? l->ask->horizon_ok(l->ask->ctx, in, msg)
                                  : err_set(msg, ERR_REFUSED, "a horizon that sends records");
     case SLOT_UPLOAD:
         break;

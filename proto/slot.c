@@ -7,7 +7,9 @@
 #include "disk.h"
 #include "mem.h"
 
-_Static_assert(SLOT_RANGES_MAX *INTENT_RANGE_MAX + 16384 < DISK_VALUE_MAX, "a receipt is stored");
+_Static_assert(SLOT_RANGES_MAX *INTENT_RANGE_MAX + SLOT_RELEASED_MAX *INTENT_RELEASED_MAX + 16384 <
+                   DISK_VALUE_MAX,
+               "a receipt is stored");
 
 static const char accepted_domain[] = "tideover accepted v1";
 static const char receipt_domain[] = "tideover receipt v1";
@@ -49,7 +51,7 @@ static void get_epoch(struct mp *m, struct epoch *e)
     mp_get_raw(m, e->hash, HASH_BYTES);
 }
 
-#define INTENT_FIELDS 23 /* counted by test_slot */
+#define INTENT_FIELDS 24 /* counted by test_slot */
 
 void intent_encode(const struct intent *in, struct buf *out)
 {
@@ -92,7 +94,17 @@ void intent_encode(const struct intent *in, struct buf *out)
         mp_put_bin(out, in->parts[i].sha256, 32);
     }
     mp_put_array(out, 0); /* decisions */
-    mp_put_array(out, 0); /* released records */
+    mp_put_array(out, in->n_released);
+    for (unsigned i = 0; i < in->n_released; i++) {
+        const struct slot_released *r = &in->released[i];
+        mp_put_array(out, 5);
+        mp_put_bin(out, &r->ref.feed, sizeof r->ref.feed);
+        mp_put_u64(out, r->ref.seq);
+        mp_put_u64(out, r->slot);
+        mp_put_u64(out, r->what);
+        mp_put_bin(out, r->id, sizeof r->id);
+    }
+    mp_put_u64(out, in->cards);
     mp_put_bin(out, in->trigger.p, in->trigger.len);
     mp_put_array(out, in->n_restored);
     buf_add(out, in->restored.p, in->restored.len);
@@ -139,6 +151,39 @@ static void get_ranges(struct mp *m, struct intent *out)
             (out->n_ranges > 0 && feed_id_cmp(&r[-1].feed, &r->feed) >= 0))
             m->bad = true; /* sorted, so that no feed stands in it twice */
         r->clock = (enum clock_class) class;
+    }
+}
+
+static bool in_order(const struct slot_released *a, const struct slot_released *b)
+{
+    int c = feed_id_cmp(&a->ref.feed, &b->ref.feed);
+
+    return c < 0 || (c == 0 && a->ref.seq < b->ref.seq);
+}
+
+static void get_released(struct mp *m, struct intent *out)
+{
+    uint32_t n = mp_get_array(m);
+
+    if (m->bad || n > SLOT_RELEASED_MAX || (n > 0 && out->type != SLOT_UPLOAD) ||
+        (n > 0 && (out->released = mem_zero(n, sizeof *out->released)) == NULL)) {
+        m->bad = true;
+        return;
+    }
+    for (; out->n_released < n && !m->bad; out->n_released++) {
+        struct slot_released *r = &out->released[out->n_released];
+        uint64_t what;
+        if (mp_get_array(m) != 5)
+            m->bad = true;
+        mp_get_raw(m, &r->ref.feed, sizeof r->ref.feed);
+        r->ref.seq = mp_get_u64(m);
+        r->slot = mp_get_u64(m);
+        what = mp_get_u64(m);
+        mp_get_raw(m, r->id, sizeof r->id);
+        if (r->ref.seq == 0 || r->ref.seq > UINT64_MAX / 2 || r->slot == 0 || r->slot >= out->slot ||
+            what == 0 || what > UINT8_MAX || (out->n_released > 0 && !in_order(&r[-1], r)))
+            m->bad = true; /* sorted, so that no record stands in it twice */
+        r->what = (uint8_t)what;
     }
 }
 
@@ -192,7 +237,11 @@ enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct er
     mp_get_raw(&m, out->aside, sizeof out->aside);
     out->back_to = mp_get_u64(&m);
     get_parts(&m, out);
-    if (mp_get_array(&m) != 0 || mp_get_array(&m) != 0)
+    if (mp_get_array(&m) != 0)
+        m.bad = true;
+    get_released(&m, out);
+    out->cards = mp_get_u64(&m);
+    if (out->cards >= out->slot && out->cards != 0)
         m.bad = true;
     trigger = mp_get_bin(&m, &trigger_n);
     get_restored(&m, out);
@@ -208,11 +257,18 @@ enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct er
 void intent_free(struct intent *in)
 {
     free(in->ranges);
+    free(in->released);
     in->ranges = NULL;
-    in->n_ranges = 0;
+    in->released = NULL;
+    in->n_ranges = in->n_released = 0;
     buf_free(&in->trigger);
     buf_free(&in->restored);
     in->n_restored = 0;
+}
+
+bool intent_sends_nothing(const struct intent *in)
+{
+    return in->n_ranges == 0 && in->n_released == 0;
 }
 
 void intent_hash(const uint8_t *p, size_t n, uint8_t out[HASH_BYTES])

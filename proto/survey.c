@@ -13,6 +13,7 @@
 struct card { /* a user registered in this log, or earlier and not known to be loaded */
     struct place reg;
     bool this_slot, seen, conflict;
+    bool known; /* the server has it, or has it before it reads this log: nothing waits */
     uint8_t content[16];
 };
 
@@ -151,7 +152,7 @@ void survey_void(struct survey *s, const struct record_ref *target, const struct
             judge(s, v, VERDICT_IDLE_VOID, "R2", &t);
         return;
     }
-    if (t.seq < tf->from) {
+    if (t.seq < tf->from && !released_find(s->job, t)) {
         if (v.seq >= vf->from)
             judge(s, v, VERDICT_LATE_VOID, "R2", &t);
         return;
@@ -176,8 +177,10 @@ static void content_digest(const struct survey *s, const struct record *r, uint8
     buf_free(&b);
 }
 
-void survey_card(struct survey *s, struct place at, const struct record *r, bool this_slot)
+void survey_card(struct survey *s, struct place at, const struct record *r)
 {
+    const struct merge_feed *feed = &s->job->feeds[at.feed];
+    bool again = released_find(s->job, at) != NULL;
     const struct finding *f = found(s, at);
     uint8_t key[16], content[16];
     struct card *c;
@@ -197,13 +200,13 @@ void survey_card(struct survey *s, struct place at, const struct record *r, bool
         if ((c = one_more(s, (void **)&s->card, &s->n_cards, &s->cards_room, sizeof *c)) == NULL)
             return;
         c->reg = at;
-        c->this_slot = this_slot;
+        c->this_slot = at.seq >= feed->from;
         memcpy(c->content, content, sizeof content);
-        return;
     }
     c = &s->card[*v];
     if (memcmp(c->content, content, sizeof content) != 0)
         c->conflict = true;
+    c->known |= at.seq <= feed->carded || (again && format_has_users_inside(&s->job->policy));
 }
 
 static struct card *card_of(const struct survey *s, const char *user)
@@ -248,7 +251,7 @@ static bool new_card(struct survey *s, struct place at, const struct record *r)
     struct card *c = card_of(s, r->user);
     struct finding *f;
 
-    if (!c)
+    if (!c || c->known)
         return false;
     if (card_waits(s, c)) {
         judge(s, at, VERDICT_WAITS, c->conflict ? "R6" : "R7", NULL);
@@ -336,8 +339,8 @@ void survey_record(struct survey *s, struct place at, const struct record *r, in
 {
     const struct finding *f = found(s, at);
 
-    if (f && f->verdict == VERDICT_VOIDED)
-        return;
+    if ((f && f->verdict == VERDICT_VOIDED) || released_find(s->job, at))
+        return; /* of a released record a lead has judged */
     if (r->kind == RECORD_USER)
         registration(s, at, r);
     else if (r->kind != RECORD_VOID && r->item[0] != '\0')
@@ -353,7 +356,7 @@ void survey_verdict(const struct survey *s, struct place at, const struct record
     out->rule = "";
     if (f)
         *out = *f;
-    if (out->rule[0] != '\0')
+    if (out->rule[0] != '\0' || released_find(s->job, at))
         return;
     if (r->kind == RECORD_DISCHARGE && s->job->policy.discharges == DISCHARGES_HOLD) {
         out->verdict = VERDICT_HELD;

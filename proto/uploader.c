@@ -96,7 +96,7 @@ static void build(struct ledger *l, const struct ledger_moment *now)
         election_resign(l, now, LEASE_MS);
         return;
     }
-    if (l->cur.n_ranges == 0) { /* nothing new since the last slot */
+    if (intent_sends_nothing(&l->cur)) { /* nothing new since the last slot */
         ledger_drop_trigger(l);
         election_resign(l, now, 0);
         return;

@@ -63,7 +63,7 @@ static void intent_comes_back_as_it_was(void **state)
     assert_int_equal(one.len, two.len);
     assert_memory_equal(one.p, two.p, one.len);
     assert_int_equal(one.p[0], 0xdc); /* array16 of INTENT_FIELDS */
-    assert_int_equal(one.p[1] << 8 | one.p[2], 23);
+    assert_int_equal(one.p[1] << 8 | one.p[2], 24);
     intent_free(&in);
     intent_free(&out);
     buf_free(&one);
