@@ -64,6 +64,23 @@ static enum err must_be_active(struct lead_job *l, const struct desk *d)
     return ERR_OK;
 }
 
+/* A desk that leaves leaves its seat empty: how many are still filled. */
+void lead_tell_seats(const struct node *n, const struct desk_id *gone, json_t *answer)
+{
+    struct moment now = node_now();
+    struct ledger_view l;
+    unsigned left = 0;
+
+    core_ledger_view(n->core, &now, &l);
+    for (unsigned i = 0; i < l.n_seats; i++) {
+        const struct desk *d = roster_find(core_roster(n->core), &l.seats[i]);
+        left += d && d->state == DESK_ACTIVE && !desk_id_eq(&d->id, gone);
+    }
+    json_object_update_new(answer, json_pack("{s:b, s:i, s:i}", "had_seat",
+                                             ledger_is_seat(core_ledger(n->core), gone), "seats",
+                                             (int)l.n_seats, "seats_left", (int)left));
+}
+
 /* ---- retiring ---- */
 
 static enum err sign_retire(struct node *n, struct lead_job *l, json_t **answer)
@@ -71,17 +88,17 @@ static enum err sign_retire(struct node *n, struct lead_job *l, json_t **answer)
     const struct desk *d = lead_desk(n, l);
     struct buf op = { 0 };
     enum err e = must_be_active(l, d);
-    bool seat;
 
     if (e == ERR_OK && is_last_lead_desk(n, d))
         e = last_lead(l, d);
     if (e != ERR_OK)
         return e;
-    seat = ledger_is_seat(core_ledger(n->core), &d->id);
     op_retire(core_roster(n->core), &d->id, l->sk, &op);
     if ((e = lead_add(n, l, &op)) == ERR_OK)
-        *answer = json_pack("{s:i, s:s, s:b, s:b}", "schema", 1, "desk", d->name, "had_seat", seat,
-                            "held_lead_key", holds_lead_key(d->roles));
+        *answer = json_pack("{s:i, s:s, s:b}", "schema", 1, "desk", d->name, "held_lead_key",
+                            holds_lead_key(d->roles));
+    if (e == ERR_OK)
+        lead_tell_seats(n, &d->id, *answer);
     return e;
 }
 

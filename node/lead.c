@@ -263,6 +263,8 @@ static enum err sign_revoke(struct node *n, struct lead_job *l, json_t **answer)
         *answer = json_pack("{s:i, s:s, s:I, s:b, s:b}", "schema", 1, "desk", d.name,
                             "records_trusted", (json_int_t)records, "held_lead_key",
                             (d.roles & (ROLE_LEAD | ROLE_ADMIN)) != 0, "new_lead_key", renew);
+    if (e == ERR_OK)
+        lead_tell_seats(n, &d.id, *answer);
     return e;
 }
 

@@ -36,6 +36,8 @@ const char *lead_text(const struct lead_job *l, const char *name); /* of the bod
 const struct desk *lead_desk(struct node *n, struct lead_job *l);
 /* Adds one operation to the roster and frees it. */
 enum err lead_add(struct node *n, struct lead_job *l, struct buf *op);
+void lead_tell_seats(const struct node *n, const struct desk_id *gone,
+                     json_t *answer); /* desks.c */
 /* keyring.c: certifies and puts in use the new key in l->sk, l->sealed; gives this desk the role
  * for it. drop: all other lead keys end with what is here now. */
 enum err keyring_renew(struct node *n, struct lead_job *l, bool drop);

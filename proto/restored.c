@@ -271,9 +271,10 @@ enum err core_draft_restore(const struct core *c, const struct desk_id *id, stru
     if (able < seats / 2 + 1)
         return err_why(
             msg, ERR_REFUSED, "no_majority", "",
-            "only %u of %u seats remember what was decided, too few to decide this: look "
-            "at \"tideover upload override --plan\" at another desk",
-            able, seats);
+            "only %u of %u seats can be reached and remember what was decided, and this needs %u: "
+            "switch on more of the desks with a seat; if they are gone for good, look at "
+            "\"tideover upload override --plan\" at another desk",
+            able, seats, seats / 2 + 1);
     memcpy(r.id, m->random, MARK_BYTES);
     r.ref.feed.desk = *id;
     *w = (struct word){ .kind = WORD_RESTORE, .slot = ledger_decided(c->ledger) + 1, .n_refs = 1 };

@@ -250,6 +250,7 @@ void words_time(const json_t *t, bool day, char out[32]);
 void words_barcode(const char *s, bool full, char out[40]); /* "…1234" */
 
 /* ---- shared between verbs ---- */
+void print_seats_left(const json_t *answer);                  /* of retire and revoke */
 void print_server(const struct cli *c, const json_t *server); /* of status: a line or three */
 
 void plan_print(const struct cli *c, const json_t *plan); /* upload_words.c */

@@ -4,6 +4,21 @@
 
 #include <string.h>
 
+void print_seats_left(const json_t *answer)
+{
+    long long seats = j_int(answer, "seats", 0), left = j_int(answer, "seats_left", 0);
+
+    if (!j_is(answer, "had_seat"))
+        return;
+    printf(
+        "It had one of the %lld seats. That stays empty, so an upload needs %lld of the %lld that "
+        "are left.\n",
+        seats, seats / 2 + 1, left);
+    if (left < seats / 2 + 1)
+        printf("These are too few: no upload is possible until a lead overrides (tideover upload "
+               "override --plan).\n");
+}
+
 int cmd_retire(struct cli *c)
 {
     json_t *answer = NULL, *o = json_pack("{s:s}", "desk", c->argv[0]);
@@ -18,9 +33,7 @@ int cmd_retire(struct cli *c)
         printf("%s is retired. Leave its PC on until \"tideover status\" there says that other "
                "desks have all its records.\n",
                j_text(answer, "desk", c->argv[0]));
-        if (j_is(answer, "had_seat"))
-            printf("Its seat stays empty: an upload needs the agreement of a majority of all "
-                   "seats.\n");
+        print_seats_left(answer);
     }
     json_decref(answer);
     return rc;

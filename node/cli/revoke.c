@@ -53,6 +53,7 @@ int cmd_revoke(struct cli *c)
         printf(
             "%s is revoked. Its %s records known so far still count; later ones are set aside.\n",
             j_text(answer, "desk", c->argv[0]), records);
+        print_seats_left(answer);
         print_lead_key(c, answer);
     }
     json_decref(answer);

@@ -35,7 +35,7 @@ class Desks(branch.Case):
         first, second, third = self.branch()
         self.feed(third, branch.checkouts(1, 5))
         branch.all_hold([first, second], 5, 10)
-        self.assertIn("seat stays empty", self.lead_says("retire", "KIDS-1").out)
+        self.assertIn("That stays empty", self.lead_says("retire", "KIDS-1").out)
         wait_until(lambda: "retired" in branch.problem_codes(third), 10, "KIDS-1 to hear of it")
         answer = third.feed(branch.checkouts(6, 1))[0]
         self.assertEqual("retired", answer["error"]["code"], answer)
