@@ -37,11 +37,12 @@ struct format_reader; /* an importer's state, opaque, heap */
 
 /* ---- what a format cannot say (rows of README's loss table) ---- */
 enum loss {
-    LOSS_KIND,         /* the record itself: nothing of it can be written */
-    LOSS_DUE,          /* the due date */
-    LOSS_DUE_TIME,     /* its time of day, or only by an unverified field */
-    LOSS_SECONDS,      /* when it happened, finer than a minute */
-    LOSS_DAY,          /* when it happened: typed by a person at the upload */
+    LOSS_KIND,     /* the record itself: nothing of it can be written */
+    LOSS_DUE,      /* the due date */
+    LOSS_DUE_RULE, /* a due date where the desk gave none: the policy's rule, not the server's */
+    LOSS_DUE_TIME, /* its time of day, or only by an unverified field */
+    LOSS_SECONDS,  /* when it happened, finer than a minute */
+    LOSS_DAY,      /* when it happened: typed by a person at the upload */
     LOSS_RENEW_AS_OUT, /* a renewal, written as a checkout to the same user */
     LOSS_USER_FIELDS,  /* of a registration: addresses, expiry, some fields */
     LOSS_TEXT,         /* letters that the format's alphabet lacks */
@@ -51,7 +52,8 @@ const char *loss_words(enum loss l); /* "due dates", "times of day of due dates"
 
 /* ---- reading files that other programs wrote (rule E11) ---- */
 struct format_event {  /* borrowed for the call */
-    struct record rec; /* at_ms in UTC by the policy's zone; utc_off_min set; no target, no key */
+    struct record rec; /* at_ms in UTC by the policy's zone; utc_off_min set; no target, no key.
+                          at_ms 0: the format says no time, the file's order is all there is */
     uint64_t line;     /* in the file, from 1 */
     const char *desk;  /* station or workstation as the file names it; "" if it does not */
 };
@@ -83,6 +85,9 @@ struct format {
     /* What it cannot do without in the policy; NULL: nothing. ERR_CONFIG says which key. */
     enum err (*needs)(const struct policy *p, struct errmsg *msg);
     bool (*carries)(const struct policy *p, unsigned kind);
+    /* What this desk lacks in the policy, as "a station number: add it to [stations]"; NULL:
+     * nothing. NULL here: no desk lacks anything. */
+    const char *(*desk_lacks)(const struct policy *p, const char *desk);
     /* The format of registrations that go into a file of their own, read before this one; NULL
      * here or from the call: none do. */
     const struct format *(*users)(const struct policy *p);
@@ -129,6 +134,10 @@ bool format_has_users_inside(const struct policy *p);
 extern const struct format format_symphony; /* transaction log; registrations as JY by policy */
 extern const struct format format_ldflat;   /* LDUSER flat user file: registrations only */
 extern const struct format format_sip2;     /* a SIP2 message per line, for the sink sip2: */
+extern const struct format format_alma;     /* Alma's .dat */
+extern const struct format format_aleph;    /* Aleph's, of the same kind; its widths are a guess */
+extern const struct format format_sierra;   /* rdy file of Sierra and Millennium */
+extern const struct format format_destiny;  /* text file of Destiny: codes and barcodes, no times */
 
 /* ---- strict reader of Symphony lines, for importers and checks (rule E11 comes with them) ---- */
 struct symphony_line {

@@ -24,6 +24,11 @@
 enum discharges { DISCHARGES_HOLD, DISCHARGES_EXPORT };
 enum registration_form { REGISTRATION_FLAT, REGISTRATION_JY, REGISTRATION_NONE };
 
+struct desk_number { /* a number that the ILS has for a desk */
+    char desk[DESK_NAME_MAX + 1];
+    unsigned number; /* 1-9999 */
+};
+
 /* Site profile of SirsiDynix Symphony; every unverified guess is a key here. */
 struct symphony_profile {
     char library[16];                    /* FE, and name of the file */
@@ -43,10 +48,27 @@ struct symphony_profile {
     bool write_pin;            /* default no */
     unsigned default_station;  /* for a desk without one; 0 = refuse to export its records */
     unsigned n_stations;
-    struct {
-        char desk[DESK_NAME_MAX + 1];
-        unsigned number; /* 1-9999 */
-    } station[POLICY_STATIONS];
+    struct desk_number station[POLICY_STATIONS];
+};
+
+/* Alma's .dat file, and Aleph's, whose widths are not published. */
+struct dat_profile {
+    bool renewals_by_hand; /* default no: a renewal is written as a loan to the same user */
+    unsigned item_width;   /* default 80, which is Alma's; 32-80 */
+};
+
+/* Sierra's and Millennium's rdy file. */
+struct sierra_profile {
+    unsigned due_days;      /* a loan without a due date is due so many days later; 0: not given */
+    char due_time[6];       /* "23:59": of every due date */
+    bool crlf;              /* default no */
+    unsigned default_group; /* for a desk that [groups] does not name; 0 = refuse to export */
+    unsigned n_groups;
+    struct desk_number group[POLICY_STATIONS];
+};
+
+struct destiny_profile {
+    bool lf; /* default no: lines end with CRLF */
 };
 
 /* How to come to the sink; names of credentials only, whose content stays on the desk
@@ -98,6 +120,9 @@ struct policy {
     unsigned unconfirmed_days;        /* [keep] unconfirmed = never | days */
     struct symphony_profile symphony; /* [symphony] and [stations] */
     struct sip2_profile sip2;         /* [sip2] */
+    struct dat_profile alma, aleph;
+    struct sierra_profile sierra; /* [sierra] and [groups] */
+    struct destiny_profile destiny;
 };
 
 /* Text as published. On failure *out is untouched and the message names the line. */
@@ -113,6 +138,8 @@ uint32_t policy_quiet_ms(const struct policy *p, uint32_t of_class);
 
 /* Station number of a desk by its name, or the default; 0 = none. */
 unsigned policy_station(const struct policy *p, const char *desk);
+/* Sierra's statistics group, in the same way. */
+unsigned policy_group(const struct policy *p, const char *desk);
 
 /* Whole-string match of the small pattern language; an ill-formed pattern never matches. */
 bool pattern_matches(const char *pattern, const char *s);

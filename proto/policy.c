@@ -17,6 +17,8 @@ static const char *const check_digit_words[] = { "none", "mod10", NULL };
 static const char *const discharges_words[] = { "hold", "export", NULL };
 static const char *const header_words[] = { "none", "E", NULL };
 static const char *const eol_words[] = { "lf", "crlf", NULL };
+static const char *const crlf_words[] = { "crlf", "lf", NULL };
+static const char *const renewals_words[] = { "loan", "none", NULL };
 static const char *const registration_words[] = { "flat", "jy", "none", NULL };
 static const char *const au_words[] = { "auto", "yes", "no", NULL };
 
@@ -247,24 +249,41 @@ static enum err read_unconfirmed(const struct ini_key *row, const char *key, con
     return err_set(msg, ERR_CONFIG, "must be never, or days from 0 to %d", KEEP_DAYS_MAX);
 }
 
+/* A row of a table by desks: the key is a desk's name, the value a number. */
+static enum err read_number(const char *key, const char *value, void *into,
+                            struct desk_number *table, unsigned *n, struct errmsg *msg)
+{
+    struct ini_key number = { .offset = 0, .room = sizeof(unsigned), .min = 1, .max = 9999 };
+
+    if (strlen(key) > DESK_NAME_MAX)
+        return err_set(msg, ERR_CONFIG, "a desk's name has at most %d bytes", DESK_NAME_MAX);
+    for (unsigned i = 0; i < *n; i++)
+        if (strcmp(table[i].desk, key) == 0)
+            return err_set(msg, ERR_CONFIG, "the desk is there twice");
+    if (*n == POLICY_STATIONS)
+        return err_set(msg, ERR_CONFIG, "the table holds %d desks", POLICY_STATIONS);
+    memcpy(table[*n].desk, key, strlen(key) + 1);
+    number.offset = (size_t)((char *)&table[*n].number - (char *)into);
+    ++*n;
+    return ini_unsigned(&number, key, value, into, msg);
+}
+
 static enum err read_station(const struct ini_key *row, const char *key, const char *value,
                              void *into, struct errmsg *msg)
 {
     struct symphony_profile *s = &((struct policy *)into)->symphony;
-    struct ini_key number = { .offset = 0, .room = sizeof(unsigned), .min = 1, .max = 9999 };
 
     (void)row;
-    if (strlen(key) > DESK_NAME_MAX)
-        return err_set(msg, ERR_CONFIG, "a desk's name has at most %d bytes", DESK_NAME_MAX);
-    for (unsigned i = 0; i < s->n_stations; i++)
-        if (strcmp(s->station[i].desk, key) == 0)
-            return err_set(msg, ERR_CONFIG, "the desk is there twice");
-    if (s->n_stations == POLICY_STATIONS)
-        return err_set(msg, ERR_CONFIG, "the table holds %d desks", POLICY_STATIONS);
-    memcpy(s->station[s->n_stations].desk, key, strlen(key) + 1);
-    number.offset = (size_t)((char *)&s->station[s->n_stations].number - (char *)into);
-    s->n_stations++;
-    return ini_unsigned(&number, key, value, into, msg);
+    return read_number(key, value, into, s->station, &s->n_stations, msg);
+}
+
+static enum err read_group(const struct ini_key *row, const char *key, const char *value,
+                           void *into, struct errmsg *msg)
+{
+    struct sierra_profile *s = &((struct policy *)into)->sierra;
+
+    (void)row;
+    return read_number(key, value, into, s->group, &s->n_groups, msg);
 }
 
 #define PLACE(member) offsetof(struct policy, member), sizeof((struct policy *)0)->member
@@ -325,6 +344,15 @@ static const struct ini_key keys[] = {
     { "sip2", "fee_ack", ini_yes_no, PLACE(sip2.fee_ack), 0, 0, NULL },
     { "sip2", "au_usable", ini_word, PLACE(sip2.au_usable), 0, 0, au_words },
     { "stations", "*", read_station, 0, 0, 0, 0, NULL },
+    { "alma", "renewals", ini_word, PLACE(alma.renewals_by_hand), 0, 0, renewals_words },
+    { "aleph", "renewals", ini_word, PLACE(aleph.renewals_by_hand), 0, 0, renewals_words },
+    { "aleph", "item_width", ini_unsigned, PLACE(aleph.item_width), BARCODE_MAX, 80, NULL },
+    { "sierra", "due_days", ini_unsigned, PLACE(sierra.due_days), 0, 3650, NULL },
+    { "sierra", "due_time", read_due_time, PLACE(sierra.due_time), 5, 0, NULL },
+    { "sierra", "eol", ini_word, PLACE(sierra.crlf), 0, 0, eol_words },
+    { "sierra", "default_group", ini_unsigned, PLACE(sierra.default_group), 0, 9999, NULL },
+    { "groups", "*", read_group, 0, 0, 0, 0, NULL },
+    { "destiny", "eol", ini_word, PLACE(destiny.lf), 0, 0, crlf_words },
 };
 
 static void set_defaults(struct policy *p)
@@ -360,6 +388,9 @@ static void set_defaults(struct policy *p)
                       .user_hist_rule = "CIRCRULE",
                       .user_years = 2 },
         .sip2 = { .language = "000", .login = true, .no_block = true },
+        .alma = { .item_width = 80 },
+        .aleph = { .item_width = 80 },
+        .sierra = { .due_time = "23:59" },
     };
     /* No offset is 26 hours: tells that zone_rule was left out. */
     p->zone.std_off_s = 26 * 3600;
@@ -546,7 +577,20 @@ static const char default_text[] =
     "# yes: a checkout that is refused for a fee is sent once more with the fee acknowledged.\n"
     "fee_ack = no\n"
     "# Do patrons' lists of loans name barcodes? `tideover server test` tells.\n"
-    "au_usable = auto\n";
+    "au_usable = auto\n"
+    "\n"
+    "# Only for format = alma or aleph. renewals: loan (a renewal is written as a loan to the "
+    "same\n"
+    "# user) or none (left to people).\n"
+    "#[alma]\n"
+    "#renewals = loan\n"
+    "# Only for format = sierra: a loan needs a due date. due_days: where the desk gave none.\n"
+    "#[sierra]\n"
+    "#due_days = 21\n"
+    "#due_time = 23:59\n"
+    "# Statistics group of each desk:\n"
+    "#[groups]\n"
+    "#MAIN-1 = 104\n";
 
 void policy_default_text(const char *code, const char *zone_name, const char *zone_rule,
                          struct buf *out)
@@ -576,12 +620,25 @@ uint32_t policy_quiet_ms(const struct policy *p, uint32_t of_class)
     return p->quiet_ms == QUIET_BY_CLASS ? of_class : p->quiet_ms;
 }
 
+static unsigned number_of(const struct desk_number *table, unsigned n, unsigned otherwise,
+                          const char *desk)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (strcmp(table[i].desk, desk) == 0)
+            return table[i].number;
+    return otherwise;
+}
+
 unsigned policy_station(const struct policy *p, const char *desk)
 {
     const struct symphony_profile *s = &p->symphony;
 
-    for (unsigned i = 0; i < s->n_stations; i++)
-        if (strcmp(s->station[i].desk, desk) == 0)
-            return s->station[i].number;
-    return s->default_station;
+    return number_of(s->station, s->n_stations, s->default_station, desk);
+}
+
+unsigned policy_group(const struct policy *p, const char *desk)
+{
+    const struct sierra_profile *s = &p->sierra;
+
+    return number_of(s->group, s->n_groups, s->default_group, desk);
 }

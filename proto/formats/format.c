@@ -7,6 +7,10 @@
 static const struct format *const formats[] = {
     &format_symphony,
     &format_ldflat,
+    &format_alma,
+    &format_aleph,
+    &format_sierra,
+    &format_destiny,
     &format_sip2,
 };
 
@@ -48,6 +52,7 @@ const char *loss_words(enum loss l)
     static const char *const words[LOSS_COUNT] = {
         [LOSS_KIND] = "the record as a whole",
         [LOSS_DUE] = "due dates",
+        [LOSS_DUE_RULE] = "due dates that the server would have set, set by the policy's rule",
         [LOSS_DUE_TIME] = "times of day of due dates",
         [LOSS_SECONDS] = "seconds of the time",
         [LOSS_DAY] = "the time, typed at the upload",
@@ -57,6 +62,76 @@ const char *loss_words(enum loss l)
     };
 
     return (unsigned)l < LOSS_COUNT ? words[l] : "";
+}
+
+bool barcode_is_plain(const char *s)
+{
+    return barcode_is_clean(s) && s[0] != ' ' && s[strlen(s) - 1] != ' ' && !strstr(s, "  ");
+}
+
+bool has_blank(const char *s)
+{
+    return strchr(s, ' ') != NULL;
+}
+
+enum err cannot_write(const struct format_item *it, const char *field, const char *format,
+                      struct errmsg *msg)
+{
+    return err_why(msg, ERR_INVALID, "bad_field", field, "%s: %s cannot be written to %s", it->id,
+                   field, format);
+}
+
+enum err not_carried(const struct format_item *it, const char *format, struct errmsg *msg)
+{
+    return err_why(msg, ERR_INVALID, "not_carried", "kind", "%s: %s has no line for %s", it->id,
+                   format, record_kind_name(it->rec->kind));
+}
+
+uint32_t ymd_add_days(uint32_t ymd, unsigned days)
+{
+    struct civil c = { .year = (int)(ymd / 10000),
+                       .month = (int)(ymd / 100 % 100),
+                       .day = (int)(ymd % 100) };
+
+    civil_from_unix(civil_to_unix(&c, 0) + (int64_t)days * 86400, 0, &c);
+    return civil_ymd(&c);
+}
+
+uint32_t civil_ymd(const struct civil *c)
+{
+    return (uint32_t)(c->year * 10000 + c->month * 100 + c->day);
+}
+
+bool digits_to_minute(const char *s, size_t n, struct civil *out)
+{
+    uint32_t day = digits_to_ymd(s, 8);
+
+    if (n != 12 || day == 0 || s[8] < '0' || s[8] > '2' || s[9] < '0' || s[9] > '9' ||
+        (s[8] == '2' && s[9] > '3') || s[10] < '0' || s[10] > '5' || s[11] < '0' || s[11] > '9')
+        return false;
+    *out = (struct civil){ .year = (int)(day / 10000),
+                           .month = (int)(day / 100 % 100),
+                           .day = (int)(day % 100),
+                           .hour = (s[8] - '0') * 10 + s[9] - '0',
+                           .minute = (s[10] - '0') * 10 + s[11] - '0' };
+    return true;
+}
+
+bool copy_barcode(const char *s, size_t n, char out[BARCODE_MAX + 1])
+{
+    if (n > BARCODE_MAX)
+        return false;
+    memcpy(out, s, n);
+    out[n] = 0;
+    return strlen(out) == n && barcode_is_plain(out);
+}
+
+void event_time(struct format_event *ev, const struct zone *z, const struct civil *local)
+{
+    int offset_s;
+
+    ev->rec.at_ms = zone_unix_s(z, local, &offset_s) * 1000;
+    ev->rec.utc_off_min = offset_s / 60;
 }
 
 uint32_t ymd_add_years(uint32_t ymd, unsigned years)

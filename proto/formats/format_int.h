@@ -13,8 +13,23 @@ bool latin1_get(const char *s, size_t n, char *out, size_t room);
 /* Year later by `years`; 29 February becomes the 28th where it must. */
 uint32_t ymd_add_years(uint32_t ymd, unsigned years);
 
+uint32_t ymd_add_days(uint32_t ymd, unsigned days);
+uint32_t civil_ymd(const struct civil *c);
+
 /* A date in digits out of a file; 0 if it is not one. */
-uint32_t digits_to_ymd(const char *s, size_t n); /* YYYYMMDD */
+uint32_t digits_to_ymd(const char *s, size_t n);                       /* YYYYMMDD */
+bool digits_to_minute(const char *s, size_t n, struct civil *out);     /* YYYYMMDDhhmm */
+bool copy_barcode(const char *s, size_t n, char out[BARCODE_MAX + 1]); /* false: it is not plain */
+void event_time(struct format_event *ev, const struct zone *z, const struct civil *local);
+
+/* Clean, and without blanks where a reader of columns would lose them: at either end, or two. */
+bool barcode_is_plain(const char *s);
+bool has_blank(const char *s);
+
+/* What write() says of a record that does not fit: ERR_INVALID. */
+enum err cannot_write(const struct format_item *it, const char *field, const char *format,
+                      struct errmsg *msg);
+enum err not_carried(const struct format_item *it, const char *format, struct errmsg *msg);
 
 /* Chunks to lines. Any split of the bytes gives the same calls, and the first complaint stays. */
 #define CHECK_LINE_MAX 16384 /* a registration with every field full and escaped stays below */
@@ -95,5 +110,35 @@ struct format_check *ldflat_check_new(const struct policy *p);
 enum err ldflat_check_add(struct format_check *c, const uint8_t *p, size_t n, struct errmsg *msg);
 enum err ldflat_check_end(struct format_check *c, uint64_t *records, struct errmsg *msg);
 void ldflat_check_free(struct format_check *c);
+
+/* dat_check.c, dat_read.c, sierra_check.c, sierra_read.c, destiny_check.c, destiny_read.c */
+struct format_check *alma_check_new(const struct policy *p);
+struct format_check *aleph_check_new(const struct policy *p);
+enum err dat_check_add(struct format_check *c, const uint8_t *p, size_t n, struct errmsg *msg);
+enum err dat_check_end(struct format_check *c, uint64_t *records, struct errmsg *msg);
+void dat_check_free(struct format_check *c);
+struct format_reader *alma_read_new(const struct policy *p, const struct format_read *to);
+struct format_reader *aleph_read_new(const struct policy *p, const struct format_read *to);
+enum err dat_read_add(struct format_reader *r, const uint8_t *p, size_t n, struct errmsg *msg);
+enum err dat_read_end(struct format_reader *r, struct errmsg *msg);
+void dat_read_free(struct format_reader *r);
+
+struct format_check *sierra_check_new(const struct policy *p);
+enum err sierra_check_add(struct format_check *c, const uint8_t *p, size_t n, struct errmsg *msg);
+enum err sierra_check_end(struct format_check *c, uint64_t *records, struct errmsg *msg);
+void sierra_check_free(struct format_check *c);
+struct format_reader *sierra_read_new(const struct policy *p, const struct format_read *to);
+enum err sierra_read_add(struct format_reader *r, const uint8_t *p, size_t n, struct errmsg *msg);
+enum err sierra_read_end(struct format_reader *r, struct errmsg *msg);
+void sierra_read_free(struct format_reader *r);
+
+struct format_check *destiny_check_new(const struct policy *p);
+enum err destiny_check_add(struct format_check *c, const uint8_t *p, size_t n, struct errmsg *msg);
+enum err destiny_check_end(struct format_check *c, uint64_t *records, struct errmsg *msg);
+void destiny_check_free(struct format_check *c);
+struct format_reader *destiny_read_new(const struct policy *p, const struct format_read *to);
+enum err destiny_read_add(struct format_reader *r, const uint8_t *p, size_t n, struct errmsg *msg);
+enum err destiny_read_end(struct format_reader *r, struct errmsg *msg);
+void destiny_read_free(struct format_reader *r);
 
 #endif

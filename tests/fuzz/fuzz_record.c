@@ -9,7 +9,8 @@
 static const char policy_text[] = "[branch]\ncode = MAIN\nzone = America/New_York\n"
                                   "zone_rule = EST5EDT,M3.2.0,M11.1.0\n"
                                   "[symphony]\nlibrary = MAIN\ndefault_station = 42\n"
-                                  "registration = jy\nwrite_pin = yes\n";
+                                  "registration = jy\nwrite_pin = yes\n"
+                                  "[sierra]\ndue_days = 21\ndefault_group = 1\n";
 
 static const struct policy *policy(void)
 {
@@ -49,7 +50,10 @@ static enum err on_event(void *ctx, const struct format_event *ev, struct errmsg
     must_hold(got->user[0] == '\0' || strcmp(got->user, r->user) == 0);
     must_hold(got->user[0] != '\0' || r->user[0] == '\0' || r->kind == RECORD_DISCHARGE ||
               r->kind == RECORD_INHOUSE);
-    must_hold(got->due == (x->lost >> LOSS_DUE & 1 ? 0 : r->due));
+    if (x->lost >> LOSS_DUE_RULE & 1)
+        must_hold(r->due == 0 && got->due > ymd_at(&policy()->zone, x->tick_s * 1000));
+    else
+        must_hold(got->due == (x->lost >> LOSS_DUE & 1 ? 0 : r->due));
     must_hold(got->count == r->count);
     if (!(x->lost >> LOSS_DAY & 1))
         must_hold(record_time(got, 0) / 1000 / x->format->tick_s == x->tick_s / x->format->tick_s);
