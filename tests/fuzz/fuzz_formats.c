@@ -200,4 +200,8 @@ void fuzz_seeds(void)
 {
     seed_file("symphony", "symphony_a_to_h.log", true);
     seed_file("ldflat", "ldflat_one_user.flat", false);
+    seed_file("alma", "alma_two.dat", false);
+    seed_file("aleph", "alma_two.dat", false);
+    seed_file("sierra", "sierra_two.rdy", false);
+    seed_file("destiny", "destiny_day.txt", false);
 }
