@@ -193,7 +193,7 @@ static inline enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, si
 
 static inline void read_by(struct bench *b, const void *text, size_t n, size_t step)
 {
-    struct format_read to = { b, on_event, on_unknown };
+    struct format_read to = { .ctx = b, .event = on_event, .unknown = on_unknown };
     struct format_reader *r = b->f->read_new(&b->p, &to);
 
     b->n_events = b->n_unknown = 0;
