@@ -118,6 +118,7 @@ struct policy {
     uint32_t quiet_ms;  /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
     unsigned keep_days; /* [keep] after_upload: a confirmed upload's records stay so long */
     unsigned unconfirmed_days;        /* [keep] unconfirmed = never | days */
+    bool csv_pin, ndjson_pin;         /* [csv], [ndjson] write_pin, default no */
     struct symphony_profile symphony; /* [symphony] and [stations] */
     struct sip2_profile sip2;         /* [sip2] */
     struct dat_profile alma, aleph;

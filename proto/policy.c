@@ -343,6 +343,8 @@ static const struct ini_key keys[] = {
     { "sip2", "no_block", ini_yes_no, PLACE(sip2.no_block), 0, 0, NULL },
     { "sip2", "fee_ack", ini_yes_no, PLACE(sip2.fee_ack), 0, 0, NULL },
     { "sip2", "au_usable", ini_word, PLACE(sip2.au_usable), 0, 0, au_words },
+    { "csv", "write_pin", ini_yes_no, PLACE(csv_pin), 0, 0, NULL },
+    { "ndjson", "write_pin", ini_yes_no, PLACE(ndjson_pin), 0, 0, NULL },
     { "stations", "*", read_station, 0, 0, 0, 0, NULL },
     { "alma", "renewals", ini_word, PLACE(alma.renewals_by_hand), 0, 0, renewals_words },
     { "aleph", "renewals", ini_word, PLACE(aleph.renewals_by_hand), 0, 0, renewals_words },
@@ -555,6 +557,13 @@ static const char default_text[] =
     "write_pin = no\n"
     "# For a desk that is not named below; 0: its records are not sent.\n"
     "default_station = 0\n"
+    "\n"
+    "[csv]\n"
+    "# yes: the PIN of a new card leaves in clear text.\n"
+    "write_pin = no\n"
+    "\n"
+    "[ndjson]\n"
+    "write_pin = no\n"
     "\n"
     "[stations]\n"
     "# Number of the Symphony station, 1 to 9999, for each desk:\n"

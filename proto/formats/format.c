@@ -12,6 +12,8 @@ static const struct format *const formats[] = {
     &format_sierra,
     &format_destiny,
     &format_sip2,
+    &format_csv,
+    &format_ndjson,
 };
 
 const struct format *format_by_name(const char *name)

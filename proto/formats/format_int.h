@@ -10,6 +10,10 @@ bool latin1_put(struct buf *out, const char *s, const char *forbidden, unsigned 
 /* The other way. False: a control byte, or no room. */
 bool latin1_get(const char *s, size_t n, char *out, size_t room);
 
+/* Appends s in quotes as a JSON string; ascii: what is above 0x7E as \uXXXX. False: s is not clean
+ * text (out is then half written). */
+bool json_put_text(struct buf *out, const char *s, bool ascii);
+
 /* Year later by `years`; 29 February becomes the 28th where it must. */
 uint32_t ymd_add_years(uint32_t ymd, unsigned years);
 

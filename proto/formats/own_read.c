@@ -1,0 +1,159 @@
+/* own_read.c - our own formats read: one value, one row, and the judgement of a whole file. */
+#include "own.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+static bool no(const char **why, const char *what)
+{
+    *why = what;
+    return false;
+}
+
+/* A spreadsheet makes 3.9999E+13 of a barcode of digits: what it was nobody can tell. */
+static bool is_number_of_a_spreadsheet(const char *s)
+{
+    size_t digits = strspn(s, "0123456789.");
+
+    return digits > 0 && (s[digits] == 'E' || s[digits] == 'e') && s[digits + 1] == '+' &&
+           s[digits + 2] != 0 && s[digits + 2 + strspn(s + digits + 2, "0123456789")] == 0;
+}
+
+static bool take_time(struct own_row *row, const char *name, const char *value, const char **why)
+{
+    int64_t ms;
+    int off;
+
+    if (rfc3339_parse(value, &ms, &off, NULL) != ERR_OK)
+        return no(why, "a time looks like 2026-11-23T09:12:04-05:00, with seconds and zone");
+    if (strcmp(name, "at") == 0) {
+        row->rec.at_ms = ms;
+        row->rec.utc_off_min = off;
+        if (ms < 0)
+            return no(why, "a time before 1970");
+    } else if (strcmp(name, "recorded") == 0) {
+        row->has_recorded = true;
+    }
+    return true;
+}
+
+static bool take_flag(struct own_row *row, const char *name, const char *value, const char **why)
+{
+    if (strcmp(value, "yes") != 0)
+        return no(why, "a flag is yes, or nothing");
+    if (strcmp(name, "typed") == 0)
+        row->rec.flags |= RECORD_TYPED;
+    else if (strcmp(name, "override") == 0)
+        row->rec.flags |= RECORD_OVERRIDE;
+    else
+        row->from_paper = true;
+    return true;
+}
+
+static bool take_number(struct own_row *row, const char *value, const char **why)
+{
+    unsigned v = 0;
+
+    for (const char *d = value; *d != 0; d++) {
+        if (*d < '0' || *d > '9' || v > 99)
+            return no(why, "a count is 1 to 99");
+        v = v * 10 + (unsigned)(*d - '0');
+    }
+    if (v < 1 || v > 99)
+        return no(why, "a count is 1 to 99");
+    row->rec.count = (uint8_t)v;
+    return true;
+}
+
+static bool is_key(const char *value)
+{
+    return strlen(value) == 2 * RECORD_KEY_BYTES && value[strspn(value, "0123456789abcdef")] == 0;
+}
+
+bool own_take(struct own_row *row, unsigned column, const char *value, size_t n, const char **why)
+{
+    const struct own_column *c = &own_columns[column];
+    char text[REG_TEXT_MAX + 1];
+    uint32_t day;
+
+    if (n == 0 || n >= sizeof text || memchr(value, 0, n) != NULL)
+        return no(why, n == 0 ? "an empty value" : "a value that is too long, or no text");
+    memcpy(text, value, n);
+    text[n] = 0;
+    if (!text_is_clean(text))
+        return no(why, "a value with a control character, or not in UTF-8");
+    if (c->type != OWN_DAY && c->room > 0 && n >= c->room)
+        return no(why, "a value that is too long");
+    switch (c->type) {
+    case OWN_OP:
+        row->rec.kind = (uint8_t)record_kind_by_name(text, n);
+        return own_carries(NULL, row->rec.kind)
+                   ? true
+                   : no(why, "the op is none of checkout, discharge, renew, user, inhouse");
+    case OWN_TIME:
+        return take_time(row, c->name, text, why);
+    case OWN_DAY:
+        if (ymd_parse(text, &day, NULL) != ERR_OK)
+            return no(why, "a date looks like 2026-12-07, and must exist");
+        memcpy((char *)row + c->offset, &day, sizeof day);
+        return true;
+    case OWN_NUMBER:
+        return take_number(row, text, why);
+    case OWN_FLAG:
+        return take_flag(row, c->name, text, why);
+    case OWN_KEY:
+        return is_key(text) ? true : no(why, "a key has 32 hex digits");
+    case OWN_BARCODE:
+        if (!barcode_is_clean(text))
+            return no(why, "a barcode with a character that no barcode has");
+        if (is_number_of_a_spreadsheet(text))
+            return no(why, "a spreadsheet made a number of a barcode: its digits are gone");
+        break;
+    case OWN_ID:
+    case OWN_DESK:
+    case OWN_TEXT:
+        break;
+    }
+    memcpy((char *)row + c->offset, text, n + 1);
+    return true;
+}
+
+bool own_complete(struct own_row *row, const char **why)
+{
+    const struct record *r = &row->rec;
+
+    if (r->kind == 0)
+        return no(why, "op is missing");
+    if (r->at_ms == 0)
+        return no(why, "at is missing");
+    if (r->item[0] == 0 && r->kind != RECORD_USER)
+        return no(why, "item is missing");
+    if (r->user[0] == 0 && (r->kind == RECORD_CHECKOUT || r->kind == RECORD_USER))
+        return no(why, "user is missing");
+    if (r->kind == RECORD_INHOUSE && r->count == 0)
+        return no(why, "count is missing");
+    if (r->kind == RECORD_USER && r->reg.last[0] == 0)
+        return no(why, "last is missing: a registration needs a family name");
+    row->rec.paper_ms = row->from_paper ? r->at_ms : 0;
+    return true;
+}
+
+enum err own_judge(struct own_judge *j, const struct own_row *row, const struct zone *zone,
+                   struct errmsg *msg)
+{
+    const struct record *r = &row->rec;
+    const char *item = r->kind == RECORD_USER ? "" : r->item;
+
+    if (row->id[0] == 0 || !row->has_recorded)
+        return err_set(msg, ERR_MALFORMED, "%s is missing", row->id[0] == 0 ? "id" : "recorded");
+    if (r->due != 0 && r->due < ymd_at(zone, r->at_ms))
+        return err_set(msg, ERR_MALFORMED, "the due date is before the event");
+    if (j->any && r->at_ms < j->at_ms)
+        return err_set(msg, ERR_MALFORMED, "the time runs back");
+    if (!j->any || r->at_ms / 1000 != j->at_ms / 1000)
+        seen_forget(&j->seen);
+    j->any = true;
+    j->at_ms = r->at_ms;
+    return seen_event(&j->seen, item, r->user, r->kind == RECORD_USER, "second", msg);
+}
