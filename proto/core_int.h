@@ -84,6 +84,7 @@ struct past {
     unsigned n, room;
     uint64_t back_to;   /* the horizon: the first slot that stays readable; 0: none is decided */
     uint64_t agrees;    /* how far this desk would let it go now */
+    uint64_t agreed;    /* how far it ever said that it would: on the disk before it says so */
     bool gone_is_stale; /* feeds_gone() lags behind it */
     uint64_t known;     /* the lists up to this slot are in the table */
     uint64_t rows[ASIDE_KINDS]; /* of the table, by the last outcome */

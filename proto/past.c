@@ -13,6 +13,7 @@
 /* Retention counts days; desks whose clocks are minutes apart should not wait for each other. */
 #define CLOCKS_APART_MS 3600000
 
+static const uint8_t agreed_key[] = { 'G' };
 static const uint8_t known_key[] = { 'B' };
 
 static void free_slots(struct past_slot *v, unsigned n)
@@ -261,17 +262,26 @@ static void load_unknown(struct core *c)
     buf_free(&b);
 }
 
-enum err past_load(struct core *c, struct errmsg *msg)
+static enum err load_number(const struct core *c, const uint8_t *key, size_t n, uint64_t *out)
 {
     const struct disk *d = c->conf.disk;
     struct buf b = { 0 };
-    enum err e = d->get(d->ctx, TABLE_META, known_key, sizeof known_key, &b);
+    enum err e = d->get(d->ctx, TABLE_META, key, n, &b);
 
     if (e == ERR_OK && b.len == 8)
-        c->past.known = get_be64(b.p);
-    if (e == ERR_OK || e == ERR_MISSING)
-        e = past_count_rows(c);
+        *out = get_be64(b.p);
     buf_free(&b);
+    return e == ERR_MISSING ? ERR_OK : e;
+}
+
+enum err past_load(struct core *c, struct errmsg *msg)
+{
+    enum err e = load_number(c, known_key, sizeof known_key, &c->past.known);
+
+    if (e == ERR_OK)
+        e = load_number(c, agreed_key, sizeof agreed_key, &c->past.agreed);
+    if (e == ERR_OK)
+        e = past_count_rows(c);
     load_unknown(c);
     c->past.drop_from = c->past.known + 1; /* a list that was being written when the node died */
     c->past.sweep = c->past.gone_is_stale = true;
@@ -515,6 +525,23 @@ static uint64_t agrees_to(const struct core *c)
     return to;
 }
 
+/* What it said once it keeps to: a clock that is set, or a policy that is changed, after somebody
+ * counted on it would leave a slot open that nobody can close. */
+static void learn_agrees(struct core *c)
+{
+    const struct disk *d = c->conf.disk;
+    uint64_t to = agrees_to(c);
+    uint8_t value[8];
+
+    if (to > c->past.agreed) {
+        put_be64(value, to);
+        if (d->put(d->ctx, TABLE_META, agreed_key, sizeof agreed_key, value, sizeof value) != ERR_OK)
+            return;
+        c->past.agreed = to;
+    }
+    c->past.agrees = to;
+}
+
 static int larger_first(const void *x, const void *y)
 {
     const uint64_t *a = x, *b = y;
@@ -537,8 +564,8 @@ uint64_t past_wants_horizon(const struct core *c)
         const struct peer *p = sync_peer(c, &v.seats[i]);
         if (desk_id_eq(&v.seats[i], &c->conf.me->id))
             to[i] = c->past.agrees;
-        else if (p && sync_is_online(c, p))
-            to[i] = p->agrees;
+        else if (p && sync_is_online(c, p) && !p->memory_lost && peer_is_active(c, p))
+            to[i] = p->agrees; /* one that lost its memory agrees to nothing */
     }
     qsort(to, v.n_seats, sizeof *to, larger_first);
     want = v.n_seats > 0 ? to[v.n_seats / 2] : 0;
@@ -551,7 +578,7 @@ enum err past_horizon_ok(const struct core *c, const struct intent *in, struct e
 {
     if (in->back_to <= c->past.back_to || in->back_to > in->slot)
         return err_set(msg, ERR_REFUSED, "a horizon that does not go forward");
-    if (in->back_to > agrees_to(c))
+    if (in->back_to > c->past.agreed && in->back_to > agrees_to(c))
         return err_set(msg, ERR_REFUSED,
                        "an upload that is not confirmed, or not kept long enough "
                        "yet, is not to be erased");
@@ -576,7 +603,7 @@ void past_tick(struct core *c)
         sweep_some(c);
     if (c->now_ms >= c->past.look_ms) {
         c->past.look_ms = c->now_ms + 1000;
-        c->past.agrees = agrees_to(c);
+        learn_agrees(c);
         release_refresh(c);
     }
 }
