@@ -35,6 +35,7 @@ struct sink_batch {
     const struct sink_file *files;
     /* ---- of sinks that are answered per record, or item by item (delivery.h) ---- */
     const struct policy *policy;
+    const char *home;       /* the state directory, where credentials lie (credential.h) */
     const char *name;       /* of the batch: branch, epoch, slot, hash; no personal data */
     uint64_t item;          /* which is meant, from 1; 0: the whole batch */
     uint64_t n_lines;       /* over all files */
@@ -68,8 +69,18 @@ enum delivery sink_look(const char *sink, struct sink_batch *b, char words[256])
 void sink_end(const char *sink, void *session); /* NULL is fine */
 bool sink_is_built(const char *sink);           /* can this version hand over to it? */
 
+/* ---- for the sinks ---- */
+enum delivery sink_too_late(char words[256]); /* RETRY: the lease ended before anything left */
+/* Names with a blank between: the evidence in the receipt of files that arrived. */
+void sink_say_names(const struct sink_batch *b, char words[256]);
+
 enum delivery sink_file_deliver(struct sink_batch *b, char words[256]);
 enum delivery sink_drop_deliver(struct sink_batch *b, char words[256]);
 enum delivery sink_drop_look(struct sink_batch *b, char words[256]);
+enum delivery sink_https_deliver(struct sink_batch *b, char words[256]);
+enum delivery sink_https_look(struct sink_batch *b, char words[256]);
+enum delivery sink_put_deliver(struct sink_batch *b, char words[256]);
+enum delivery sink_key_deliver(struct sink_batch *b, char words[256]);
+enum delivery sink_sftp_deliver(struct sink_batch *b, char words[256]);
 
 #endif

@@ -11,6 +11,15 @@
 
 #include <sodium.h>
 
+void sink_say_names(const struct sink_batch *b, char words[256])
+{
+    words[0] = '\0';
+    for (unsigned i = 0; i < b->n_files; i++) {
+        size_t n = strlen(words);
+        snprintf(words + n, 256 - n, "%s%s", i ? " " : "", b->files[i].name);
+    }
+}
+
 enum delivery aside_fail(char words[256], const char *what, const char *where)
 {
     snprintf(words, 256, "%s %.120s: %s. Put that right on this desk: it is tried again by itself",

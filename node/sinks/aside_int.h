@@ -19,6 +19,4 @@ enum delivery aside_write(const struct sink_batch *b, const struct sink_file *f,
 bool aside_is_equal(const char *path, const struct slot_part *part, bool *readable);
 int aside_flush_dir(const char *dir);
 
-enum delivery sink_too_late(char words[256]); /* nothing has left */
-
 #endif

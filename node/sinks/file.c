@@ -72,10 +72,6 @@ enum delivery sink_file_deliver(struct sink_batch *b, char words[256])
         if (d != DELIVERY_DONE)
             return d;
     }
-    words[0] = '\0';
-    for (unsigned i = 0; i < b->n_files; i++) {
-        size_t n = strlen(words);
-        snprintf(words + n, 256 - n, "%s%s", i ? " " : "", b->files[i].name);
-    }
+    sink_say_names(b, words);
     return DELIVERY_DONE;
 }
