@@ -167,6 +167,7 @@ static void hand_over(struct deliver_job *d)
                             .line = line,
                             .answer = answer,
                             .behind = behind,
+                            .home = d->job.node->dir,
                             .secret = secret,
                             .session = &p->session,
                             .may_send = may_send,

@@ -113,17 +113,25 @@ static bool is_absolute(const char *dir)
 static enum err read_sink_url(const struct ini_key *row, const char *key, const char *value,
                               void *into, struct errmsg *msg)
 {
+    const char *text = sink_url(value);
+    bool sftp, web;
     struct url u;
-    enum err e = url_parse(sink_url(value), &u, msg);
+    enum err e;
 
-    if (e != ERR_OK)
+    if (text == NULL)
+        return err_set(msg, ERR_CONFIG, "needs a form like https://HOST/DIR/");
+    if ((e = url_parse(text, &u, msg)) != ERR_OK)
         return e;
-    if (strcmp(u.scheme, "sftp") == 0 ? *u.user == 0 : *u.user != 0)
+    sftp = strcmp(u.scheme, "sftp") == 0;
+    web = strcmp(u.scheme, "https") == 0 || strcmp(u.scheme, "http") == 0;
+    if (text != value && !web)
+        return err_set(msg, ERR_CONFIG,
+                       "needs https:// behind the word, like put:https://HOST/in/");
+    if (sftp == (*u.user == 0))
         return err_set(msg, ERR_CONFIG,
                        "sftp: needs the user's name in front of the host, like "
                        "sftp://tideover@ils.example.org/incoming; others must not have one");
-    if (strcmp(u.scheme, "sftp") == 0 &&
-        (strlen(u.path) < 2 || strpbrk(u.path, "%!$&'()*;:@") != NULL))
+    if (sftp && (strlen(u.path) < 2 || strpbrk(u.path, "%!$&'()*;:@") != NULL))
         return err_set(msg, ERR_CONFIG,
                        "sftp: needs a directory, of letters, digits, / . _ - ~ + , =");
     return ini_text(row, key, value, into, msg);
@@ -137,8 +145,12 @@ static enum err read_sink(const struct ini_key *row, const char *key, const char
     const char *path = value;
 
     if (strcmp(value, "none") != 0 && c == SINK_NONE)
-        return err_set(msg, ERR_CONFIG, "this version knows file:DIR, drop:DESK:DIR, and none");
-    if (sink_url(value) != NULL)
+        return err_set(
+            msg, ERR_CONFIG,
+            "this version knows file:DIR, drop:DESK:DIR, sftp://, https://, put:https://, "
+            "key:https://, sip2://, sip2s://, koha:https://, koha-plugin:https://, "
+            "evergreen:https://, and none");
+    if (strcmp(value, "none") != 0 && strncmp(value, "file:", 5) != 0 && c != SINK_DROP)
         return read_sink_url(row, key, value, into, msg);
     if (strncmp(value, "file:", 5) == 0 && !is_absolute(value + strlen("file:")))
         return err_set(msg, ERR_CONFIG,

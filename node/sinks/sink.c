@@ -12,6 +12,11 @@ static const struct sink_kind {
 } sinks[] = {
     { "file:", sink_file_deliver, NULL, NULL },
     { "drop:", sink_drop_deliver, sink_drop_look, NULL },
+    { "https:", sink_https_deliver, sink_https_look, NULL },
+    { "http:", sink_https_deliver, sink_https_look, NULL },
+    { "put:", sink_put_deliver, NULL, NULL },
+    { "key:", sink_key_deliver, NULL, NULL },
+    { "sftp:", sink_sftp_deliver, NULL, NULL },
 };
 
 static const struct sink_kind *kind_of(const char *sink)

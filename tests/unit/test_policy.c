@@ -121,8 +121,9 @@ static void every_key_is_stored_in_its_place(void **state)
 /* What only some sinks need, and what none may do. */
 static void a_sink_over_the_network_says_how_it_is_reached(void **state)
 {
-#define UPLOAD BRANCH "[upload]\n"
-#define PIN    "[symphony]\nwrite_pin = yes\n"
+#define UPLOAD   BRANCH "[upload]\n"
+#define HOST_KEY "host_key_sha256 = SHA256:Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYm/\n"
+#define PIN      "[symphony]\nwrite_pin = yes\n"
     static const struct {
         const char *text, *complaint;
     } bad[] = {
@@ -135,6 +136,22 @@ static void a_sink_over_the_network_says_how_it_is_reached(void **state)
         { UPLOAD "proxy = https://proxy:1\n", "must be http://HOST:PORT" },
         { UPLOAD "proxy = http://proxy\n", "must be http://HOST:PORT" },
         { UPLOAD "proxy = http://me:secret@proxy:1\n", "must be http://HOST:PORT" },
+        { UPLOAD "sink = https:/srv\n", "form like https://" },
+        { UPLOAD "sink = put:/srv\n", "form like https://" },
+        { UPLOAD "sink = put:sftp://a@h/x\n", "https:// behind the word" },
+        { UPLOAD "sink = koha:sip2://h:1\n", "https:// behind the word" },
+        { UPLOAD "sink = ftp://h/x\n", "this version knows" },
+        { UPLOAD "sink = https://me@h/x\n", "others must not have one" },
+        { UPLOAD "sink = https://me:pw@h/x\n", "password may not stand in it" },
+        { UPLOAD "sink = sftp://h/in\n", "needs the user's name" },
+        { UPLOAD "sink = sftp://u@h/\n", "needs a directory" },
+        { UPLOAD "sink = sftp://u@h/a%20b\n", "needs a directory" },
+        { UPLOAD "sink = sftp://u@h/in\n", "needs host_key_sha256" },
+        { UPLOAD "sink = sftp://u@h/in\n" HOST_KEY, "needs a credential" },
+        { UPLOAD "sink = http://h/in/\n", "not encrypted" },
+        { UPLOAD "sink = put:http://127.evil.example/in/\n", "not encrypted" },
+        { UPLOAD "sink = http://h/in/\ninsecure = yes\n" PIN, "PINs never leave" },
+        { UPLOAD "sink = sip2://h:6001\n" PIN, "PINs never leave" },
         { UPLOAD "insecure = maybe\n", "no or yes" },
     };
     static struct policy p;
@@ -151,6 +168,12 @@ static void a_sink_over_the_network_says_how_it_is_reached(void **state)
     assert_string_equal(p.access.credential, "upload");
     assert_string_equal(p.access.ca, "my");
     assert_true(p.access.insecure);
+    parses(UPLOAD "sink = http://127.0.0.1:8080/in/\n" PIN, &p);
+    parses(UPLOAD "sink = put:http://[::1]/in/\n", &p);
+    parses(UPLOAD "sink = http://h/in/\ninsecure = yes\n", &p);
+    parses(UPLOAD "sink = key:https://h/in/\n" PIN, &p);
+    parses(UPLOAD "sink = sftp://u@h:22/~/in\ncredential = drop\n" HOST_KEY, &p);
+    assert_string_equal(p.sink, "sftp://u@h:22/~/in");
 }
 
 static void the_default_text_is_a_whole_policy(void **state)
