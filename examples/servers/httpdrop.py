@@ -152,20 +152,17 @@ class Drop(BaseHTTPRequestHandler):
 
     def body(self):
         """The whole body, or None once the connection is gone."""
-        n, parts, bad = int(self.headers.get("Content-Length", "0")), [], self.server.bad
-        cut = n // 2 if bad.now("cuts") else None
-        step = max(1, n // 20) if bad.now("slow") else 65536
-        while n > 0:
-            if cut is not None and sum(map(len, parts)) >= cut:
-                return self.hang_up()
-            part = self.rfile.read(min(step, n))
+        n, body, bad = int(self.headers.get("Content-Length", "0")), b"", self.server.bad
+        cut, slow = bad.now("cuts"), bad.now("slow")
+        want = n // 2 if cut else n
+        while len(body) < want:
+            part = self.rfile.read(min(n // 20 + 1 if slow else 65536, want - len(body)))
             if not part:
                 return self.hang_up()
-            parts.append(part)
-            n -= len(part)
-            if step < 65536:
-                time.sleep(0.05)
-        return b"".join(parts)
+            body += part
+            if slow:
+                time.sleep(0.01)
+        return self.hang_up() if cut else body
 
     def digest_is_right(self, body):
         given = self.headers.get("Content-Digest", "")

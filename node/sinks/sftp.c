@@ -107,6 +107,18 @@ static enum delivery failed(const struct sftp *s, CURLcode rc, char words[256])
                  "the upload again",
                  s->t.to.user, s->t.to.path);
         return DELIVERY_STOP;
+    case CURLE_REMOTE_FILE_NOT_FOUND: /* of what was to be written */
+        snprintf(words, 256,
+                 "there is no folder %.100s on the server: make it there, or publish a policy with "
+                 "the right one. It is tried again by itself",
+                 s->t.to.path);
+        return DELIVERY_RETRY;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT:
+        snprintf(words, 256, "the server cannot be reached: %.140s. It is tried again by itself",
+                 why);
+        return DELIVERY_RETRY;
     case CURLE_REMOTE_DISK_FULL:
         snprintf(words, 256, "the server's disk is full: it is tried again by itself");
         return DELIVERY_RETRY;
