@@ -515,9 +515,11 @@ static const char default_text[] =
     "back_after = 5\n"
     "\n"
     "[upload]\n"
-    "# file:DIR (files stay), drop:DESK:DIR (at that desk; a loader takes them away), or none: "
-    "not\n"
-    "# chosen yet. DIR is absolute.\n"
+    "# file:DIR (files stay), drop:DESK:DIR (at that desk; a loader takes them away),\n"
+    "# sftp://USER@HOST/DIR (files stay), https://HOST/DIR/ (a lead decides in doubt),\n"
+    "# put:https://.. (the server never overwrites, and gives files back), key:https://.. (it "
+    "keeps\n"
+    "# Idempotency-Keys for ever), or none: not chosen yet. DIR is absolute.\n"
     "sink = none\n"
     "format = symphony\n"
     "# How to come to a sink over the network. credential: the name of a secret that is set on "
@@ -530,9 +532,11 @@ static const char default_text[] =
     "#host_key_sha256 = SHA256:...\n"
     "#proxy = http://proxy.example.org:3128\n"
     "# How long a desk that takes over the upload waits before its first look.\n"
-    "# Default: as the sink needs it (30s for file: and drop:).\n"
+    "# Default: as the sink needs it (30s for most).\n"
     "# quiet = 30s\n"
-    "\n"
+    "\n";
+
+static const char default_text_more[] = /* C99 promises 4,095 bytes of one string */
     "[keep]\n"
     "# So many days after an upload was confirmed (by a lead, or by a second desk that looked) "
     "its\n"
@@ -631,7 +635,8 @@ void policy_default_text(const char *code, const char *zone_name, const char *zo
                "zone_rule = %s\n"
                "\n",
                POLICY_RULES, code, zone_name, zone_rule);
-    buf_add(out, default_text, sizeof default_text); /* with the NUL */
+    buf_text(out, default_text);
+    buf_add(out, default_text_more, sizeof default_text_more); /* with the NUL */
     if (!out->failed)
         out->len--;
 }

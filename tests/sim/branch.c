@@ -25,8 +25,8 @@ static void put_op(struct sim *s, struct roster *r, struct buf *op)
 
 static void put_policy(struct sim *s, struct roster *r, struct buf *op)
 {
-    static const char *const sinks[] = { "file:/drop", "key:server", "ask:server",
-                                         "drop:DESK-1:/drop", "blind:mail" };
+    static const char *const sinks[] = { "file:/drop", "key:https://server/", "ask:https://server/",
+                                         "drop:DESK-1:/drop", "blind:https://mail/" };
     const struct setup *o = &s->script->setup;
     struct buf text = { 0 };
 

@@ -559,7 +559,7 @@ static void an_uploader_does_not_believe_others_that_a_word_was_used(void **stat
 
 static void the_receipt_carries_the_decisions(void **state)
 {
-    struct bench *t = in_doubt("blind:mail");
+    struct bench *t = in_doubt("blind:https://server/");
     struct buf bytes = { 0 };
     struct receipt r;
     struct progress p;
@@ -585,7 +585,7 @@ static void the_receipt_carries_the_decisions(void **state)
 
 static void what_cannot_be_probed_is_an_exception_and_is_named_in_the_receipt(void **state)
 {
-    struct bench *t = in_doubt("ask:sip2");
+    struct bench *t = in_doubt("ask:https://server/");
     struct buf bytes = { 0 };
     struct receipt r;
     struct progress p;
@@ -609,7 +609,7 @@ static void what_cannot_be_probed_is_an_exception_and_is_named_in_the_receipt(vo
 
 static void a_request_without_an_answer_is_looked_at_after_the_quiet_time(void **state)
 {
-    struct bench *t = bench_new("ask:sip2");
+    struct bench *t = bench_new("ask:https://server/");
 
     (void)state;
     pass(t, 8000);
@@ -642,7 +642,7 @@ static void what_certainly_did_not_leave_is_in_no_doubt_for_a_successor(void **s
 
 static void a_sink_that_remembers_keys_is_told_again_at_once(void **state)
 {
-    struct bench *t = bench_new("key:server");
+    struct bench *t = bench_new("key:https://server/");
 
     (void)state;
     pass(t, 8000);
