@@ -46,5 +46,7 @@ enum err ymd_parse(const char *s, uint32_t *out, struct errmsg *msg);
 enum err rfc3339_parse(const char *s, int64_t *unix_ms, int *offset_min, struct errmsg *msg);
 void ymd_format(uint32_t ymd, char out[11]);                        /* "2026-12-07" */
 void rfc3339_format(int64_t unix_ms, int offset_min, char out[36]); /* with the offset */
+/* In the branch's time, to the second; NULL: UTC. */
+void rfc3339_at(const struct zone *z, int64_t unix_ms, char out[36]);
 
 #endif

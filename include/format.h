@@ -48,7 +48,11 @@ enum loss {
     LOSS_TEXT,         /* letters that the format's alphabet lacks */
     LOSS_COUNT
 };
-const char *loss_words(enum loss l); /* "due dates", "times of day of due dates" .. */
+const char *loss_name(enum loss l); /* for programs: "due", "seconds" .. */
+#define LOSS_SENTENCE_MAX 160
+/* "alma cannot carry due dates: 12 records" */
+const char *loss_sentence(const char *format, enum loss l, uint64_t records,
+                          char out[LOSS_SENTENCE_MAX]);
 
 /* ---- reading files that other programs wrote (rule E11) ---- */
 struct format_event {  /* borrowed for the call */
@@ -84,6 +88,9 @@ struct format {
     uint32_t tick_s; /* no two events on one item within it (E2) */
     /* What it cannot do without in the policy; NULL: nothing. ERR_CONFIG says which key. */
     enum err (*needs)(const struct policy *p, struct errmsg *msg);
+    /* Is its form a guess that nobody at this site has compared with a real file? NULL: it is not.
+     */
+    bool (*unverified)(const struct policy *p);
     bool (*carries)(const struct policy *p, unsigned kind);
     /* What this desk lacks in the policy, as "a station number: add it to [stations]"; NULL:
      * nothing. NULL here: no desk lacks anything. */
@@ -158,8 +165,8 @@ struct symphony_line {
 /* One line without its EOL. ERR_MALFORMED says at which byte. */
 enum err symphony_parse(const char *line, size_t n, struct symphony_line *out, struct errmsg *msg);
 
-/* What a log says of the stations that wrote it: the fields that a profile would have to repeat. The
- * first value seen; *_differs: there was another. From a reader of format_symphony only. */
+/* What a log says of the stations that wrote it: the fields that a profile would have to repeat.
+ * The first value seen; *_differs: there was another. From a reader of format_symphony only. */
 struct symphony_seen {
     char library[16], user_access[32], staff_login[32], clearance[16], client[4];
     bool library_differs, user_access_differs, staff_login_differs, clearance_differs,

@@ -46,6 +46,7 @@ struct symphony_profile {
     char user_hist_rule[16];   /* P7, default CIRCRULE */
     unsigned user_years;       /* privilege expires after so many years, default 2; 0 = NEVER */
     bool write_pin;            /* default no */
+    bool verified;             /* compared with one real file of the site; default no */
     unsigned default_station;  /* for a desk without one; 0 = refuse to export its records */
     unsigned n_stations;
     struct desk_number station[POLICY_STATIONS];
@@ -55,6 +56,7 @@ struct symphony_profile {
 struct dat_profile {
     bool renewals_by_hand; /* default no: a renewal is written as a loan to the same user */
     unsigned item_width;   /* default 80, which is Alma's; 32-80 */
+    bool verified;         /* of Aleph: compared with one real file of the site; default no */
 };
 
 /* Sierra's and Millennium's rdy file. */
@@ -111,10 +113,10 @@ struct policy {
     char probe_backup[POLICY_TEXT_VALUE]; /* [server] backup: the same, tried before OFFLINE */
     char probe_expect[POLICY_TEXT_VALUE]; /* [server] expect: text that must stand in the page */
     uint32_t probe_every_ms;              /* [server] every = 5s */
-    unsigned offline_after, back_after; /* [server], defaults 3 and 5 checks */
-    char sink[POLICY_TEXT_VALUE];       /* [upload] sink = file:DIR | drop:DESK:DIR */
-    char format[16];                    /* [upload] format = symphony */
-    struct sink_access access;          /* [upload], for sinks over the network */
+    unsigned offline_after, back_after;   /* [server], defaults 3 and 5 checks */
+    char sink[POLICY_TEXT_VALUE];         /* [upload] sink = file:DIR | drop:DESK:DIR */
+    char format[16];                      /* [upload] format = symphony */
+    struct sink_access access;            /* [upload], for sinks over the network */
     uint32_t quiet_ms;  /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
     unsigned keep_days; /* [keep] after_upload: a confirmed upload's records stay so long */
     unsigned unconfirmed_days;        /* [keep] unconfirmed = never | days */

@@ -50,6 +50,8 @@ static void lead_run(struct job *j)
         l->err = unlock(l);
     if (l->err == ERR_OK && (l->needs & LEAD_NEXT))
         l->err = seal_next(l);
+    if (l->err == ERR_OK && (l->needs & LEAD_FOLDER))
+        policy_look(lead_text(l, "text"), l->remark);
     sodium_memzero(l->passphrase, sizeof l->passphrase);
     sodium_memzero(l->next, sizeof l->next);
 }
@@ -306,21 +308,23 @@ static enum err sign_policy(struct node *n, struct lead_job *l, json_t **answer)
                     "this version knows file:DIR, drop:DESK:DIR, and none");
     if (e == ERR_OK)
         e = place_is_known(n, p->sink, &l->msg);
-    free(p);
-    if (e != ERR_OK)
-        return e;
-    op_policy(core_roster(n->core), text, strlen(text), l->sk, &op);
-    e = core_roster_add(n->core, &now, op.p, op.len, &l->msg);
+    if (e == ERR_OK) {
+        op_policy(core_roster(n->core), text, strlen(text), l->sk, &op);
+        e = core_roster_add(n->core, &now, op.p, op.len, &l->msg);
+    }
     buf_free(&op);
-    hex_encode(roster_policy_hash(core_roster(n->core)), HASH_BYTES, hex);
-    if (e == ERR_OK)
-        *answer = json_pack("{s:i, s:s}", "schema", 1, "hash", hex);
+    if (e == ERR_OK) {
+        hex_encode(roster_policy_hash(core_roster(n->core)), HASH_BYTES, hex);
+        *answer = json_pack("{s:i, s:s, s:o}", "schema", 1, "hash", hex, "remarks",
+                            policy_remarks(n, p, l->remark));
+    }
+    free(p);
     return e;
 }
 
 void lead_policy(struct node *n, struct http_request *rq, json_t *body)
 {
-    lead_start(n, rq, body, sign_policy);
+    lead_start_with(n, rq, body, LEAD_PASSPHRASE | LEAD_FOLDER, sign_policy);
 }
 
 /* ---- the upload ---- */

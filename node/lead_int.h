@@ -3,6 +3,7 @@
 #define TIDEOVER_LEAD_INT_H
 
 #include "node_int.h"
+#include "policy_check.h"
 
 struct lead_job {
     struct job job; /* first */
@@ -13,6 +14,7 @@ struct lead_job {
     struct buf sealed;              /* the lead key: as kept here, then as sealed by `next` */
     uint8_t sk[SIGN_SK_BYTES];      /* of the lead key */
     uint8_t root_sk[SIGN_SK_BYTES]; /* only with LEAD_ROOT */
+    char remark[POLICY_REMARK_MAX]; /* of LEAD_FOLDER */
     enum err err;
     struct errmsg msg;
     enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer);
@@ -22,7 +24,8 @@ enum lead_needs {                      /* what the body must bring, bits */
                   LEAD_PASSPHRASE = 1, /* "passphrase" opens the lead key kept here */
                   LEAD_NEXT =
                       2, /* "new" is to seal it from now on; with LEAD_ROOT a new lead key */
-                  LEAD_ROOT = 4, /* "root", the branch's root key */
+                  LEAD_ROOT = 4,   /* "root", the branch's root key */
+                  LEAD_FOLDER = 8, /* "text" is a policy: its folder is looked at */
 };
 void lead_start_with(struct node *n, struct http_request *rq, json_t *body, unsigned needs,
                      enum err (*sign)(struct node *n, struct lead_job *l, json_t **answer));

@@ -94,7 +94,7 @@ static void one_record(void *ctx, const struct merged *m, enum outcome o, unsign
 static enum err open_files(struct payload *p, struct errmsg *msg)
 {
     const struct node *n = p->batch->job.node;
-    char path[4096];
+    char path[4096], words[LOSS_SENTENCE_MAX];
     enum err e;
 
     snprintf(path, sizeof path, "%.3900s/uploads", n->dir);
@@ -107,9 +107,10 @@ static enum err open_files(struct payload *p, struct errmsg *msg)
     for (unsigned i = 0; i < 2; i++)
         if ((e = open_one(p, "part-index", i, &p->index[i], msg)) != ERR_OK)
             return e;
-    fprintf(p->manifest, "# tideover manifest 1\tbranch %s\tslot %llu\tepoch %u\tformat %s\n",
+    fprintf(p->manifest, "# tideover manifest 1\tbranch %s\tslot %llu\tepoch %u\tformat %s%s\n",
             p->batch->merge.code, (unsigned long long)p->slot, p->batch->merge.epoch,
-            p->batch->merge.policy.format);
+            p->batch->merge.policy.format,
+            format_unverified_words(&p->batch->merge.policy, words) ? "\tunverified" : "");
     return ERR_OK;
 }
 
@@ -129,6 +130,10 @@ static enum err flush_files(struct payload *p, struct errmsg *msg)
         fprintf(p->manifest, "# part %s\tlines %llu\tbytes %llu\tsha256 %s\n", r->parts[i].suffix,
                 (unsigned long long)r->parts[i].lines, (unsigned long long)r->parts[i].bytes, hex);
     }
+    for (unsigned l = 0; l < LOSS_COUNT; l++)
+        if (r->lost[l] > 0)
+            fprintf(p->manifest, "# loss %s\trecords %llu\n", loss_name(l),
+                    (unsigned long long)r->lost[l]);
     for (unsigned i = 0; i < PAYLOAD_FILES; i++)
         ok = ok && flushed(p->file[i]);
     for (unsigned i = 0; i < 2; i++)

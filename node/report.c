@@ -69,7 +69,7 @@ static json_t *counts_json(const struct batch_job *b)
     const struct export_result *r = &b->result;
     json_t *o = json_object(), *send = json_object();
     json_int_t voids = (json_int_t)(r->verdicts[VERDICT_VOID] + r->verdicts[VERDICT_IDLE_VOID]);
-    char at[36];
+    char at[36], words[LOSS_SENTENCE_MAX];
 
     for (unsigned k = RECORD_CHECKOUT; k <= RECORD_INHOUSE; k++)
         json_object_set_new(send, record_kind_name(k), json_integer((json_int_t)r->sent[k]));
@@ -90,10 +90,13 @@ static json_t *counts_json(const struct batch_job *b)
                                         (json_int_t)r->outcomes[OUTCOME_UNWRITABLE], "behind",
                                         (json_int_t)r->outcomes[OUTCOME_BEHIND], "desks",
                                         desks_of(&b->merge), "format", b->merge.policy.format));
+    json_object_set_new(o, "losses", losses_json(b));
+    if (format_unverified_words(&b->merge.policy, words))
+        json_object_set_new(o, "unverified", json_string(words));
     if (r->first_ms > 0) {
-        rfc3339_format(r->first_ms, 0, at);
+        rfc3339_at(&b->merge.policy.zone, r->first_ms, at);
         json_object_set_new(o, "first", json_string(at));
-        rfc3339_format(r->last_ms, 0, at);
+        rfc3339_at(&b->merge.policy.zone, r->last_ms, at);
         json_object_set_new(o, "last", json_string(at));
     }
     return o;
@@ -153,7 +156,8 @@ void report_plan(struct node *n, struct http_request *rq)
     node_start_job(n, &b->job);
 }
 
-static json_t *receipt_json(const struct node *n, const struct receipt *r, const struct intent *in)
+static json_t *receipt_json(const struct node *n, const struct receipt *r, const struct intent *in,
+                            const struct zone *zone)
 {
     const struct roster *ros = core_roster(n->core);
     const struct desk *d = roster_find(ros, &r->desk);
@@ -170,7 +174,7 @@ static json_t *receipt_json(const struct node *n, const struct receipt *r, const
                                                "lines", (json_int_t)in->parts[i].lines, "bytes",
                                                (json_int_t)in->parts[i].bytes, "sha256", sha));
     }
-    rfc3339_format(r->at_ms, 0, at);
+    rfc3339_at(zone, r->at_ms, at);
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o}", "desk", d ? d->name : "?",
                      "file", r->evidence, "sha256", sha, "accepted_by", by, "parts", parts, "at",
                      at, "term", (json_int_t)r->term, "sink", in->sink, "confirmed",
@@ -201,7 +205,7 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
         e = err_why(&msg, ERR_MISSING, "no_upload", "", "nothing has been uploaded yet");
     } else if (e == ERR_OK && (b = batch_new(n, &in, &msg)) != NULL) {
         b->rq = rq;
-        b->more = receipt_json(n, &r, &in);
+        b->more = receipt_json(n, &r, &in, &b->merge.policy.zone);
         b->job.run = plan_run;
         b->job.done = plan_done;
     }

@@ -196,7 +196,7 @@ json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint6
         return json_null();
     desk_id_of(by, &id);
     d = roster_find(ros, &id);
-    rfc3339_format(ms, 0, at);
+    rfc3339_at(roster_policy(ros) ? &roster_policy(ros)->zone : NULL, ms, at);
     return json_pack("{s:s, s:s}", "by", d ? d->name : "a lead", "at", at);
 }
 

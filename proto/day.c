@@ -389,3 +389,10 @@ void rfc3339_format(int64_t unix_ms, int offset_min, char out[36])
     snprintf(out, 36, "%04d-%02d-%02dT%02d:%02d:%02d%c%02d:%02d", c.year, c.month, c.day, c.hour,
              c.minute, c.second, offset_min < 0 ? '-' : '+', east / 60 % 100, east % 60);
 }
+
+void rfc3339_at(const struct zone *z, int64_t unix_ms, char out[36])
+{
+    int64_t unix_s = floor_div(unix_ms, 1000);
+
+    rfc3339_format(unix_s * 1000, z != NULL ? zone_offset_s(z, unix_s) / 60 : 0, out);
+}

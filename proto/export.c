@@ -268,6 +268,8 @@ enum err export_add(struct export *x, const struct merged *m, const char *id, co
     r->records++;
     r->verdicts[m->verdict]++;
     r->lost[LOSS_KIND] += o == OUTCOME_UNCARRIED;
+    if (m->rec.kind <= RECORD_KIND_LAST)
+        r->uncarried[m->rec.kind] += o == OUTCOME_UNCARRIED;
     r->by_hand += o == OUTCOME_UNCARRIED && m->rec.kind == RECORD_USER;
     r->released += m->again != NULL;
     buf_reset(&x->line);

@@ -345,6 +345,7 @@ static const struct ini_key keys[] = {
     { "symphony", "user_hist_rule", read_field, PLACE(symphony.user_hist_rule), 1, 0, NULL },
     { "symphony", "user_years", ini_unsigned, PLACE(symphony.user_years), 0, 99, NULL },
     { "symphony", "write_pin", ini_yes_no, PLACE(symphony.write_pin), 0, 0, NULL },
+    { "symphony", "verified", ini_yes_no, PLACE(symphony.verified), 0, 0, NULL },
     { "symphony", "default_station", ini_unsigned, PLACE(symphony.default_station), 0, 9999, NULL },
     { "sip2", "institution", read_field, PLACE(sip2.institution), 0, 0, NULL },
     { "sip2", "location", read_field, PLACE(sip2.location), 0, 0, NULL },
@@ -361,6 +362,7 @@ static const struct ini_key keys[] = {
     { "alma", "renewals", ini_word, PLACE(alma.renewals_by_hand), 0, 0, renewals_words },
     { "aleph", "renewals", ini_word, PLACE(aleph.renewals_by_hand), 0, 0, renewals_words },
     { "aleph", "item_width", ini_unsigned, PLACE(aleph.item_width), BARCODE_MAX, 80, NULL },
+    { "aleph", "verified", ini_yes_no, PLACE(aleph.verified), 0, 0, NULL },
     { "sierra", "due_days", ini_unsigned, PLACE(sierra.due_days), 0, 3650, NULL },
     { "sierra", "due_time", read_due_time, PLACE(sierra.due_time), 5, 0, NULL },
     { "sierra", "eol", ini_word, PLACE(sierra.crlf), 0, 0, eol_words },
@@ -571,6 +573,8 @@ static const char default_text_more[] = /* C99 promises 4,095 bytes of one strin
     "user_years = 2\n"
     "# yes: the PIN leaves in clear text.\n"
     "write_pin = no\n"
+    "# yes once you compared a file of ours with one that WorkFlows wrote at your site.\n"
+    "verified = no\n"
     "# For a desk that is not named below; 0: its records are not sent.\n"
     "default_station = 0\n"
     "\n"

@@ -32,11 +32,14 @@ static void print_plan(const struct cli *c, const json_t *p)
 {
     char n[32];
 
-    printf("Override %lld: the desks that can be reached go on without the others.\n",
-           j_int(p, "epoch", 0));
+    if (j_is(p, "allowed"))
+        printf("Override %lld: the desks that can be reached go on without the others.\n",
+               j_int(p, "epoch", 0));
     print_desks("  reached      ", json_object_get(p, "reached"));
     print_desks("  NOT reached  ", json_object_get(p, "missing"));
     print_desks("  seats now    ", json_object_get(p, "seats"));
+    if (!j_is(p, "allowed")) /* what it would bring is of no use to anybody now */
+        return;
     print_desks("  new seats    ", json_object_get(p, "new_seats"));
     if (j_is(p, "open"))
         puts("  An upload that was agreed on here may be under way; it is finished under its own "

@@ -115,26 +115,27 @@ static void print_names(const char *label, const json_t *names)
 static void print_confirmed(const json_t *r)
 {
     const json_t *by = json_object_get(r, "confirmed");
-    char at[32];
+    char at[80];
 
     if (!json_is_object(by)) {
         printf("  confirmed  not yet: tideover upload confirm --slot %lld\n", j_int(r, "slot", 0));
         return;
     }
-    words_time(json_object_get(by, "at"), true, at);
+    words_span(json_object_get(by, "at"), json_object_get(by, "at"), at);
     printf("  confirmed  by %s, %s\n", j_text(by, "by", "-"), at);
 }
 
 /* What was sent and who answers for it. */
 static void print_delivered(const json_t *r)
 {
-    char n[32];
+    char n[32], at[80];
 
     words_number(j_int(r, "send_total", j_int(r, "records", 0)), n);
     printf("  records    %s\n  file       %s\n  SHA-256    %s\n", n, j_text(r, "file", "-"),
            j_text(r, "sha256", "-"));
     printf("  in         %s\n", j_text(r, "sink", "-"));
-    printf("  sent by    %s\n", j_text(r, "desk", "-"));
+    words_span(json_object_get(r, "at"), json_object_get(r, "at"), at);
+    printf("  sent by    %s, %s\n", j_text(r, "desk", "-"), at);
     print_names("  accepted   ", json_object_get(r, "accepted_by"));
     print_confirmed(r);
 }

@@ -34,7 +34,7 @@ static void print_line(const char *label, long long n, const char *what)
     printf("  %-10s %s%s\n", label, number, what);
 }
 
-/* "538 records from 4 desks, 09:12:04 - 13:58:40; 6 duplicates, ... leave 524" */
+/* "538 records from 4 desks, 2026-11-23 09:12:04 to 13:58:40 -05:00; 6 duplicates, .. leave 524" */
 static void print_total(const json_t *p)
 {
     static const char *const fates[] = { "send_total", "held",   "waits",      "review",
@@ -42,17 +42,16 @@ static void print_total(const json_t *p)
                                          "unwritable", "behind", "late_voids" };
     long long total = j_int(p, "total", 0), rest = total, desks = (long long)j_count(p, "desks"),
               duplicates = j_int(p, "duplicates", 0), voided = j_int(p, "voided", 0);
-    char n[32], first[32], last[32];
+    char n[32], span[80];
 
     for (unsigned i = 0; i < sizeof fates / sizeof fates[0]; i++)
         rest -= j_int(p, fates[i], 0);
     rest = j_int(p, "voids", rest);
     words_number(total, n);
     printf("%s record%s from %lld desk%s", n, total == 1 ? "" : "s", desks, desks == 1 ? "" : "s");
-    words_time(json_object_get(p, "first"), false, first);
-    words_time(json_object_get(p, "last"), false, last);
+    words_span(json_object_get(p, "first"), json_object_get(p, "last"), span);
     if (total > 0)
-        printf(", %s - %s", first, last);
+        printf(", %s", span);
     if (duplicates > 0 || voided > 0 || rest > 0) {
         long long left = total - duplicates - voided - (rest > 0 ? rest : 0);
 
@@ -127,6 +126,9 @@ void plan_print(const struct cli *c, const json_t *p)
     print_line("not sent", j_int(p, "uncarried", 0), " that the format cannot say");
     print_line("unwritable", j_int(p, "unwritable", 0), " with a value the format cannot hold");
     print_texts(c, HUE_WARN, "  note       ", json_object_get(p, "losses"));
+    if (j_text(p, "unverified", NULL) != NULL)
+        printf("%s  note       %s%s\n", hue(c, HUE_WARN), j_text(p, "unverified", ""),
+               hue(c, HUE_OFF));
     if (j_text(p, "sink", NULL) != NULL)
         printf("  goes to    %s, as %s\n", j_text(p, "sink", "-"), j_text(p, "format", "-"));
     buf_free(&kinds);

@@ -61,6 +61,36 @@ void words_time(const json_t *t, bool day, char out[32])
         strftime(out, 32, day ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", &local);
 }
 
+void words_span(const json_t *from, const json_t *to, char out[80])
+{
+    const json_t *const t[2] = { from, to };
+    char end[2][36], zone[2][8];
+    struct civil c[2];
+
+    snprintf(out, 80, "-");
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t ms;
+        int off;
+
+        if (!json_is_string(t[i]) ||
+            rfc3339_parse(json_string_value(t[i]), &ms, &off, NULL) != ERR_OK)
+            return;
+        civil_from_unix(ms / 1000, off * 60, &c[i]);
+        snprintf(end[i], sizeof end[i], "%04d-%02d-%02d %02d:%02d:%02d", c[i].year, c[i].month,
+                 c[i].day, c[i].hour, c[i].minute, c[i].second);
+        snprintf(zone[i], sizeof zone[i], "%c%02d:%02d", off < 0 ? '-' : '+', abs(off) / 60,
+                 abs(off) % 60);
+    }
+    if (strcmp(zone[0], zone[1]) != 0)
+        snprintf(out, 80, "%s %s to %s %s", end[0], zone[0], end[1], zone[1]);
+    else if (memcmp(end[0], end[1], 10) != 0)
+        snprintf(out, 80, "%s to %s %s", end[0], end[1], zone[1]);
+    else if (strcmp(end[0], end[1]) != 0)
+        snprintf(out, 80, "%s to %s %s", end[0], end[1] + 11, zone[1]);
+    else
+        snprintf(out, 80, "%s %s", end[0], zone[0]);
+}
+
 void words_barcode(const char *s, bool full, char out[40])
 {
     size_t n = strlen(s);

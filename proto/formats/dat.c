@@ -83,6 +83,11 @@ const struct format format_alma = {
     .read_free = dat_read_free,
 };
 
+static bool aleph_unverified(const struct policy *p)
+{
+    return !p->aleph.verified;
+}
+
 static bool aleph_carries(const struct policy *p, unsigned kind)
 {
     return carries(&p->aleph, kind);
@@ -103,6 +108,7 @@ const struct format format_aleph = {
     .name = "aleph",
     .suffix = "dat",
     .tick_s = 60,
+    .unverified = aleph_unverified,
     .carries = aleph_carries,
     .loses = dat_loses,
     .write = aleph_write,

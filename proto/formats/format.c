@@ -49,21 +49,34 @@ bool format_has_users_inside(const struct policy *p)
     return f && f->carries(p, RECORD_USER);
 }
 
-const char *loss_words(enum loss l)
-{
-    static const char *const words[LOSS_COUNT] = {
-        [LOSS_KIND] = "the record as a whole",
-        [LOSS_DUE] = "due dates",
-        [LOSS_DUE_RULE] = "due dates that the server would have set, set by the policy's rule",
-        [LOSS_DUE_TIME] = "times of day of due dates",
-        [LOSS_SECONDS] = "seconds of the time",
-        [LOSS_DAY] = "the time, typed at the upload",
-        [LOSS_RENEW_AS_OUT] = "renewals, written as checkouts to the same user",
-        [LOSS_USER_FIELDS] = "some fields of registrations",
-        [LOSS_TEXT] = "letters that the format's alphabet lacks",
-    };
+static const struct {
+    const char *name, *says; /* what the sentence says between format and count */
+} losses[LOSS_COUNT] = {
+    [LOSS_KIND] = { "kind", "has no line for them at all" },
+    [LOSS_DUE] = { "due", "cannot carry due dates" },
+    [LOSS_DUE_RULE] = { "due_rule",
+                        "needs due dates; where a desk gave none, the policy's rule did" },
+    [LOSS_DUE_TIME] = { "due_time", "cannot carry times of day of due dates" },
+    [LOSS_SECONDS] = { "seconds", "cannot carry seconds" },
+    [LOSS_DAY] = { "day", "cannot carry times: somebody types the day at the upload" },
+    [LOSS_RENEW_AS_OUT] = { "renew_as_out",
+                            "has no renewals: they are checkouts to the same user" },
+    [LOSS_USER_FIELDS] = { "user_fields", "cannot carry all fields of a registration" },
+    [LOSS_TEXT] = { "text", "lacks letters: base letters or ? stand for them" },
+};
 
-    return (unsigned)l < LOSS_COUNT ? words[l] : "";
+const char *loss_name(enum loss l)
+{
+    return (unsigned)l < LOSS_COUNT ? losses[l].name : "";
+}
+
+const char *loss_sentence(const char *format, enum loss l, uint64_t records,
+                          char out[LOSS_SENTENCE_MAX])
+{
+    snprintf(out, LOSS_SENTENCE_MAX, "%s %s: %llu record%s", format,
+             (unsigned)l < LOSS_COUNT ? losses[l].says : "", (unsigned long long)records,
+             records == 1 ? "" : "s");
+    return out;
 }
 
 bool barcode_is_plain(const char *s)

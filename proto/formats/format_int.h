@@ -7,6 +7,7 @@
 /* Appends s as ISO-8859-1; what that lacks becomes its base letter or '?', counted in *lost.
  * False: not clean UTF-8, or a byte of `forbidden` would stand in it (out is then half written). */
 bool latin1_put(struct buf *out, const char *s, const char *forbidden, unsigned *lost);
+bool latin1_lacks(const char *s); /* does it lose a letter? */
 /* The other way. False: a control byte, or no room. */
 bool latin1_get(const char *s, size_t n, char *out, size_t room);
 

@@ -112,3 +112,14 @@ bool latin1_get(const char *s, size_t n, char *out, size_t room)
     out[at] = 0;
     return true;
 }
+
+bool latin1_lacks(const char *s)
+{
+    const unsigned char *p = (const unsigned char *)s;
+
+    if (text_is_clean(s))
+        while (*p != 0)
+            if (next_char(&p) > 0xff)
+                return true;
+    return false;
+}

@@ -119,11 +119,29 @@ static enum err ldflat_write(const struct policy *p, struct format_state *st,
                    it->id, b.bad);
 }
 
+/* What has no tag goes into the note, together with our record id: people read it, programs do not.
+ */
+static unsigned ldflat_loses(const struct policy *p, const struct format_item *it)
+{
+    const struct registration *r = &it->rec->reg;
+    const char *const texts[] = { r->first, r->last,     r->type,  r->street, r->city,
+                                  r->phone, r->postcode, r->email, r->note,   r->guardian };
+    unsigned lost = 0;
+
+    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (latin1_lacks(texts[i]))
+            lost |= 1u << LOSS_TEXT;
+    if (r->guardian[0] != 0 || (r->pin[0] != 0 && !p->symphony.write_pin))
+        lost |= 1u << LOSS_USER_FIELDS;
+    return lost;
+}
+
 const struct format format_ldflat = {
     .name = "ldflat",
     .suffix = "flat",
     .tick_s = 1,
     .carries = ldflat_carries,
+    .loses = ldflat_loses,
     .write = ldflat_write,
     .check_new = ldflat_check_new,
     .check_add = ldflat_check_add,

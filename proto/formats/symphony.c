@@ -212,6 +212,31 @@ static enum err symphony_write(const struct policy *p, struct format_state *stat
                    it->id, l.bad);
 }
 
+static bool symphony_unverified(const struct policy *p)
+{
+    return !p->symphony.verified;
+}
+
+static const char *symphony_desk_lacks(const struct policy *p, const char *desk)
+{
+    return policy_station(p, desk) == 0 ? "a station number: add it to [stations]" : NULL;
+}
+
+static unsigned symphony_loses(const struct policy *p, const struct format_item *it)
+{
+    const struct registration *r = &it->rec->reg;
+    unsigned lost = 0;
+
+    if (it->rec->kind != RECORD_USER)
+        return 0;
+    if (latin1_lacks(r->first) || latin1_lacks(r->last) || latin1_lacks(r->type))
+        lost |= 1u << LOSS_TEXT;
+    if (r->email[0] || r->street[0] || r->city[0] || r->postcode[0] || r->phone[0] || r->note[0] ||
+        r->guardian[0] || (r->pin[0] && !p->symphony.write_pin))
+        lost |= 1u << LOSS_USER_FIELDS;
+    return lost;
+}
+
 static const struct format *symphony_users(const struct policy *p)
 {
     return p->symphony.registration == REGISTRATION_FLAT ? &format_ldflat : NULL;
@@ -221,7 +246,10 @@ const struct format format_symphony = {
     .name = "symphony",
     .suffix = "log",
     .tick_s = 1,
+    .unverified = symphony_unverified,
     .carries = symphony_carries,
+    .desk_lacks = symphony_desk_lacks,
+    .loses = symphony_loses,
     .users = symphony_users,
     .write = symphony_write,
     .check_new = symphony_check_new,

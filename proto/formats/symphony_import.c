@@ -93,8 +93,7 @@ static bool take_moment(struct value v, struct civil *out, bool *has_time)
         !ymd_is_valid(y * 10000 + m * 100 + d)) /* at most 9999 * 10000 + 9999 */
         return false;
     *has_time = take_byte(&v, ',');
-    if (*has_time &&
-        (!take_number(&v, 2, &h) || !take_byte(&v, ':') || !take_number(&v, 2, &min)))
+    if (*has_time && (!take_number(&v, 2, &h) || !take_byte(&v, ':') || !take_number(&v, 2, &min)))
         return false;
     *out = (struct civil){ (int)y, (int)m, (int)d, (int)h, (int)min, 0 };
     return v.n == 0 && h < 24 && min < 60;
@@ -243,7 +242,8 @@ static const char *take_user(struct format_reader *r, const struct symphony_line
     r->reg_used = true;
     if (!take_barcode(l, "UO", r->ev.rec.user) || r->ev.rec.user[0] == 0)
         return "UO is missing, or no barcode";
-    if (!take_text(l, "uF", g->first, sizeof g->first) || !take_text(l, "uM", middle, sizeof middle))
+    if (!take_text(l, "uF", g->first, sizeof g->first) ||
+        !take_text(l, "uM", middle, sizeof middle))
         return "uF or uM is too long, or no text";
     if (!take_text(l, "uL", g->last, sizeof g->last) || g->last[0] == 0)
         return "uL is missing, too long, or no text";

@@ -1,0 +1,69 @@
+/* losses.c - what a format leaves out of a batch, in words, before and after it is sent. */
+#include <stdio.h>
+
+#include "batch_int.h"
+
+/* "3 in-house uses and 2 renewals": what has no line. */
+static void kinds_in_words(const struct export_result *r, char out[LOSS_SENTENCE_MAX])
+{
+    static const char *const many[] = {
+        [RECORD_CHECKOUT] = "checkouts",    [RECORD_DISCHARGE] = "discharges",
+        [RECORD_RENEW] = "renewals",        [RECORD_USER] = "registrations",
+        [RECORD_INHOUSE] = "in-house uses",
+    };
+    int n = 0;
+
+    out[0] = 0;
+    for (unsigned k = RECORD_CHECKOUT; k <= RECORD_INHOUSE; k++)
+        if (r->uncarried[k] > 0 && n < LOSS_SENTENCE_MAX)
+            n += snprintf(out + n, (size_t)(LOSS_SENTENCE_MAX - n), "%s%s (%llu)", n ? ", " : "",
+                          many[k], (unsigned long long)r->uncarried[k]);
+}
+
+static void add(json_t *all, const char *loss, uint64_t records, const char *message)
+{
+    json_array_append_new(all, json_pack("{s:s, s:I, s:s}", "loss", loss, "records",
+                                         (json_int_t)records, "message", message));
+}
+
+json_t *losses_json(const struct batch_job *b)
+{
+    const struct export_result *r = &b->result;
+    const struct format *f = format_by_name(b->merge.policy.format);
+    const char *name = b->merge.policy.format;
+    char text[LOSS_SENTENCE_MAX], kinds[LOSS_SENTENCE_MAX];
+    json_t *all = json_array();
+
+    for (unsigned l = 0; l < LOSS_COUNT; l++) {
+        if (r->lost[l] == 0)
+            continue;
+        loss_sentence(name, l, r->lost[l], text);
+        if (l == LOSS_KIND) {
+            kinds_in_words(r, kinds);
+            snprintf(text, sizeof text, "%s has no line for: %s", name, kinds);
+        }
+        add(all, loss_name(l), r->lost[l], text);
+    }
+    if (r->moved > 0) {
+        snprintf(text, sizeof text,
+                 "%s: two events on one item never share a %s, and times never run back: %llu "
+                 "record%s moved to a later one",
+                 name, f && f->tick_s == 60 ? "minute" : "second", (unsigned long long)r->moved,
+                 r->moved == 1 ? " is" : "s are");
+        add(all, "moved", r->moved, text);
+    }
+    return all;
+}
+
+bool format_unverified_words(const struct policy *p, char out[LOSS_SENTENCE_MAX])
+{
+    const struct format *f = format_by_name(p->format);
+
+    if (!f || !f->unverified || !f->unverified(p))
+        return false;
+    snprintf(out, LOSS_SENTENCE_MAX,
+             "%s is unverified until your site compared one file of ours with a real one "
+             "(verified = yes in [%s])",
+             f->name, f->name);
+    return true;
+}

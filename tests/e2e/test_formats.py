@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Formats through real desks: what a lead is told before anything leaves, and the files that do."""
+import re
+import unittest
+import uuid
+
+import branch
+from branch import all_hold, checkout, item, policy_text, user, wait_until
+
+DAY1, DAY2 = "2026-01-05T12:00:{:02d}-05:00", "2026-01-06T09:30:{:02d}-05:00"
+
+
+class Formats(branch.Case):
+    def ready(self):
+        desks = self.branch()
+        for d in desks:
+            wait_until(lambda d=d: d.status()["ledger"]["may_vote"], 10, f"{d.name} to vote")
+        return desks
+
+    def policy(self, name, more=""):
+        return (policy_text(self.sink).replace("format = symphony", f"format = {name}")
+                .replace("discharges = hold", "discharges = export") + more)
+
+    def remarks(self, desk, text):
+        path = self.home / "policy.ini"
+        path.write_text(text, encoding="utf-8")
+        said = desk.cli("policy", "publish", path, "--lead-passphrase-file", self.lead, json=True)
+        return {(r["code"], r["desk"]): r["message"] for r in said["remarks"]}
+
+    def day(self, desk, first, day):
+        """A loan with and one without a due date, of one item twice, a renewal, a return."""
+        lines = [
+            checkout(first, at=day.format(1), due="2099-12-07"),
+            checkout(first + 1, at=day.format(2)),
+            {"op": "discharge", "item": item(first), "at": day.format(20)},
+            {"op": "renew", "user": user(9), "item": item(first + 2), "at": day.format(30)},
+            {"op": "inhouse", "item": item(first + 3), "at": day.format(40)}]
+        self.feed(desk, [{"key": uuid.uuid4().hex, **x} for x in lines])
+
+    def uploaded(self, desk):
+        before = set(self.files())
+        self.upload(desk)
+        return sorted(set(self.files()) - before)
+
+    def losses(self, plan):
+        return {x["loss"]: (x["records"], x["message"]) for x in plan["losses"]}
+
+    def test_losses_are_shown_before_the_upload_and_stay_in_report_and_manifest(self):
+        desks = self.ready()
+        one = desks[0]
+        # Sierra: refused without a rule for due dates, then remarks on desks, sink and names
+        path = self.home / "sierra.ini"
+        path.write_text(self.policy("sierra"), encoding="utf-8")
+        said = one.cli("policy", "publish", path, "--lead-passphrase-file", self.lead, check=False)
+        self.assert_refused(said, 78, "due_days.*sierra")
+        rule = "[sierra]\ndue_days = 21\n[groups]\nMAIN-1 = 104\nBUSS = 7\n"
+        said = self.remarks(one, self.policy("sierra", rule).replace(f"file:{self.sink}",
+                                                                     "file:/nowhere/at/all"))
+        self.assertEqual({("desk_lacks", d.name) for d in desks[1:]} | {
+            ("no_such_desk", "BUSS"), ("folder", "")}, set(said))
+        self.assertIn("/nowhere/at/all", said["folder", ""])
+        self.assertIn(f"{desks[1].name} has no statistics group: add it to [groups]",
+                      said["desk_lacks", desks[1].name])
+        rule = "[sierra]\ndue_days = 21\ndefault_group = 9\n[groups]\nMAIN-1 = 104\n"
+        self.assertEqual({}, self.remarks(one, self.policy("sierra", rule)))
+        self.day(one, 100, DAY1)
+        all_hold(desks, 5, 5)
+        plan = one.cli("upload", "plan", json=True)
+        self.assertEqual({"kind": 1, "due_rule": 2, "seconds": 4, "renew_as_out": 1, "moved": 2},
+                         {k: n for k, (n, _) in self.losses(plan).items()})
+        self.assertEqual("2026-01-05T12:00:01-05:00", plan["first"])
+        words = one.cli("upload", "plan").out
+        self.assertIn("5 records from 1 desk, 2026-01-05 12:00:01 to 12:00:40 -05:00", words)
+        self.assertIn("sierra has no line for: in-house uses (1)", words)
+        self.assertRegex(words, "sierra needs due dates; .*: 2 records")
+        (rdy,) = self.uploaded(one)
+        self.assertRegex(rdy.name, r"^rdy20260105MAINe0s\d{6}[0-9a-f]{8}$")
+        u = [user(1 + n % 97) for n in (100, 101)]
+        self.assertEqual(
+            f"o:2601051200:b{item(100)}:b{u[0]}:9912072359:104\n"
+            f"o:2601051200:b{item(101)}:b{u[1]}:2601262359:104\n"
+            f"i:2601051201:b{item(100)}:::104\n"
+            f"o:2601051201:b{item(102)}:b{user(9)}:2601262359:104\n", rdy.read_text())
+        report = one.cli("upload", "report", json=True)
+        self.assertEqual(plan["losses"], report["losses"])
+        self.assertRegex(one.cli("upload", "report").out, r"sent by +\S+, 20\d\d-.* -0[45]:00\n")
+        self.assertTrue(any("# loss due_rule\trecords 2\n" in m.read_text()
+                            for d in desks for m in d.state.glob("uploads/*.manifest")))
+
+    def test_destiny_has_a_file_for_each_day_and_a_guess_is_called_one(self):
+        desks = self.ready()
+        one = desks[0]
+        self.remarks(one, self.policy("destiny"))
+        self.day(one, 200, DAY2)
+        self.day(one, 300, DAY1)
+        all_hold(desks, 10, 5)
+        plan = one.cli("upload", "plan", json=True)
+        self.assertEqual((4, 6, 2), tuple(self.losses(plan)[k][0] for k in ("kind", "day", "due")))
+        old, new = self.uploaded(one)
+        self.assertRegex(old.name, r"^MAIN-20260105-e0-s\d{6}-[0-9a-f]{8}\.txt$")
+        self.assertRegex(new.name, r"^MAIN-20260106-")
+        u = [user(1 + n % 97) for n in (200, 201)]
+        self.assertEqual(["%C123H", u[0], item(200), "%C123H", u[1], item(201), "%C127L", item(200),
+                          ""], new.read_bytes().decode().split("\r\n"))
+        # Symphony: nobody compared it with a real file yet
+        said = self.remarks(one, self.policy("symphony"))
+        self.assertEqual({("unverified", "")}, set(said))
+        self.assertNotIn("unverified", self.remarks(one, self.policy("symphony").replace(
+            "[symphony]", "[symphony]\nverified = yes")))
+        self.publish(one, self.policy("symphony"))
+        self.feed(one, [checkout(400)])
+        all_hold(desks, 11, 5)
+        self.assertIn("until your site compared", one.cli("upload", "plan", json=True)["unverified"])
+        self.assertIn("symphony is unverified", one.cli("upload", "plan").out)
+        self.uploaded(one)
+        self.assertTrue(any(re.search(r"\tformat symphony\tunverified\n", m.read_text())
+                            for d in desks for m in d.state.glob("uploads/*.manifest")))
+
+
+if __name__ == "__main__":
+    unittest.main()
