@@ -82,5 +82,13 @@ enum delivery sink_https_look(struct sink_batch *b, char words[256]);
 enum delivery sink_put_deliver(struct sink_batch *b, char words[256]);
 enum delivery sink_key_deliver(struct sink_batch *b, char words[256]);
 enum delivery sink_sftp_deliver(struct sink_batch *b, char words[256]);
+enum delivery sink_evergreen_deliver(struct sink_batch *b, char words[256]);
+enum delivery sink_evergreen_look(struct sink_batch *b, char words[256]);
+void sink_evergreen_end(void *session);
+enum delivery sink_koha_deliver(struct sink_batch *b, char words[256]);
+enum delivery sink_koha_look(struct sink_batch *b, char words[256]);
+void sink_koha_end(void *session);
+enum delivery sink_koha_plugin_deliver(struct sink_batch *b, char words[256]);
+void sink_koha_plugin_end(void *session);
 
 #endif

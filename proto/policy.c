@@ -19,6 +19,8 @@ static const char *const header_words[] = { "none", "E", NULL };
 static const char *const eol_words[] = { "lf", "crlf", NULL };
 static const char *const crlf_words[] = { "crlf", "lf", NULL };
 static const char *const renewals_words[] = { "loan", "none", NULL };
+static const char *const service_time_words[] = { "utc", "local", NULL };
+static const char *const login_words[] = { "basic", "oauth", NULL };
 static const char *const registration_words[] = { "flat", "jy", "none", NULL };
 static const char *const au_words[] = { "auto", "yes", "no", NULL };
 
@@ -358,6 +360,14 @@ static const struct ini_key keys[] = {
     { "sip2", "au_usable", ini_word, PLACE(sip2.au_usable), 0, 0, au_words },
     { "csv", "write_pin", ini_yes_no, PLACE(csv_pin), 0, 0, NULL },
     { "ndjson", "write_pin", ini_yes_no, PLACE(ndjson_pin), 0, 0, NULL },
+    { "evergreen", "org", ini_unsigned, PLACE(evergreen_service.org), 1, 1000000000, NULL },
+    { "evergreen", "workstation", read_field, PLACE(evergreen_service.workstation), 1, 0, NULL },
+    { "evergreen", "patience", ini_ms, PLACE(evergreen_service.patience_ms), 1000, 24 * HOUR_MS,
+      NULL },
+    { "koha", "branchcode", read_code, PLACE(koha_service.branchcode), 1, 0, NULL },
+    { "koha", "pending", ini_yes_no, PLACE(koha_service.pending), 0, 0, NULL },
+    { "koha", "service_time", ini_word, PLACE(koha_service.local_time), 0, 0, service_time_words },
+    { "koha", "login", ini_word, PLACE(koha_service.oauth), 0, 0, login_words },
     { "stations", "*", read_station, 0, 0, 0, 0, NULL },
     { "alma", "renewals", ini_word, PLACE(alma.renewals_by_hand), 0, 0, renewals_words },
     { "aleph", "renewals", ini_word, PLACE(aleph.renewals_by_hand), 0, 0, renewals_words },
@@ -407,6 +417,8 @@ static void set_defaults(struct policy *p)
         .alma = { .item_width = 80 },
         .aleph = { .item_width = 80 },
         .sierra = { .due_time = "23:59" },
+        .evergreen_service = { .patience_ms = 600000 },
+        .koha_service = { .pending = true },
     };
     /* No offset is 26 hours: tells that zone_rule was left out. */
     p->zone.std_off_s = 26 * 3600;
@@ -419,10 +431,13 @@ static void derive(struct policy *p)
 
     _Static_assert(sizeof s->library >= sizeof p->code, "the code is the default library");
     _Static_assert(sizeof s->staff_login >= sizeof s->library + 4, "CIRC is appended to it");
+    _Static_assert(sizeof p->koha_service.branchcode >= sizeof p->code, "the code is the default");
     if (s->library[0] == 0)
         memcpy(s->library, p->code, sizeof p->code);
     if (p->sip2.institution[0] == 0)
         memcpy(p->sip2.institution, p->code, sizeof p->code);
+    if (p->koha_service.branchcode[0] == 0)
+        memcpy(p->koha_service.branchcode, p->code, sizeof p->code);
     if (s->staff_login[0] == 0) {
         size_t n = strlen(s->library);
         memcpy(s->staff_login, s->library, n);

@@ -1,0 +1,535 @@
+/* evergreen.c - an offline session at an Evergreen server, in four items (class session).
+ *
+ * Create gives a key; load puts one file per desk into the session; execute books all of it, once;
+ * read waits for the end and asks what was not booked. Only execute changes anything: all before it
+ * may be repeated, and a session that is not as it should be is left behind and another one filled.
+ * Execute is never repeated while the server may be about to begin, for its "yes" means only that a
+ * process was started. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "aside_int.h"
+#include "evergreen_int.h"
+
+#define POLL_MS    200
+#define POLLS      10    /* in one go; then the shell shows how far it is, and asks again */
+#define SETTLE_MAX 60000 /* a script that broke is given so long to turn out to be at work */
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void pause_ms(unsigned ms)
+{
+    struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+    nanosleep(&t, NULL);
+}
+
+/* Since the last change, which is now if there was none yet. */
+static bool patience_ends(struct evergreen *e, const struct sink_batch *b)
+{
+    if (e->waits_ms == 0)
+        e->waits_ms = now_ms();
+    return now_ms() - e->waits_ms >= b->policy->evergreen_service.patience_ms;
+}
+
+/* An event that is not what was hoped for. */
+static enum delivery refused(const struct web_answer *a, char words[256])
+{
+    struct evergreen_event ev;
+
+    if (evergreen_event((const char *)a->body.p, a->body.len, &ev) != ERR_OK) {
+        snprintf(words, 256,
+                 "there is no Evergreen offline service at the policy's sink: what it "
+                 "answers is no event");
+        return DELIVERY_STOP;
+    }
+    snprintf(words, 256,
+             "Evergreen refuses: %.150s. Put that right there, then run the upload again",
+             ev.words);
+    return DELIVERY_STOP;
+}
+
+/* What may be repeated without harm. */
+static enum delivery again(enum evergreen_end end, enum delivery why)
+{
+    return end == EVERGREEN_NOT ? why : DELIVERY_RETRY;
+}
+
+/* ---- create ---- */
+
+static bool is_key(const char *s)
+{
+    size_t n = strspn(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
+
+    return n > 0 && s[n] == '\0' && n < SINK_KEY_MAX;
+}
+
+static enum delivery create(struct evergreen *e, struct sink_batch *b, char words[256])
+{
+    const struct evergreen_call call = { .action = "create" };
+    enum delivery d = DELIVERY_STOP;
+    struct evergreen_event ev;
+    struct web_answer a;
+    enum evergreen_end end = evergreen_call(e, b, &call, &a, &d, words);
+
+    if (end != EVERGREEN_SAID) {
+        d = again(end, d);
+    } else if (evergreen_event((const char *)a.body.p, a.body.len, &ev) == ERR_OK &&
+               evergreen_says(&ev) == EVERGREEN_DONE && is_key(ev.payload)) {
+        snprintf(b->key, sizeof b->key, "%s", ev.payload);
+        snprintf(e->fresh, sizeof e->fresh, "%s", ev.payload);
+        snprintf(words, 256, "session %s", b->key);
+        d = DELIVERY_DONE;
+    } else {
+        d = refused(&a, words);
+    }
+    web_answer_free(&a);
+    return d;
+}
+
+/* ---- status ---- */
+
+/* DONE, RETRY, STOP; ABSENT: the server knows no such session. */
+static enum delivery ask_status(struct evergreen *e, struct sink_batch *b,
+                                struct evergreen_status *st, char words[256])
+{
+    const struct evergreen_call call = { .action = "status",
+                                         .status_type = "scripts",
+                                         .key = b->key };
+    enum delivery d = DELIVERY_STOP;
+    struct evergreen_event ev;
+    struct web_answer a;
+    enum evergreen_end end = evergreen_call(e, b, &call, &a, &d, words);
+    const char *p = (const char *)a.body.p;
+
+    if (end != EVERGREEN_SAID) {
+        d = again(end, d);
+    } else if (evergreen_status(p, a.body.len, st) == ERR_OK) {
+        d = DELIVERY_DONE;
+    } else if (evergreen_event(p, a.body.len, &ev) == ERR_OK &&
+               evergreen_says(&ev) == EVERGREEN_NO_SESSION) {
+        snprintf(words, 256, "Evergreen no longer knows the session %s", b->key);
+        d = DELIVERY_ABSENT;
+    } else {
+        d = refused(&a, words);
+    }
+    web_answer_free(&a);
+    return d;
+}
+
+/* ---- load ---- */
+
+/* A file that broke off may lie there uncounted, and a second one would be appended to it: then
+ * each of its lines is booked twice, though the count is right. So no file is ever loaded again
+ * into a session that may have seen it. */
+static enum delivery load_desk(struct evergreen *e, struct sink_batch *b,
+                               const struct evergreen_desk *desk, char words[256])
+{
+    const struct evergreen_call call = { .action = "load", .key = b->key, .load = desk };
+    enum delivery d = DELIVERY_STOP;
+    struct evergreen_event ev;
+    struct web_answer a;
+    enum evergreen_end end;
+
+    if (!b->may_send(b->ctx))
+        return sink_too_late(words);
+    end = evergreen_call(e, b, &call, &a, &d, words);
+    if (end == EVERGREEN_LOST || end == EVERGREEN_BROKE) {
+        e->unsure = true; /* its count will tell */
+        d = DELIVERY_DONE;
+    } else if (end == EVERGREEN_SAID) {
+        d = evergreen_event((const char *)a.body.p, a.body.len, &ev) == ERR_OK &&
+                    evergreen_says(&ev) == EVERGREEN_DONE
+                ? DELIVERY_DONE
+                : refused(&a, words);
+    }
+    web_answer_free(&a);
+    return d;
+}
+
+static enum delivery load_all(struct evergreen *e, struct sink_batch *b, char words[256])
+{
+    enum delivery d = DELIVERY_DONE;
+
+    e->fresh[0] = '\0';
+    e->unsure = false;
+    for (unsigned i = 0; i < e->n_desks && d == DELIVERY_DONE; i++)
+        d = load_desk(e, b, &e->desk[i], words);
+    return d;
+}
+
+/* DONE: in the session of the key is each desk's file, with its count, and nothing else.
+ * UNPROVEN: it is not, and cannot be brought there. */
+static enum delivery fill(struct evergreen *e, struct sink_batch *b, struct evergreen_status *st,
+                          char words[256])
+{
+    enum delivery d = DELIVERY_DONE;
+
+    if (strcmp(e->fresh, b->key) == 0)
+        d = load_all(e, b, words);
+    if (d == DELIVERY_DONE)
+        d = ask_status(e, b, st, words);
+    if (d == DELIVERY_ABSENT)
+        return DELIVERY_UNPROVEN;
+    if (d != DELIVERY_DONE)
+        return d;
+    if (st->started || evergreen_compare(st, e->description, e->desk, e->n_desks) != EVERGREEN_ALL)
+        return DELIVERY_UNPROVEN;
+    snprintf(words, 256, "session %s: %u files loaded", b->key, e->n_desks);
+    return DELIVERY_DONE;
+}
+
+/* Nothing was booked in the session of the key: another one takes its place. */
+static enum delivery fill_another(struct evergreen *e, struct sink_batch *b,
+                                  struct evergreen_status *st, char words[256])
+{
+    enum delivery d = create(e, b, words);
+
+    if (d == DELIVERY_DONE)
+        d = fill(e, b, st, words);
+    if (d != DELIVERY_UNPROVEN)
+        return d;
+    if (e->unsure) {
+        snprintf(words, 256, "Evergreen did not take all files. It is tried again by itself");
+        return DELIVERY_RETRY;
+    }
+    snprintf(words, 256,
+             "Evergreen counts other lines than were sent: nothing was booked. Ask who runs it to "
+             "look at its offline folder, then run the upload again");
+    return DELIVERY_STOP;
+}
+
+static enum delivery load(struct evergreen *e, struct sink_batch *b, char words[256])
+{
+    struct evergreen_status *st = malloc(sizeof *st);
+    enum delivery d = DELIVERY_RETRY;
+
+    if (!st)
+        return d;
+    d = fill(e, b, st, words);
+    if (d == DELIVERY_UNPROVEN)
+        d = fill_another(e, b, st, words);
+    free(st);
+    return d;
+}
+
+/* ---- execute ---- */
+
+static enum delivery begun(const struct sink_batch *b, char words[256])
+{
+    snprintf(words, 256, "session %s is being executed", b->key);
+    return DELIVERY_DONE;
+}
+
+/* It broke, so it started nothing; unless it did so just before, which shows in a moment. */
+static enum delivery after_break(struct evergreen *e, struct sink_batch *b,
+                                 struct evergreen_status *st, char words[256])
+{
+    uint64_t settle = b->policy->evergreen_service.patience_ms / 10, from = now_ms();
+    enum delivery d;
+
+    if (settle > SETTLE_MAX)
+        settle = SETTLE_MAX;
+    do {
+        pause_ms(POLL_MS);
+        if ((d = ask_status(e, b, st, words)) == DELIVERY_DONE && st->started)
+            return begun(b, words);
+    } while (now_ms() - from < settle);
+    if (d != DELIVERY_DONE)
+        return DELIVERY_DOUBT;
+    if (e->renewed) {
+        snprintf(words, 256,
+                 "Evergreen's offline script breaks when it is to execute the session: nothing "
+                 "was booked. Ask who runs it to look at its log, then run the upload again");
+        return DELIVERY_STOP;
+    }
+    e->renewed = true;
+    if ((d = fill_another(e, b, st, words)) != DELIVERY_DONE)
+        return d;
+    snprintf(words, 256, "Evergreen broke before it booked anything: another session is filled");
+    return DELIVERY_RETRY;
+}
+
+static enum delivery execute_now(struct evergreen *e, struct sink_batch *b,
+                                 struct evergreen_status *st, char words[256])
+{
+    const struct evergreen_call call = { .action = "execute", .key = b->key };
+    enum delivery d = DELIVERY_STOP;
+    struct evergreen_event ev;
+    struct web_answer a;
+    enum evergreen_end end;
+
+    if (!b->may_send(b->ctx))
+        return sink_too_late(words);
+    end = evergreen_call(e, b, &call, &a, &d, words);
+    if (end == EVERGREEN_BROKE)
+        d = after_break(e, b, st, words);
+    else if (end == EVERGREEN_LOST)
+        d = DELIVERY_DOUBT;
+    else if (end == EVERGREEN_SAID &&
+             evergreen_event((const char *)a.body.p, a.body.len, &ev) != ERR_OK)
+        d = DELIVERY_DOUBT;
+    else if (end == EVERGREEN_SAID)
+        d = evergreen_says(&ev) == EVERGREEN_DONE || evergreen_says(&ev) == EVERGREEN_RUNNING ||
+                    evergreen_says(&ev) == EVERGREEN_FINISHED
+                ? begun(b, words)
+                : refused(&a, words);
+    web_answer_free(&a);
+    return d;
+}
+
+static enum delivery execute(struct evergreen *e, struct sink_batch *b, char words[256])
+{
+    struct evergreen_status *st = malloc(sizeof *st);
+    enum delivery d = DELIVERY_RETRY;
+
+    e->waits_ms = 0;
+    if (!st)
+        return d;
+    d = ask_status(e, b, st, words);
+    if (d == DELIVERY_ABSENT) {
+        d = DELIVERY_STOP; /* executed and cleared away, or lost: a person must find out */
+    } else if (d == DELIVERY_DONE && st->started) {
+        d = begun(b, words);
+    } else if (d == DELIVERY_DONE &&
+               evergreen_compare(st, e->description, e->desk, e->n_desks) != EVERGREEN_ALL) {
+        if ((d = fill_another(e, b, st, words)) == DELIVERY_DONE)
+            d = DELIVERY_RETRY; /* the new key is stored first */
+    } else if (d == DELIVERY_DONE) {
+        d = execute_now(e, b, st, words);
+    }
+    free(st);
+    return d;
+}
+
+/* ---- read ---- */
+
+struct reading {
+    struct evergreen *e;
+    struct sink_batch *b;
+    struct evergreen_place *by_id;
+    uint64_t told, strange;
+};
+
+static enum err tell(void *ctx, const char *id, enum answer a, const char *words)
+{
+    struct reading *r = ctx;
+    uint32_t k = evergreen_find(r->by_id, r->b->n_lines, id);
+
+    if (k == 0)
+        r->strange++;
+    if (k == 0 || a == ANSWER_ACCEPTED || r->e->place[k - 1].told)
+        return ERR_OK;
+    r->e->place[k - 1].told = true;
+    r->told++;
+    r->b->answer(r->b->ctx, k, a, words);
+    return ERR_OK;
+}
+
+static enum delivery read_exceptions(struct reading *r, char words[256])
+{
+    const struct evergreen_call call = { .action = "status",
+                                         .status_type = "exceptions",
+                                         .key = r->b->key };
+    size_t bytes = (size_t)r->b->n_lines * sizeof *r->by_id;
+    enum delivery d = DELIVERY_STOP;
+    struct evergreen_event ev;
+    struct web_answer a;
+    enum evergreen_end end = evergreen_call(r->e, r->b, &call, &a, &d, words);
+
+    for (uint64_t k = 0; k < r->b->n_lines; k++)
+        r->e->place[k].told = false;
+    if (end != EVERGREEN_SAID) {
+        d = again(end, d);
+    } else if ((r->by_id = malloc(bytes + 1)) == NULL) {
+        d = DELIVERY_RETRY;
+    } else {
+        memcpy(r->by_id, r->e->place, bytes);
+        evergreen_sort_ids(r->by_id, r->b->n_lines);
+        if (evergreen_exceptions((const char *)a.body.p, a.body.len, r, tell) == ERR_OK) {
+            d = DELIVERY_DONE;
+        } else if (evergreen_event((const char *)a.body.p, a.body.len, &ev) == ERR_OK &&
+                   evergreen_says(&ev) == EVERGREEN_FILES) {
+            d = DELIVERY_RETRY; /* they are being moved to the archive, or there are none yet */
+            snprintf(words, 256, "Evergreen cannot give its list of what was not booked yet");
+        } else {
+            d = refused(&a, words);
+        }
+    }
+    free(r->by_id);
+    web_answer_free(&a);
+    return d;
+}
+
+static void tell_rest(struct reading *r, const struct evergreen_place *v, const char *words)
+{
+    for (uint64_t i = 0; i < r->b->n_lines; i++)
+        if (v[i].answer != 0) {
+            r->b->answer(r->b->ctx, v[i].line, (enum answer)v[i].answer, words);
+            r->told++;
+        }
+}
+
+static enum delivery sum_up(const struct reading *r, const char *how, char words[256])
+{
+    int n =
+        snprintf(words, 256, "session %s %s: %llu lines, %llu of them answered apart", r->b->key,
+                 how, (unsigned long long)r->b->n_lines, (unsigned long long)r->told);
+
+    if (r->strange > 0 && n > 0 && n < 256)
+        snprintf(words + n, 256 - (size_t)n, "; %llu answers belong to no line of ours",
+                 (unsigned long long)r->strange);
+    return DELIVERY_DONE;
+}
+
+/* Nobody will ever tell: each line is an exception, and goes again only by a lead's word. */
+static enum delivery all_in_doubt(struct reading *r, const char *how, char words[256])
+{
+    struct evergreen_place *v = r->e->place;
+
+    for (uint64_t i = 0; i < r->b->n_lines; i++)
+        v[i].answer = v[i].told ? 0 : ANSWER_DOUBT;
+    tell_rest(r, v, how);
+    return sum_up(r, how, words);
+}
+
+static enum delivery read_broken(struct reading *r, uint64_t done, char words[256])
+{
+    size_t bytes = (size_t)r->b->n_lines * sizeof *r->by_id;
+    struct evergreen_place *v;
+    enum delivery d = read_exceptions(r, words);
+
+    if (d == DELIVERY_RETRY && done == 0)
+        d = DELIVERY_DONE; /* it died before its first result: there is no list */
+    if (d != DELIVERY_DONE)
+        return d;
+    if ((v = malloc(bytes + 1)) == NULL)
+        return DELIVERY_RETRY;
+    memcpy(v, r->e->place, bytes);
+    evergreen_sort(v, r->b->n_lines);
+    evergreen_broken(v, r->b->n_lines, done);
+    tell_rest(r, v, "Evergreen's script died in the middle of the session");
+    free(v);
+    return sum_up(r, "died in the middle", words);
+}
+
+static enum delivery at_work(const struct sink_batch *b, const struct evergreen_status *st,
+                             char words[256])
+{
+    snprintf(words, 256, "Evergreen is at work: %llu of %llu", (unsigned long long)st->done,
+             (unsigned long long)b->n_lines);
+    return EVERGREEN_LATER;
+}
+
+static enum delivery read_once(struct reading *r, struct evergreen_status *st, char words[256])
+{
+    struct evergreen *e = r->e;
+    enum delivery d = ask_status(e, r->b, st, words);
+    bool ends;
+
+    if (d == DELIVERY_ABSENT)
+        return all_in_doubt(r, "was cleared away before its answers were read", words);
+    if (d != DELIVERY_DONE)
+        return d;
+    if (st->done != e->counted)
+        e->waits_ms = 0;
+    e->counted = st->done;
+    ends = patience_ends(e, r->b);
+    if (st->ended) {
+        d = read_exceptions(r, words);
+        if (d == DELIVERY_DONE)
+            return sum_up(r, "is finished", words);
+        return d == DELIVERY_RETRY && ends
+                   ? all_in_doubt(r, "is finished, and its list of refusals cannot be read", words)
+                   : d;
+    }
+    if (!ends)
+        return at_work(r->b, st, words);
+    return st->started ? read_broken(r, st->done, words)
+                       : all_in_doubt(r, "was to begin, and never did", words);
+}
+
+static enum delivery read_answers(struct evergreen *e, struct sink_batch *b, char words[256])
+{
+    struct evergreen_status *st = malloc(sizeof *st);
+    struct reading r = { .e = e, .b = b };
+    enum delivery d = DELIVERY_RETRY;
+
+    for (unsigned i = 0; st && i < POLLS; i++) {
+        if ((d = read_once(&r, st, words)) != EVERGREEN_LATER)
+            break;
+        pause_ms(POLL_MS);
+    }
+    free(st);
+    return d;
+}
+
+/* ---- items and looks ---- */
+
+enum delivery sink_evergreen_deliver(struct sink_batch *b, char words[256])
+{
+    struct evergreen *e;
+    enum delivery d = evergreen_begin(b, &e, words);
+
+    if (d != DELIVERY_DONE)
+        return d;
+    switch (b->item) {
+    case SESSION_CREATE:
+        return create(e, b, words);
+    case SESSION_LOAD:
+        return load(e, b, words);
+    case SESSION_EXECUTE:
+        return execute(e, b, words);
+    default:
+        return read_answers(e, b, words);
+    }
+}
+
+static enum delivery look_executed(struct evergreen *e, struct sink_batch *b, char words[256])
+{
+    struct evergreen_status *st = malloc(sizeof *st);
+    enum delivery d = DELIVERY_RETRY;
+
+    if (!st)
+        return d;
+    d = ask_status(e, b, st, words);
+    if (d == DELIVERY_ABSENT)
+        d = DELIVERY_UNPROVEN;
+    else if (d == DELIVERY_DONE && st->started)
+        d = begun(b, words);
+    else if (d == DELIVERY_DONE) {
+        d = patience_ends(e, b) ? DELIVERY_UNPROVEN : EVERGREEN_LATER;
+        snprintf(words, 256,
+                 d == DELIVERY_UNPROVEN
+                     ? "session %s at Evergreen: has it been executed?"
+                     : "Evergreen may be about to execute session %s: it is watched for a while",
+                 b->key);
+    }
+    free(st);
+    return d;
+}
+
+/* All but execute may simply be done again. */
+enum delivery sink_evergreen_look(struct sink_batch *b, char words[256])
+{
+    struct evergreen *e;
+    enum delivery d = evergreen_begin(b, &e, words);
+
+    if (d != DELIVERY_DONE)
+        return d;
+    snprintf(words, 256, "session %s", b->key);
+    return b->item == SESSION_EXECUTE ? look_executed(e, b, words) : DELIVERY_ABSENT;
+}
+
+void sink_evergreen_end(void *session)
+{
+    evergreen_end(session);
+}

@@ -1,0 +1,215 @@
+/* koha_plugin.c - Koha's plugin for offline circulation: batches with one result per row (class
+ * F3).
+ *
+ * The plugin remembers what it processed and skips it, so the whole is simply sent again after
+ * anything went wrong. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "aside_int.h"
+#include "koha.h"
+#include "web_int.h"
+
+#define BATCH    "/api/v1/contrib/offlinecirc/transactions"
+#define TOKEN    "/api/v1/oauth/token"
+#define LIMIT_MS 300000 /* as the plugin's makers ask for */
+#define ROWS_MAX 500    /* of one request: minutes at the slowest */
+
+struct koha_plugin {
+    struct web *web;
+    char user[512], pass[512];
+    char token[2048]; /* "": none yet */
+};
+
+void sink_koha_plugin_end(void *session)
+{
+    struct koha_plugin *k = session;
+
+    if (!k)
+        return;
+    web_free(k->web);
+    sodium_memzero(k, sizeof *k);
+    free(k);
+}
+
+static enum delivery begin(struct sink_batch *b, struct koha_plugin **out, char words[256])
+{
+    struct errmsg msg = { .text = "" };
+    struct koha_plugin *k = *b->session;
+
+    *out = k;
+    if (k)
+        return DELIVERY_DONE;
+    if ((k = calloc(1, sizeof *k)) == NULL) {
+        snprintf(words, 256, "out of memory");
+        return DELIVERY_RETRY;
+    }
+    if (b->secret(b->ctx, "user", k->user, &msg) != ERR_OK ||
+        b->secret(b->ctx, "password", k->pass, &msg) != ERR_OK)
+        snprintf(words, 256, "%s", msg.text);
+    else
+        k->web = web_new(b->target, false, NULL, LIMIT_MS, words);
+    if (!k->web) {
+        sink_koha_plugin_end(k);
+        return DELIVERY_STOP;
+    }
+    *b->session = *out = k;
+    return DELIVERY_DONE;
+}
+
+static enum delivery get_token(struct koha_plugin *k, char words[256])
+{
+    struct buf form = { 0 };
+    struct web_request rq = { .path = TOKEN, .form = &form };
+    struct web_answer a;
+    enum delivery d = DELIVERY_DONE;
+    enum web_end end;
+
+    web_form_add(&form, "grant_type", "client_credentials");
+    web_form_add(&form, "client_id", k->user);
+    web_form_add(&form, "client_secret", k->pass);
+    end = web_send(k->web, &rq, &a);
+    buf_wipe(&form);
+    if (end != WEB_ANSWERED || a.status != 200) {
+        d = web_failed(&a, end, "Koha", words);
+    } else if (koha_token((const char *)a.body.p, a.body.len, k->token, sizeof k->token) !=
+               ERR_OK) {
+        snprintf(words, 256, "Koha gave no access token: is its OAuth turned on?");
+        d = DELIVERY_STOP;
+    }
+    web_answer_free(&a);
+    return d;
+}
+
+/* ---- rows ---- */
+
+struct verdict {
+    enum answer answer;
+    char words[ANSWER_WORDS_MAX + 1];
+};
+
+struct results {
+    struct verdict *of; /* of the request's first row */
+    bool queues;        /* is that what the policy wants? */
+};
+
+static void take_result(void *ctx, size_t i, enum koha_says says, enum answer a, const char *words)
+{
+    const struct results *r = ctx;
+
+    if (a == ANSWER_ACCEPTED && (says == KOHA_QUEUED) != r->queues)
+        a = ANSWER_DEVIATING;
+    r->of[i].answer = a;
+    snprintf(r->of[i].words, sizeof r->of[i].words, "%s", words);
+}
+
+static enum delivery write_rows(struct sink_batch *b, uint64_t from, uint64_t to, struct buf *json,
+                                char words[256])
+{
+    const struct koha_service *s = &b->policy->koha_service;
+    struct sink_line line;
+    struct koha_row row;
+
+    koha_batch_begin(json, s->branchcode, s->pending);
+    for (uint64_t k = from; k <= to; k++) {
+        if (b->line(b->ctx, k, &line) != ERR_OK) {
+            snprintf(words, 256, "the batch cannot be read");
+            return DELIVERY_RETRY;
+        }
+        if (koha_row(line.bytes, line.n, &row) != ERR_OK) {
+            snprintf(words, 256,
+                     "line %llu of the batch is no row for Koha: is the policy's "
+                     "format koha?",
+                     (unsigned long long)k);
+            return DELIVERY_STOP;
+        }
+        koha_batch_row(json, &row, &b->policy->zone, k == from);
+    }
+    koha_batch_end(json);
+    if (!json->failed)
+        return DELIVERY_DONE;
+    snprintf(words, 256, "out of memory");
+    return DELIVERY_RETRY;
+}
+
+static enum web_end send_rows(struct koha_plugin *k, const struct policy *p, const struct buf *json,
+                              struct web_answer *a)
+{
+    struct web_request rq = { .path = BATCH, .json = json };
+
+    if (p->koha_service.oauth) {
+        rq.bearer = k->token;
+    } else {
+        rq.user = k->user;
+        rq.pass = k->pass;
+    }
+    return web_send(k->web, &rq, a);
+}
+
+static enum delivery deliver_rows(struct koha_plugin *k, struct sink_batch *b, uint64_t from,
+                                  uint64_t to, struct verdict *v, char words[256])
+{
+    bool oauth = b->policy->koha_service.oauth;
+    struct results into = { v, b->policy->koha_service.pending };
+    struct buf json = { 0 };
+    struct web_answer a = { 0 };
+    enum web_end end = WEB_NOT_SENT;
+    enum delivery d = write_rows(b, from, to, &json, words);
+
+    for (unsigned i = 0; i < 2 && d == DELIVERY_DONE; i++) {
+        if (oauth && k->token[0] == '\0' && (d = get_token(k, words)) != DELIVERY_DONE)
+            break;
+        if (!b->may_send(b->ctx)) {
+            d = sink_too_late(words);
+            break;
+        }
+        web_answer_free(&a);
+        end = send_rows(k, b->policy, &json, &a);
+        if (end != WEB_ANSWERED || a.status != 401 || !oauth)
+            break;
+        k->token[0] = '\0'; /* expired */
+    }
+    if (d == DELIVERY_DONE && (end != WEB_ANSWERED || a.status != 200)) {
+        d = web_failed(&a, end, "Koha's plugin", words);
+    } else if (d == DELIVERY_DONE && koha_results((const char *)a.body.p, a.body.len, to - from + 1,
+                                                  &into, take_result) != ERR_OK) {
+        snprintf(words, 256,
+                 "Koha's plugin gave not one result for each row: sent once more, "
+                 "which does no harm");
+        d = DELIVERY_RETRY;
+    }
+    web_answer_free(&a);
+    buf_wipe(&json);
+    return d;
+}
+
+/* Told at the end, for what is told counts only once all are done. */
+enum delivery sink_koha_plugin_deliver(struct sink_batch *b, char words[256])
+{
+    struct koha_plugin *k;
+    struct verdict *v = NULL;
+    enum delivery d = begin(b, &k, words);
+
+    if (d != DELIVERY_DONE)
+        return d;
+    if ((v = calloc(b->n_lines + 1, sizeof *v)) == NULL) {
+        snprintf(words, 256, "out of memory");
+        return DELIVERY_RETRY;
+    }
+    for (uint64_t from = 1; d == DELIVERY_DONE && from <= b->n_lines; from += ROWS_MAX) {
+        uint64_t to = from + ROWS_MAX - 1 < b->n_lines ? from + ROWS_MAX - 1 : b->n_lines;
+        d = deliver_rows(k, b, from, to, v + from - 1, words);
+    }
+    for (uint64_t i = 0; d == DELIVERY_DONE && i < b->n_lines; i++)
+        if (v[i].answer != ANSWER_ACCEPTED)
+            b->answer(b->ctx, i + 1, v[i].answer, v[i].words);
+    if (d == DELIVERY_DONE)
+        snprintf(words, 256, "%llu rows %s", (unsigned long long)b->n_lines,
+                 b->policy->koha_service.pending ? "queued in Koha for its staff" : "told to Koha");
+    sodium_memzero(v, (b->n_lines + 1) * sizeof *v);
+    free(v);
+    return d;
+}

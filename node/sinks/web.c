@@ -1,0 +1,286 @@
+/* web.c - requests to web services by libcurl. */
+#include "web_int.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define CONNECT_LIMIT_MS 10000
+
+struct web {
+    CURL *curl;
+    char base[POLICY_TEXT_VALUE];
+    const char *ca;
+    char ca_path[4096];
+    uint32_t limit_ms;
+};
+
+static bool is_this_pc(const char *url)
+{
+    static const char *const names[] = { "http://127.", "http://localhost:", "http://localhost/",
+                                         "http://[::1]" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strncmp(url, names[i], strlen(names[i])) == 0)
+            return strchr(url, '@') == NULL;
+    return strcmp(url, "http://localhost") == 0;
+}
+
+struct web *web_new(const char *base, bool insecure, const char *ca, uint32_t limit_ms,
+                    char words[256])
+{
+    struct web *w;
+    size_t n = strlen(base);
+
+    if (strncmp(base, "https://", 8) != 0 && !is_this_pc(base) &&
+        !(insecure && strncmp(base, "http://", 7) == 0)) {
+        snprintf(words, 256,
+                 "the sink's address must begin with https://: a password may not cross the "
+                 "network in the open. Publish a policy that says so");
+        return NULL;
+    }
+    w = calloc(1, sizeof *w);
+    if (!w || n >= sizeof w->base || (w->curl = curl_easy_init()) == NULL) {
+        free(w);
+        snprintf(words, 256, "out of memory");
+        return NULL;
+    }
+    while (n > 0 && base[n - 1] == '/')
+        n--;
+    memcpy(w->base, base, n);
+    if (ca) {
+        snprintf(w->ca_path, sizeof w->ca_path, "%s", ca);
+        w->ca = w->ca_path;
+    }
+    w->limit_ms = limit_ms;
+    return w;
+}
+
+void web_free(struct web *w)
+{
+    if (!w)
+        return;
+    curl_easy_cleanup(w->curl);
+    free(w);
+}
+
+curl_mime *web_mime(struct web *w)
+{
+    return curl_mime_init(w->curl);
+}
+
+void web_form_add(struct buf *form, const char *key, const char *value)
+{
+    static const char hex[] = "0123456789ABCDEF", plain[] = "-._~";
+
+    buf_printf(form, "%s%s=", form->len > 0 ? "&" : "", key);
+    for (const unsigned char *s = (const unsigned char *)value; *s != 0; s++) {
+        char out[3] = { '%', hex[*s >> 4], hex[*s & 15] };
+        bool same = (*s >= '0' && *s <= '9') || (*s >= 'A' && *s <= 'Z') ||
+                    (*s >= 'a' && *s <= 'z') || strchr(plain, *s);
+        buf_add(form, same ? (const char *)s : out, same ? 1 : 3);
+    }
+}
+
+void web_answer_free(struct web_answer *a)
+{
+    buf_wipe(&a->body);
+    memset(a->csrf, 0, sizeof a->csrf);
+}
+
+static size_t take_body(char *p, size_t size, size_t n, void *ctx)
+{
+    struct web_answer *a = ctx;
+
+    if (a->body.len + size * n > WEB_ANSWER_MAX)
+        return 0;
+    buf_add(&a->body, p, size * n);
+    return a->body.failed ? 0 : size * n;
+}
+
+static size_t take_header(char *p, size_t size, size_t n, void *ctx)
+{
+    static const char name[] = "csrf-token:";
+    struct web_answer *a = ctx;
+    size_t len = size * n, k = sizeof name - 1;
+
+    if (len > k && curl_strnequal(p, name, k)) {
+        while (k < len && p[k] == ' ')
+            k++;
+        while (len > k && (p[len - 1] == '\r' || p[len - 1] == '\n' || p[len - 1] == ' '))
+            len--;
+        if (len - k < sizeof a->csrf) {
+            memcpy(a->csrf, p + k, len - k);
+            a->csrf[len - k] = '\0';
+        }
+    }
+    return size * n;
+}
+
+/* A server that vanished is noticed in the time after which a successor believes that nothing is on
+ * its way any more. */
+static int watch_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+    unsigned ms = *(const uint32_t *)ctx;
+
+    (void)purpose;
+    return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0 ? CURL_SOCKOPT_OK
+                                                                              : CURL_SOCKOPT_ERROR;
+}
+
+static void set_common(struct web *w, const char *url, struct web_answer *a)
+{
+    CURL *c = w->curl;
+
+    curl_easy_reset(c); /* of options; cookies stay */
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(c, CURLOPT_PROXY, "");
+    curl_easy_setopt(c, CURLOPT_COOKIEFILE, ""); /* keeps cookies, in memory */
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_LIMIT_MS);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)w->limit_ms);
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (w->ca) {
+        curl_easy_setopt(c, CURLOPT_CAINFO, w->ca);
+        curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+    }
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "tideover/" TIDEOVER_VERSION);
+    curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, watch_socket);
+    curl_easy_setopt(c, CURLOPT_SOCKOPTDATA, &w->limit_ms);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, a);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, a);
+}
+
+static struct curl_slist *headers(const struct web_request *rq)
+{
+    struct curl_slist *all = curl_slist_append(NULL, "Expect:"); /* no waiting for a "go on" */
+    char csrf[600];
+
+    if (rq->json)
+        all = curl_slist_append(all, "Content-Type: application/json");
+    if (rq->csrf && rq->csrf[0]) {
+        snprintf(csrf, sizeof csrf, "CSRF-TOKEN: %s", rq->csrf);
+        all = curl_slist_append(all, csrf);
+    }
+    return all;
+}
+
+static void set_request(struct web *w, const struct web_request *rq)
+{
+    const struct buf *body = rq->json ? rq->json : rq->form;
+    CURL *c = w->curl;
+
+    if (rq->mime) {
+        curl_easy_setopt(c, CURLOPT_MIMEPOST, rq->mime);
+    } else if (body) {
+        curl_easy_setopt(c, CURLOPT_POST, 1L);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, body->len > 0 ? (const char *)body->p : "");
+    }
+    if (rq->user) {
+        curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        curl_easy_setopt(c, CURLOPT_USERNAME, rq->user);
+        curl_easy_setopt(c, CURLOPT_PASSWORD, rq->pass);
+    } else if (rq->bearer) {
+        curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        curl_easy_setopt(c, CURLOPT_XOAUTH2_BEARER, rq->bearer);
+    }
+}
+
+static enum web_end how_it_ended(CURL *c, CURLcode rc, const char *detail, struct web_answer *a)
+{
+    long sent = 0;
+
+    curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a->status);
+    if (rc == CURLE_OK)
+        return WEB_ANSWERED;
+    snprintf(a->words, sizeof a->words, "%s", *detail ? detail : curl_easy_strerror(rc));
+    curl_easy_getinfo(c, CURLINFO_REQUEST_SIZE, &sent);
+    if (sent > 0)
+        return WEB_LOST;
+    return rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE ||
+                   rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL
+               ? WEB_BARRED
+               : WEB_NOT_SENT;
+}
+
+enum web_end web_send(struct web *w, const struct web_request *rq, struct web_answer *a)
+{
+    char url[POLICY_TEXT_VALUE + 256], detail[CURL_ERROR_SIZE] = "";
+    struct curl_slist *head = headers(rq);
+    enum web_end end;
+    CURLcode rc;
+
+    memset(a, 0, sizeof *a);
+    snprintf(url, sizeof url, "%s%s", w->base, rq->path);
+    set_common(w, url, a);
+    set_request(w, rq);
+    curl_easy_setopt(w->curl, CURLOPT_HTTPHEADER, head);
+    curl_easy_setopt(w->curl, CURLOPT_ERRORBUFFER, detail);
+    rc = head ? curl_easy_perform(w->curl) : CURLE_OUT_OF_MEMORY;
+    end = how_it_ended(w->curl, rc, detail, a);
+    if (end == WEB_ANSWERED) {
+        buf_add(&a->body, "", 1); /* so that it is a text */
+        if (a->body.failed)
+            end = WEB_LOST;
+        else
+            a->body.len--;
+    }
+    curl_easy_reset(w->curl); /* nothing of this request, or its password, is left in it */
+    curl_slist_free_all(head);
+    return end;
+}
+
+enum delivery web_failed(const struct web_answer *a, enum web_end end, const char *what,
+                         char words[256])
+{
+    switch (end) {
+    case WEB_NOT_SENT:
+    case WEB_LOST:
+        snprintf(words, 256, "%s does not answer: %.120s. It is tried again by itself", what,
+                 a->words);
+        return DELIVERY_RETRY;
+    case WEB_BARRED:
+        snprintf(words, 256,
+                 "no safe connection to %s: %.100s. Put that right, then run the upload again",
+                 what, a->words);
+        return DELIVERY_STOP;
+    case WEB_ANSWERED:
+        break;
+    }
+    if (a->status >= 500 || a->status == 408 || a->status == 429) {
+        snprintf(words, 256, "%s is not ready (HTTP %ld). It is tried again by itself", what,
+                 a->status);
+        return DELIVERY_RETRY;
+    }
+    if (a->status >= 300 && a->status < 400)
+        snprintf(words, 256,
+                 "%s sends elsewhere (HTTP %ld), which is not followed: give the policy's sink "
+                 "the address that it really has",
+                 what, a->status);
+    else if (a->status == 401 || a->status == 403)
+        snprintf(words, 256,
+                 "%s refuses the login (HTTP %ld). Put the credential or its rights right, then "
+                 "run the upload again",
+                 what, a->status);
+    else if (a->status == 404 || a->status == 405)
+        snprintf(words, 256,
+                 "there is no such service at the policy's sink (HTTP %ld): is %s's address "
+                 "right, and the service installed?",
+                 a->status, what);
+    else
+        snprintf(words, 256, "%s answers something that is no answer (HTTP %ld): look at its log",
+                 what, a->status);
+    return DELIVERY_STOP;
+}

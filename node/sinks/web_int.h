@@ -1,0 +1,60 @@
+/* web_int.h - one request to a web service, and what is known once it ended: for evergreen.c,
+ * koha.c, koha_plugin.c.
+ *
+ * Each request has a connection of its own. On one that is kept, libcurl sends a request again by
+ * itself when the other side closed without a byte of answer; but this other side may have booked
+ * it. */
+#ifndef TIDEOVER_WEB_INT_H
+#define TIDEOVER_WEB_INT_H
+
+#include <curl/curl.h>
+
+#include "buf.h"
+#include "sink.h"
+
+#define WEB_ANSWER_MAX (64u << 20) /* a list of all that was refused, of a large upload */
+
+struct web;
+
+enum web_end {
+    WEB_ANSWERED, /* status and body are there, whole */
+    WEB_NOT_SENT, /* not a byte of the request left */
+    WEB_BARRED,   /* the same, and trying again is of no use: the certificate, the address */
+    WEB_LOST,     /* it left, or part of it, and no whole answer came */
+};
+
+struct web_request {
+    const char *path;        /* behind the base */
+    const struct buf *form;  /* POST: a form, or NULL */
+    const struct buf *json;  /* POST: JSON, or NULL */
+    curl_mime *mime;         /* POST: a form with a file, or NULL */
+    const char *user, *pass; /* Basic, or NULL */
+    const char *bearer;      /* or NULL */
+    const char *csrf;        /* or NULL */
+};
+
+struct web_answer {
+    long status;
+    struct buf body; /* NUL behind it */
+    char csrf[512];  /* response header Csrf-Token; "" if none came */
+    char words[200]; /* of a request without an answer: what happened, for people */
+};
+
+/* base: "https://HOST[:PORT][/PATH]", http:// to this PC alone unless insecure. limit_ms: of one
+ * request, answer included. ca: a PEM file, NULL: the system's. NULL: words say why. */
+struct web *web_new(const char *base, bool insecure, const char *ca, uint32_t limit_ms,
+                    char words[256]);
+void web_free(struct web *w); /* NULL is fine; forgets cookies */
+curl_mime *web_mime(struct web *w);
+
+void web_form_add(struct buf *form, const char *key, const char *value);
+
+/* a is filled anew; web_answer_free() wipes it. */
+enum web_end web_send(struct web *w, const struct web_request *rq, struct web_answer *a);
+void web_answer_free(struct web_answer *a);
+/* A request that may be repeated, or was not sent, ended without the answer that was hoped for:
+ * RETRY or STOP, with words. what: "Evergreen". */
+enum delivery web_failed(const struct web_answer *a, enum web_end end, const char *what,
+                         char words[256]);
+
+#endif
