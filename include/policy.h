@@ -98,17 +98,19 @@ struct sip2_profile {
     enum au_usable au_usable;     /* do patrons' lists of loans name barcodes? default auto */
 };
 
-struct evergreen_service {   /* [evergreen], where sink = evergreen:https://HOST */
-    unsigned org;            /* number of the org unit that everything is uploaded for */
-    char workstation[64];    /* that the login registers at; default: none */
-    uint32_t patience_ms;    /* the script shows no progress: then it counts as dead; default 10m */
+struct evergreen_service { /* [evergreen], where sink = evergreen:https://HOST */
+    unsigned org;          /* number of the org unit that everything is uploaded for */
+    char user[65];         /* login name; empty: the credential's file NAME.user */
+    char workstation[64];  /* that the login registers at; default: none */
+    uint32_t patience_ms;  /* the script shows no progress: then it counts as dead; default 10m */
 };
 
-struct koha_service {       /* [koha], where sink = koha:https://HOST or koha-plugin:.. */
-    char branchcode[16];    /* default: the branch's code */
-    bool pending;           /* rows wait for the staff in Koha (default), or are booked at once */
-    bool local_time;        /* service_time = utc (default) | local: as the server stores it */
-    bool oauth;             /* login = basic (default) | oauth: of the plugin */
+struct koha_service {    /* [koha], where sink = koha:https://HOST or koha-plugin:.. */
+    char user[65];       /* login name; empty: the credential's file NAME.user */
+    char branchcode[16]; /* default: the branch's code */
+    bool pending;        /* rows wait for the staff in Koha (default), or are booked at once */
+    bool local_time;     /* service_time = utc (default) | local: as the server stores it */
+    bool oauth;          /* login = basic (default) | oauth: of the plugin */
 };
 
 struct policy {

@@ -299,6 +299,13 @@ def counted(text):
     return {action: int(n or 1) for action, _, n in pairs}
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """Clients that are killed hang up; that is their business."""
+
+
 def listed(text):
     return set(filter(None, text.split(",")))
 
@@ -328,8 +335,7 @@ def main():
     p.add_argument("--newer", type=listed, default=set(), help="items changed after the outage")
     p.add_argument("--elsewhere", type=listed, default=set(), help="items of another library")
     args = p.parse_args()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", args.port), Handler)
     server.sessions = Sessions(args)
     print(server.server_address[1], flush=True)
     try:

@@ -231,6 +231,13 @@ def numbers(text):
     return {int(n) for n in text.split(",") if n}
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """Clients that are killed hang up; that is their business."""
+
+
 def listed(text):
     return set(filter(None, text.split(",")))
 
@@ -257,8 +264,7 @@ def main():
     p.add_argument("--forgets", action="store_true", help="the plugin's memory is lost")
     p.add_argument("--no-plugin", action="store_true")
     args = p.parse_args()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", args.port), Handler)
     server.koha = Koha(args)
     print(server.server_address[1], flush=True)
     try:

@@ -73,8 +73,7 @@ enum delivery evergreen_begin(struct sink_batch *b, struct evergreen **out, char
         for (char *s = e->description; *s != '\0'; s++)
             if (*s == '/')
                 *s = '-';
-        e->web =
-            web_new(b->target, false, NULL, policy_quiet_ms(b->policy, EVERGREEN_LIMIT_MS), words);
+        e->web = web_new(b, policy_quiet_ms(b->policy, EVERGREEN_LIMIT_MS), words);
         if (!e->web) {
             free(e);
             return DELIVERY_STOP;
@@ -125,26 +124,24 @@ static void login_param(const struct evergreen_service *s, const char *user, con
 
 static bool login_form(struct sink_batch *b, struct buf *form, char words[256])
 {
-    char user[512] = "", pass[512] = "";
-    struct errmsg msg = { .text = "" };
+    const struct evergreen_service *s = &b->policy->evergreen_service;
+    struct web_login login;
     struct buf param = { 0 };
-    bool ok = b->secret(b->ctx, "user", user, &msg) == ERR_OK &&
-              b->secret(b->ctx, "password", pass, &msg) == ERR_OK;
+    bool ok = web_find_login(b, s->user, &login, words);
 
-    login_param(&b->policy->evergreen_service, user, pass, &param);
-    if (!ok) {
-        snprintf(words, 256, "%s", msg.text);
-    } else if (param.failed) {
-        snprintf(words, 256, "out of memory");
-        ok = false;
-    } else {
+    if (!ok)
+        return false;
+    login_param(s, login.user, login.pass, &param);
+    sodium_memzero(&login, sizeof login);
+    if (!param.failed) {
         web_form_add(form, "service", "open-ils.auth");
         web_form_add(form, "method", "open-ils.auth.login");
         web_form_add(form, "param", (const char *)param.p);
     }
+    ok = !param.failed && !form->failed;
     buf_wipe(&param);
-    sodium_memzero(user, sizeof user);
-    sodium_memzero(pass, sizeof pass);
+    if (!ok)
+        snprintf(words, 256, "out of memory");
     return ok;
 }
 

@@ -6,8 +6,6 @@
 #include "web_int.h"
 
 #define EVERGREEN_LIMIT_MS 60000 /* of one request, unless the policy says otherwise */
-#define EVERGREEN_LATER    DELIVERY_RETRY
-enum { SESSION_CREATE = 1, SESSION_LOAD, SESSION_EXECUTE, SESSION_READ };
 
 struct evergreen { /* kept between the items of one upload */
     struct web *web;

@@ -25,7 +25,7 @@ struct koha {
     bool ready;     /* it answered, and let us in */
     char csrf[512]; /* from 24.05 on; "": none wanted */
     unsigned strange;
-    char user[512], pass[512];
+    struct web_login login;
 };
 
 void sink_koha_end(void *session)
@@ -41,7 +41,6 @@ void sink_koha_end(void *session)
 
 static enum delivery begin(struct sink_batch *b, struct koha **out, char words[256])
 {
-    struct errmsg msg = { .text = "" };
     struct koha *k = *b->session;
 
     *out = k;
@@ -51,11 +50,8 @@ static enum delivery begin(struct sink_batch *b, struct koha **out, char words[2
         snprintf(words, 256, "out of memory");
         return DELIVERY_RETRY;
     }
-    if (b->secret(b->ctx, "user", k->user, &msg) != ERR_OK ||
-        b->secret(b->ctx, "password", k->pass, &msg) != ERR_OK)
-        snprintf(words, 256, "%s", msg.text);
-    else
-        k->web = web_new(b->target, false, NULL, policy_quiet_ms(b->policy, LIMIT_MS), words);
+    if (web_find_login(b, b->policy->koha_service.user, &k->login, words))
+        k->web = web_new(b, policy_quiet_ms(b->policy, LIMIT_MS), words);
     if (!k->web) {
         sink_koha_end(k);
         return DELIVERY_STOP;
@@ -68,10 +64,10 @@ static enum delivery begin(struct sink_batch *b, struct koha **out, char words[2
  * is in the queue. */
 static void add_login(const struct koha *k, struct buf *form)
 {
-    web_form_add(form, "userid", k->user);
-    web_form_add(form, "password", k->pass);
-    web_form_add(form, "login_userid", k->user);
-    web_form_add(form, "login_password", k->pass);
+    web_form_add(form, "userid", k->login.user);
+    web_form_add(form, "password", k->login.pass);
+    web_form_add(form, "login_userid", k->login.user);
+    web_form_add(form, "login_password", k->login.pass);
 }
 
 /* A token against forged pages, and the cookie that it belongs to; where the server gives none, it
@@ -172,7 +168,6 @@ static enum delivery judge(struct koha *k, struct sink_batch *b, const struct ko
         answer = ANSWER_DEVIATING; /* booked where it was to wait, or the other way round */
     if (answer != ANSWER_ACCEPTED)
         b->answer(b->ctx, b->item, answer, said);
-    snprintf(words, 256, queues ? "queued in Koha for its staff" : "booked in Koha");
     return DELIVERY_DONE;
 }
 
@@ -209,6 +204,15 @@ static enum delivery deliver_row(struct koha *k, struct sink_batch *b, const str
     return d;
 }
 
+/* The receipt's evidence is short: once for all. */
+static void sum_up(const struct sink_batch *b, char words[256])
+{
+    words[0] = '\0';
+    if (b->item == b->n_lines)
+        snprintf(words, 256, "%llu rows %s", (unsigned long long)b->n_lines,
+                 b->policy->koha_service.pending ? "for Koha's queue" : "told to Koha");
+}
+
 enum delivery sink_koha_deliver(struct sink_batch *b, char words[256])
 {
     struct sink_line line;
@@ -220,7 +224,7 @@ enum delivery sink_koha_deliver(struct sink_batch *b, char words[256])
         return d;
     if (b->behind(b->ctx, b->item)) {
         b->answer(b->ctx, b->item, ANSWER_HELD, "");
-        snprintf(words, 256, "not sent");
+        sum_up(b, words);
         return DELIVERY_DONE;
     }
     if (b->line(b->ctx, b->item, &line) != ERR_OK) {
@@ -234,7 +238,9 @@ enum delivery sink_koha_deliver(struct sink_batch *b, char words[256])
                  (unsigned long long)b->item);
         return DELIVERY_STOP;
     }
-    return deliver_row(k, b, &row, words);
+    if ((d = deliver_row(k, b, &row, words)) == DELIVERY_DONE)
+        sum_up(b, words);
+    return d;
 }
 
 /* The queue can be read by people alone, and a row that was booked leaves no trace of its own. */

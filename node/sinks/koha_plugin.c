@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <sodium.h>
 
@@ -16,12 +17,20 @@
 #define BATCH    "/api/v1/contrib/offlinecirc/transactions"
 #define TOKEN    "/api/v1/oauth/token"
 #define LIMIT_MS 300000 /* as the plugin's makers ask for */
-#define ROWS_MAX 500    /* of one request: minutes at the slowest */
+#define ROWS_MAX 200    /* of one request: minutes at the slowest */
+#define TURN_S   30
+
+struct verdict {
+    enum answer answer;
+    char words[ANSWER_WORDS_MAX + 1];
+};
 
 struct koha_plugin {
     struct web *web;
-    char user[512], pass[512];
-    char token[2048]; /* "": none yet */
+    struct web_login login;
+    char token[2048];        /* "": none yet */
+    struct verdict *verdict; /* of each line, from 0 */
+    uint64_t done;           /* lines that have one */
 };
 
 void sink_koha_plugin_end(void *session)
@@ -31,13 +40,13 @@ void sink_koha_plugin_end(void *session)
     if (!k)
         return;
     web_free(k->web);
+    free(k->verdict); /* Koha's words of rows name nobody that the payload does not */
     sodium_memzero(k, sizeof *k);
     free(k);
 }
 
 static enum delivery begin(struct sink_batch *b, struct koha_plugin **out, char words[256])
 {
-    struct errmsg msg = { .text = "" };
     struct koha_plugin *k = *b->session;
 
     *out = k;
@@ -47,11 +56,8 @@ static enum delivery begin(struct sink_batch *b, struct koha_plugin **out, char 
         snprintf(words, 256, "out of memory");
         return DELIVERY_RETRY;
     }
-    if (b->secret(b->ctx, "user", k->user, &msg) != ERR_OK ||
-        b->secret(b->ctx, "password", k->pass, &msg) != ERR_OK)
-        snprintf(words, 256, "%s", msg.text);
-    else
-        k->web = web_new(b->target, false, NULL, LIMIT_MS, words);
+    if (web_find_login(b, b->policy->koha_service.user, &k->login, words))
+        k->web = web_new(b, LIMIT_MS, words);
     if (!k->web) {
         sink_koha_plugin_end(k);
         return DELIVERY_STOP;
@@ -69,8 +75,8 @@ static enum delivery get_token(struct koha_plugin *k, char words[256])
     enum web_end end;
 
     web_form_add(&form, "grant_type", "client_credentials");
-    web_form_add(&form, "client_id", k->user);
-    web_form_add(&form, "client_secret", k->pass);
+    web_form_add(&form, "client_id", k->login.user);
+    web_form_add(&form, "client_secret", k->login.pass);
     end = web_send(k->web, &rq, &a);
     buf_wipe(&form);
     if (end != WEB_ANSWERED || a.status != 200) {
@@ -85,11 +91,6 @@ static enum delivery get_token(struct koha_plugin *k, char words[256])
 }
 
 /* ---- rows ---- */
-
-struct verdict {
-    enum answer answer;
-    char words[ANSWER_WORDS_MAX + 1];
-};
 
 struct results {
     struct verdict *of; /* of the request's first row */
@@ -143,8 +144,8 @@ static enum web_end send_rows(struct koha_plugin *k, const struct policy *p, con
     if (p->koha_service.oauth) {
         rq.bearer = k->token;
     } else {
-        rq.user = k->user;
-        rq.pass = k->pass;
+        rq.user = k->login.user;
+        rq.pass = k->login.pass;
     }
     return web_send(k->web, &rq, a);
 }
@@ -186,30 +187,45 @@ static enum delivery deliver_rows(struct koha_plugin *k, struct sink_batch *b, u
     return d;
 }
 
+/* For half a minute at most; then the shell shows how far it is, and comes back. */
+static enum delivery deliver_some(struct koha_plugin *k, struct sink_batch *b, char words[256])
+{
+    struct timespec from, now;
+    enum delivery d = DELIVERY_DONE;
+
+    clock_gettime(CLOCK_BOOTTIME, &from);
+    while (d == DELIVERY_DONE && k->done < b->n_lines) {
+        uint64_t to = k->done + ROWS_MAX < b->n_lines ? k->done + ROWS_MAX : b->n_lines;
+        clock_gettime(CLOCK_BOOTTIME, &now);
+        if (now.tv_sec - from.tv_sec >= TURN_S) {
+            snprintf(words, 256, "Koha has taken %llu of %llu rows", (unsigned long long)k->done,
+                     (unsigned long long)b->n_lines);
+            return DELIVERY_LATER;
+        }
+        if ((d = deliver_rows(k, b, k->done + 1, to, k->verdict + k->done, words)) == DELIVERY_DONE)
+            k->done = to;
+    }
+    return d;
+}
+
 /* Told at the end, for what is told counts only once all are done. */
 enum delivery sink_koha_plugin_deliver(struct sink_batch *b, char words[256])
 {
     struct koha_plugin *k;
-    struct verdict *v = NULL;
     enum delivery d = begin(b, &k, words);
 
     if (d != DELIVERY_DONE)
         return d;
-    if ((v = calloc(b->n_lines + 1, sizeof *v)) == NULL) {
+    if (!k->verdict && (k->verdict = calloc(b->n_lines + 1, sizeof *k->verdict)) == NULL) {
         snprintf(words, 256, "out of memory");
         return DELIVERY_RETRY;
     }
-    for (uint64_t from = 1; d == DELIVERY_DONE && from <= b->n_lines; from += ROWS_MAX) {
-        uint64_t to = from + ROWS_MAX - 1 < b->n_lines ? from + ROWS_MAX - 1 : b->n_lines;
-        d = deliver_rows(k, b, from, to, v + from - 1, words);
-    }
-    for (uint64_t i = 0; d == DELIVERY_DONE && i < b->n_lines; i++)
-        if (v[i].answer != ANSWER_ACCEPTED)
-            b->answer(b->ctx, i + 1, v[i].answer, v[i].words);
-    if (d == DELIVERY_DONE)
-        snprintf(words, 256, "%llu rows %s", (unsigned long long)b->n_lines,
-                 b->policy->koha_service.pending ? "queued in Koha for its staff" : "told to Koha");
-    sodium_memzero(v, (b->n_lines + 1) * sizeof *v);
-    free(v);
-    return d;
+    if ((d = deliver_some(k, b, words)) != DELIVERY_DONE)
+        return d;
+    for (uint64_t i = 0; i < b->n_lines; i++)
+        if (k->verdict[i].answer != ANSWER_ACCEPTED)
+            b->answer(b->ctx, i + 1, k->verdict[i].answer, k->verdict[i].words);
+    snprintf(words, 256, "%llu rows %s", (unsigned long long)b->n_lines,
+             b->policy->koha_service.pending ? "for Koha's queue" : "told to Koha");
+    return DELIVERY_DONE;
 }

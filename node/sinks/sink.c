@@ -17,6 +17,9 @@ static const struct sink_kind {
     { "put:", sink_put_deliver, NULL, NULL },
     { "key:", sink_key_deliver, NULL, NULL },
     { "sftp:", sink_sftp_deliver, NULL, NULL },
+    { "evergreen:", sink_evergreen_deliver, sink_evergreen_look, sink_evergreen_end },
+    { "koha:", sink_koha_deliver, sink_koha_look, sink_koha_end },
+    { "koha-plugin:", sink_koha_plugin_deliver, NULL, sink_koha_plugin_end },
 };
 
 static const struct sink_kind *kind_of(const char *sink)

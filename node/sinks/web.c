@@ -8,55 +8,78 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <sodium.h>
+
+#include "url.h"
+
 #define CONNECT_LIMIT_MS 10000
 
 struct web {
     CURL *curl;
     char base[POLICY_TEXT_VALUE];
-    const char *ca;
-    char ca_path[4096];
+    char proxy[sizeof((struct sink_access *)0)->proxy];
+    bool has_ca;
+    char ca[4096];
     uint32_t limit_ms;
 };
 
-static bool is_this_pc(const char *url)
+static enum err may_go_there(const char *text, const struct sink_access *access, struct errmsg *msg)
 {
-    static const char *const names[] = { "http://127.", "http://localhost:", "http://localhost/",
-                                         "http://[::1]" };
+    struct url u;
+    enum err e = url_parse(text, &u, msg);
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strncmp(url, names[i], strlen(names[i])) == 0)
-            return strchr(url, '@') == NULL;
-    return strcmp(url, "http://localhost") == 0;
+    if (e == ERR_OK && strcmp(u.scheme, "https") != 0 && !url_is_loopback(&u) && !access->insecure)
+        return err_set(msg, ERR_CONFIG,
+                       "the policy's sink begins with http://: a password would cross the network "
+                       "in the open. Publish a policy with https://");
+    return e;
 }
 
-struct web *web_new(const char *base, bool insecure, const char *ca, uint32_t limit_ms,
-                    char words[256])
+/* NAME.ca, where the policy names one. */
+static enum err find_ca(const struct sink_batch *b, struct web *w, struct errmsg *msg)
 {
-    struct web *w;
-    size_t n = strlen(base);
+    w->has_ca = b->policy->access.ca[0] != '\0';
+    return w->has_ca ? credential_find(b->home, b->policy->access.ca, "ca", w->ca, msg) : ERR_OK;
+}
 
-    if (strncmp(base, "https://", 8) != 0 && !is_this_pc(base) &&
-        !(insecure && strncmp(base, "http://", 7) == 0)) {
-        snprintf(words, 256,
-                 "the sink's address must begin with https://: a password may not cross the "
-                 "network in the open. Publish a policy that says so");
-        return NULL;
-    }
-    w = calloc(1, sizeof *w);
-    if (!w || n >= sizeof w->base || (w->curl = curl_easy_init()) == NULL) {
+struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[256])
+{
+    const struct sink_access *access = &b->policy->access;
+    struct errmsg msg = { .text = "out of memory" };
+    struct web *w = calloc(1, sizeof *w);
+    size_t n = strlen(b->target);
+
+    if (!w || may_go_there(b->target, access, &msg) != ERR_OK || n >= sizeof w->base ||
+        find_ca(b, w, &msg) != ERR_OK || (w->curl = curl_easy_init()) == NULL) {
         free(w);
-        snprintf(words, 256, "out of memory");
+        snprintf(words, 256, "%s", msg.text);
         return NULL;
     }
-    while (n > 0 && base[n - 1] == '/')
+    while (n > 0 && b->target[n - 1] == '/')
         n--;
-    memcpy(w->base, base, n);
-    if (ca) {
-        snprintf(w->ca_path, sizeof w->ca_path, "%s", ca);
-        w->ca = w->ca_path;
-    }
+    memcpy(w->base, b->target, n);
+    if (strcmp(access->proxy, "none") != 0)
+        memcpy(w->proxy, access->proxy, sizeof w->proxy);
     w->limit_ms = limit_ms;
     return w;
+}
+
+bool web_find_login(const struct sink_batch *b, const char *user, struct web_login *out,
+                    char words[256])
+{
+    struct errmsg msg = { .text = "the policy names no credential for its sink" };
+    bool ok = b->policy->access.credential[0] != '\0';
+
+    if (user[0] != '\0')
+        snprintf(out->user, sizeof out->user, "%s", user);
+    else
+        ok = ok && b->secret(b->ctx, "user", out->user, &msg) == ERR_OK;
+    ok = ok && b->secret(b->ctx, "password", out->pass, &msg) == ERR_OK;
+    if (!ok) {
+        sodium_memzero(out, sizeof *out);
+        snprintf(words, 256, "%s", msg.text);
+    }
+    return ok;
 }
 
 void web_free(struct web *w)
@@ -142,14 +165,14 @@ static void set_common(struct web *w, const char *url, struct web_answer *a)
     curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(c, CURLOPT_PROXY, "");
+    curl_easy_setopt(c, CURLOPT_PROXY, w->proxy);
     curl_easy_setopt(c, CURLOPT_COOKIEFILE, ""); /* keeps cookies, in memory */
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_LIMIT_MS);
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)w->limit_ms);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (w->ca) {
+    if (w->has_ca) {
         curl_easy_setopt(c, CURLOPT_CAINFO, w->ca);
         curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
     }

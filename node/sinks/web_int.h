@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 
 #include "buf.h"
+#include "credential.h"
 #include "sink.h"
 
 #define WEB_ANSWER_MAX (64u << 20) /* a list of all that was refused, of a large upload */
@@ -40,9 +41,16 @@ struct web_answer {
     char words[200]; /* of a request without an answer: what happened, for people */
 };
 
-/* base: "https://HOST[:PORT][/PATH]", http:// to this PC alone unless insecure. limit_ms: of one
- * request, answer included. ca: a PEM file, NULL: the system's. NULL: words say why. */
-struct web *web_new(const char *base, bool insecure, const char *ca, uint32_t limit_ms,
+struct web_login {
+    char user[CREDENTIAL_LINE_MAX + 1], pass[CREDENTIAL_LINE_MAX + 1];
+};
+
+/* The address of the batch's sink, as its policy says how to come there. http:// to this PC alone,
+ * or where the policy says that this is meant. limit_ms: of one request, answer included. NULL:
+ * words say why; only a person can help. */
+struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[256]);
+/* A user's name from the policy, or else, as the password, from the credential. Wipe it. */
+bool web_find_login(const struct sink_batch *b, const char *user, struct web_login *out,
                     char words[256]);
 void web_free(struct web *w); /* NULL is fine; forgets cookies */
 curl_mime *web_mime(struct web *w);

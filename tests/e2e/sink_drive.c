@@ -1,0 +1,343 @@
+/* sink_drive.c - one upload to a sink that is answered, without a branch around it: takes the steps
+ * that delivery.c says, with a file in place of the seats. For tests that kill it at any moment and
+ * start it again, as a successor would take over.
+ *
+ *   sink_drive HOME POLICY PAYLOAD JOURNAL
+ *
+ * HOME: where credentials lie. PAYLOAD: lines; those that begin with "Version=" are a header. The
+ * journal gets "P hex" (progress.. as the seats would keep it) and, with it in one write, "A line
+ * answer words". QUIET_MS: a successor's wait. ARRIVED=yes|no: what a lead says when asked.
+ * Exit 0: handed over, and "F evidence" is in the journal; 3: stopped; 4: a lead is asked. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "credential.h"
+#include "sink.h"
+
+struct drive {
+    struct policy policy;
+    const char *home, *path;
+    char *payload;
+    char **line; /* with its LF */
+    uint64_t n;
+    struct buf told; /* "A .." of this send */
+    struct progress at;
+    bool mine, fresh;
+    int journal;
+};
+
+static void fail(const char *what, const char *which)
+{
+    fprintf(stderr, "sink_drive: %s %s: %s\n", what, which, strerror(errno));
+    exit(2);
+}
+
+static char *slurp(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    long n;
+    char *p;
+
+    if (!f || fseek(f, 0, SEEK_END) != 0 || (n = ftell(f)) < 0)
+        fail("cannot read", path);
+    rewind(f);
+    if ((p = calloc(1, (size_t)n + 1)) == NULL || fread(p, 1, (size_t)n, f) != (size_t)n)
+        fail("cannot read", path);
+    fclose(f);
+    return p;
+}
+
+static void pause_ms(unsigned ms)
+{
+    struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+    nanosleep(&t, NULL);
+}
+
+/* ---- what a sink asks for ---- */
+
+static enum err get_line(void *ctx, uint64_t k, struct sink_line *out)
+{
+    struct drive *d = ctx;
+
+    memset(out, 0, sizeof *out);
+    if (k == 0 || k > d->n)
+        return ERR_MISSING;
+    out->bytes = (const uint8_t *)d->line[k - 1];
+    out->n = strcspn(d->line[k - 1], "\n") + 1;
+    return ERR_OK;
+}
+
+static void get_answer(void *ctx, uint64_t k, enum answer a, const char *words)
+{
+    struct drive *d = ctx;
+
+    if (a != ANSWER_ACCEPTED)
+        buf_printf(&d->told, "A %llu %s %s\n", (unsigned long long)k, answer_name(a), words);
+}
+
+static bool is_behind(void *ctx, uint64_t k)
+{
+    (void)ctx, (void)k;
+    return false;
+}
+
+static enum err get_secret(void *ctx, const char *kind, char out[512], struct errmsg *msg)
+{
+    struct drive *d = ctx;
+
+    return credential_read(d->home, d->policy.access.credential, kind, out, msg);
+}
+
+static bool may(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+/* ---- the journal ---- */
+
+static void append(struct drive *d, const struct buf *text)
+{
+    if (write(d->journal, text->p, text->len) != (ssize_t)text->len || fdatasync(d->journal) != 0)
+        fail("cannot write", d->path);
+}
+
+/* What a majority of seats would hold before the next move. */
+static void store(struct drive *d, const struct progress *next)
+{
+    struct buf bytes = { 0 }, text = { 0 };
+    char *hex;
+
+    d->at = *next;
+    progress_encode(next, &bytes);
+    hex = calloc(1, bytes.len * 2 + 1);
+    hex_encode(bytes.p, bytes.len, hex);
+    buf_add(&text, d->told.p, d->told.len);
+    buf_printf(&text, "P %s\n", hex);
+    append(d, &text);
+    free(hex);
+    buf_free(&text);
+    buf_free(&bytes);
+    d->mine = true;
+}
+
+static void read_journal(struct drive *d)
+{
+    char *all, *save = NULL;
+    size_t whole;
+
+    if ((d->journal = open(d->path, O_RDWR | O_CREAT | O_APPEND, 0600)) < 0)
+        fail("cannot open", d->path);
+    all = slurp(d->path);
+    for (whole = strlen(all); whole > 0 && all[whole - 1] != '\n'; whole--)
+        ; /* a torn write ends before its P */
+    all[whole] = '\0';
+    d->fresh = true;
+    for (char *l = strtok_r(all, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+        uint8_t bytes[PROGRESS_BYTES_MAX];
+        size_t n = 0;
+        if (l[0] == 'F')
+            exit(0);
+        if (l[0] != 'P' ||
+            sodium_hex2bin(bytes, sizeof bytes, l + 2, strlen(l + 2), NULL, &n, NULL) != 0 ||
+            progress_decode(bytes, n, &d->at) != ERR_OK)
+            continue;
+        d->fresh = false;
+    }
+    free(all);
+}
+
+/* ---- the moves ---- */
+
+static uint64_t items(const struct drive *d)
+{
+    struct slot_part part = { .lines = d->n };
+
+    return delivery_items(sink_class_of(d->policy.sink), &part, 1);
+}
+
+static void person(struct drive *d, const char *words)
+{
+    const char *said = getenv("ARRIVED");
+    struct progress next;
+
+    if (!said) {
+        fprintf(stderr, "person: %s\n", words);
+        exit(4);
+    }
+    if (progress_decided(&d->at, items(d), strcmp(said, "yes") == 0, (const uint8_t *)"", 0,
+                         &next) != ERR_OK)
+        exit(5);
+    unsetenv("ARRIVED");
+    store(d, &next);
+}
+
+static void take_key(struct progress *next, const struct sink_batch *b)
+{
+    memcpy(next->key, b->key, sizeof next->key);
+}
+
+static void looked(struct drive *d, struct sink_batch *b, enum delivery found, const char *words)
+{
+    enum sink_class c = sink_class_of(d->policy.sink);
+    struct progress next;
+
+    if (delivery_after_look(c, items(d), &d->at, found, &next) == LOOK_PERSON) {
+        person(d, words);
+        return;
+    }
+    if (found == DELIVERY_UNPROVEN && c == SINK_F1)
+        get_answer(d, b->item, ANSWER_DOUBT, words);
+    if (found == DELIVERY_DONE)
+        take_key(&next, b);
+    store(d, &next);
+}
+
+static void sent(struct drive *d, struct sink_batch *b, enum delivery how, const char *words)
+{
+    struct progress next;
+
+    switch (how) {
+    case DELIVERY_DONE:
+        progress_arrived(&d->at, items(d), &next);
+        take_key(&next, b);
+        store(d, &next);
+        break;
+    case DELIVERY_STOP:
+        progress_nothing_left(&d->at, &next);
+        store(d, &next);
+        fprintf(stderr, "stop: %s\n", words);
+        exit(3);
+    case DELIVERY_RETRY:
+        if (strcmp(b->key, d->at.key) != 0) {
+            progress_nothing_left(&d->at, &next);
+            take_key(&next, b);
+            store(d, &next);
+        }
+        pause_ms(20);
+        break;
+    case DELIVERY_DOUBT:
+        d->mine = false;
+        break;
+    default:
+        pause_ms(20);
+        break;
+    }
+}
+
+static void act(struct drive *d, struct sink_batch *b, bool look)
+{
+    char words[256] = "";
+    enum delivery how;
+
+    b->item = sink_has_steps(sink_class_of(d->policy.sink)) ? d->at.done + 1 : 0;
+    memcpy(b->key, d->at.key, sizeof b->key);
+    buf_reset(&d->told);
+    how = look ? sink_look(d->policy.sink, b, words) : sink_deliver(d->policy.sink, b, words);
+    if (getenv("TRACE"))
+        fprintf(stderr, "%s %llu: %d %s\n", look ? "look" : "send", (unsigned long long)b->item,
+                how, words);
+    if (how != DELIVERY_DONE)
+        buf_reset(&d->told);
+    if (!look) {
+        sent(d, b, how, words);
+    } else if (how == DELIVERY_RETRY || how == DELIVERY_LATER) {
+        pause_ms(20);
+    } else if (how == DELIVERY_STOP) {
+        fprintf(stderr, "stop: %s\n", words);
+        exit(3);
+    } else {
+        looked(d, b, how, words);
+    }
+}
+
+static void hand_over(struct drive *d, struct sink_batch *b)
+{
+    const char *ms = getenv("QUIET_MS");
+    enum sink_class c = sink_class_of(d->policy.sink);
+    struct progress next;
+
+    d->mine = d->fresh;
+    for (;;) {
+        switch (delivery_move(c, items(d), &d->at, d->mine)) {
+        case MOVE_FINISH:
+            return;
+        case MOVE_STORE:
+            buf_reset(&d->told);
+            progress_about_to(&d->at, &next);
+            store(d, &next);
+            break;
+        case MOVE_SEND:
+            act(d, b, false);
+            if (!sink_has_steps(c) && d->at.done > 0)
+                return;
+            break;
+        case MOVE_QUIET:
+            pause_ms(ms ? (unsigned)atoi(ms) : 0);
+            if (sink_has_steps(c))
+                act(d, b, true);
+            else
+                d->mine = true;
+            break;
+        }
+    }
+}
+
+/* ---- begin ---- */
+
+static void split(struct drive *d)
+{
+    for (char *p = d->payload; *p; p++)
+        d->n += *p == '\n';
+    if ((d->line = calloc(d->n + 1, sizeof *d->line)) == NULL)
+        fail("no memory for", "the payload");
+    d->n = 0;
+    for (char *p = d->payload; *p; p = strchr(p, '\n') + 1)
+        if (strncmp(p, "Version=", 8) != 0)
+            d->line[d->n++] = p;
+}
+
+int main(int argc, char **argv)
+{
+    static struct drive d;
+    void *session = NULL;
+    struct sink_batch b = { .name = "MAIN/e0/s1/1a2b3c4d",
+                            .line = get_line,
+                            .answer = get_answer,
+                            .behind = is_behind,
+                            .secret = get_secret,
+                            .session = &session,
+                            .may_send = may,
+                            .ctx = &d };
+    struct errmsg msg = { .text = "" };
+    struct buf text = { 0 };
+    char *policy;
+
+    if (argc != 5 || sodium_init() < 0)
+        return 2;
+    d.home = b.home = argv[1];
+    policy = slurp(argv[2]);
+    if (policy_parse(policy, strlen(policy), &d.policy, &msg) != ERR_OK) {
+        fprintf(stderr, "sink_drive: %s\n", msg.text);
+        return 2;
+    }
+    d.payload = slurp(argv[3]);
+    d.path = argv[4];
+    split(&d);
+    b.policy = &d.policy;
+    b.n_lines = d.n;
+    read_journal(&d);
+    hand_over(&d, &b);
+    buf_text(&text, "F\n");
+    append(&d, &text);
+    sink_end(d.policy.sink, session);
+    return 0;
+}
