@@ -156,10 +156,9 @@ static enum err put_start(const struct disk *d, uint64_t start, bool lost)
     enum err e;
 
     randombytes_buf(random, sizeof random);
-    mp_put_array(&b, 3);
+    mp_put_array(&b, 2);
     mp_put_u64(&b, start);
     mp_put_bin(&b, random, sizeof random);
-    mp_put_bool(&b, false); /* nobody confirmed it */
     e = d->put(d->ctx, TABLE_META, (const uint8_t *)"S", 1, b.p, b.len);
     if (e == ERR_OK && lost)
         e = d->put(d->ctx, TABLE_META, (const uint8_t *)"F", 1, (const uint8_t *)"", 0);

@@ -13,24 +13,9 @@
 
 static const uint8_t mark_key[] = { 'S' };
 
-/* A start after one that the others confirmed is numbered so far on that a wiped disk, which counts
- * by ones while it is alone, does not catch up with what they remember. */
+/* Once the others confirmed a start it is numbered so far on, and they hear of it, that a wiped disk,
+ * which counts by ones while it is alone, does not catch up with what they remember. */
 #define MARK_LEAP 1000
-
-static enum err put_mark(struct core *c)
-{
-    const struct disk *d = c->conf.disk;
-    struct buf b = { 0 };
-    enum err e;
-
-    mp_put_array(&b, 3);
-    mp_put_u64(&b, c->mark.number);
-    mp_put_bin(&b, c->mark.random, MARK_BYTES);
-    mp_put_bool(&b, c->confirmed);
-    e = d->put(d->ctx, TABLE_META, mark_key, sizeof mark_key, b.p, b.len);
-    buf_free(&b);
-    return e;
-}
 
 static enum err next_mark(struct core *c, struct errmsg *msg)
 {
@@ -45,9 +30,6 @@ static enum err next_mark(struct core *c, struct errmsg *msg)
         m = mp_over(b.p, b.len);
         mp_get_array(&m);
         c->mark.number = mp_get_u64(&m);
-        mp_get_raw(&m, c->mark.random, MARK_BYTES);
-        if (mp_get_bool(&m))
-            c->mark.number += MARK_LEAP;
     }
     buf_free(&b);
     e = core_new_mark(c);
@@ -56,9 +38,18 @@ static enum err next_mark(struct core *c, struct errmsg *msg)
 
 enum err core_new_mark(struct core *c)
 {
+    const struct disk *d = c->conf.disk;
+    struct buf b = { 0 };
+    enum err e;
+
     c->mark.number++;
     c->conf.dice(c->conf.dice_ctx, c->mark.random, MARK_BYTES);
-    return put_mark(c);
+    mp_put_array(&b, 2);
+    mp_put_u64(&b, c->mark.number);
+    mp_put_bin(&b, c->mark.random, MARK_BYTES);
+    e = d->put(d->ctx, TABLE_META, mark_key, sizeof mark_key, b.p, b.len);
+    buf_free(&b);
+    return e;
 }
 
 static enum err load_roster(struct core *c, struct errmsg *msg)
@@ -302,6 +293,21 @@ struct effects *core_effects(struct core *c)
 
 /* ---- events ---- */
 
+static void leap(struct core *c)
+{
+    struct mark was = c->mark;
+
+    if (c->n_peers == 0)
+        return;
+    c->mark.number += MARK_LEAP - 1;
+    if (core_new_mark(c) != ERR_OK) {
+        c->mark = was; /* no harm: it stays as near as it is */
+        return;
+    }
+    for (unsigned i = 0; i < c->n_peers; i++)
+        c->peers[i].confirms = false; /* until they say that they know: HELLO again */
+}
+
 /* A start is confirmed once; that a confirming desk is lost or revoked later takes nothing back,
  * for this desk's own memory has been whole since. */
 static void weigh_vote(struct core *c)
@@ -309,7 +315,7 @@ static void weigh_vote(struct core *c)
     restored_tick(c);
     if (!c->confirmed && sync_mark_confirmed(c)) {
         c->confirmed = true;
-        put_mark(c); /* failing is no harm: the next start counts by one */
+        leap(c);
     }
     ledger_may_vote(c->ledger, c->confirmed && !c->memory_lost);
     ledger_has_forgotten(c->ledger, c->memory_lost);

@@ -181,7 +181,7 @@ static void a_start_is_confirmed_by_the_others(void **state)
     assert_false(view(w, 1).mark_confirmed);
     run(w, 4000);
     assert_true(view(w, 1).mark_confirmed);
-    assert_int_equal(view(w, 1).start, 1002); /* a thousand on from one that was confirmed */
+    assert_int_equal(view(w, 1).start, 2002); /* twice confirmed, a thousand each */
     stop(w, 1);
     start(w, 1);
     stop(w, 1); /* nobody confirmed this one */
