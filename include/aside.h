@@ -26,6 +26,7 @@ enum aside_what { /* on the disk and under the hash: numbers are for ever */
 #define ASIDE_KINDS 256 /* for tables by it */
 const char *aside_name(enum aside_what w);      /* "held" .. */
 enum aside_what aside_by_name(const char *name); /* ASIDE_NONE: no such word */
+const char *aside_next_step(enum aside_what w); /* for a lead, a sentence without its full stop */
 /* Can it be sent again, if a lead says so? */
 bool aside_may_go_again(enum aside_what w);
 int ref_cmp(const struct record_ref *a, const struct record_ref *b); /* by feed and sequence */

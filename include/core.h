@@ -183,6 +183,9 @@ struct aside_view {
 };
 /* The first one at or behind *at, which is then moved on; begin with zeros. */
 bool core_aside_next(const struct core *c, struct record_ref *at, struct aside_view *out);
+bool core_asides_known(const struct core *c); /* of all decided uploads; else in a moment */
+bool core_aside_of(const struct core *c, const struct record_ref *ref,
+                   struct aside_view *out); /* false: it is not open */
 uint64_t core_aside_count(const struct core *c, enum aside_what what);
 /* ERR_MISSING: it is not here. */
 enum err core_aside_record(const struct core *c, const struct record_ref *ref, struct record *out,

@@ -433,6 +433,9 @@ static void get_status(struct node *n, struct http_request *rq)
                   (json_int_t)v.held, "union", (json_int_t)v.known, "replicated",
                   (json_int_t)v.replicated, "pending", (json_int_t)v.pending, "set_aside",
                   (json_int_t)v.set_aside, "quarantined", (json_int_t)v.quarantined));
+    json_object_set_new(json_object_get(o, "records"), "aside", aside_counts_json(n));
+    json_object_set_new(json_object_get(o, "records"), "released",
+                        json_integer((json_int_t)v.released));
     json_object_set_new(o, "peers",
                         json_pack("{s:i, s:i}", "online", online, "total", core_peers(n->core)));
     json_object_set_new(o, "uploader",
@@ -586,6 +589,8 @@ static void get_upload_status(struct node *n, struct http_request *rq)
     o = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:o}", "schema", 1, "state", state, "slot",
                   (json_int_t)l.slot, "pending", (json_int_t)v.pending, "set_aside",
                   (json_int_t)v.set_aside, "term", (json_int_t)l.term, "last", last);
+    json_object_set_new(o, "released", json_integer((json_int_t)v.released));
+    json_object_set_new(o, "aside", aside_counts_json(n));
     json_object_set_new(o, "uploader",
                         l.has_uploader ? json_string(desk_name(n, &l.uploader)) : json_null());
     json_object_set_new(o, "epoch", json_integer((json_int_t)l.epoch.number));
@@ -661,6 +666,9 @@ static const struct route {
     { "GET", "/api/v1/upload/overlaps", HTTP_CTL, overlaps_get, NULL },
     { "POST", "/api/v1/upload/confirm", HTTP_CTL, NULL, word_confirm },
     { "POST", "/api/v1/upload/done", HTTP_CTL, NULL, word_done },
+    { "GET", "/api/v1/upload/aside", HTTP_CTL, aside_list, NULL },
+    { "POST", "/api/v1/upload/release", HTTP_CTL, NULL, aside_release },
+    { "POST", "/api/v1/upload/cards", HTTP_CTL, NULL, aside_cards },
     { "GET", "/api/v1/erasing", HTTP_DESK, word_erasing, NULL },
     { "POST", "/api/v1/upload/decide", HTTP_CTL, NULL, lead_decide },
 };

@@ -340,7 +340,7 @@ static enum err sign_upload(struct node *n, struct lead_job *l, json_t **answer)
 
     core_view(n->core, &now, &v);
     core_ledger_view(n->core, &now, &lv);
-    if (v.pending == 0 && !lv.open) {
+    if (v.pending == 0 && v.released == 0 && !lv.open) {
         *answer = json_pack("{s:i, s:I, s:s, s:b}", "schema", 1, "slot", (json_int_t)lv.slot,
                             "state", "idle", "nothing", 1);
         return ERR_OK;

@@ -37,6 +37,9 @@ void lead_start(struct node *n, struct http_request *rq, json_t *body,
 const char *lead_text(const struct lead_job *l, const char *name); /* of the body; "" if absent */
 /* The desk that the body's "desk" names, by name or short id; NULL and l->msg: none. */
 const struct desk *lead_desk(struct node *n, struct lead_job *l);
+/* word.c: dates, signs and says a word of this key. */
+enum err word_say(struct node *n, struct word *w, const struct buf *refs,
+                  const uint8_t sk[SIGN_SK_BYTES], struct errmsg *msg);
 /* Adds one operation to the roster and frees it. */
 enum err lead_add(struct node *n, struct lead_job *l, struct buf *op);
 void lead_tell_seats(const struct node *n, const struct desk_id *gone,

@@ -201,6 +201,11 @@ void overlaps_get(struct node *n, struct http_request *rq);
 /* word.c */
 void word_confirm(struct node *n, struct http_request *rq, json_t *body);
 void word_done(struct node *n, struct http_request *rq, json_t *body);
+/* aside.c */
+void aside_list(struct node *n, struct http_request *rq);
+json_t *aside_counts_json(const struct node *n); /* by reason */
+void aside_release(struct node *n, struct http_request *rq, json_t *body);
+void aside_cards(struct node *n, struct http_request *rq, json_t *body);
 void word_restore(struct node *n, struct http_request *rq, json_t *body);
 void word_online(struct node *n, struct http_request *rq, json_t *body);
 void word_erasing(struct node *n, struct http_request *rq);

@@ -5,6 +5,24 @@
 #include "batch_int.h"
 #include "day.h"
 
+/* A record that a lead sent again: how it goes now stands in the other lists, if it does not. */
+static void list_released(struct batch_job *b, const struct merged *m)
+{
+    json_t *list = json_object_get(b->lists, "released");
+    char id[RECORD_ID_TEXT];
+
+    if (!list) {
+        json_object_set_new(b->lists, "released", json_array());
+        list = json_object_get(b->lists, "released");
+    }
+    if (json_array_size(list) >= 1000)
+        return;
+    merge_id_text(&b->merge.feeds[m->feed], m->seq, id);
+    json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "id", id, "was",
+                                          aside_name((enum aside_what)m->again->what), "in",
+                                          (json_int_t)m->again->slot));
+}
+
 static void list_anomaly(void *ctx, const struct merged *m, enum outcome o, unsigned part,
                          uint64_t line, const uint8_t *bytes, size_t n, const char *why)
 {
@@ -17,6 +35,8 @@ static void list_anomaly(void *ctx, const struct merged *m, enum outcome o, unsi
     (void)line;
     (void)bytes;
     (void)n;
+    if (m->again)
+        list_released(b, m);
     if (o == OUTCOME_SENT || m->verdict == VERDICT_HELD || m->verdict == VERDICT_VOID)
         return;
     if ((list = json_object_get(b->lists, name)) == NULL) {
@@ -93,6 +113,8 @@ static json_t *counts_json(const struct batch_job *b)
     json_object_set_new(o, "losses", losses_json(b));
     if (format_unverified_words(&b->merge.policy, words))
         json_object_set_new(o, "unverified", json_string(words));
+    json_object_set_new(o, "by_hand", json_integer((json_int_t)r->by_hand));
+    json_object_set_new(o, "released", json_integer((json_int_t)r->released));
     if (r->first_ms > 0) {
         rfc3339_at(&b->merge.policy.zone, r->first_ms, at);
         json_object_set_new(o, "first", json_string(at));
@@ -156,6 +178,18 @@ void report_plan(struct node *n, struct http_request *rq)
     node_start_job(n, &b->job);
 }
 
+/* Of what it set aside. */
+static json_int_t still_open(const struct node *n, uint64_t slot)
+{
+    struct record_ref at = { .seq = 0 };
+    struct aside_view v;
+    json_int_t open = 0;
+
+    while (core_aside_next(n->core, &at, &v))
+        open += v.slot == slot;
+    return open;
+}
+
 static json_t *receipt_json(const struct node *n, const struct receipt *r, const struct intent *in,
                             const struct zone *zone)
 {
@@ -175,10 +209,26 @@ static json_t *receipt_json(const struct node *n, const struct receipt *r, const
                                                (json_int_t)in->parts[i].bytes, "sha256", sha));
     }
     rfc3339_at(zone, r->at_ms, at);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o}", "desk", d ? d->name : "?",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o, s:I}", "desk", d ? d->name : "?",
                      "file", r->evidence, "sha256", sha, "accepted_by", by, "parts", parts, "at",
                      at, "term", (json_int_t)r->term, "sink", in->sink, "confirmed",
-                     word_confirmed_json(n, r, in->slot));
+                     word_confirmed_json(n, r, in->slot), "open", still_open(n, in->slot));
+}
+
+/* What the receipt says outlives the records. */
+static json_t *erased_json(const struct node *n, const struct receipt *r, const struct intent *in)
+{
+    const struct policy *p = roster_policy_by_hash(core_roster(n->core), in->policy);
+    json_t *o = receipt_json(n, r, in, p ? &p->zone : NULL);
+    json_int_t lines = 0;
+
+    for (unsigned i = 0; i < in->n_parts; i++)
+        lines += (json_int_t)in->parts[i].lines;
+    json_object_update_new(o, json_pack("{s:i, s:I, s:b, s:I, s:I, s:I, s:{}}", "schema", 1, "slot",
+                                        (json_int_t)in->slot, "erased", 1, "total",
+                                        (json_int_t)in->records, "send_total", lines, "released",
+                                        (json_int_t)in->n_released, "lists"));
+    return o;
 }
 
 void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
@@ -188,6 +238,7 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
     struct receipt r;
     struct intent in = { 0 };
     struct batch_job *b = NULL;
+    json_t *erased = NULL;
     enum err e = ERR_MISSING;
     uint64_t s = slot ? slot : ledger_decided(core_ledger(n->core));
 
@@ -201,7 +252,10 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
         if (e == ERR_OK || slot)
             break;
     }
-    if (s == 0 || e == ERR_MISSING) {
+    if (e == ERR_MISSING && slot > 0) {
+        err_why(&msg, e, "no_upload", "slot",
+                "there is no upload %llu: see \"tideover upload status\"", (unsigned long long)slot);
+    } else if (s == 0 || e == ERR_MISSING) {
         e = err_why(&msg, ERR_MISSING, "no_upload", "", "nothing has been uploaded yet");
     } else if (e == ERR_OK && (b = batch_new(n, &in, &msg)) != NULL) {
         b->rq = rq;
@@ -209,10 +263,14 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
         b->job.run = plan_run;
         b->job.done = plan_done;
     }
+    if (e == ERR_OK && !b && strcmp(msg.why, "erased") == 0)
+        erased = erased_json(n, &r, &in);
     intent_free(&in);
     buf_free(&bytes);
     if (b)
         node_start_job(n, &b->job);
+    else if (erased)
+        api_json(rq, 200, erased);
     else
         api_error(n, rq, e == ERR_OK ? ERR_BUSY : e, &msg);
 }

@@ -119,6 +119,8 @@ void stream_export(struct node *n, struct http_request *rq, const char *format)
 /* The list is every decided slot in turn and then what is pending, each in merged order. */
 struct list_job {
     struct batch_job b; /* first */
+    struct slot_released *again; /* owned, sorted: listed where they went last */
+    unsigned n_again, again_room;
     unsigned n_jobs;
     struct merge_job *jobs;
 };
@@ -138,6 +140,54 @@ static const char *list_state(const struct batch_job *b, const struct merged *m,
     return "";
 }
 
+static int by_place(const void *x, const void *y)
+{
+    const struct slot_released *a = x, *b = y;
+    int c = ref_cmp(&a->ref, &b->ref);
+
+    return c != 0 ? c : a->slot < b->slot ? -1 : a->slot > b->slot;
+}
+
+/* A record of this slot that a later one took along. */
+static bool went_again(const struct list_job *l, const struct merged *m)
+{
+    struct slot_released key = { .ref = { l->b.merge.feeds[m->feed].feed, m->seq },
+                                 .slot = l->b.merge.slot };
+
+    return l->n_again > 0 &&
+           bsearch(&key, l->again, l->n_again, sizeof *l->again, by_place) != NULL;
+}
+
+static bool note_again(struct list_job *l, const struct slot_released *v, unsigned n)
+{
+    if (l->n_again + n > l->again_room) {
+        unsigned room = 2 * (l->n_again + n);
+        struct slot_released *grown = realloc(l->again, room * sizeof *grown);
+        if (!grown)
+            return false;
+        l->again = grown;
+        l->again_room = room;
+    }
+    if (n > 0)
+        memcpy(l->again + l->n_again, v, n * sizeof *v);
+    l->n_again += n;
+    return true;
+}
+
+/* And those that go next. */
+static bool note_pending(struct list_job *l)
+{
+    const struct merge_job *j = &l->b.merge;
+    bool ok = true;
+
+    for (unsigned i = 0; i < j->n_released && ok; i++) {
+        const struct merge_released *r = &j->released[i];
+        struct slot_released v = { .ref = { j->feeds[r->feed].feed, r->seq }, .slot = r->slot };
+        ok = note_again(l, &v, 1);
+    }
+    return ok;
+}
+
 static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigned part,
                       uint64_t line, const uint8_t *bytes, size_t n, const char *why)
 {
@@ -150,6 +200,8 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
     (void)bytes;
     (void)n;
     (void)why;
+    if (went_again((const struct list_job *)b, m))
+        return;
     if (++b->n <= b->after || b->n - b->after > b->limit)
         return;
     merge_id_text(&b->merge.feeds[m->feed], m->seq, id);
@@ -157,6 +209,10 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
                   b->merge.feeds[m->feed].desk, "state", list_state(b, m, o), "slot",
                   (json_int_t)b->merge.slot);
     record_to_json(&m->rec, e);
+    if (m->again) {
+        json_object_set_new(e, "was", json_string(aside_name((enum aside_what)m->again->what)));
+        json_object_set_new(e, "was_in", json_integer((json_int_t)m->again->slot));
+    }
     if (m->rule[0])
         json_object_set_new(e, "rule", json_string(m->rule));
     if (m->has_other) {
@@ -222,6 +278,7 @@ static void list_done(struct job *j)
     for (unsigned i = 0; i < l->n_jobs; i++)
         merge_job_free(&l->jobs[i]);
     free(l->jobs);
+    free(l->again);
     l->jobs = NULL;
     answer_scratch(&l->b, "application/x-ndjson");
 }
@@ -235,7 +292,9 @@ static enum err add_slot(struct node *n, struct list_job *l, uint64_t slot, stru
 
     if (e == ERR_OK && (e = receipt_decode(bytes.p, bytes.len, &r, msg)) == ERR_OK &&
         (e = intent_decode(r.intent, r.intent_len, &in, msg)) == ERR_OK) {
-        if (in.type != SLOT_SEATS &&
+        if (!note_again(l, in.released, in.n_released))
+            e = err_set(msg, ERR_NOMEM, "out of memory");
+        else if (in.type != SLOT_SEATS &&
             (e = core_merge_job(n->core, &in, &l->jobs[l->n_jobs], msg)) == ERR_OK)
             l->n_jobs++;
         if (e == ERR_BUSY || e == ERR_MISSING)
@@ -258,16 +317,21 @@ void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64
         e = err_set(&msg, ERR_DISK, "no room for the list: %s", strerror(errno));
     for (uint64_t s = 1; e == ERR_OK && s <= slots; s++)
         e = add_slot(n, l, s, &msg);
+    if (e == ERR_OK && !note_pending(l))
+        e = err_set(&msg, ERR_NOMEM, "out of memory");
     if (e != ERR_OK) {
         for (unsigned i = 0; l && i < l->n_jobs; i++)
             merge_job_free(&l->jobs[i]);
         if (l) {
             free(l->jobs);
+            free(l->again);
             batch_free(&l->b);
         }
         api_error(n, rq, e, &msg);
         return;
     }
+    if (l->n_again > 0)
+        qsort(l->again, l->n_again, sizeof *l->again, by_place);
     l->b.rq = rq;
     l->b.after = after;
     l->b.limit = limit;

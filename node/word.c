@@ -51,8 +51,8 @@ static uint64_t slot_of(const json_t *body)
     return slot > 0 ? (uint64_t)slot : 0;
 }
 
-static enum err say(struct node *n, struct word *w, const struct buf *refs,
-                    const uint8_t sk[SIGN_SK_BYTES], struct errmsg *msg)
+enum err word_say(struct node *n, struct word *w, const struct buf *refs,
+                  const uint8_t sk[SIGN_SK_BYTES], struct errmsg *msg)
 {
     struct moment now = node_now();
     struct buf bytes = { 0 };
@@ -76,7 +76,7 @@ static enum err confirm(struct node *n, const struct spoken *s, const uint8_t sk
     enum err e;
 
     memcpy(w.intent, s->hash, HASH_BYTES);
-    if ((e = say(n, &w, NULL, sk, msg)) == ERR_OK)
+    if ((e = word_say(n, &w, NULL, sk, msg)) == ERR_OK)
         *answer = json_pack("{s:i, s:I, s:b}", "schema", 1, "slot", (json_int_t)s->in.slot,
                             "confirmed", 1);
     return e;
@@ -238,7 +238,7 @@ static enum err sign_done(struct node *n, struct lead_job *l, json_t **answer)
     if (e == ERR_OK && w.slot == 0)
         e = err_why(&l->msg, ERR_MISSING, "no_upload", "", "nothing has been uploaded yet");
     if (e == ERR_OK)
-        e = say(n, &w, &refs, l->sk, &l->msg);
+        e = word_say(n, &w, &refs, l->sk, &l->msg);
     if (e == ERR_OK)
         *answer = json_pack("{s:i, s:I, s:I}", "schema", 1, "slot", (json_int_t)w.slot, "records",
                             (json_int_t)w.n_refs);
@@ -268,7 +268,7 @@ static enum err sign_restore(struct node *n, struct lead_job *l, json_t **answer
     core_ledger_view(n->core, &now, &v);
     e = core_draft_restore(n->core, &d->id, &w, &refs, &l->msg);
     if (e == ERR_OK)
-        e = say(n, &w, &refs, l->sk, &l->msg);
+        e = word_say(n, &w, &refs, l->sk, &l->msg);
     if (e == ERR_OK)
         *answer = json_pack("{s:i, s:s, s:I, s:b}", "schema", 1, "desk", d->name, "slot",
                             (json_int_t)w.slot, "waits", v.open);
@@ -298,7 +298,7 @@ static enum err sign_online(struct node *n, struct lead_job *l, json_t **answer)
                            : "this desk does not see the library's server: there is nothing to "
                              "work in");
     if (!said_online(core_said(n->core), w.slot))
-        e = say(n, &w, NULL, l->sk, &l->msg);
+        e = word_say(n, &w, NULL, l->sk, &l->msg);
     if (e == ERR_OK)
         *answer = json_pack("{s:i, s:I}", "schema", 1, "slot", (json_int_t)w.slot);
     return e;

@@ -42,6 +42,37 @@ enum aside_what aside_by_name(const char *name)
     return ASIDE_NONE;
 }
 
+const char *aside_next_step(enum aside_what w)
+{
+    switch (w) {
+    case ASIDE_HELD:
+        return "look whether the item is here; then enter it in the ILS and say \"upload done\", or "
+               "send it with \"upload release\"";
+    case ASIDE_WAITS:
+        return "once the new cards are in the ILS say \"upload cards\": then it goes with the next "
+               "upload";
+    case ASIDE_REVIEW:
+        return "look which is right: send that with \"upload release\", and say \"upload done\" of "
+               "the others";
+    case ASIDE_LATE_VOID:
+        return "undo the transaction in the ILS, then say \"upload done\"";
+    case ASIDE_UNWRITABLE:
+        return "enter it in the ILS by hand, then say \"upload done\"";
+    case ASIDE_BEHIND:
+        return "enter the unwritable record before it by hand, then send this one with \"upload "
+               "release\"";
+    case ASIDE_BY_HAND:
+        return "register this card in the ILS by hand, then say \"upload done\"; what waits for it "
+               "goes with \"upload cards\"";
+    case ASIDE_UNKNOWN:
+        return "ask on another desk: this one was away too long to know";
+    case ASIDE_AGAIN:
+    case ASIDE_NONE:
+        break;
+    }
+    return "";
+}
+
 bool aside_may_go_again(enum aside_what w)
 {
     switch (w) {

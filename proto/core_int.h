@@ -244,6 +244,7 @@ bool past_decided(struct core *c, const struct receipt *r, const struct intent *
 void past_replay(struct core *c, bool begins); /* an override: the decided slots are told anew */
 bool past_can_read(const struct core *c);      /* nothing above the horizon is erased here */
 void past_tick(struct core *c);
+void past_hear(struct core *c); /* a word was said here */
 bool past_is_known(const struct core *c); /* the lists of all decided uploads are in the table */
 /* Has this record no final outcome? slot: of its last one. */
 bool past_aside(const struct core *c, const struct record_ref *ref, struct aside *out,
@@ -260,9 +261,10 @@ enum err past_horizon_ok(const struct core *c, const struct intent *in, struct e
 
 /* release.c */
 void release_free(struct release *r);
+void release_forget(struct release *r); /* until it is computed anew */
 void release_refresh(struct core *c); /* after words, rows or leads changed */
 bool release_is_agreed(const struct core *c);
-bool release_waits(struct core *c); /* there is something, and the seats do not say the same yet */
+bool release_waits(struct core *c); /* not known yet, or the seats do not say the same yet */
 enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg);
 enum err release_ok(struct core *c, const struct intent *in, bool adopted, struct errmsg *msg);
 const struct slot_released *release_of(const struct core *c, const struct record_ref *ref); /* or NULL */

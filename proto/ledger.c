@@ -402,7 +402,8 @@ static void forget_idle_trigger(struct ledger *l, const struct ledger_moment *no
     if (l->trigger.len == 0 || l->acc.len > 0 || ledger_may_upload(l) || now->boot_ms < l->look_at)
         return;
     l->look_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
-    if (l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK && intent_sends_nothing(&in))
+    if (l->ask->gathered(l->ask->ctx) && l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK &&
+        intent_sends_nothing(&in))
         ledger_drop_trigger(l);
     intent_free(&in);
 }

@@ -42,6 +42,7 @@ static enum err set_known(struct core *c, uint64_t slot)
 
     put_be64(value, slot);
     c->past.known = slot;
+    c->past.ask_ms = 0; /* the next list at once */
     c->past.sweep = true; /* something may have been said of them already */
     erase_look(c);
     return d->put(d->ctx, TABLE_META, known_key, sizeof known_key, value, sizeof value);
@@ -77,6 +78,7 @@ bool past_decided(struct core *c, const struct receipt *r, const struct intent *
     s->set_aside = in->set_aside;
     s->released = in->n_released > 0;
     p->cards = in->cards;
+    release_forget(&p->release); /* what it took along has another outcome now */
     memcpy(s->aside, in->aside, sizeof s->aside);
     intent_hash(r->intent, r->intent_len, s->intent);
     return true;
@@ -585,6 +587,22 @@ enum err past_horizon_ok(const struct core *c, const struct intent *in, struct e
     return ERR_OK;
 }
 
+/* Only DONE changes rows; who released something wants to see it at once. */
+void past_hear(struct core *c)
+{
+    struct word w;
+
+    if (c->past.words_seen + 1 == c->said.n && said_word(&c->said, c->said.n - 1, &w) &&
+        w.kind != WORD_DONE)
+        c->past.words_seen = c->said.n;
+    release_refresh(c);
+}
+
+bool core_asides_known(const struct core *c)
+{
+    return past_is_known(c) && c->past.list_slot == 0 && c->past.drop_from == 0;
+}
+
 void past_tick(struct core *c)
 {
     if (c->past.gone_is_stale)
@@ -604,8 +622,8 @@ void past_tick(struct core *c)
     if (c->now_ms >= c->past.look_ms) {
         c->past.look_ms = c->now_ms + 1000;
         learn_agrees(c);
-        release_refresh(c);
     }
+    release_refresh(c);
 }
 
 unsigned core_past(const struct core *c)

@@ -197,6 +197,13 @@ bool core_aside_next(const struct core *c, struct record_ref *at, struct aside_v
     return found;
 }
 
+bool core_aside_of(const struct core *c, const struct record_ref *ref, struct aside_view *out)
+{
+    struct record_ref at = *ref;
+
+    return core_aside_next(c, &at, out) && ref_cmp(&out->ref, ref) == 0;
+}
+
 uint64_t core_aside_count(const struct core *c, enum aside_what what)
 {
     return c->past.rows[what];

@@ -15,6 +15,13 @@ void release_free(struct release *r)
     memset(r, 0, sizeof *r);
 }
 
+void release_forget(struct release *r)
+{
+    r->n = 0;
+    r->ready = false;
+    memset(r->hash, 0, sizeof r->hash);
+}
+
 static bool is_kept(const struct core *c, const struct record_ref *ref)
 {
     const struct disk *d = c->conf.disk;
@@ -153,19 +160,16 @@ void release_refresh(struct core *c)
     if (r->ready && settled && r->words == c->said.n && r->ops == roster_ops(c->roster) &&
         r->changes == c->past.changes && r->decided == ledger_decided(c->ledger))
         return;
-    r->n = 0;
+    release_forget(r);
     r->cards = c->past.cards;
     r->words = c->said.n;
     r->ops = roster_ops(c->roster);
     r->changes = c->past.changes;
     r->decided = ledger_decided(c->ledger);
-    memset(r->hash, 0, sizeof r->hash);
     r->ready = settled && gather(c);
     drop_doubles(r);
-    if (!r->ready || !hash_set(r)) {
-        r->n = 0;
-        r->ready = false;
-    }
+    if (!r->ready || !hash_set(r))
+        release_forget(r);
 }
 
 const struct slot_released *release_of(const struct core *c, const struct record_ref *ref)
@@ -198,8 +202,9 @@ bool release_is_agreed(const struct core *c)
 bool release_waits(struct core *c)
 {
     release_refresh(c);
-    return (c->past.release.n > 0 || c->past.release.cards > c->past.cards) &&
-           !release_is_agreed(c);
+    return !c->past.release.ready ||
+           ((c->past.release.n > 0 || c->past.release.cards > c->past.cards) &&
+            !release_is_agreed(c));
 }
 
 enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg)

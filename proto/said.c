@@ -55,6 +55,8 @@ enum err core_say(struct core *c, const struct moment *now, const uint8_t *word,
     enum err e = said_take(&c->said, word, n, &fresh, msg);
 
     c->now_ms = now->boot_ms;
+    if (e == ERR_OK && fresh)
+        past_hear(c);
     for (unsigned i = 0; e == ERR_OK && fresh && i < c->n_peers; i++)
         if (peer_is_active(c, &c->peers[i]))
             send_some(c, &c->peers[i], c->said.n - 1);

@@ -60,6 +60,7 @@ enum cli_opt {
     OPT_OUT,
     OPT_CHECK,
     OPT_REASON,
+    OPT_ASIDE,
     OPT_PLAN,
     OPT_TO,
     OPT_HISTORY,
@@ -256,6 +257,8 @@ void print_seats_left(const json_t *answer);                  /* of retire and r
 void print_server(const struct cli *c, const json_t *server); /* of status: a line or three */
 
 void plan_print(const struct cli *c, const json_t *plan); /* upload_words.c */
+/* "2 held, 3 waits" of counts by reason; empty: none. */
+void words_aside(const json_t *reasons, struct buf *out);
 /* Waits until the upload of *slot, or the first after it, is delivered; *slot becomes its number.
  * 0 or exit code. upload_follow.c */
 int upload_follow(const struct cli *c, struct client *cl, long long *slot);
@@ -304,6 +307,9 @@ int cmd_upload_override(struct cli *c);
 int cmd_upload_overlaps(struct cli *c);
 int cmd_upload_confirm(struct cli *c);
 int cmd_upload_done(struct cli *c);
+int cmd_upload_aside(struct cli *c);
+int cmd_upload_release(struct cli *c);
+int cmd_upload_cards(struct cli *c);
 int cmd_erase(struct cli *c);
 int cmd_export(struct cli *c);
 int cmd_help(struct cli *c);

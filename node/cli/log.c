@@ -11,7 +11,8 @@ static const char *const heading[] = { "ID", "OP", "ITEM", "USER", "DUE", "AT", 
 static void add_record(struct table *t, const json_t *o, bool full)
 {
     const char *rule = j_text(o, "rule", ""), *target = j_text(o, "target", "");
-    char user[40], at[32];
+    const char *was = j_text(o, "was", "");
+    char user[40], at[32], again[64] = "";
 
     words_barcode(j_text(o, "user", ""), full, user);
     words_time(json_object_get(o, "at"), true, at);
@@ -22,8 +23,10 @@ static void add_record(struct table *t, const json_t *o, bool full)
     table_cell(t, "%s", *j_text(o, "due", "") != 0 ? j_text(o, "due", "") : "-");
     table_cell(t, "%s", at);
     table_cell(t, "%s", j_text(o, "desk", "-"));
-    table_cell(t, "%s%s%s%s%s", j_text(o, "state", "-"), *rule != 0 ? " " : "", rule,
-               *target != 0 ? " of " : "", target);
+    if (*was != 0)
+        snprintf(again, sizeof again, ", was %.16s in upload %lld", was, j_int(o, "was_in", 0));
+    table_cell(t, "%s%s%s%s%s%s", j_text(o, "state", "-"), *rule != 0 ? " " : "", rule,
+               *target != 0 ? " of " : "", target, again);
 }
 
 /* One page's lines; *after becomes the last one's number. Returns how many. */

@@ -43,6 +43,20 @@ static void print_records(const json_t *records)
     putchar('\n');
 }
 
+static void print_set_aside(const json_t *records)
+{
+    struct buf why = { 0 };
+    char n[32];
+
+    if (j_int(records, "set_aside", 0) == 0)
+        return;
+    words_number(j_int(records, "set_aside", 0), n);
+    words_aside(json_object_get(records, "aside"), &why);
+    printf("Set aside %s%s%s: tideover upload aside\n", n, why.len > 1 ? ": " : "",
+           why.len > 1 ? (const char *)why.p : "");
+    buf_free(&why);
+}
+
 static void print_upload(const json_t *status)
 {
     const json_t *uploader = json_object_get(status, "uploader");
@@ -92,6 +106,7 @@ int cmd_status(struct cli *c)
                j_text(s, "id", NULL) != NULL ? "  " : "", j_text(s, "id", ""));
         print_server(c, json_object_get(s, "server"));
         print_records(json_object_get(s, "records"));
+        print_set_aside(json_object_get(s, "records"));
         print_upload(s);
         print_store(json_object_get(s, "store"));
     }

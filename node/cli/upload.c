@@ -43,14 +43,20 @@ int cmd_upload_plan(struct cli *c)
 /* Decided, but not done with: a person or a later slot has the last word on them. */
 static void print_set_aside(const json_t *answer)
 {
+    struct buf why = { 0 };
     char n[32];
 
     if (j_int(answer, "set_aside", 0) == 0)
         return;
     words_number(j_int(answer, "set_aside", 0), n);
-    printf("Set aside    %s records (held discharges, new cards, for review): tideover upload "
-           "report\n",
-           n);
+    words_aside(json_object_get(answer, "aside"), &why);
+    printf("Set aside    %s record%s%s%s: tideover upload aside\n", n,
+           j_int(answer, "set_aside", 0) == 1 ? "" : "s", why.len > 1 ? ", " : "",
+           why.len > 1 ? (const char *)why.p : "");
+    if (j_int(answer, "released", 0) > 0)
+        printf("Released     %lld of them: they go with the next upload\n",
+               j_int(answer, "released", 0));
+    buf_free(&why);
 }
 
 static void print_override(const json_t *s)
@@ -140,6 +146,13 @@ static void print_delivered(const json_t *r)
     print_confirmed(r);
 }
 
+static void print_open(const json_t *r)
+{
+    if (j_int(r, "open", 0) > 0)
+        printf("Of what it set aside %lld %s still open: tideover upload aside --slot %lld\n",
+               j_int(r, "open", 0), j_int(r, "open", 0) == 1 ? "is" : "are", j_int(r, "slot", 0));
+}
+
 static void print_list(const char *label, const json_t *list)
 {
     const json_t *d;
@@ -150,6 +163,11 @@ static void print_list(const char *label, const json_t *list)
         const char *of = j_text(d, "of", ""), *rule = j_text(d, "rule", ""),
                    *why = j_text(d, "why", "");
 
+        if (*j_text(d, "was", "") != 0) {
+            printf("  %-10s %s by a lead, was %s in upload %lld\n", label, j_text(d, "id", "-"),
+                   j_text(d, "was", ""), j_int(d, "in", 0));
+            continue;
+        }
         printf("  %-10s %s%s%s%s%s%s%s%s\n", label, j_text(d, "id", "-"), *of != 0 ? " of " : "",
                of, *rule != 0 ? " (" : "", rule, *rule != 0 ? ")" : "", *why != 0 ? ": " : "", why);
     }
@@ -195,9 +213,13 @@ int cmd_upload_report(struct cli *c)
         print_delivered(r);
         print_names("  seats      ", json_object_get(r, "seats"));
         plan = report_as_plan(r);
-        plan_print(c, plan);
+        if (j_is(r, "erased"))
+            puts("Its records are erased: it was confirmed, and kept as long as the policy says.");
+        else
+            plan_print(c, plan);
         json_decref(plan);
         print_lists(r);
+        print_open(r);
     }
     json_decref(r);
     client_close(cl);

@@ -101,6 +101,22 @@ static void print_missing(const struct cli *c, const json_t *missing)
     }
 }
 
+void words_aside(const json_t *reasons, struct buf *out)
+{
+    const char *reason;
+    json_t *v;
+    char n[32];
+
+    json_object_foreach((json_t *)(uintptr_t)reasons, reason, v)
+    {
+        if (json_integer_value(v) == 0)
+            continue;
+        words_number(json_integer_value(v), n);
+        buf_printf(out, "%s%s %s", out->len > 0 ? ", " : "", n, reason);
+    }
+    buf_add(out, "", 1);
+}
+
 void plan_print(const struct cli *c, const json_t *p)
 {
     struct buf kinds = { 0 };
@@ -114,6 +130,7 @@ void plan_print(const struct cli *c, const json_t *p)
         print_line("to upload", j_int(p, "send_total", 0), (const char *)kinds.p);
     else
         printf("  to upload  nothing\n");
+    print_line("released", j_int(p, "released", 0), " of these, set aside by earlier uploads");
     print_line("held", j_int(p, "held", 0),
                j_int(p, "held", 0) == 1 ? " discharge, to be checked by hand (discharges = hold)"
                                         : " discharges, to be checked by hand (discharges = hold)");
@@ -123,7 +140,10 @@ void plan_print(const struct cli *c, const json_t *p)
                " voids of records sent before: to be undone in the ILS");
     print_line("review", j_int(p, "review", 0), " not sent until a lead decides");
     print_line("replaced", j_int(p, "superseded", 0), " by a later due date of the same loan");
-    print_line("not sent", j_int(p, "uncarried", 0), " that the format cannot say");
+    print_line("not sent", j_int(p, "uncarried", 0) - j_int(p, "by_hand", 0),
+               " that the format cannot say");
+    print_line("by hand", j_int(p, "by_hand", 0),
+               " new cards that the format cannot say, to be registered by hand");
     print_line("unwritable", j_int(p, "unwritable", 0), " with a value the format cannot hold");
     print_texts(c, HUE_WARN, "  note       ", json_object_get(p, "losses"));
     if (j_text(p, "unverified", NULL) != NULL)
