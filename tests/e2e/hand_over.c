@@ -61,7 +61,7 @@ static void digest(struct sink_file *f)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = { "done",  "retry",  "stop",    "doubt",
+    static const char *const names[] = { "done",   "retry",    "stop", "doubt",
                                          "absent", "unproven", "later" };
     static char text[POLICY_TEXT_MAX], words[256];
     static struct sink_file file;

@@ -3,13 +3,10 @@
 have sent, whatever got lost between."""
 import hashlib
 import random
-import threading
 import time
 import unittest
 
 import branch
-import sinks
-from branch import checkout, wait_until
 from sinks import LONG, Desk, read_ledger, sample
 
 NAME = "MAIN-20260105-e0-s{:06d}-1a2b3c4d.log"
@@ -206,35 +203,6 @@ class Http(branch.Case):
                 return
             said = self.desk_.hand_over(name, path)[0]
         self.fail("no end")
-
-    # -- a whole branch ------------------------------------------------------------------------
-
-    def test_a_branch_uploads_once_though_its_uploader_is_killed(self):
-        desks = self.branch()
-        self.serve("--token", "a token", "--bad", "hangs-after=1x")
-        for d in desks:
-            d.cli("credential", "set", "upload", text="a token\n")
-        at = f"sink = put:http://127.0.0.1:{self.server.port}/in/\ncredential = upload"
-        self.publish(desks[0], branch.policy_text(self.sink).replace(f"sink = file:{self.sink}", at)
-                     .replace("quiet = 1s", "quiet = 5s"))
-        self.feed(desks[0], [checkout(300 + k) for k in range(5)])
-        branch.all_hold(desks, 5, 10)
-        for d in desks:
-            wait_until(lambda d=d: "put:" in d.cli("policy", "show").out, 10, "the policy")
-            wait_until(lambda d=d: d.status()["ledger"]["may_vote"], 10, f"{d.name} to vote")
-        pressing = threading.Thread(target=self.upload, args=(desks[0],), kwargs={"check": False},
-                                    daemon=True)
-        pressing.start()
-        ledger = self.drop / ".ledger"
-        wait_until(lambda: read_ledger(ledger), 30, "the first file to be stored")
-        sending = next((d for d in desks if d.upload_status()["state"] == "sending"), None)
-        self.assertIsNotNone(sending)
-        sending.kill9()
-        others = [d for d in desks if d is not sending]
-        last = wait_until(lambda: others[0].upload_status()["state"] == "delivered" and
-                          others[0].upload_status()["last"], 60, "another desk to finish it")
-        (row,) = read_ledger(ledger)
-        self.assertEqual((row["name"], row["sha256"]), (last["file"], last["sha256"]))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import unittest
 
 import branch
 import sinks
-from branch import checkout, sha256, wait_until
+from branch import sha256
 from sinks import LONG, Desk, Sshd, Wire
 
 NAME = "MAIN-20260105-e0-s{:06d}-1a2b3c4d.log"
@@ -176,25 +176,6 @@ class Sftp(branch.Case):
             said = [r.communicate(timeout=60)[0].split(" ")[0] for r in runs]
             self.assertEqual(["done", "done"], said)
             self.assert_there(name, path)
-
-    # -- a whole branch ------------------------------------------------------------------------
-
-    def test_a_branch_uploads_over_ssh(self):
-        desks = self.branch()
-        for d in desks:
-            d.cli("credential", "set", "drop", "key", text=(self.sshd.home / "user").read_text())
-        at = (f"sink = sftp://{self.sshd.user}@127.0.0.1:{self.sshd.port}{self.folder}\n"
-              f"credential = drop\nhost_key_sha256 = {self.sshd.fingerprint()}")
-        self.publish(desks[0], branch.policy_text(self.sink).replace(f"sink = file:{self.sink}", at))
-        self.feed(desks[1], [checkout(400 + k) for k in range(5)])
-        branch.all_hold(desks, 5, 10)
-        for d in desks:
-            wait_until(lambda d=d: "sftp:" in d.cli("policy", "show").out, 10, "the policy")
-            wait_until(lambda d=d: d.status()["ledger"]["may_vote"], 10, f"{d.name} to vote")
-        self.assertEqual(0, self.upload(desks[0]).rc)
-        last = desks[0].upload_status()["last"]
-        (there,) = self.folder.iterdir()
-        self.assertEqual((last["file"], last["sha256"]), (there.name, sha256(there)))
 
 
 if __name__ == "__main__":
