@@ -40,4 +40,9 @@ typedef void credential_each_fn(void *ctx, const char *file, bool from_systemd,
 enum err credential_each(const char *state_dir, credential_each_fn *each, void *ctx,
                          struct errmsg *msg);
 
+/* What this desk lacks to hand over to the policy's sink, before it is needed; "" if nothing. Says
+ * nothing of what the secrets are worth. */
+struct policy;
+void credential_lacks(const char *state_dir, const struct policy *p, char words[256]);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "credential.h"
 #include "day.h"
 #include "keys.h"
 #include "node_int.h"
@@ -295,6 +296,18 @@ static void store_problem(const struct node *n, json_t *all)
     add_problem(all, "store_damaged", NULL, text);
 }
 
+static void credential_problem(const struct node *n, json_t *all)
+{
+    const struct policy *p = roster_policy(core_roster(n->core));
+    char words[256];
+
+    if (!p)
+        return;
+    credential_lacks(n->dir, p, words);
+    if (words[0])
+        add_problem(all, "credential_missing", NULL, words);
+}
+
 static json_t *problems(const struct node *n, const struct moment *now)
 {
     json_t *all = json_array();
@@ -348,6 +361,7 @@ static json_t *problems(const struct node *n, const struct moment *now)
                     "the lead's passphrase was changed, or a new lead key made, at another desk: "
                     "this desk gets it once it meets a lead desk that has it");
     store_problem(n, all);
+    credential_problem(n, all);
     if (keys_root_is_here(n->dir))
         add_problem(all, "root_key_here", NULL,
                     "the branch root key still lies on this PC: move root-key-backup off it");

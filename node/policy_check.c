@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "credential.h"
 #include "delivery.h"
 #include "export.h"
 #include "lead_int.h"
@@ -87,7 +88,7 @@ json_t *policy_remarks(const struct node *n, const struct policy *p, const char 
 {
     const struct roster *r = core_roster(n->core);
     const struct desk *me = roster_find(r, &n->me.id);
-    char desk[DESK_NAME_MAX + 1], words[LOSS_SENTENCE_MAX];
+    char desk[DESK_NAME_MAX + 1], words[LOSS_SENTENCE_MAX], lacks[256];
     json_t *all = json_array();
 
     check_desks(r, p, all);
@@ -98,6 +99,9 @@ json_t *policy_remarks(const struct node *n, const struct policy *p, const char 
     folder_of(p->sink, desk);
     if (*folder && (desk[0] == 0 || (me && strcmp(desk, me->joined) == 0)))
         add(all, "folder", "", folder);
+    credential_lacks(n->dir, p, lacks);
+    if (*lacks)
+        add(all, "credential", "", lacks);
     if (format_unverified_words(p, words))
         add(all, "unverified", "", words);
     return all;

@@ -15,8 +15,6 @@ class SinkBranch(branch.Case):
     def ready(self, sink, quiet="1s", secret=("upload", "a token\n"), more=""):
         """Three desks with five records that can wait to be uploaded to this sink."""
         desks = self.branch()
-        for d in desks:
-            d.cli("credential", "set", secret[0], text=secret[1])
         at = f"sink = {sink}\ncredential = {secret[0].split('.')[0]}\n{more}"
         self.publish(desks[0], branch.policy_text(self.sink).replace(f"sink = file:{self.sink}", at)
                      .replace("quiet = 1s", f"quiet = {quiet}"))
@@ -24,6 +22,9 @@ class SinkBranch(branch.Case):
         branch.all_hold(desks, 5, 10)
         for d in desks:
             wait_until(lambda d=d: at in d.cli("policy", "show").out, 10, "the policy")
+            self.assertIn("credential_missing", branch.problem_codes(d))
+            d.cli("credential", "set", secret[0], text=secret[1])
+            self.assertNotIn("credential_missing", branch.problem_codes(d))
             wait_until(lambda d=d: d.status()["ledger"]["may_vote"], 10, f"{d.name} to vote")
         return desks
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "credential.h"
+#include "policy.h"
 
 static char home[64], own[96], theirs[96];
 static struct errmsg msg;
@@ -210,6 +211,33 @@ static void the_list_names_both_places_and_what_cannot_be_used(void **state)
     assert_int_equal(n[2], 1);
 }
 
+static void what_the_policys_sink_needs_is_missed_in_time(void **state)
+{
+    static struct policy p = { .sink = "file:/srv/out", .access.credential = "ils" };
+    char words[256];
+
+    (void)state;
+    credential_lacks(home, &p, words);
+    assert_string_equal(words, ""); /* a folder needs none */
+    strcpy(p.sink, "put:https://ils/in/");
+    credential_lacks(home, &p, words);
+    assert_non_null(strstr(words, "no credential ils,"));
+    assert_int_equal(put("ils2", NULL, "x"), ERR_OK);
+    assert_int_equal(put("ils.ca", NULL, "-----BEGIN CERTIFICATE-----\nx"), ERR_OK);
+    credential_lacks(home, &p, words);
+    assert_non_null(strstr(words, "no credential ils,"));
+    assert_int_equal(put("ils", "user", "x"), ERR_OK);
+    credential_lacks(home, &p, words);
+    assert_string_equal(words, "");
+    write_file(own, "ils.password", "x", 0644);
+    credential_lacks(home, &p, words);
+    assert_non_null(strstr(words, "others on this PC"));
+    write_file(own, "ils.password", "x", 0600);
+    strcpy(p.access.ca, "my");
+    credential_lacks(home, &p, words);
+    assert_non_null(strstr(words, "no credential my.ca"));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -220,6 +248,7 @@ int main(void)
         T(links_folders_and_names_that_lead_elsewhere_are_refused),
         T(a_secret_is_one_line),
         T(keys_and_certificates_are_what_they_are_called),
+        T(what_the_policys_sink_needs_is_missed_in_time),
         T(the_list_names_both_places_and_what_cannot_be_used),
     };
 
