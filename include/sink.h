@@ -90,5 +90,8 @@ enum delivery sink_koha_look(struct sink_batch *b, char words[256]);
 void sink_koha_end(void *session);
 enum delivery sink_koha_plugin_deliver(struct sink_batch *b, char words[256]);
 void sink_koha_plugin_end(void *session);
+enum delivery sink_sip2_deliver(struct sink_batch *b, char words[256]);
+enum delivery sink_sip2_look(struct sink_batch *b, char words[256]);
+void sink_sip2_end(void *session);
 
 #endif

@@ -107,21 +107,29 @@ static bool has_fee(const struct sip2_msg *m)
     return sip2_find(m, "BT", &f) && f.n > 0 && !sip2_find(m, "BV", &f);
 }
 
+/* True, and words: the server's day is another than the one that the user was told. */
+static bool is_other_day(const struct sip2_ask *ask, uint32_t due, struct sip2_told *t)
+{
+    char what[80], theirs[11], ours[11];
+
+    if (ask->due == 0 || due == 0 || due == ask->due)
+        return false;
+    ymd_format(due, theirs);
+    ymd_format(ask->due, ours);
+    snprintf(what, sizeof what, "due %s there, the user was told %s", theirs, ours);
+    say(t, ANSWER_DEVIATING, what);
+    return true;
+}
+
 static void judge_booked(const struct sip2_ask *ask, bool again, const struct sip2_msg *m,
                          struct sip2_told *t)
 {
     struct sip2_field f;
-    uint32_t due = sip2_due(m);
-    char what[80];
 
     t->answer = ANSWER_ACCEPTED;
-    if (ask->kind != RECORD_DISCHARGE && ask->due != 0 && due != 0 && due != ask->due) {
-        char theirs[11], ours[11];
-        ymd_format(due, theirs);
-        ymd_format(ask->due, ours);
-        snprintf(what, sizeof what, "due %s there, the user was told %s", theirs, ours);
-        say(t, ANSWER_DEVIATING, what);
-    } else if (ask->kind == RECORD_CHECKOUT && m->fixed[1] == 'Y' && !again) {
+    if (ask->kind != RECORD_DISCHARGE && is_other_day(ask, sip2_due(m), t))
+        return;
+    if (ask->kind == RECORD_CHECKOUT && m->fixed[1] == 'Y' && !again) {
         say(t, ANSWER_DEVIATING, "booked as a renewal, the user already had it");
     } else if (ask->kind == RECORD_DISCHARGE && ask->user[0] != '\0' && sip2_find(m, "AA", &f) &&
                f.n > 0 && !sip2_is(m, "AA", ask->user)) {
@@ -246,8 +254,7 @@ enum delivery sip2_after_look(const struct sip2_ask *ask, const struct sip2_seen
         if (!seen->has_it)
             return DELIVERY_ABSENT;
         done = true;
-        if (ask->due != 0 && seen->due != 0 && seen->due != ask->due)
-            out->answer = ANSWER_DEVIATING;
+        (void)is_other_day(ask, seen->due, out);
         break;
     case RECORD_RENEW:
         done = seen->has_it && ask->due != 0 && seen->due == ask->due;

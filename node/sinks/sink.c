@@ -20,6 +20,8 @@ static const struct sink_kind {
     { "evergreen:", sink_evergreen_deliver, sink_evergreen_look, sink_evergreen_end },
     { "koha:", sink_koha_deliver, sink_koha_look, sink_koha_end },
     { "koha-plugin:", sink_koha_plugin_deliver, NULL, sink_koha_plugin_end },
+    { "sip2:", sink_sip2_deliver, sink_sip2_look, sink_sip2_end },
+    { "sip2s:", sink_sip2_deliver, sink_sip2_look, sink_sip2_end },
 };
 
 static const struct sink_kind *kind_of(const char *sink)

@@ -1,0 +1,248 @@
+/* sip2_drive.c - the SIP2 sink without a branch: plays a payload to a server with a journal in a
+ * file, as the ledger does with its seats. For e2e.sip2, which kills it at any moment, and for
+ * tests/bench.
+ *
+ *   sip2_drive SINK POLICY PAYLOAD JOURNAL HOME      HOME: where credentials lie
+ *
+ * "S k" is on disk before line k may leave, "N k" says that nothing left, "R k answer words" what
+ * became of it. At a start the last S without one of them is in doubt. Exit 0: all told; 3: stop.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "credential.h"
+#include "sink.h"
+#include "sip2.h"
+
+struct drive {
+    struct policy policy;
+    const char *home;
+    char *payload;
+    char **line; /* with LF */
+    uint64_t n;
+    char *answer; /* of each line: enum answer, 0 none */
+    int journal;
+    uint64_t told; /* this call's line, 0: none */
+    char words[ANSWER_WORDS_MAX + 1];
+};
+
+static void fail(const char *what, const char *which)
+{
+    fprintf(stderr, "sip2_drive: %s %s: %s\n", what, which, strerror(errno));
+    exit(2);
+}
+
+static char *slurp(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    long n;
+    char *p;
+
+    if (!f || fseek(f, 0, SEEK_END) != 0 || (n = ftell(f)) < 0)
+        fail("cannot read", path);
+    rewind(f);
+    if ((p = calloc(1, (size_t)n + 1)) == NULL || fread(p, 1, (size_t)n, f) != (size_t)n)
+        fail("cannot read", path);
+    fclose(f);
+    return p;
+}
+
+static enum err get_line(void *ctx, uint64_t k, struct sink_line *out)
+{
+    struct drive *d = ctx;
+
+    memset(out, 0, sizeof *out);
+    if (k == 0 || k > d->n)
+        return ERR_MISSING;
+    out->bytes = (const uint8_t *)d->line[k - 1];
+    out->n = strcspn(d->line[k - 1], "\n") + 1;
+    return ERR_OK;
+}
+
+static void get_answer(void *ctx, uint64_t k, enum answer a, const char *words)
+{
+    struct drive *d = ctx;
+
+    d->told = k;
+    d->answer[k - 1] = (char)a;
+    snprintf(d->words, sizeof d->words, "%s", words);
+}
+
+static bool is_behind(void *ctx, uint64_t k)
+{
+    struct drive *d = ctx;
+    struct sip2_ask me, other;
+
+    sip2_ask_of(d->line[k - 1], strcspn(d->line[k - 1], "\n"), &me, NULL);
+    for (uint64_t j = 1; j < k; j++) {
+        if (d->answer[j - 1] != ANSWER_QUARANTINED && d->answer[j - 1] != ANSWER_HELD)
+            continue;
+        sip2_ask_of(d->line[j - 1], strcspn(d->line[j - 1], "\n"), &other, NULL);
+        if (strcmp(me.item, other.item) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum err get_secret(void *ctx, const char *kind, char out[512], struct errmsg *msg)
+{
+    struct drive *d = ctx;
+
+    return credential_read(d->home, d->policy.access.credential, kind, out, msg);
+}
+
+static bool may(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+/* One write, then the flush that a seat's commit has. */
+static void note(struct drive *d, char what, uint64_t k, const char *more)
+{
+    char text[400];
+    int n = snprintf(text, sizeof text, "%c %llu%s%s\n", what, (unsigned long long)k,
+                     more[0] ? " " : "", more);
+
+    if (write(d->journal, text, (size_t)n) != n || fdatasync(d->journal) != 0)
+        fail("cannot write", "the journal");
+}
+
+/* Returns the line in doubt, or 0; *next is the first that is not told. */
+static uint64_t read_journal(struct drive *d, const char *path, uint64_t *next)
+{
+    char *all, *save = NULL;
+    uint64_t doubt = 0;
+    size_t whole;
+
+    *next = 1;
+    if ((d->journal = open(path, O_RDWR | O_CREAT | O_APPEND, 0600)) < 0)
+        fail("cannot open", path);
+    all = slurp(path);
+    for (whole = strlen(all); whole > 0 && all[whole - 1] != '\n'; whole--)
+        ;
+    if (ftruncate(d->journal, (off_t)whole) != 0) /* a torn last line */
+        fail("cannot cut", path);
+    all[whole] = '\0';
+    for (char *l = strtok_r(all, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+        uint64_t k = strtoull(l + 2, NULL, 10);
+        char name[32] = "";
+        doubt = l[0] == 'S' ? k : 0;
+        if (l[0] != 'R' || k == 0 || k > d->n)
+            continue;
+        *next = k + 1;
+        sscanf(l + 2, "%*s %31s", name);
+        for (enum answer a = ANSWER_ACCEPTED; a <= ANSWER_LAST; a++)
+            if (strcmp(answer_name(a), name) == 0)
+                d->answer[k - 1] = (char)a;
+    }
+    free(all);
+    return doubt;
+}
+
+static void result(struct drive *d, uint64_t k)
+{
+    char more[300];
+
+    if (d->told != k) {
+        d->answer[k - 1] = ANSWER_ACCEPTED;
+        d->words[0] = '\0';
+    }
+    snprintf(more, sizeof more, "%s %s", answer_name((enum answer)d->answer[k - 1]), d->words);
+    note(d, 'R', k, more);
+}
+
+/* Until line k is settled. */
+static void play(struct drive *d, const char *sink, struct sink_batch *b, uint64_t k, bool doubt)
+{
+    struct timespec pause = { 0, 50000000 };
+    char words[256] = "";
+
+    b->item = k;
+    for (;;) {
+        enum delivery how;
+        d->told = 0;
+        if (!doubt)
+            note(d, 'S', k, "");
+        how = doubt ? sink_look(sink, b, words) : sink_deliver(sink, b, words);
+        if (getenv("SIP2_DRIVE_TRACE"))
+            fprintf(stderr, "%llu %s -> %d %s\n", (unsigned long long)k, doubt ? "look" : "send",
+                    how, words);
+        switch (how) {
+        case DELIVERY_DONE:
+            result(d, k);
+            return;
+        case DELIVERY_STOP:
+            if (!doubt)
+                note(d, 'N', k, "");
+            fprintf(stderr, "stop: %s\n", words);
+            sink_end(sink, *b->session);
+            exit(3);
+        case DELIVERY_DOUBT:
+            doubt = true;
+            break;
+        case DELIVERY_ABSENT:
+            doubt = false;
+            break;
+        case DELIVERY_UNPROVEN:
+            get_answer(d, k, ANSWER_DOUBT, words);
+            result(d, k);
+            return;
+        case DELIVERY_RETRY:
+        default:
+            if (!doubt)
+                note(d, 'N', k, "");
+            fprintf(stderr, "retry: %s\n", words);
+            nanosleep(&pause, NULL);
+            break;
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct drive d;
+    void *session = NULL;
+    struct sink_batch b = { .line = get_line,
+                            .answer = get_answer,
+                            .behind = is_behind,
+                            .secret = get_secret,
+                            .session = &session,
+                            .may_send = may,
+                            .ctx = &d };
+    struct errmsg msg = { .text = "" };
+    char *text;
+    uint64_t next, doubt;
+
+    if (argc != 6 || sodium_init() < 0)
+        return 2;
+    text = slurp(argv[2]);
+    if (policy_parse(text, strlen(text), &d.policy, &msg) != ERR_OK) {
+        fprintf(stderr, "sip2_drive: %s\n", msg.text);
+        return 2;
+    }
+    d.payload = slurp(argv[3]);
+    d.home = b.home = argv[5];
+    for (char *p = d.payload; *p; p++)
+        d.n += *p == '\n';
+    d.line = calloc(d.n + 1, sizeof *d.line);
+    d.answer = calloc(d.n + 1, 1);
+    if (!d.line || !d.answer)
+        fail("no memory for", argv[3]);
+    for (uint64_t i = 0; i < d.n; i++)
+        d.line[i] = i == 0 ? d.payload : strchr(d.line[i - 1], '\n') + 1;
+    b.policy = &d.policy;
+    b.n_lines = d.n;
+    doubt = read_journal(&d, argv[4], &next);
+    for (uint64_t k = next; k <= d.n; k++)
+        play(&d, argv[1], &b, k, k == doubt);
+    sink_end(argv[1], session);
+    return 0;
+}
