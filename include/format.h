@@ -43,6 +43,7 @@ enum loss {
     LOSS_DUE_TIME, /* its time of day, or only by an unverified field */
     LOSS_SECONDS,  /* when it happened, finer than a minute */
     LOSS_DAY,      /* when it happened: typed by a person at the upload */
+    LOSS_TIME,     /* when it happened, but for the day */
     LOSS_RENEW_AS_OUT, /* a renewal, written as a checkout to the same user */
     LOSS_USER_FIELDS,  /* of a registration: addresses, expiry, some fields */
     LOSS_TEXT,         /* letters that the format's alphabet lacks */

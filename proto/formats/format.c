@@ -59,6 +59,7 @@ static const struct {
     [LOSS_DUE_TIME] = { "due_time", "cannot carry times of day of due dates" },
     [LOSS_SECONDS] = { "seconds", "cannot carry seconds" },
     [LOSS_DAY] = { "day", "cannot carry times: somebody types the day at the upload" },
+    [LOSS_TIME] = { "time", "carries the day of a registration, not its time" },
     [LOSS_RENEW_AS_OUT] = { "renew_as_out",
                             "has no renewals: they are checkouts to the same user" },
     [LOSS_USER_FIELDS] = { "user_fields", "cannot carry all fields of a registration" },
@@ -121,7 +122,7 @@ bool digits_to_minute(const char *s, size_t n, struct civil *out)
 {
     uint32_t day = digits_to_ymd(s, 8);
 
-    if (n != 12 || day == 0 || s[8] < '0' || s[8] > '2' || s[9] < '0' || s[9] > '9' ||
+    if (n != 12 || day < FIRST_DAY || s[8] < '0' || s[8] > '2' || s[9] < '0' || s[9] > '9' ||
         (s[8] == '2' && s[9] > '3') || s[10] < '0' || s[10] > '5' || s[11] < '0' || s[11] > '9')
         return false;
     *out = (struct civil){ .year = (int)(day / 10000),
@@ -134,11 +135,15 @@ bool digits_to_minute(const char *s, size_t n, struct civil *out)
 
 bool copy_barcode(const char *s, size_t n, char out[BARCODE_MAX + 1])
 {
+    out[0] = 0; /* half a number is none */
     if (n > BARCODE_MAX)
         return false;
     memcpy(out, s, n);
     out[n] = 0;
-    return strlen(out) == n && barcode_is_plain(out);
+    if (strlen(out) == n && barcode_is_plain(out))
+        return true;
+    out[0] = 0;
+    return false;
 }
 
 void event_time(struct format_event *ev, const struct zone *z, const struct civil *local)

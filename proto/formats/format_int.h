@@ -22,8 +22,9 @@ uint32_t ymd_add_days(uint32_t ymd, unsigned days);
 uint32_t civil_ymd(const struct civil *c);
 
 /* A date in digits out of a file; 0 if it is not one. */
-uint32_t digits_to_ymd(const char *s, size_t n);                       /* YYYYMMDD */
-bool digits_to_minute(const char *s, size_t n, struct civil *out);     /* YYYYMMDDhhmm */
+uint32_t digits_to_ymd(const char *s, size_t n);                   /* YYYYMMDD */
+bool digits_to_minute(const char *s, size_t n, struct civil *out); /* YYYYMMDDhhmm */
+#define FIRST_DAY 19710101 /* nothing happened earlier: a record's time is not negative */
 bool copy_barcode(const char *s, size_t n, char out[BARCODE_MAX + 1]); /* false: it is not plain */
 void event_time(struct format_event *ev, const struct zone *z, const struct civil *local);
 
@@ -115,6 +116,10 @@ struct format_check *ldflat_check_new(const struct policy *p);
 enum err ldflat_check_add(struct format_check *c, const uint8_t *p, size_t n, struct errmsg *msg);
 enum err ldflat_check_end(struct format_check *c, uint64_t *records, struct errmsg *msg);
 void ldflat_check_free(struct format_check *c);
+struct format_reader *ldflat_read_new(const struct policy *p, const struct format_read *to);
+enum err ldflat_read_add(struct format_reader *r, const uint8_t *p, size_t n, struct errmsg *msg);
+enum err ldflat_read_end(struct format_reader *r, struct errmsg *msg);
+void ldflat_read_free(struct format_reader *r);
 
 /* dat_check.c, dat_read.c, sierra_check.c, sierra_read.c, destiny_check.c, destiny_read.c */
 struct format_check *alma_check_new(const struct policy *p);

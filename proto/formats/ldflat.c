@@ -119,19 +119,19 @@ static enum err ldflat_write(const struct policy *p, struct format_state *st,
                    it->id, b.bad);
 }
 
-/* What has no tag goes into the note, together with our record id: people read it, programs do not.
- */
+/* Guardian and note share the note with our record id; a reader parts them at the semicolons. */
 static unsigned ldflat_loses(const struct policy *p, const struct format_item *it)
 {
     const struct registration *r = &it->rec->reg;
     const char *const texts[] = { r->first, r->last,     r->type,  r->street, r->city,
                                   r->phone, r->postcode, r->email, r->note,   r->guardian };
-    unsigned lost = 0;
+    unsigned lost = 1u << LOSS_TIME;
 
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (latin1_lacks(texts[i]))
             lost |= 1u << LOSS_TEXT;
-    if (r->guardian[0] != 0 || (r->pin[0] != 0 && !p->symphony.write_pin))
+    if (strchr(r->guardian, ';') || strncmp(r->note, "guardian ", 9) == 0 ||
+        (r->pin[0] != 0 && !p->symphony.write_pin))
         lost |= 1u << LOSS_USER_FIELDS;
     return lost;
 }
@@ -147,4 +147,8 @@ const struct format format_ldflat = {
     .check_add = ldflat_check_add,
     .check_end = ldflat_check_end,
     .check_free = ldflat_check_free,
+    .read_new = ldflat_read_new,
+    .read_add = ldflat_read_add,
+    .read_end = ldflat_read_end,
+    .read_free = ldflat_read_free,
 };

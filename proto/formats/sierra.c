@@ -10,8 +10,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#define FIRST_DAY 20000101 /* two digits of the year */
-#define LAST_DAY  20991231
+#define SHORT_FIRST 20000101 /* two digits of the year */
+#define SHORT_LAST  20991231
 
 struct sierra_state {
     struct local_ticks ticks;
@@ -62,7 +62,7 @@ static bool due_is_good(uint32_t due, const char *time, const struct civil *at)
         (time[0] - '0') * 600 + (time[1] - '0') * 60 + (time[3] - '0') * 10 + time[4] - '0';
     uint32_t today = civil_ymd(at);
 
-    return ymd_is_valid(due) && due <= LAST_DAY &&
+    return ymd_is_valid(due) && due <= SHORT_LAST &&
            (due > today || (due == today && minute >= at->hour * 60 + at->minute));
 }
 
@@ -88,7 +88,7 @@ static enum err sierra_write(const struct policy *p, struct format_state *state,
         return ERR_CONFIG;
     civil_from_unix(local_next(&ticks, &p->zone, it->tick_s, 60), 0, &at);
     today = civil_ymd(&at);
-    if (today < FIRST_DAY || today > LAST_DAY)
+    if (today < SHORT_FIRST || today > SHORT_LAST)
         return cannot_write(it, "at", "Sierra", msg);
     if (!barcode_is_plain(rec->item))
         return cannot_write(it, "item", "Sierra", msg);

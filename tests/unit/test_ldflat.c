@@ -62,10 +62,9 @@ static void marta(struct bench *b)
 static enum err add(struct bench *b)
 {
     /* 2026-03-09 23:40 in New York, already the 10th in UTC */
-    struct format_item it = { .rec = &b->rec,
-                              .id = "KIDS-1/3/0042",
-                              .desk = "KIDS-1",
-                              .tick_s = 1773114000 };
+    struct format_item it = {
+        .rec = &b->rec, .id = "KIDS-1/3/0042", .desk = "KIDS-1", .tick_s = 1773114000
+    };
 
     return format_ldflat.write(&b->p, &b->st, &it, &b->out, &b->msg);
 }
@@ -274,6 +273,162 @@ static void changed_and_random_bytes_never_crash(void **state)
     }
 }
 
+/* ---- the reader ---- */
+
+struct seen {
+    unsigned n;
+    struct record user[8];
+    uint64_t line[8];
+    struct buf unknown;
+};
+
+static enum err on_event(void *ctx, const struct format_event *ev, struct errmsg *msg)
+{
+    struct seen *s = ctx;
+
+    (void)msg;
+    assert_in_range(s->n, 0, 7);
+    assert_int_equal(ev->rec.kind, RECORD_USER);
+    s->line[s->n] = ev->line;
+    s->user[s->n++] = ev->rec;
+    return ERR_OK;
+}
+
+static enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n, const char *why,
+                           struct errmsg *msg)
+{
+    struct seen *s = ctx;
+
+    (void)msg;
+    buf_printf(&s->unknown, "%llu: %s: ", (unsigned long long)line, why);
+    buf_add(&s->unknown, p, n);
+    buf_text(&s->unknown, "\n");
+    return ERR_OK;
+}
+
+static void reads(struct bench *b, struct seen *s, const void *text, size_t n, const char *unknown)
+{
+    for (size_t step = 1; step < 200; step += 61) {
+        struct format_read to = { .ctx = s, .event = on_event, .unknown = on_unknown };
+        struct format_reader *r = format_ldflat.read_new(&b->p, &to);
+
+        buf_free(&s->unknown);
+        memset(s, 0, sizeof *s);
+        for (size_t at = 0; at < n; at += step)
+            assert_int_equal(format_ldflat.read_add(r, (const uint8_t *)text + at,
+                                                    at + step < n ? step : n - at, &b->msg),
+                             ERR_OK);
+        assert_int_equal(format_ldflat.read_end(r, &b->msg), ERR_OK);
+        format_ldflat.read_free(r);
+        buf_add(&s->unknown, "", 1);
+        assert_string_equal((const char *)s->unknown.p, unknown);
+    }
+}
+
+static void what_was_written_is_read_back_but_for_time_and_id(void **state)
+{
+    struct bench *b = *state;
+    struct seen s = { 0 };
+    struct format_item it = { .rec = &b->rec };
+
+    marta(b);
+    strcpy(b->rec.reg.last, "N\xc3\xba\xc3\xb1"
+                            "ez");
+    strcpy(b->rec.reg.type, "CHILD");
+    strcpy(b->rec.reg.guardian, "Eva");
+    strcpy(b->rec.reg.note, "twin; of Ada");
+    assert_int_equal(format_ldflat.loses(&b->p, &it), 1u << LOSS_TIME);
+    assert_int_equal(add(b), ERR_OK);
+    reads(b, &s, b->out.p, b->out.len, "");
+    assert_int_equal(s.n, 1);
+    assert_memory_equal(&s.user[0].reg, &b->rec.reg, sizeof b->rec.reg);
+    assert_string_equal(s.user[0].user, b->rec.user);
+    assert_int_equal(s.user[0].at_ms, 1773028800000); /* 2026-03-09, 00:00 in New York */
+    assert_int_equal(s.user[0].utc_off_min, -240);
+    buf_free(&s.unknown);
+}
+
+static void losses_of_a_user_are_told(void **state)
+{
+    struct bench *b = *state;
+    struct format_item it = { .rec = &b->rec };
+
+    marta(b);
+    b->p.symphony.write_pin = false;
+    strcpy(b->rec.reg.city, "\xc5\x81\xc3\xb3"
+                            "d\xc5\xba");
+    assert_int_equal(format_ldflat.loses(&b->p, &it),
+                     1u << LOSS_TIME | 1u << LOSS_USER_FIELDS | 1u << LOSS_TEXT);
+}
+
+static void the_reader_takes_every_variant_and_keeps_the_rest(void **state)
+{
+    static const char text[] = "stray\n"
+                               "*** DOCUMENT BOUNDARY ***\r\n"
+                               "FORM=LDUSER\r\n"
+                               ".USER_ID. 29999000001016\r\n"
+                               ".USER_NAME.   |aLovelace, Ad\xe9le\r\n"
+                               ".USER_CATEGORY1.   |aTEEN\r\n"
+                               ".USER_BIRTH_DATE.   |a20260230\r\n"
+                               ".USER_ADDR2_BEGIN.\r\n"
+                               ".STREET.   |aElsewhere 1\r\n"
+                               ".USER_ADDR2_END.\r\n"
+                               ".USER_ADDR1_BEGIN.\r\n"
+                               ".STREET.  Here 2\r\n"
+                               ".POSTALCODE.   |aK1A 0A6\r\n"
+                               ".USER_ADDR1_END.\r\n"
+                               ".USER_XINFO_BEGIN.\r\n.NOTE.   |aPays late\r\n.USER_XINFO_END.\r\n"
+                               "*** DOCUMENT BOUNDARY ***\n"
+                               "FORM=LDUSER\n.USER_FIRST_NAME.   |aNobody\n"
+                               "*** DOCUMENT BOUNDARY ***\n"
+                               "FORM=LDITEM\n.ITEM_ID.   |a3\n"
+                               "*** DOCUMENT BOUNDARY ***\n"
+                               "FORM=LDUSER\n.USER_ID.   |a2[9\n.USER_LAST_NAME.   |aBracket\n"
+                               "*** DOCUMENT BOUNDARY ***\n"
+                               "FORM=LDUSER\n.USER_ID.   |a29999000001024\n.USER_ID.   |a2\n"
+                               ".USER_LAST_NAME.   |aLast line is cut";
+    struct bench *b = *state;
+    struct seen s = { 0 };
+
+    reads(b, &s, text, sizeof text - 1,
+          "1: before any user: stray\n"
+          "6: a registration has no place for this tag: .USER_CATEGORY1.   |aTEEN\n"
+          "7: no date, as 20260309: .USER_BIRTH_DATE.   |a20260230\n"
+          "9: a registration has no place for this tag: .STREET.   |aElsewhere 1\n"
+          "18: a user without a number: *** DOCUMENT BOUNDARY ***\n"
+          "FORM=LDUSER\n.USER_FIRST_NAME.   |aNobody\n"
+          "22: a form that is not LDUSER: FORM=LDITEM\n"
+          "23: of a user or form that is not known: .ITEM_ID.   |a3\n"
+          "26: the number is impossible: .USER_ID.   |a2[9\n"
+          "24: a user without a number: *** DOCUMENT BOUNDARY ***\n"
+          "FORM=LDUSER\n.USER_LAST_NAME.   |aBracket\n"
+          "31: a second value of this tag: .USER_ID.   |a2\n");
+    assert_int_equal(s.n, 2);
+    assert_int_equal(s.line[0], 2);
+    assert_string_equal(s.user[0].user, "29999000001016");
+    assert_string_equal(s.user[0].reg.last, "Lovelace, Ad\xc3\xa9le");
+    assert_string_equal(s.user[0].reg.street, "Here 2");
+    assert_string_equal(s.user[0].reg.postcode, "K1A 0A6");
+    assert_string_equal(s.user[0].reg.note, "Pays late");
+    assert_int_equal(s.user[0].at_ms, 0);
+    assert_string_equal(s.user[1].reg.last, "Last line is cut");
+    buf_free(&s.unknown);
+}
+
+static void a_byte_order_mark_says_utf_8(void **state)
+{
+    static const char text[] = "\xef\xbb\xbf*** DOCUMENT BOUNDARY ***\n.USER_ID.   |a1\n"
+                               ".USER_LAST_NAME.   |aZo\xc3\xab\n.USER_FIRST_NAME.   |a\xe9\n";
+    struct bench *b = *state;
+    struct seen s = { 0 };
+
+    reads(b, &s, text, sizeof text - 1,
+          "4: a value that is too long, or no clean text: .USER_FIRST_NAME.   |a\xe9\n");
+    assert_int_equal(s.n, 1);
+    assert_string_equal(s.user[0].reg.last, "Zo\xc3\xab");
+    buf_free(&s.unknown);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -286,6 +441,10 @@ int main(void)
         TEST(truncated_anywhere_but_behind_a_user_the_file_is_refused),
         TEST(the_judge_names_what_is_wrong),
         TEST(changed_and_random_bytes_never_crash),
+        TEST(what_was_written_is_read_back_but_for_time_and_id),
+        TEST(losses_of_a_user_are_told),
+        TEST(the_reader_takes_every_variant_and_keeps_the_rest),
+        TEST(a_byte_order_mark_says_utf_8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
