@@ -79,6 +79,11 @@ enum evergreen_match {
 enum evergreen_match evergreen_compare(const struct evergreen_status *st, const char *description,
                                        struct evergreen_desk *desks, unsigned n);
 
+/* "status_type=sessions": the key of one of that description that has begun, "" if there is none.
+ * ERR_MALFORMED: no list. */
+enum err evergreen_begun(const char *p, size_t n, const char *description,
+                         char key[EVERGREEN_TEXT_MAX + 1]);
+
 /* ---- what was not booked ---- */
 
 /* "status_type=exceptions". id is our own, "" if the command has none; words as of an event.

@@ -39,7 +39,8 @@ struct sink_batch {
     const char *name;       /* of the batch: branch, epoch, slot, hash; no personal data */
     uint64_t item;          /* which is meant, from 1; 0: the whole batch */
     uint64_t n_lines;       /* over all files */
-    char key[SINK_KEY_MAX]; /* as the item before left it; a send that is DONE may set it anew */
+    char key[SINK_KEY_MAX]; /* as the item before left it; a send that is DONE, or RETRY with
+                               another place to try it at, may set it anew */
     /* The k-th line, from 1. ERR_MISSING, ERR_DISK. */
     enum err (*line)(void *ctx, uint64_t k, struct sink_line *out);
     /* What became of the k-th line; words are the system's own, "" if it said nothing. Lines that

@@ -180,7 +180,8 @@ static void hand_over(struct deliver_job *d)
     }
     memcpy(b.key, d->key, sizeof b.key);
     d->delivery = d->look ? sink_look(p->sink, &b, d->words) : sink_deliver(p->sink, &b, d->words);
-    if (d->delivery == DELIVERY_DONE && memcmp(b.key, d->key, sizeof b.key) != 0)
+    if ((d->delivery == DELIVERY_DONE || d->delivery == DELIVERY_RETRY) &&
+        memcmp(b.key, d->key, sizeof b.key) != 0)
         snprintf(d->told.key, sizeof d->told.key, "%s", b.key);
 }
 

@@ -146,6 +146,13 @@ enum err evergreen_token(const char *p, size_t n, char token[EVERGREEN_TEXT_MAX 
 
 /* ---- the session ---- */
 
+/* in_process is set before start_time. */
+static bool has_begun(const json_t *session)
+{
+    return is_set(session, "start_time") || is_set(session, "in_process") ||
+           is_set(session, "end_time");
+}
+
 enum err evergreen_status(const char *p, size_t n, struct evergreen_status *out)
 {
     json_t *j = read_json(p, n);
@@ -158,8 +165,7 @@ enum err evergreen_status(const char *p, size_t n, struct evergreen_status *out)
         return ERR_MALFORMED;
     }
     copy_text(text_of(j, "description"), out->description, sizeof out->description);
-    /* in_process is set before start_time: either means that it has begun. */
-    out->started = is_set(j, "start_time") || is_set(j, "in_process") || is_set(j, "end_time");
+    out->started = has_begun(j);
     out->ended = is_set(j, "end_time");
     out->done = count_of(j, "num_complete");
     for (; out->n < k; out->n++) {
@@ -170,6 +176,22 @@ enum err evergreen_status(const char *p, size_t n, struct evergreen_status *out)
     }
     json_decref(j);
     return ERR_OK;
+}
+
+enum err evergreen_begun(const char *p, size_t n, const char *description,
+                         char key[EVERGREEN_TEXT_MAX + 1])
+{
+    json_t *j = read_json(p, n);
+    enum err e = json_is_array(j) ? ERR_OK : ERR_MALFORMED;
+
+    key[0] = '\0';
+    for (size_t i = 0; i < json_array_size(j) && key[0] == '\0'; i++) {
+        const json_t *s = json_array_get(j, i);
+        if (strcmp(text_of(s, "description"), description) == 0 && has_begun(s))
+            copy_text(text_of(s, "key"), key, EVERGREEN_TEXT_MAX + 1);
+    }
+    json_decref(j);
+    return e;
 }
 
 enum evergreen_match evergreen_compare(const struct evergreen_status *st, const char *description,

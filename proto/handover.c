@@ -243,10 +243,26 @@ static void give_up(struct ledger *l, const struct ledger_moment *now, bool pers
     }
 }
 
+static bool has_key(const struct told *told)
+{
+    return told && told->key[0] != '\0';
+}
+
 static void take_key(struct progress *next, const struct told *told)
 {
-    if (told && told->key[0] != '\0')
+    if (has_key(told))
         memcpy(next->key, told->key, sizeof next->key);
+}
+
+/* D10. The item goes to another session than was stored: nothing may be done there before a
+ * majority knows of it. */
+static void store_key(struct ledger *l, const struct ledger_moment *now, const struct told *told)
+{
+    struct progress next;
+
+    progress_nothing_left(&l->at, &next);
+    take_key(&next, told);
+    handover_store(l, now, &next);
 }
 
 static void sent(struct ledger *l, const struct ledger_moment *now, const char *words,
@@ -303,8 +319,7 @@ void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_
     case DELIVERY_UNPROVEN:
     case DELIVERY_DOUBT:
         if (l->looking) {
-            looked(l, now, how == DELIVERY_ABSENT ? how : DELIVERY_UNPROVEN, words,
-                   told);
+            looked(l, now, how == DELIVERY_ABSENT ? how : DELIVERY_UNPROVEN, words, told);
         } else {
             l->mine = false;
             be_quiet(l, now);
@@ -319,6 +334,8 @@ void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_
         l->retry_at = now->boot_ms + LEASE_MS;
         if (++l->tries >= DELIVERY_TRIES)
             give_up(l, now, false);
+        else if (has_key(told) && !l->looking)
+            store_key(l, now, told);
         break;
     case DELIVERY_STOP:
         ledger_set_problem(l, words);

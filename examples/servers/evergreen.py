@@ -235,10 +235,12 @@ class Sessions:
         s["archived"] = True
 
     def status(self, form):
+        kind = form.get("status_type") or "scripts"
+        if kind == "sessions":
+            return [self.shown(s) for s in list(self.sessions.values())]
         s = self.find(form)
         if not s:
             return event("OFFLINE_INVALID_SESSION", payload=form.get("seskey"))
-        kind = form.get("status_type") or "scripts"
         if kind == "summary":
             return {"total": sum(x["count"] for x in s["scripts"]),
                     "num_complete": s["num_complete"]}
@@ -248,6 +250,10 @@ class Sessions:
                 return event("OFFLINE_FILE_ERROR")
             return [r for r in s["results"][:s["written"]]
                     if not isinstance(r["event"], dict) or str(r["event"]["ilsevent"]) != "0"]
+        return self.shown(s)
+
+    @staticmethod
+    def shown(s):
         hidden = ("files", "results", "written", "archived")
         return {k: v for k, v in s.items() if k not in hidden}
 

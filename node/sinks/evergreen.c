@@ -116,10 +116,37 @@ static enum delivery ask_status(struct evergreen *e, struct sink_batch *b,
         d = DELIVERY_DONE;
     } else if (evergreen_event(p, a.body.len, &ev) == ERR_OK &&
                evergreen_says(&ev) == EVERGREEN_NO_SESSION) {
-        snprintf(words, 256, "Evergreen no longer knows the session %s", b->key);
+        snprintf(words, 256,
+                 "Evergreen no longer knows session %s: ask who runs it what became of it", b->key);
         d = DELIVERY_ABSENT;
     } else {
         d = refused(&a, words);
+    }
+    web_answer_free(&a);
+    return d;
+}
+
+/* Has any session of this batch begun, whoever filled it? An uploader that was thought dead, or
+ * whose seats were lost in an override, may have executed one that nobody here knows. DONE: yes,
+ * and the key is its; ABSENT: none has. */
+static enum delivery ask_begun(struct evergreen *e, struct sink_batch *b, char words[256])
+{
+    const struct evergreen_call call = { .action = "status", .status_type = "sessions" };
+    char key[EVERGREEN_TEXT_MAX + 1];
+    enum delivery d = DELIVERY_STOP;
+    struct web_answer a;
+    enum evergreen_end end = evergreen_call(e, b, &call, &a, &d, words);
+
+    if (end != EVERGREEN_SAID) {
+        d = again(end, d);
+    } else if (evergreen_begun((const char *)a.body.p, a.body.len, e->description, key) != ERR_OK) {
+        d = refused(&a, words);
+    } else if (is_key(key)) {
+        snprintf(b->key, sizeof b->key, "%s", key);
+        words[0] = '\0';
+        d = DELIVERY_DONE;
+    } else {
+        d = DELIVERY_ABSENT;
     }
     web_answer_free(&a);
     return d;
@@ -223,12 +250,6 @@ static enum delivery load(struct evergreen *e, struct sink_batch *b, char words[
 
 /* ---- execute ---- */
 
-static enum delivery begun(char words[256])
-{
-    words[0] = '\0';
-    return DELIVERY_DONE;
-}
-
 /* It broke, so it started nothing; unless it did so just before, which shows in a moment. */
 static enum delivery after_break(struct evergreen *e, struct sink_batch *b,
                                  struct evergreen_status *st, char words[256])
@@ -240,10 +261,10 @@ static enum delivery after_break(struct evergreen *e, struct sink_batch *b,
         settle = SETTLE_MAX;
     do {
         pause_ms(POLL_MS);
-        if ((d = ask_status(e, b, st, words)) == DELIVERY_DONE && st->started)
-            return begun(words);
+        if ((d = ask_begun(e, b, words)) == DELIVERY_DONE)
+            return d;
     } while (now_ms() - from < settle);
-    if (d != DELIVERY_DONE)
+    if (d != DELIVERY_ABSENT)
         return DELIVERY_DOUBT;
     if (e->renewed) {
         snprintf(words, 256,
@@ -280,10 +301,29 @@ static enum delivery execute_now(struct evergreen *e, struct sink_batch *b,
     else if (end == EVERGREEN_SAID)
         d = evergreen_says(&ev) == EVERGREEN_DONE || evergreen_says(&ev) == EVERGREEN_RUNNING ||
                     evergreen_says(&ev) == EVERGREEN_FINISHED
-                ? begun(words)
+                ? DELIVERY_DONE
                 : refused(&a, words);
     web_answer_free(&a);
     return d;
+}
+
+/* The last look before all of it is booked. */
+static enum delivery check_and_execute(struct evergreen *e, struct sink_batch *b,
+                                       struct evergreen_status *st, char words[256])
+{
+    enum delivery d = ask_begun(e, b, words);
+
+    if (d != DELIVERY_ABSENT)
+        return d;
+    d = ask_status(e, b, st, words);
+    if (d == DELIVERY_ABSENT)
+        return DELIVERY_STOP; /* cleared away, executed or not: a person must find out */
+    if (d != DELIVERY_DONE)
+        return d;
+    if (evergreen_compare(st, e->description, e->desk, e->n_desks) == EVERGREEN_ALL)
+        return execute_now(e, b, st, words);
+    d = fill_another(e, b, st, words);
+    return d == DELIVERY_DONE ? DELIVERY_RETRY : d; /* its key is stored first */
 }
 
 static enum delivery execute(struct evergreen *e, struct sink_batch *b, char words[256])
@@ -292,20 +332,8 @@ static enum delivery execute(struct evergreen *e, struct sink_batch *b, char wor
     enum delivery d = DELIVERY_RETRY;
 
     e->waits_ms = 0;
-    if (!st)
-        return d;
-    d = ask_status(e, b, st, words);
-    if (d == DELIVERY_ABSENT) {
-        d = DELIVERY_STOP; /* executed and cleared away, or lost: a person must find out */
-    } else if (d == DELIVERY_DONE && st->started) {
-        d = begun(words);
-    } else if (d == DELIVERY_DONE &&
-               evergreen_compare(st, e->description, e->desk, e->n_desks) != EVERGREEN_ALL) {
-        if ((d = fill_another(e, b, st, words)) == DELIVERY_DONE)
-            d = DELIVERY_RETRY; /* the new key is stored first */
-    } else if (d == DELIVERY_DONE) {
-        d = execute_now(e, b, st, words);
-    }
+    if (st)
+        d = check_and_execute(e, b, st, words);
     free(st);
     return d;
 }
@@ -495,26 +523,17 @@ enum delivery sink_evergreen_deliver(struct sink_batch *b, char words[256])
 
 static enum delivery look_executed(struct evergreen *e, struct sink_batch *b, char words[256])
 {
-    struct evergreen_status *st = malloc(sizeof *st);
-    enum delivery d = DELIVERY_RETRY;
+    enum delivery d = ask_begun(e, b, words);
 
-    if (!st)
+    if (d != DELIVERY_ABSENT)
         return d;
-    d = ask_status(e, b, st, words);
-    if (d == DELIVERY_ABSENT)
-        d = DELIVERY_UNPROVEN;
-    else if (d == DELIVERY_DONE && st->started)
-        d = begun(words);
-    else if (d == DELIVERY_DONE) {
-        d = patience_ends(e, b) ? DELIVERY_UNPROVEN : DELIVERY_LATER;
-        snprintf(words, 256,
-                 d == DELIVERY_UNPROVEN
-                     ? "session %s at Evergreen: has it been executed?"
-                     : "Evergreen may be about to execute session %s: it is watched for a while",
-                 b->key);
+    if (patience_ends(e, b)) {
+        snprintf(words, 256, "execution of session %s at Evergreen", b->key);
+        return DELIVERY_UNPROVEN;
     }
-    free(st);
-    return d;
+    snprintf(words, 256, "Evergreen may be about to execute session %s: it is watched for a while",
+             b->key);
+    return DELIVERY_LATER;
 }
 
 /* All but execute may simply be done again. */

@@ -73,7 +73,7 @@ enum delivery evergreen_begin(struct sink_batch *b, struct evergreen **out, char
         for (char *s = e->description; *s != '\0'; s++)
             if (*s == '/')
                 *s = '-';
-        e->web = web_new(b, policy_quiet_ms(b->policy, EVERGREEN_LIMIT_MS), words);
+        e->web = web_new(b, EVERGREEN_LIMIT_MS, words);
         if (!e->web) {
             free(e);
             return DELIVERY_STOP;

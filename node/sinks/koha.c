@@ -51,7 +51,7 @@ static enum delivery begin(struct sink_batch *b, struct koha **out, char words[2
         return DELIVERY_RETRY;
     }
     if (web_find_login(b, b->policy->koha_service.user, &k->login, words))
-        k->web = web_new(b, policy_quiet_ms(b->policy, LIMIT_MS), words);
+        k->web = web_new(b, LIMIT_MS, words);
     if (!k->web) {
         sink_koha_end(k);
         return DELIVERY_STOP;

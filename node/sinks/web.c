@@ -60,7 +60,9 @@ struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[25
     memcpy(w->base, b->target, n);
     if (strcmp(access->proxy, "none") != 0)
         memcpy(w->proxy, access->proxy, sizeof w->proxy);
-    w->limit_ms = limit_ms;
+    w->limit_ms = policy_quiet_ms(b->policy, limit_ms); /* what a successor waits for */
+    if (w->limit_ms == 0 || w->limit_ms > limit_ms)
+        w->limit_ms = limit_ms;
     return w;
 }
 

@@ -46,7 +46,8 @@ struct web_login {
 };
 
 /* The address of the batch's sink, as its policy says how to come there. http:// to this PC alone,
- * or where the policy says that this is meant. limit_ms: of one request, answer included. NULL:
+ * or where the policy says that this is meant. limit_ms: of one request, answer included; the
+ * policy's quiet time may make it shorter. NULL:
  * words say why; only a person can help. */
 struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[256]);
 /* A user's name from the policy, or else, as the password, from the credential. Wipe it. */

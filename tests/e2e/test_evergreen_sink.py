@@ -111,9 +111,16 @@ class Evergreen(branch.Case):
         d = self.drive(s, day(20, random.Random(4)))
         code, said = d.run()
         self.assertEqual(4, code, said)
-        self.assertIn("has it been executed?", said)
+        self.assertIn("execution of session", said)
         self.assertEqual([], s.effects())
         self.assertEqual((0, ""), d.run(ARRIVED="no"))
+        self.booked_once(s, d)
+
+    def test_one_that_was_executed_by_whom_nobody_here_knows_is_not_executed_again(self):
+        lines = day(30, random.Random(12))
+        s, d = self.play(lines)
+        d.journal.unlink()
+        self.assertEqual((0, ""), d.run())
         self.booked_once(s, d)
 
     def test_a_child_that_dies_leaves_one_in_doubt_and_the_later_ones_unsent(self):

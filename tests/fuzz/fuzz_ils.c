@@ -57,6 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     (void)evergreen_token(text, n, token, &ev);
     if (evergreen_status(text, n, &st) == ERR_OK)
         must_hold(st.n <= EVERGREEN_DESKS_MAX && text_is_clean(st.description));
+    if (evergreen_begun(text, n, "M", token) == ERR_OK)
+        must_hold(text_is_clean(token));
     (void)evergreen_exceptions(text, n, NULL, see);
     if (evergreen_line(copy, n, &l) == ERR_OK)
         must_hold(strlen(l.desk) < strlen(l.id));

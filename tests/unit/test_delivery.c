@@ -369,7 +369,7 @@ static struct bench *bench_new(const char *sink)
     buf_printf(
         &text,
         "[branch]\ncode = MAIN\nzone = America/New_York\nzone_rule = EST5EDT,M3.2.0,M11.1.0\n"
-        "[upload]\nsink = %s\n[symphony]\ndefault_station = 42\n",
+        "[upload]\nsink = %s\n[symphony]\ndefault_station = 42\n[evergreen]\norg = 4\n",
         sink);
     op_policy(t->b.r, (const char *)text.p, text.len, t->b.lead.sign_sk, &op);
     branch_put(&t->b, &op);
@@ -640,6 +640,44 @@ static void what_certainly_did_not_leave_is_in_no_doubt_for_a_successor(void **s
     bench_free(t);
 }
 
+static void told_key(struct bench *t, enum delivery how, const char *key)
+{
+    struct told told = { 0 };
+
+    snprintf(told.key, sizeof told.key, "%s", key);
+    t->asked = 0;
+    ledger_delivered(t->l, &t->now, t->number, how, "", &told);
+    drain(t);
+}
+
+/* Evergreen broke before it executed: the sink has filled another session. */
+static void another_session_is_stored_before_it_is_executed(void **state)
+{
+    struct bench *t = bench_new("evergreen:https://ils");
+
+    (void)state;
+    pass(t, 8000);
+    assert_int_equal(t->item, SESSION_CREATE);
+    told_key(t, DELIVERY_DONE, "1_2_3");
+    assert_int_equal(t->item, SESSION_LOAD);
+    assert_string_equal(view(t).key, "1_2_3");
+    told_key(t, DELIVERY_DONE, "");
+    assert_int_equal(t->item, SESSION_EXECUTE);
+    told_key(t, DELIVERY_RETRY, "4_5_6");
+    assert_int_equal(t->item, SESSION_EXECUTE);
+    assert_int_equal(t->asked, EFFECT_DELIVER); /* at once: the wait was the sink's */
+    assert_string_equal(view(t).key, "4_5_6");
+    crash_and_start(t);
+    pass(t, 80000);
+    assert_int_equal(t->asked, EFFECT_LOOK);
+    assert_string_equal(view(t).key, "4_5_6");
+    answer(t, DELIVERY_DONE, "");
+    assert_int_equal(t->item, SESSION_READ);
+    answer(t, DELIVERY_DONE, "");
+    assert_int_equal(t->decided, 1);
+    bench_free(t);
+}
+
 static void a_sink_that_remembers_keys_is_told_again_at_once(void **state)
 {
     struct bench *t = bench_new("key:https://server/");
@@ -719,6 +757,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_probed_is_an_exception_and_is_named_in_the_receipt),
         cmocka_unit_test(a_request_without_an_answer_is_looked_at_after_the_quiet_time),
         cmocka_unit_test(what_certainly_did_not_leave_is_in_no_doubt_for_a_successor),
+        cmocka_unit_test(another_session_is_stored_before_it_is_executed),
         cmocka_unit_test(a_sink_that_remembers_keys_is_told_again_at_once),
         cmocka_unit_test(nothing_is_handed_over_at_a_second_place),
         cmocka_unit_test(a_decision_that_fits_nothing_is_refused),

@@ -151,6 +151,22 @@ static void any_mark_of_the_child_means_that_it_began(void **state)
     free(st);
 }
 
+static void a_session_of_ours_that_began_is_found_among_all(void **state)
+{
+    static const char text[] =
+        "[{\"key\":\"1\",\"description\":\"other\",\"start_time\":5},"
+        "{\"key\":\"2\",\"description\":\"ours\",\"start_time\":null,\"in_process\":0},"
+        "{\"key\":\"3\",\"description\":\"ours\",\"start_time\":null,\"in_process\":\"1\"}]";
+    char key[EVERGREEN_TEXT_MAX + 1];
+
+    (void)state;
+    assert_int_equal(evergreen_begun(text, strlen(text), "ours", key), ERR_OK);
+    assert_string_equal(key, "3");
+    assert_int_equal(evergreen_begun(text, strlen(text), "theirs", key), ERR_OK);
+    assert_string_equal(key, "");
+    assert_int_equal(evergreen_begun("{}", 2, "ours", key), ERR_MALFORMED);
+}
+
 static void an_event_is_no_status(void **state)
 {
     static const char text[] = "{\"ilsevent\":\"8008\",\"textcode\":\"OFFLINE_INVALID_SESSION\"}";
@@ -317,6 +333,7 @@ int main(void)
         cmocka_unit_test(a_login_gives_its_token_or_says_why_not),
         cmocka_unit_test(a_session_is_ours_only_with_all_files_and_counts),
         cmocka_unit_test(any_mark_of_the_child_means_that_it_began),
+        cmocka_unit_test(a_session_of_ours_that_began_is_found_among_all),
         cmocka_unit_test(an_event_is_no_status),
         cmocka_unit_test(exceptions_are_joined_by_our_id_alone),
         cmocka_unit_test(a_line_tells_its_desk_and_its_time),
