@@ -146,8 +146,9 @@ extern const struct format format_alma;     /* Alma's .dat */
 extern const struct format format_aleph;    /* Aleph's, of the same kind; its widths are a guess */
 extern const struct format format_sierra;   /* rdy file of Sierra and Millennium */
 extern const struct format format_destiny;  /* text file of Destiny: codes and barcodes, no times */
-extern const struct format format_csv;      /* our own, for spreadsheets */
-extern const struct format format_ndjson;   /* our own, for programs */
+extern const struct format format_evergreen; /* pending.xacts: one JSON object per line */
+extern const struct format format_csv;       /* our own, for spreadsheets */
+extern const struct format format_ndjson;    /* our own, for programs */
 
 /* ---- strict reader of Symphony lines, for importers and checks (rule E11 comes with them) ---- */
 struct symphony_line {

@@ -17,6 +17,7 @@
 #define POLICY_RULES      1     /* number of the merge rules this version knows */
 #define POLICY_TEXT_MAX   16384 /* two pages of INI; also the reader's limit */
 #define POLICY_STATIONS   256
+#define POLICY_PROFILES   64 /* types of cards with a permission group of their own */
 #define POLICY_TEXT_VALUE 256
 #define QUIET_BY_CLASS    UINT32_MAX /* the policy says nothing: as the sink's class needs it */
 #define POLICY_NEVER      UINT32_MAX
@@ -113,6 +114,19 @@ struct koha_service {    /* [koha], where sink = koha:https://HOST or koha-plugi
     bool oauth;          /* login = basic (default) | oauth: of the plugin */
 };
 
+/* What Evergreen has to be told of a new card: numbers of its own tables. */
+struct evergreen_profile {
+    bool registration;                     /* [evergreen] registration = xacts (default) | none */
+    unsigned profile, home_ou, ident_type; /* permission group, org unit, kind; 0 = not given */
+    char country[REG_TEXT_MAX + 1];        /* of every address; empty = not given */
+    bool write_pin;                        /* default no */
+    unsigned n_types;
+    struct { /* [profiles]: permission group by the type of a card */
+        char name[41];
+        unsigned profile;
+    } type[POLICY_PROFILES];
+};
+
 struct policy {
     unsigned rules;                          /* [policy] rules, default POLICY_RULES */
     char code[16];                           /* [branch] code */
@@ -134,10 +148,11 @@ struct policy {
     struct sink_access access;            /* [upload], for sinks over the network */
     uint32_t quiet_ms;  /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
     unsigned keep_days; /* [keep] after_upload: a confirmed upload's records stay so long */
-    unsigned unconfirmed_days;        /* [keep] unconfirmed = never | days */
-    bool csv_pin, ndjson_pin;         /* [csv], [ndjson] write_pin, default no */
-    struct symphony_profile symphony; /* [symphony] and [stations] */
-    struct sip2_profile sip2;         /* [sip2] */
+    unsigned unconfirmed_days;          /* [keep] unconfirmed = never | days */
+    bool csv_pin, ndjson_pin;           /* [csv], [ndjson] write_pin, default no */
+    struct evergreen_profile evergreen; /* [evergreen] and [profiles] */
+    struct symphony_profile symphony;   /* [symphony] and [stations] */
+    struct sip2_profile sip2;           /* [sip2] */
     struct dat_profile alma, aleph;
     struct sierra_profile sierra; /* [sierra] and [groups] */
     struct destiny_profile destiny;

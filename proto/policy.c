@@ -21,6 +21,7 @@ static const char *const crlf_words[] = { "crlf", "lf", NULL };
 static const char *const renewals_words[] = { "loan", "none", NULL };
 static const char *const service_time_words[] = { "utc", "local", NULL };
 static const char *const login_words[] = { "basic", "oauth", NULL };
+static const char *const evergreen_registration_words[] = { "none", "xacts", NULL };
 static const char *const registration_words[] = { "flat", "jy", "none", NULL };
 static const char *const au_words[] = { "auto", "yes", "no", NULL };
 
@@ -300,6 +301,36 @@ static enum err read_group(const struct ini_key *row, const char *key, const cha
     return read_number(key, value, into, s->group, &s->n_groups, msg);
 }
 
+static enum err read_profile(const struct ini_key *row, const char *key, const char *value,
+                             void *into, struct errmsg *msg)
+{
+    struct evergreen_profile *g = &((struct policy *)into)->evergreen;
+    struct ini_key number = { .room = sizeof(unsigned), .min = 1, .max = INT32_MAX };
+    struct policy *p = into;
+
+    (void)row;
+    if (strlen(key) >= sizeof g->type[0].name)
+        return err_set(msg, ERR_CONFIG, "a card's type has at most %zu bytes",
+                       sizeof g->type[0].name - 1);
+    for (unsigned i = 0; i < g->n_types; i++)
+        if (strcmp(g->type[i].name, key) == 0)
+            return err_set(msg, ERR_CONFIG, "the type is there twice");
+    if (g->n_types == POLICY_PROFILES)
+        return err_set(msg, ERR_CONFIG, "the table holds %d types", POLICY_PROFILES);
+    memcpy(g->type[g->n_types].name, key, strlen(key) + 1);
+    number.offset = (size_t)((char *)&g->type[g->n_types].profile - (char *)p);
+    g->n_types++;
+    return ini_unsigned(&number, key, value, into, msg);
+}
+
+static enum err read_country(const struct ini_key *row, const char *key, const char *value,
+                             void *into, struct errmsg *msg)
+{
+    if (!text_is_clean(value))
+        return err_set(msg, ERR_CONFIG, "a country is plain text, like US");
+    return ini_text(row, key, value, into, msg);
+}
+
 #define PLACE(member) offsetof(struct policy, member), sizeof((struct policy *)0)->member
 
 static const struct ini_key keys[] = {
@@ -358,6 +389,14 @@ static const struct ini_key keys[] = {
     { "sip2", "no_block", ini_yes_no, PLACE(sip2.no_block), 0, 0, NULL },
     { "sip2", "fee_ack", ini_yes_no, PLACE(sip2.fee_ack), 0, 0, NULL },
     { "sip2", "au_usable", ini_word, PLACE(sip2.au_usable), 0, 0, au_words },
+    { "evergreen", "registration", ini_word, PLACE(evergreen.registration), 0, 0,
+      evergreen_registration_words },
+    { "evergreen", "profile", ini_unsigned, PLACE(evergreen.profile), 1, INT32_MAX, NULL },
+    { "evergreen", "home_ou", ini_unsigned, PLACE(evergreen.home_ou), 1, INT32_MAX, NULL },
+    { "evergreen", "ident_type", ini_unsigned, PLACE(evergreen.ident_type), 1, INT32_MAX, NULL },
+    { "evergreen", "country", read_country, PLACE(evergreen.country), 1, 0, NULL },
+    { "evergreen", "write_pin", ini_yes_no, PLACE(evergreen.write_pin), 0, 0, NULL },
+    { "profiles", "*", read_profile, 0, 0, 0, 0, NULL },
     { "csv", "write_pin", ini_yes_no, PLACE(csv_pin), 0, 0, NULL },
     { "ndjson", "write_pin", ini_yes_no, PLACE(ndjson_pin), 0, 0, NULL },
     { "evergreen", "org", ini_unsigned, PLACE(evergreen_service.org), 1, 1000000000, NULL },
@@ -403,6 +442,7 @@ static void set_defaults(struct policy *p)
         .quiet_ms = QUIET_BY_CLASS,
         .keep_days = 30,
         .unconfirmed_days = POLICY_NEVER,
+        .evergreen = { .registration = true },
         .symphony = { .user_access = "OFFLINE",
                       .clearance = "NONE",
                       .client = "3",
@@ -450,7 +490,7 @@ static void derive(struct policy *p)
 /* What only two keys together can get wrong. */
 static enum err check_access(const struct policy *p, struct errmsg *msg)
 {
-    const char *text = sink_url(p->sink);
+    const char *text = sink_url(p->sink), *pins;
     bool clear;
     struct url u;
 
@@ -462,10 +502,16 @@ static enum err check_access(const struct policy *p, struct errmsg *msg)
         return err_set(msg, ERR_CONFIG,
                        "the sink in [upload] is not encrypted, and everybody on the way could read "
                        "who borrows what: use https://, or say insecure = yes");
-    if (clear && p->symphony.write_pin)
+    pins = p->symphony.write_pin    ? "symphony"
+           : p->evergreen.write_pin ? "evergreen"
+           : p->csv_pin             ? "csv"
+           : p->ndjson_pin          ? "ndjson"
+                                    : NULL;
+    if (clear && pins != NULL)
         return err_set(msg, ERR_CONFIG,
-                       "write_pin = yes in [symphony], but the sink in [upload] is not encrypted: "
-                       "PINs never leave that way");
+                       "write_pin = yes in [%s], but the sink in [upload] is not encrypted: PINs "
+                       "never leave that way",
+                       pins);
     if (strcmp(u.scheme, "sftp") == 0 && p->access.host_key_sha256[0] == 0)
         return err_set(msg, ERR_CONFIG,
                        "an sftp: sink needs host_key_sha256 in [upload], as ssh-keygen -lf prints "
@@ -502,164 +548,6 @@ enum err policy_parse(const char *text, size_t n, struct policy *out, struct err
         return e;
     *out = p;
     return ERR_OK;
-}
-
-static const char default_text[] =
-    "[scan]\n"
-    "# Letters and digits, [0-9] classes, {13} and {6,8} repeats; the whole barcode must match.\n"
-    "user_pattern = 2[0-9]{13}\n"
-    "item_pattern = 3[0-9]{13}\n"
-    "# mod10, as on 14-digit library barcodes, or none.\n"
-    "check_digit = mod10\n"
-    "\n"
-    "[merge]\n"
-    "# The same scan again within this time is one event: at one desk, at two desks.\n"
-    "double_scan = 5s\n"
-    "same_event = 60s\n"
-    "# hold: discharges are not sent but listed for HOLD-CHECK; export: they are sent.\n"
-    "discharges = hold\n"
-    "\n"
-    "[server]\n"
-    "# How to see whether the library system answers: tcp:HOST:PORT, http(s)://.., "
-    "evergreen:https://HOST,\n"
-    "# koha:https://HOST, or none. tcp: sees a connection, the others an answer.\n"
-    "probe = none\n"
-    "# Tried before OFFLINE is declared.\n"
-    "backup = none\n"
-    "# Text that must stand in the page of a http(s):// probe; how often to look.\n"
-    "# expect = Welcome\n"
-    "every = 5s\n"
-    "# So many checks in a row failed, or succeeded, before anything is said.\n"
-    "offline_after = 3\n"
-    "back_after = 5\n"
-    "\n"
-    "[upload]\n"
-    "# file:DIR (files stay), drop:DESK:DIR (at that desk; a loader takes them away),\n"
-    "# sftp://USER@HOST/DIR (files stay), https://HOST/DIR/ (a lead decides in doubt),\n"
-    "# put:https://.. (the server never overwrites, and gives files back), key:https://.. (it "
-    "keeps\n"
-    "# Idempotency-Keys for ever), or none: not chosen yet. DIR is absolute.\n"
-    "sink = none\n"
-    "format = symphony\n"
-    "# How to come to a sink over the network. credential: the name of a secret that is set on "
-    "each\n"
-    "# desk (tideover credential set). ca: the same, for certificates of your own. sftp: needs "
-    "the\n"
-    "# server's host key, as ssh-keygen -lf prints it.\n"
-    "#credential = upload\n"
-    "#ca = consortium\n"
-    "#host_key_sha256 = SHA256:...\n"
-    "#proxy = http://proxy.example.org:3128\n"
-    "# How long a desk that takes over the upload waits before its first look.\n"
-    "# Default: as the sink needs it (30s for most).\n"
-    "# quiet = 30s\n"
-    "\n";
-
-static const char default_text_more[] = /* C99 promises 4,095 bytes of one string */
-    "[keep]\n"
-    "# So many days after an upload was confirmed (by a lead, or by a second desk that looked) "
-    "its\n"
-    "# records are erased on every desk; what is held or open stays. Unconfirmed ones: never, or\n"
-    "# after so many days.\n"
-    "after_upload = 30\n"
-    "unconfirmed = never\n"
-    "\n"
-    "[symphony]\n"
-    "# SirsiDynix has not published the bytes of its offline log: compare with a file of yours.\n"
-    "# library: default is the branch's code; staff_login: default is the library's name and "
-    "CIRC.\n"
-    "#library = MAIN\n"
-    "#staff_login = MAINCIRC\n"
-    "user_access = OFFLINE\n"
-    "clearance = NONE\n"
-    "client = 3\n"
-    "# E or none; yes or no; lf or crlf.\n"
-    "header = E\n"
-    "trailer = yes\n"
-    "eol = lf\n"
-    "# CF or WH; the time is left away if empty.\n"
-    "due_code = CF\n"
-    "due_time = 23:59\n"
-    "# flat: a user file beside the log; jy: in the log, without addresses; none: by hand.\n"
-    "registration = flat\n"
-    "user_profile = ADULT\n"
-    "user_language = ENGLISH\n"
-    "user_environment = PUBLIC\n"
-    "user_hist_rule = CIRCRULE\n"
-    "# A new card is good for so many years; 0: for ever.\n"
-    "user_years = 2\n"
-    "# yes: the PIN leaves in clear text.\n"
-    "write_pin = no\n"
-    "# yes once you compared a file of ours with one that WorkFlows wrote at your site.\n"
-    "verified = no\n"
-    "# For a desk that is not named below; 0: its records are not sent.\n"
-    "default_station = 0\n"
-    "\n"
-    "[csv]\n"
-    "# yes: the PIN of a new card leaves in clear text.\n"
-    "write_pin = no\n"
-    "\n"
-    "[ndjson]\n"
-    "write_pin = no\n"
-    "\n"
-    "[stations]\n"
-    "# Number of the Symphony station, 1 to 9999, for each desk:\n"
-    "#MAIN-1 = 42\n"
-    "\n"
-    "[sip2]\n"
-    "# For the format and the sinks sip2. institution (AO): default is the branch's code; "
-    "location\n"
-    "# (AP and CP): the system's own code of this branch, or empty.\n"
-    "#institution = MAIN\n"
-    "location =\n"
-    "# login = no: the server wants none. The user may stand here or in the credential's file\n"
-    "# NAME.user; the password is in NAME.password.\n"
-    "login = yes\n"
-    "#user = tideover\n"
-    "# An item that the server knows: asked for before anything is sent.\n"
-    "#canary = 39999000005015\n"
-    "# yes: tell the server that it happened already and is not to be refused.\n"
-    "no_block = yes\n"
-    "# yes: a checkout that is refused for a fee is sent once more with the fee acknowledged.\n"
-    "fee_ack = no\n"
-    "# Do patrons' lists of loans name barcodes? `tideover server test` tells.\n"
-    "au_usable = auto\n"
-    "\n"
-    "# Only for format = alma or aleph. renewals: loan (a renewal is written as a loan to the "
-    "same\n"
-    "# user) or none (left to people).\n"
-    "#[alma]\n"
-    "#renewals = loan\n"
-    "# Only for format = sierra: a loan needs a due date. due_days: where the desk gave none.\n"
-    "#[sierra]\n"
-    "#due_days = 21\n"
-    "#due_time = 23:59\n"
-    "# Statistics group of each desk:\n"
-    "#[groups]\n"
-    "#MAIN-1 = 104\n";
-
-void policy_default_text(const char *code, const char *zone_name, const char *zone_rule,
-                         struct buf *out)
-{
-    buf_printf(out,
-               "# Policy of the branch: what decides what is sent, the same on every desk.\n"
-               "# Publish changes with: tideover policy publish FILE\n"
-               "\n"
-               "[policy]\n"
-               "# Number of the merge rules.\n"
-               "rules = %d\n"
-               "\n"
-               "[branch]\n"
-               "code = %s\n"
-               "# The library's local time, by name for people and as a POSIX TZ rule.\n"
-               "zone = %s\n"
-               "zone_rule = %s\n"
-               "\n",
-               POLICY_RULES, code, zone_name, zone_rule);
-    buf_text(out, default_text);
-    buf_add(out, default_text_more, sizeof default_text_more); /* with the NUL */
-    if (!out->failed)
-        out->len--;
 }
 
 uint32_t policy_quiet_ms(const struct policy *p, uint32_t of_class)

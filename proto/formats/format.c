@@ -5,15 +5,8 @@
 #include <string.h>
 
 static const struct format *const formats[] = {
-    &format_symphony,
-    &format_ldflat,
-    &format_alma,
-    &format_aleph,
-    &format_sierra,
-    &format_destiny,
-    &format_sip2,
-    &format_csv,
-    &format_ndjson,
+    &format_symphony, &format_ldflat, &format_alma,      &format_aleph, &format_sierra,
+    &format_destiny,  &format_sip2,   &format_evergreen, &format_csv,   &format_ndjson,
 };
 
 const struct format *format_by_name(const char *name)

@@ -3,6 +3,7 @@
 #define TIDEOVER_FORMAT_INT_H
 
 #include "format.h"
+#include "hmap.h"
 
 /* Appends s as ISO-8859-1; what that lacks becomes its base letter or '?', counted in *lost.
  * False: not clean UTF-8, or a byte of `forbidden` would stand in it (out is then half written). */
@@ -91,6 +92,13 @@ enum err seen_event(struct seen_set *s, const char *item, const char *user, bool
 void seen_forget(struct seen_set *s); /* the next tick begins */
 void seen_free(struct seen_set *s);
 
+/* ---- for validators: record ids, each at most once ---- */
+struct id_set {
+    struct hmap pages; /* 64 numbers of a feed: 32 bytes */
+};
+enum err id_set_add(struct id_set *s, const char *id, size_t n, bool *fresh); /* ERR_NOMEM */
+void id_set_free(struct id_set *s);
+
 /* ---- for the writers of formats in local time (E10); zeroed before the first line ---- */
 struct local_ticks {
     bool any;
@@ -150,5 +158,16 @@ struct format_reader *destiny_read_new(const struct policy *p, const struct form
 enum err destiny_read_add(struct format_reader *r, const uint8_t *p, size_t n, struct errmsg *msg);
 enum err destiny_read_end(struct format_reader *r, struct errmsg *msg);
 void destiny_read_free(struct format_reader *r);
+
+struct format_check *evergreen_check_new(const struct policy *p);
+enum err evergreen_check_add(struct format_check *c, const uint8_t *p, size_t n,
+                             struct errmsg *msg);
+enum err evergreen_check_end(struct format_check *c, uint64_t *records, struct errmsg *msg);
+void evergreen_check_free(struct format_check *c);
+struct format_reader *evergreen_read_new(const struct policy *p, const struct format_read *to);
+enum err evergreen_read_add(struct format_reader *r, const uint8_t *p, size_t n,
+                            struct errmsg *msg);
+enum err evergreen_read_end(struct format_reader *r, struct errmsg *msg);
+void evergreen_read_free(struct format_reader *r);
 
 #endif

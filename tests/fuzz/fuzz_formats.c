@@ -16,7 +16,9 @@ static const struct policy *policy(void)
     static const char text[] = "[branch]\ncode = MAIN\nzone = UTC\nzone_rule = UTC0\n"
                                "[symphony]\nlibrary = RVR\ndefault_station = 42\n"
                                "registration = jy\n[stations]\nDESK-1 = 43\n"
-                               "[csv]\nwrite_pin = yes\n[ndjson]\nwrite_pin = yes\n";
+                               "[csv]\nwrite_pin = yes\n[ndjson]\nwrite_pin = yes\n"
+                               "[evergreen]\nprofile = 2\nhome_ou = 4\nident_type = 3\n"
+                               "country = US\nwrite_pin = yes\n[profiles]\nCHILD = 5\n";
     static struct policy p;
     static bool is_there;
 
@@ -205,6 +207,7 @@ void fuzz_seeds(void)
     seed_file("aleph", "alma_two.dat", false);
     seed_file("sierra", "sierra_two.rdy", false);
     seed_file("destiny", "destiny_day.txt", false);
+    seed_file("evergreen", "evergreen.xacts", false);
     seed_file("csv", "own.csv", false);
     seed_file("ndjson", "own.ndjson", false);
 }

@@ -11,7 +11,9 @@ static const char policy_text[] = "[branch]\ncode = MAIN\nzone = America/New_Yor
                                   "[symphony]\nlibrary = MAIN\ndefault_station = 42\n"
                                   "registration = jy\nwrite_pin = yes\n"
                                   "[sierra]\ndue_days = 21\ndefault_group = 1\n"
-                                  "[csv]\nwrite_pin = yes\n[ndjson]\nwrite_pin = yes\n";
+                                  "[csv]\nwrite_pin = yes\n[ndjson]\nwrite_pin = yes\n"
+                                  "[evergreen]\nprofile = 2\nhome_ou = 4\nident_type = 3\n"
+                                  "country = US\nwrite_pin = yes\n[profiles]\nCHILD = 5\n";
 
 static bool flat; /* registrations go into a user file */
 

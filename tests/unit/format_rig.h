@@ -41,7 +41,7 @@ struct bench {
     "zone_rule = EST5EDT,M3.2.0,M11.1.0\n"
 
 /* more: further sections of the policy. */
-static struct bench *bench_new(const struct format *f, const char *more)
+static inline struct bench *bench_new(const struct format *f, const char *more)
 {
     struct bench *b = calloc(1, sizeof *b);
     char text[2048];
@@ -54,14 +54,14 @@ static struct bench *bench_new(const struct format *f, const char *more)
     return b;
 }
 
-static void bench_free(struct bench *b)
+static inline void bench_free(struct bench *b)
 {
     buf_free(&b->out);
     free(b);
 }
 
-static struct record *bench_record(struct bench *b, unsigned kind, const char *item,
-                                   const char *user)
+static inline struct record *bench_record(struct bench *b, unsigned kind, const char *item,
+                                          const char *user)
 {
     memset(&b->rec, 0, sizeof b->rec);
     b->rec.kind = (uint8_t)kind;
@@ -70,7 +70,7 @@ static struct record *bench_record(struct bench *b, unsigned kind, const char *i
     return &b->rec;
 }
 
-static struct registration *bench_okafor(struct bench *b)
+static inline struct registration *bench_okafor(struct bench *b)
 {
     struct registration *r = &bench_record(b, RECORD_USER, "", "29999000001040")->reg;
 
@@ -84,7 +84,7 @@ static struct registration *bench_okafor(struct bench *b)
     return r;
 }
 
-static int64_t bench_ms(const char *at)
+static inline int64_t bench_ms(const char *at)
 {
     int64_t ms;
     int off;
@@ -96,7 +96,8 @@ static int64_t bench_ms(const char *at)
 
 /* The next line: of the record at that time (also its desk's clock, if that is not set), by the
  * second that E2 gave it (NULL: its own). */
-static enum err bench_add_moved(struct bench *b, const char *id, const char *at, const char *tick)
+static inline enum err bench_add_moved(struct bench *b, const char *id, const char *at,
+                                       const char *tick)
 {
     const char *slash = strchr(id, '/');
     char desk[DESK_NAME_MAX + 1];
@@ -121,25 +122,25 @@ static enum err bench_add_moved(struct bench *b, const char *id, const char *at,
     return e;
 }
 
-static void bench_add(struct bench *b, const char *id, const char *at)
+static inline void bench_add(struct bench *b, const char *id, const char *at)
 {
     if (bench_add_moved(b, id, at, NULL) != ERR_OK)
         fail_msg("%s", b->msg.text);
 }
 
-static void bench_refuses(struct bench *b, const char *at, const char *field)
+static inline void bench_refuses(struct bench *b, const char *at, const char *field)
 {
     assert_int_equal(bench_add_moved(b, "MAIN-1/7/0099", at, NULL), ERR_INVALID);
     assert_string_equal(b->msg.field, field);
 }
 
-static void bench_finish(struct bench *b)
+static inline void bench_finish(struct bench *b)
 {
     if (b->f->finish)
         assert_int_equal(b->f->finish(&b->p, &b->st, &b->out, &b->msg), ERR_OK);
 }
 
-static void bench_is_golden(struct bench *b, const char *name)
+static inline void bench_is_golden(struct bench *b, const char *name)
 {
     char path[512], *wanted = calloc(1, 65536);
     FILE *f;
@@ -156,8 +157,8 @@ static void bench_is_golden(struct bench *b, const char *name)
 }
 
 /* Judges text in pieces of that size; on refusal the message is in b->msg. */
-static enum err bench_judge(struct bench *b, const void *text, size_t n, size_t piece,
-                            uint64_t *records)
+static inline enum err bench_judge(struct bench *b, const void *text, size_t n, size_t piece,
+                                   uint64_t *records)
 {
     struct format_check *c = b->f->check_new(&b->p);
     enum err e = ERR_OK;
@@ -173,7 +174,7 @@ static enum err bench_judge(struct bench *b, const void *text, size_t n, size_t 
     return e;
 }
 
-static void bench_is_good(struct bench *b, unsigned lines)
+static inline void bench_is_good(struct bench *b, unsigned lines)
 {
     for (size_t piece = 1; piece <= b->out.len; piece = piece * 3 + 1) {
         uint64_t n = 0;
@@ -184,7 +185,8 @@ static void bench_is_good(struct bench *b, unsigned lines)
 }
 
 /* The file with `from`, which is in it once at least, changed to `to` is refused, and why. */
-static void bench_refused(struct bench *b, const char *from, const char *to, const char *because)
+static inline void bench_refused(struct bench *b, const char *from, const char *to,
+                                 const char *because)
 {
     char *text = calloc(1, b->out.len + strlen(to) + 1), *at;
     uint64_t n = 0;
@@ -201,7 +203,7 @@ static void bench_refused(struct bench *b, const char *from, const char *to, con
     free(text);
 }
 
-static enum err bench_event(void *ctx, const struct format_event *ev, struct errmsg *msg)
+static inline enum err bench_event(void *ctx, const struct format_event *ev, struct errmsg *msg)
 {
     struct bench *b = ctx;
 
@@ -214,8 +216,8 @@ static enum err bench_event(void *ctx, const struct format_event *ev, struct err
     return ERR_OK;
 }
 
-static enum err bench_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n, const char *why,
-                              struct errmsg *msg)
+static inline enum err bench_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n,
+                                     const char *why, struct errmsg *msg)
 {
     struct bench *b = ctx;
 
@@ -229,7 +231,7 @@ static enum err bench_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t
     return ERR_OK;
 }
 
-static enum err bench_read(struct bench *b, const void *text, size_t n, size_t piece)
+static inline enum err bench_read(struct bench *b, const void *text, size_t n, size_t piece)
 {
     struct format_read to = { .ctx = b, .event = bench_event, .unknown = bench_unknown };
     struct format_reader *r = b->f->read_new(&b->p, &to);
@@ -245,14 +247,14 @@ static enum err bench_read(struct bench *b, const void *text, size_t n, size_t p
     return e;
 }
 
-static void bench_reads(struct bench *b, const char *text)
+static inline void bench_reads(struct bench *b, const char *text)
 {
     if (bench_read(b, text, strlen(text), 5) != ERR_OK)
         fail_msg("%s", b->msg.text);
 }
 
 /* The text (of one line, if need be behind others) is handed on as unknown, and why. */
-static void bench_is_unknown(struct bench *b, const char *text, const char *because)
+static inline void bench_is_unknown(struct bench *b, const char *text, const char *because)
 {
     bench_reads(b, text);
     if (b->n_unknown != 1 || strstr(b->unknown[0].why, because) == NULL)

@@ -152,6 +152,11 @@ static void a_sink_over_the_network_says_how_it_is_reached(void **state)
         { UPLOAD "sink = put:http://127.evil.example/in/\n", "not encrypted" },
         { UPLOAD "sink = http://h/in/\ninsecure = yes\n" PIN, "PINs never leave" },
         { UPLOAD "sink = sip2://h:6001\n" PIN, "PINs never leave" },
+        { UPLOAD "sink = http://h/in/\ninsecure = yes\n[csv]\nwrite_pin = yes\n", "in [csv], but" },
+        { UPLOAD "sink = http://h/in/\ninsecure = yes\n[ndjson]\nwrite_pin = yes\n",
+          "in [ndjson], but" },
+        { UPLOAD "sink = http://h/in/\ninsecure = yes\n[evergreen]\nwrite_pin = yes\n",
+          "in [evergreen], but" },
         { UPLOAD "insecure = maybe\n", "no or yes" },
     };
     static struct policy p;

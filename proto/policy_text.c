@@ -1,0 +1,193 @@
+/* policy_text.c - the policy that a branch starts with: every key, its default and what it is for.
+ */
+#include "policy.h"
+
+#include "buf.h"
+
+/* One string per section, in the order of the text. */
+static const char *const sections[] = {
+    "[scan]\n"
+    "# Letters and digits, [0-9] classes, {13} and {6,8} repeats; the whole barcode must match.\n"
+    "user_pattern = 2[0-9]{13}\n"
+    "item_pattern = 3[0-9]{13}\n"
+    "# mod10, as on 14-digit library barcodes, or none.\n"
+    "check_digit = mod10\n"
+    "\n",
+
+    "[merge]\n"
+    "# The same scan again within this time is one event: at one desk, at two desks.\n"
+    "double_scan = 5s\n"
+    "same_event = 60s\n"
+    "# hold: discharges are not sent but listed for HOLD-CHECK; export: they are sent.\n"
+    "discharges = hold\n"
+    "\n",
+
+    "[server]\n"
+    "# How to see whether the library system answers: tcp:HOST:PORT, http(s)://.., "
+    "evergreen:https://HOST,\n"
+    "# koha:https://HOST, or none. tcp: sees a connection, the others an answer.\n"
+    "probe = none\n"
+    "# Tried before OFFLINE is declared.\n"
+    "backup = none\n"
+    "# Text that must stand in the page of a http(s):// probe; how often to look.\n"
+    "# expect = Welcome\n"
+    "every = 5s\n"
+    "# So many checks in a row failed, or succeeded, before anything is said.\n"
+    "offline_after = 3\n"
+    "back_after = 5\n"
+    "\n",
+
+    "[upload]\n"
+    "# file:DIR (files stay), drop:DESK:DIR (at that desk; a loader takes them away),\n"
+    "# sftp://USER@HOST/DIR (files stay), https://HOST/DIR/ (a lead decides in doubt),\n"
+    "# put:https://.. (the server never overwrites, and gives files back), key:https://.. (it "
+    "keeps\n"
+    "# Idempotency-Keys for ever), or none: not chosen yet. DIR is absolute.\n"
+    "sink = none\n"
+    "format = symphony\n"
+    "# How to come to a sink over the network. credential: the name of a secret that is set on "
+    "each\n"
+    "# desk (tideover credential set). ca: the same, for certificates of your own. sftp: needs "
+    "the\n"
+    "# server's host key, as ssh-keygen -lf prints it.\n"
+    "#credential = upload\n"
+    "#ca = consortium\n"
+    "#host_key_sha256 = SHA256:...\n"
+    "#proxy = http://proxy.example.org:3128\n"
+    "# How long a desk that takes over the upload waits before its first look.\n"
+    "# Default: as the sink needs it (30s for most).\n"
+    "# quiet = 30s\n"
+    "\n",
+
+    "[keep]\n"
+    "# So many days after an upload was confirmed (by a lead, or by a second desk that looked) "
+    "its\n"
+    "# records are erased on every desk; what is held or open stays. Unconfirmed ones: never, or\n"
+    "# after so many days.\n"
+    "after_upload = 30\n"
+    "unconfirmed = never\n"
+    "\n",
+
+    "[symphony]\n"
+    "# SirsiDynix has not published the bytes of its offline log: compare with a file of yours.\n"
+    "# library: default is the branch's code; staff_login: default is the library's name and "
+    "CIRC.\n"
+    "#library = MAIN\n"
+    "#staff_login = MAINCIRC\n"
+    "user_access = OFFLINE\n"
+    "clearance = NONE\n"
+    "client = 3\n"
+    "# E or none; yes or no; lf or crlf.\n"
+    "header = E\n"
+    "trailer = yes\n"
+    "eol = lf\n"
+    "# CF or WH; the time is left away if empty.\n"
+    "due_code = CF\n"
+    "due_time = 23:59\n"
+    "# flat: a user file beside the log; jy: in the log, without addresses; none: by hand.\n"
+    "registration = flat\n"
+    "user_profile = ADULT\n"
+    "user_language = ENGLISH\n"
+    "user_environment = PUBLIC\n"
+    "user_hist_rule = CIRCRULE\n"
+    "# A new card is good for so many years; 0: for ever.\n"
+    "user_years = 2\n"
+    "# yes: the PIN leaves in clear text.\n"
+    "write_pin = no\n"
+    "# yes once you compared a file of ours with one that WorkFlows wrote at your site.\n"
+    "verified = no\n"
+    "# For a desk that is not named below; 0: its records are not sent.\n"
+    "default_station = 0\n"
+    "\n",
+
+    "[evergreen]\n"
+    "# For the format evergreen. xacts: new cards go with the transactions; none: by hand.\n"
+    "registration = xacts\n"
+    "# Numbers of Evergreen's own tables, and the country of every address: needed for new cards.\n"
+    "#profile = 2\n"
+    "#home_ou = 4\n"
+    "#ident_type = 3\n"
+    "#country = US\n"
+    "# yes: the PIN leaves in clear text, and becomes the password.\n"
+    "write_pin = no\n"
+    "\n",
+
+    "[profiles]\n"
+    "# Number of Evergreen's permission group for each type of card; for others: profile above.\n"
+    "#CHILD = 5\n"
+    "\n",
+
+    "[csv]\n"
+    "# yes: the PIN of a new card leaves in clear text.\n"
+    "write_pin = no\n"
+    "\n",
+
+    "[ndjson]\n"
+    "write_pin = no\n"
+    "\n",
+
+    "[stations]\n"
+    "# Number of the Symphony station, 1 to 9999, for each desk:\n"
+    "#MAIN-1 = 42\n"
+    "\n",
+
+    "[sip2]\n"
+    "# For the format and the sinks sip2. institution (AO): default is the branch's code; "
+    "location\n"
+    "# (AP and CP): the system's own code of this branch, or empty.\n"
+    "#institution = MAIN\n"
+    "location =\n"
+    "# login = no: the server wants none. The user may stand here or in the credential's file\n"
+    "# NAME.user; the password is in NAME.password.\n"
+    "login = yes\n"
+    "#user = tideover\n"
+    "# An item that the server knows: asked for before anything is sent.\n"
+    "#canary = 39999000005015\n"
+    "# yes: tell the server that it happened already and is not to be refused.\n"
+    "no_block = yes\n"
+    "# yes: a checkout that is refused for a fee is sent once more with the fee acknowledged.\n"
+    "fee_ack = no\n"
+    "# Do patrons' lists of loans name barcodes? `tideover server test` tells.\n"
+    "au_usable = auto\n"
+    "\n",
+
+    "# Only for format = alma or aleph. renewals: loan (a renewal is written as a loan to the "
+    "same\n"
+    "# user) or none (left to people).\n"
+    "#[alma]\n"
+    "#renewals = loan\n",
+
+    "# Only for format = sierra: a loan needs a due date. due_days: where the desk gave none.\n"
+    "#[sierra]\n"
+    "#due_days = 21\n"
+    "#due_time = 23:59\n",
+
+    "# Statistics group of each desk:\n"
+    "#[groups]\n"
+    "#MAIN-1 = 104\n",
+};
+
+void policy_default_text(const char *code, const char *zone_name, const char *zone_rule,
+                         struct buf *out)
+{
+    buf_printf(out,
+               "# Policy of the branch: what decides what is sent, the same on every desk.\n"
+               "# Publish changes with: tideover policy publish FILE\n"
+               "\n"
+               "[policy]\n"
+               "# Number of the merge rules.\n"
+               "rules = %d\n"
+               "\n"
+               "[branch]\n"
+               "code = %s\n"
+               "# The library's local time, by name for people and as a POSIX TZ rule.\n"
+               "zone = %s\n"
+               "zone_rule = %s\n"
+               "\n",
+               POLICY_RULES, code, zone_name, zone_rule);
+    for (unsigned i = 0; i < sizeof sections / sizeof sections[0]; i++)
+        buf_text(out, sections[i]);
+    buf_add(out, "", 1); /* the NUL */
+    if (!out->failed)
+        out->len--;
+}
