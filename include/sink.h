@@ -9,6 +9,7 @@
 #include "err.h"
 #include "ledger.h"
 #include "policy.h"
+#include "put.h"
 #include "record.h"
 #include "slot.h"
 
@@ -67,6 +68,10 @@ enum delivery sink_deliver(const char *sink, struct sink_batch *b, char words[25
 /* Is it there? Only asked of sinks with steps. words: the name of what was looked for, or what to
  * do; 256 bytes. */
 enum delivery sink_look(const char *sink, struct sink_batch *b, char words[256]);
+/* Is the i-th file there, byte for byte? Asked by a desk that did not send it, of sinks whose files
+ * stay; needs of b: policy, home, secret, files with name and part. words: "" or why not known. */
+enum put_there sink_check(const char *sink, struct sink_batch *b, unsigned i, char words[256]);
+bool sink_can_check(const char *sink);
 void sink_end(const char *sink, void *session); /* NULL is fine */
 bool sink_is_built(const char *sink);           /* can this version hand over to it? */
 
@@ -78,6 +83,9 @@ void sink_say_names(const struct sink_batch *b, char words[256]);
 enum delivery sink_file_deliver(struct sink_batch *b, char words[256]);
 enum delivery sink_drop_deliver(struct sink_batch *b, char words[256]);
 enum delivery sink_drop_look(struct sink_batch *b, char words[256]);
+enum put_there sink_file_check(struct sink_batch *b, unsigned i, char words[256]);
+enum put_there sink_http_check(struct sink_batch *b, unsigned i, char words[256]);
+enum put_there sink_sftp_check(struct sink_batch *b, unsigned i, char words[256]);
 enum delivery sink_https_deliver(struct sink_batch *b, char words[256]);
 enum delivery sink_https_look(struct sink_batch *b, char words[256]);
 enum delivery sink_put_deliver(struct sink_batch *b, char words[256]);

@@ -1,32 +1,22 @@
-/* word.c - what people say of uploads that are decided: confirmed, settled by hand, to be sent
- * again.
- */
-#include <fcntl.h>
+/* word.c - what people say of uploads that are decided: settled by hand, to be sent again.
+ * Confirmed: confirm.c. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
 #include "day.h"
-#include "lead_int.h"
+#include "word_int.h"
 
 /* ---- the upload that is spoken of ---- */
 
-struct spoken { /* a decided upload */
-    struct buf bytes;
-    struct receipt r;
-    struct intent in;
-    uint8_t hash[HASH_BYTES];
-};
-
-static void spoken_free(struct spoken *s)
+void spoken_free(struct spoken *s)
 {
     intent_free(&s->in);
     buf_free(&s->bytes);
 }
 
-static enum err spoken_of(const struct node *n, uint64_t slot, struct spoken *s, struct errmsg *msg)
+enum err spoken_of(const struct node *n, uint64_t slot, struct spoken *s, struct errmsg *msg)
 {
     enum err e = slot > 0 ? ledger_receipt(core_ledger(n->core), slot, &s->bytes) : ERR_MISSING;
 
@@ -44,7 +34,7 @@ static enum err spoken_of(const struct node *n, uint64_t slot, struct spoken *s,
     return e;
 }
 
-static uint64_t slot_of(const json_t *body)
+uint64_t word_slot(const json_t *body)
 {
     json_int_t slot = json_integer_value(json_object_get(body, "slot"));
 
@@ -65,120 +55,6 @@ enum err word_say(struct node *n, struct word *w, const struct buf *refs,
                      : core_say(n->core, &now, bytes.p, bytes.len, msg);
     buf_free(&bytes);
     return e;
-}
-
-/* ---- confirming ---- */
-
-static enum err confirm(struct node *n, const struct spoken *s, const uint8_t sk[SIGN_SK_BYTES],
-                        json_t **answer, struct errmsg *msg)
-{
-    struct word w = { .kind = WORD_CONFIRM, .slot = s->in.slot };
-    enum err e;
-
-    memcpy(w.intent, s->hash, HASH_BYTES);
-    if ((e = word_say(n, &w, NULL, sk, msg)) == ERR_OK)
-        *answer = json_pack("{s:i, s:I, s:b}", "schema", 1, "slot", (json_int_t)s->in.slot,
-                            "confirmed", 1);
-    return e;
-}
-
-static enum err sign_confirm(struct node *n, struct lead_job *l, json_t **answer)
-{
-    struct spoken s = { .bytes = { 0 } };
-    enum err e = spoken_of(n, slot_of(l->body), &s, &l->msg);
-
-    if (e == ERR_OK)
-        e = confirm(n, &s, l->sk, answer, &l->msg);
-    spoken_free(&s);
-    return e;
-}
-
-static enum err look_at_part(const char *path, const struct slot_part *p, struct errmsg *msg)
-{
-    uint8_t chunk[65536], sha[32];
-    crypto_hash_sha256_state st;
-    uint64_t size = 0;
-    ssize_t k;
-    int fd;
-
-    if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) < 0)
-        return err_why(
-            msg, ERR_MISSING, "not_there", "",
-            "this desk does not find %.150s: look on a desk that sees that folder, or let "
-            "a lead confirm it",
-            path);
-    crypto_hash_sha256_init(&st);
-    while ((k = read(fd, chunk, sizeof chunk)) > 0) {
-        crypto_hash_sha256_update(&st, chunk, (unsigned long long)k);
-        size += (uint64_t)k;
-    }
-    close(fd);
-    crypto_hash_sha256_final(&st, sha);
-    if (k != 0 || size != p->bytes || memcmp(sha, p->sha256, sizeof sha) != 0)
-        return err_why(msg, ERR_REFUSED, "other_bytes", "",
-                       "%.150s is not what the branch agreed to send: do not load it, and look why",
-                       path);
-    return ERR_OK;
-}
-
-/* Is it there, byte for byte? The names are the evidence in the receipt, one for each part with a
- * blank between; never a path. */
-static enum err look_at_files(const struct spoken *s, struct errmsg *msg)
-{
-    char names[SLOT_PARTS_MAX * 100], path[SINK_TEXT_MAX + 300], *rest = names;
-    enum err e = ERR_OK;
-
-    if (s->in.n_parts == 0)
-        return err_why(msg, ERR_REFUSED, "nothing_there", "slot",
-                       "nothing of this upload was handed over: a lead confirms it");
-    snprintf(names, sizeof names, "%s", s->r.evidence);
-    for (unsigned i = 0; i < s->in.n_parts && e == ERR_OK; i++) {
-        const char *name = strsep(&rest, " ");
-        if (strncmp(s->in.sink, "file:", 5) != 0 || !name || strchr(name, '/') || name[0] == '.')
-            return err_why(msg, ERR_REFUSED, "cannot_look", "",
-                           "this desk cannot look into %.100s: a lead confirms it", s->in.sink);
-        snprintf(path, sizeof path, "%s/%s", s->in.sink + 5, name);
-        e = look_at_part(path, &s->in.parts[i], msg);
-    }
-    return e;
-}
-
-/* A desk's own look, under its own name: no lead is needed, only another desk than the uploader. */
-static enum err check_and_confirm(struct node *n, uint64_t slot, json_t **answer,
-                                  struct errmsg *msg)
-{
-    struct spoken s = { .bytes = { 0 } };
-    enum err e = spoken_of(n, slot, &s, msg);
-
-    if (e == ERR_OK && desk_id_eq(&s.r.desk, &n->me.id))
-        e = err_why(msg, ERR_REFUSED, "own_upload", "slot",
-                    "this desk sent upload %llu itself: a second voice is needed, from another "
-                    "desk or a lead",
-                    (unsigned long long)slot);
-    if (e == ERR_OK && said_confirmed(core_said(n->core), slot, s.hash, &s.r.desk, NULL) != 0)
-        *answer =
-            json_pack("{s:i, s:I, s:b}", "schema", 1, "slot", (json_int_t)slot, "confirmed", 1);
-    else if (e == ERR_OK && (e = look_at_files(&s, msg)) == ERR_OK)
-        e = confirm(n, &s, n->me.sign_sk, answer, msg);
-    spoken_free(&s);
-    return e;
-}
-
-void word_confirm(struct node *n, struct http_request *rq, json_t *body)
-{
-    struct errmsg msg = { .text = "" };
-    json_t *answer = NULL;
-    enum err e;
-
-    if (!json_is_true(json_object_get(body, "check"))) {
-        lead_start(n, rq, body, sign_confirm);
-        return;
-    }
-    if ((e = check_and_confirm(n, slot_of(body), &answer, &msg)) != ERR_OK)
-        api_error(n, rq, e, &msg);
-    else
-        api_json_later(n, rq, answer);
-    json_decref(body);
 }
 
 /* For the report: who stands for it that the upload arrived, or null. */
@@ -222,7 +98,7 @@ static enum err add_ref(const struct node *n, const char *id, struct buf *refs, 
 static enum err sign_done(struct node *n, struct lead_job *l, json_t **answer)
 {
     const json_t *ids = json_object_get(l->body, "ids"), *id;
-    struct word w = { .kind = WORD_DONE, .slot = slot_of(l->body) };
+    struct word w = { .kind = WORD_DONE, .slot = word_slot(l->body) };
     struct spoken s = { .bytes = { 0 } };
     struct buf refs = { 0 };
     enum err e = ERR_OK;

@@ -75,3 +75,15 @@ enum delivery sink_file_deliver(struct sink_batch *b, char words[256])
     sink_say_names(b, words);
     return DELIVERY_DONE;
 }
+
+enum put_there sink_file_check(struct sink_batch *b, unsigned i, char words[256])
+{
+    const struct sink_file *f = &b->files[i];
+    char path[4096 + 100];
+    bool readable, equal;
+
+    words[0] = '\0';
+    snprintf(path, sizeof path, "%s/%s", b->target, f->name);
+    equal = aside_is_equal(path, &f->part, &readable);
+    return equal ? THERE_EQUAL : readable ? THERE_OTHER : THERE_NOT;
+}

@@ -226,3 +226,17 @@ enum delivery sink_https_look(struct sink_batch *b, char words[256])
     sodium_memzero(&l, sizeof l);
     return d;
 }
+
+enum put_there sink_http_check(struct sink_batch *b, unsigned i, char words[256])
+{
+    enum put_there there = THERE_UNKNOWN;
+    struct transfer t;
+    struct login l;
+
+    memset(&l, 0, sizeof l);
+    if (transfer_begin(&t, b, words) == DELIVERY_DONE && find_login(b, &l, words) == DELIVERY_DONE)
+        there = look_for(&t, &l, &b->files[i]);
+    transfer_free(&t);
+    sodium_memzero(&l, sizeof l);
+    return there;
+}

@@ -270,25 +270,52 @@ static enum delivery deliver_one(struct sftp *s, const struct sink_file *f, char
     return d;
 }
 
-enum delivery sink_sftp_deliver(struct sink_batch *b, char words[256])
+static enum delivery begin(struct sftp *s, struct sink_batch *b, char words[256])
 {
-    struct sftp s;
-    enum delivery d = transfer_begin(&s.t, b, words);
+    enum delivery d = transfer_begin(&s->t, b, words);
 
-    memset(&s.login, 0, sizeof s.login);
+    memset(&s->login, 0, sizeof s->login);
     if (d == DELIVERY_DONE)
-        d = find_login(&s, words);
-    if (d == DELIVERY_DONE && !pin_host(&s)) {
+        d = find_login(s, words);
+    if (d == DELIVERY_DONE && !pin_host(s)) {
         snprintf(words, 256,
                  "this desk's libcurl cannot pin a host key, without which nothing is sent: "
                  "install one that is built with libssh2");
         d = DELIVERY_STOP;
     }
+    return d;
+}
+
+static void end(struct sftp *s)
+{
+    transfer_free(&s->t);
+    sodium_memzero(&s->login, sizeof s->login);
+}
+
+enum delivery sink_sftp_deliver(struct sink_batch *b, char words[256])
+{
+    struct sftp s;
+    enum delivery d = begin(&s, b, words);
+
     for (unsigned i = 0; i < b->n_files && d == DELIVERY_DONE; i++)
         d = deliver_one(&s, &b->files[i], words);
     if (d == DELIVERY_DONE)
         sink_say_names(b, words);
-    transfer_free(&s.t);
-    sodium_memzero(&s.login, sizeof s.login);
+    end(&s);
     return d;
+}
+
+enum put_there sink_sftp_check(struct sink_batch *b, unsigned i, char words[256])
+{
+    enum put_there there = THERE_UNKNOWN;
+    struct sftp s;
+    CURLcode rc;
+
+    if (begin(&s, b, words) == DELIVERY_DONE) {
+        there = look_for(&s, b->files[i].name, &b->files[i], &rc);
+        if (there == THERE_UNKNOWN)
+            failed(&s, rc, words);
+    }
+    end(&s);
+    return there;
 }

@@ -89,3 +89,38 @@ void sink_end(const char *sink, void *session)
     if (session && k && k->end)
         k->end(session);
 }
+
+/* ---- a second voice ---- */
+
+static const struct {
+    const char *scheme;
+    enum put_there (*check)(struct sink_batch *b, unsigned i, char words[256]);
+} checks[] = {
+    { "file:", sink_file_check }, { "sftp:", sink_sftp_check }, { "https:", sink_http_check },
+    { "http:", sink_http_check }, { "put:", sink_http_check },  { "key:", sink_http_check },
+};
+#define CHECKS (sizeof checks / sizeof checks[0])
+
+static unsigned check_of(const char *sink)
+{
+    unsigned i = 0;
+
+    while (i < CHECKS && strncmp(sink, checks[i].scheme, strlen(checks[i].scheme)) != 0)
+        i++;
+    return i;
+}
+
+bool sink_can_check(const char *sink)
+{
+    return check_of(sink) < CHECKS;
+}
+
+enum put_there sink_check(const char *sink, struct sink_batch *b, unsigned i, char words[256])
+{
+    unsigned k = check_of(sink);
+
+    if (k == CHECKS)
+        return THERE_UNREADABLE;
+    aim(sink, b);
+    return checks[k].check(b, i, words);
+}

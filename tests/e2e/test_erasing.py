@@ -70,7 +70,7 @@ class Erasing(branch.Case):
             self.assertEqual(1, d.status()["records"]["set_aside"], "the held discharge lives on")
             self.assertTrue(d.cli("log", "verify", json=True)["ok"])
         report = one.cli("upload", "report", "--slot", slot, check=False)
-        self.assertIn("erased", report.err)
+        self.assertIn("erased", report.out + report.err)
 
         for d in desks:
             d.stop()

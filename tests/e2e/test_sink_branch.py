@@ -69,6 +69,21 @@ class SinkBranch(branch.Case):
         self.assertNotEqual(sending.name, last["desk"])
         self.assertEqual((row["name"], row["sha256"]), (last["file"], last["sha256"]))
         self.assertEqual([row], self.stored())
+        self.another_desk_confirms([d for d in desks if d is not sending], self.drop / row["name"])
+
+    def another_desk_confirms(self, desks, path):
+        """A second voice looks over the network for itself, and sees what is there."""
+        last = desks[0].upload_status()["last"]
+        second = next(d for d in desks if d.name != last["desk"])
+        words = ("upload", "confirm", "--slot", last["slot"], "--check")
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + b"?")
+        self.assert_refused(second.cli(*words, check=False), 65, "not what the branch agreed")
+        path.unlink()
+        self.assert_refused(second.cli(*words, check=False), 1, "does not find")
+        path.write_bytes(whole)
+        second.cli(*words)
+        self.assertEqual(second.name, second.cli("upload", "report", json=True)["confirmed"]["by"])
 
     @unittest.skipUnless(os.path.exists(sinks.SSHD), "no sshd here: apt install openssh-server")
     def test_an_upload_over_ssh(self):
@@ -82,6 +97,7 @@ class SinkBranch(branch.Case):
         last = desks[0].upload_status()["last"]
         (there,) = folder.iterdir()
         self.assertEqual((last["file"], last["sha256"]), (there.name, sha256(there)))
+        self.another_desk_confirms(desks, there)
 
 
 if __name__ == "__main__":
