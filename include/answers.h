@@ -50,6 +50,7 @@ void holds_free(struct holds *h);
 /* item and user are digests of the line's barcodes, zeros: it has none. */
 void holds_digest(const uint8_t branch[BRANCH_ID_BYTES], char what, const char *barcode,
                   uint8_t out[HOLD_DIGEST]);
+bool answer_holds(unsigned kind, enum answer a); /* may holds_tell() change anything? */
 /* A line was answered so. Holds the later ones of its item if it was quarantined or held, and those
  * of the card if it is a registration that is not known to be booked. A plain refusal of a loan or
  * a return holds nothing: what came after it is true all the same. */

@@ -9,7 +9,8 @@
  *                              │ the uploader died, or the answer got lost
  *                              ▼
  *                   quiet, then a look: there: done; F1 proven absent: again; F1 unproven:
- * excepted; F0: a lead decides, by a signed word that names the step, and so counts once
+ * answered "in doubt", never again; F0: a lead decides, by a signed word that names the step, and
+ * so counts once
  *
  * Pure: who stores, sends and looks is the ledger's business (handover.c). Byte forms:
  * proto/PROTOCOL.md, "Delivery". */
@@ -49,7 +50,7 @@ uint64_t delivery_items(enum sink_class c, const struct slot_part *parts, unsign
 
 /* ---- how far a batch is ---- */
 
-#define PROGRESS_EXCEPTED_MAX  32  /* each cost an uploader its life; then a person is asked */
+#define PROGRESS_DOUBTS_MAX    32  /* each cost a quiet time; then a person is asked */
 #define PROGRESS_DECISIONS_MAX 4   /* the last ones: evidence for the receipt */
 #define DECISION_BYTES_MAX     320 /* all fields at their longest: 264 */
 #define PROGRESS_BYTES_MAX     2048
@@ -61,9 +62,10 @@ struct decision_bytes { /* as a lead signed it */
 
 struct progress {
     uint64_t step; /* odd: item done + 1 may be on its way; even: none is. Only grows */
-    uint64_t done; /* items that are settled: arrived, or excepted */
-    unsigned n_excepted;
-    uint64_t excepted[PROGRESS_EXCEPTED_MAX]; /* items of which nobody knows; never sent again */
+    uint64_t done;   /* items that are settled: arrived, or answered ANSWER_DOUBT */
+    uint64_t doubts; /* items that no look could prove either way */
+    uint64_t n_answers;          /* what was said so far (answers.h); with a step's majority */
+    uint8_t answers[HASH_BYTES]; /* h(n_answers); zeros while none */
     char key[SINK_KEY_MAX]; /* what the last item left for the next: a session's key */
     unsigned n_decisions;
     struct decision_bytes decisions[PROGRESS_DECISIONS_MAX];

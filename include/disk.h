@@ -30,6 +30,7 @@ enum table {
     TABLE_TAILS, /* feed 24, last seq be64, hash 32             -> block of a history that lost */
     TABLE_ASIDE, /* feed 24, seq be64                         -> slot, why, machine id */
     TABLE_KEPT,  /* feed 24, seq be64                         -> h before it, record */
+    TABLE_ANSWERS, /* slot be64, intent hash 8, number be64   -> h up to it, answer */
     TABLE_COUNT
 };
 

@@ -62,6 +62,8 @@
 #define TERM_LEAP_MAX    (1u << 20) /* no honest desk is a million elections ahead */
 #define DELIVERY_TRIES   6          /* half a minute, then another desk may do better */
 #define LEDGER_RETRY_MS  500        /* unanswered questions are asked again */
+#define LEDGER_FETCH_MS   10000 /* without any answer, then whose vote told of them is doubted.. */
+#define LEDGER_VAIN_MS    30000 /* .. for so long */
 #define LEDGER_ANSWER_MS                                                                           \
     600000 /* a build or delivery unanswered so long is lost: it is done anew */
 
@@ -71,6 +73,7 @@ enum ledger_state {
     LEDGER_CANDIDATE,
     LEDGER_GATHER,
     LEDGER_BUILD,
+    LEDGER_FETCH, /* the answers of an adopted step */
     LEDGER_ACCEPT,
     LEDGER_QUIET,
     LEDGER_SEND,   /* or looking */
@@ -187,6 +190,7 @@ struct ledger_view {
     uint64_t sending;  /* number of the delivery under way; 0: none */
     uint64_t sending_until_ms; /* boot time: it may begin before, not after (D9) */
     char key[SINK_KEY_MAX];    /* what the items handed over left for the next */
+    uint64_t answers;          /* told so far: ledger_answer() */
     struct doubt doubt;
     char problem[256]; /* why it waits or failed; empty if it does not */
 };
@@ -237,6 +241,12 @@ bool ledger_get_standing(struct mp *m, struct standing *out);
  * our epoch, so that slot numbers may be compared. */
 bool ledger_compare(struct ledger *l, const struct desk_id *peer, const struct standing *theirs,
                     unsigned *cursor);
+
+/* The n-th answer to that intent, from 1; wipe it. ERR_MISSING: not here. */
+enum err ledger_answer(const struct ledger *l, uint64_t slot, const uint8_t intent[HASH_BYTES],
+                       uint64_t n, struct answer_row *out);
+/* Are answers to this decided upload still on their way to this desk? */
+bool ledger_lacks_answers(const struct ledger *l, uint64_t slot);
 
 /* The receipt of a slot as stored; ERR_MISSING. */
 enum err ledger_receipt(const struct ledger *l, uint64_t slot, struct buf *out);

@@ -47,6 +47,8 @@ enum wire_type { /* numbers are for ever */
                  WIRE_PROGRESSED = 48,
                  WIRE_DECISION = 49,
                  WIRE_WORD = 50, /* what people say of decided slots: the sync's */
+                 WIRE_ANSWERS_ASK = 51,
+                 WIRE_ANSWERS = 52,
                  /* joining, on its own socket */
                  WIRE_JOIN = 64,
                  WIRE_WELCOME = 65,
@@ -55,7 +57,8 @@ enum wire_type { /* numbers are for ever */
 
 static inline bool wire_is_ledger(unsigned type)
 {
-    return type >= WIRE_PREVOTE && type <= WIRE_DECISION;
+    return (type >= WIRE_PREVOTE && type <= WIRE_DECISION) || type == WIRE_ANSWERS_ASK ||
+           type == WIRE_ANSWERS;
 }
 
 /* Opens a message of n fields behind the type. */

@@ -25,6 +25,8 @@ struct payload {
     uint64_t slot, number; /* number: of the delivery that it was built for; in its files' names */
     char sink[SINK_TEXT_MAX], name[96];
     bool built, busy;
+    uint64_t seen; /* answers of the ledger's that the holds know */
+    bool stale;    /* the holds know answers that do not count */
     struct slot_part want[SLOT_PARTS_MAX]; /* as agreed on */
     unsigned n_want;
     FILE *file[PAYLOAD_FILES], *index[2], *manifest; /* index: of users, of the log */

@@ -87,6 +87,8 @@ struct deliver_job {
     char writer[64];       /* of files that are being written: desk, start, attempt */
     char key[SINK_KEY_MAX];
     struct told told;
+    struct answer_row *earlier; /* of the upload, that may hold lines back; owned */
+    unsigned n_earlier;
     enum delivery delivery;
     char words[256];
 };
@@ -180,9 +182,23 @@ static void hand_over(struct deliver_job *d)
     }
     memcpy(b.key, d->key, sizeof b.key);
     d->delivery = d->look ? sink_look(p->sink, &b, d->words) : sink_deliver(p->sink, &b, d->words);
+    if (d->look && d->delivery == DELIVERY_UNPROVEN && sink_class_of(p->sink) == SINK_F1) {
+        told_free(&d->told);
+        answer(d, d->item, ANSWER_DOUBT, d->words); /* the ledger never sends it again */
+    }
     if ((d->delivery == DELIVERY_DONE || d->delivery == DELIVERY_RETRY) &&
         memcmp(b.key, d->key, sizeof b.key) != 0)
         snprintf(d->told.key, sizeof d->told.key, "%s", b.key);
+}
+
+/* What was answered before, here or at an uploader that is dead. */
+static void hold_back(struct deliver_job *d)
+{
+    struct payload_line l;
+
+    for (unsigned i = 0; i < d->n_earlier; i++)
+        if (payload_line(d->payload, d->earlier[i].line, &l) == ERR_OK)
+            holds_tell(d->payload->holds, l.kind, l.item, l.user, d->earlier[i].answer);
 }
 
 static void deliver_run(struct job *j)
@@ -192,6 +208,7 @@ static void deliver_run(struct job *j)
     enum err e = d->payload->built ? ERR_OK : payload_build(d->payload, &msg);
 
     if (e == ERR_OK) {
+        hold_back(d);
         hand_over(d);
         return;
     }
@@ -257,6 +274,7 @@ static void deliver_done(struct job *j)
     struct moment now = node_now();
 
     d->payload->busy = false;
+    d->payload->stale = d->told.n > 0 && d->delivery != DELIVERY_DONE;
     if (!d->payload->built && n->payload == d->payload)
         n->payload = NULL; /* half of it: built anew at the next try */
     if (n->payload != d->payload)
@@ -265,6 +283,7 @@ static void deliver_done(struct job *j)
         core_delivered(n->core, &now, d->number, d->delivery, d->words, &d->told);
     n->upload_job = NULL;
     told_free(&d->told);
+    free(d->earlier);
     free(d);
 }
 
@@ -298,6 +317,35 @@ static struct payload *payload_for(struct node *n, uint64_t number, const struct
     return n->payload;
 }
 
+/* The answers that the payload's holds have not seen yet. */
+static bool gather_earlier(struct node *n, struct deliver_job *d, const struct ledger_view *v)
+{
+    struct payload *p = d->payload;
+    struct answer_row row;
+
+    if (p->stale) { /* they saw answers that do not count */
+        struct holds *fresh = holds_new();
+        if (!fresh)
+            return false;
+        holds_free(p->holds);
+        p->holds = fresh;
+        p->seen = 0;
+        p->stale = false;
+    }
+    for (; p->seen < v->answers; p->seen++) {
+        struct answer_row *grown;
+        if (ledger_answer(core_ledger(n->core), p->slot, p->intent, p->seen + 1, &row) != ERR_OK)
+            return false;
+        if (!answer_holds(row.kind, row.answer))
+            continue;
+        if ((grown = realloc(d->earlier, (d->n_earlier + 1) * sizeof *grown)) == NULL)
+            return false;
+        d->earlier = grown;
+        d->earlier[d->n_earlier++] = row;
+    }
+    return true;
+}
+
 void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
                     const struct buf *intent)
 {
@@ -314,6 +362,14 @@ void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
     core_ledger_view(n->core, &now, &v);
     memcpy(d->key, v.key, sizeof d->key);
     d->payload = p;
+    if (!gather_earlier(n, d, &v)) {
+        err_set(&msg, ERR_DISK, "the answers so far cannot be read");
+        could_not_begin(n, number, false, &msg);
+        p->stale = true;
+        free(d->earlier);
+        free(d);
+        return;
+    }
     p->busy = true;
     d->number = number;
     d->item = item;

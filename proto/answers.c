@@ -123,26 +123,29 @@ static void hold(struct holds *h, const uint8_t digest[HOLD_DIGEST])
         h->blind = true;
 }
 
+static bool holds_item(enum answer a)
+{
+    return a == ANSWER_QUARANTINED || a == ANSWER_HELD;
+}
+
+static bool holds_card(unsigned kind, enum answer a)
+{
+    return kind == RECORD_USER &&
+           (holds_item(a) || a == ANSWER_REFUSED || a == ANSWER_DOUBT);
+}
+
+bool answer_holds(unsigned kind, enum answer a)
+{
+    return holds_item(a) || holds_card(kind, a);
+}
+
 void holds_tell(struct holds *h, unsigned kind, const uint8_t item[HOLD_DIGEST],
                 const uint8_t user[HOLD_DIGEST], enum answer a)
 {
-    switch (a) {
-    case ANSWER_ACCEPTED:
-    case ANSWER_DEVIATING:
-    case ANSWER_ALREADY:
-        break;
-    case ANSWER_QUARANTINED:
-    case ANSWER_HELD:
+    if (holds_item(a))
         hold(h, item);
-        if (kind == RECORD_USER)
-            hold(h, user);
-        break;
-    case ANSWER_REFUSED:
-    case ANSWER_DOUBT:
-        if (kind == RECORD_USER)
-            hold(h, user);
-        break;
-    }
+    if (holds_card(kind, a))
+        hold(h, user);
 }
 
 bool holds_line(const struct holds *h, const uint8_t item[HOLD_DIGEST],

@@ -343,7 +343,7 @@ static void hear_term(struct peer *p, unsigned type, struct mp m)
 
     if (type == WIRE_PREVOTE || type == WIRE_RECEIPT || type == WIRE_SLOTS_WANT ||
         type == WIRE_TRIGGER || type == WIRE_OVERRIDE || type == WIRE_EVIDENCE ||
-        type == WIRE_DECISION)
+        type == WIRE_DECISION || type == WIRE_ANSWERS_ASK || type == WIRE_ANSWERS)
         return;
     mp_get_u64(&m);
     mp_get_raw(&m, hash, sizeof hash);
@@ -357,7 +357,8 @@ static void hear_term(struct peer *p, unsigned type, struct mp m)
 static bool is_proven(unsigned type)
 {
     return type == WIRE_SLOTS_WANT || type == WIRE_RECEIPT || type == WIRE_TRIGGER ||
-           type == WIRE_OVERRIDE || type == WIRE_EVIDENCE || type == WIRE_DECISION;
+           type == WIRE_OVERRIDE || type == WIRE_EVIDENCE || type == WIRE_DECISION ||
+           type == WIRE_ANSWERS_ASK || type == WIRE_ANSWERS;
 }
 
 /* Small questions have large answers, which wait for the commit: past this a desk's next messages

@@ -33,9 +33,10 @@ bool handover_decisions_are_right(const struct ledger *l, const struct progress 
     return true;
 }
 
-static void seat_on_progress(struct ledger *l, const struct desk_id *from, uint64_t term,
-                             uint64_t slot, const uint8_t hash[HASH_BYTES],
-                             const struct progress *p)
+static void seat_on_progress(struct ledger *l, const struct ledger_moment *now,
+                             const struct desk_id *from, uint64_t term, uint64_t slot,
+                             const uint8_t hash[HASH_BYTES], const struct progress *p,
+                             struct mp *m)
 {
     uint8_t own[HASH_BYTES];
     struct buf b = { 0 };
@@ -47,6 +48,9 @@ static void seat_on_progress(struct ledger *l, const struct desk_id *from, uint6
     intent_hash(l->acc.p, l->acc.len, own);
     if (memcmp(own, hash, HASH_BYTES) != 0 || !handover_decisions_are_right(l, p, slot, hash))
         return;
+    answering_bring(l, slot, hash, p, m);
+    if (m->bad || !answering_holds(l, now, slot, hash, p, from))
+        return; /* A2; the question is repeated */
     if (p->step > l->acc_at.step) {
         l->acc_at = *p;
         ledger_persist(l);
@@ -98,7 +102,7 @@ void handover_on_progress(struct ledger *l, const struct ledger_moment *now,
         l->heard_at = now->boot_ms;
         forget_used_decision(l, d.slot, d.step);
     }
-    seat_on_progress(l, from, term, d.slot, d.intent, &p);
+    seat_on_progress(l, now, from, term, d.slot, d.intent, &p, m);
 }
 
 /* ---- the lead's word ---- */

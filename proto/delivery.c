@@ -136,12 +136,12 @@ uint64_t delivery_items(enum sink_class c, const struct slot_part *parts, unsign
 
 void progress_encode(const struct progress *p, struct buf *out)
 {
-    mp_put_array(out, 5);
+    mp_put_array(out, 7);
     mp_put_u64(out, p->step);
     mp_put_u64(out, p->done);
-    mp_put_array(out, p->n_excepted);
-    for (unsigned i = 0; i < p->n_excepted; i++)
-        mp_put_u64(out, p->excepted[i]);
+    mp_put_u64(out, p->doubts);
+    mp_put_u64(out, p->n_answers);
+    mp_put_bin(out, p->answers, HASH_BYTES);
     mp_put_array(out, p->n_decisions);
     for (unsigned i = 0; i < p->n_decisions; i++)
         mp_put_bin(out, p->decisions[i].b, p->decisions[i].n);
@@ -154,13 +154,13 @@ enum err progress_decode(const uint8_t *p, size_t n, struct progress *out)
     uint32_t k;
 
     memset(out, 0, sizeof *out);
-    if (n > PROGRESS_BYTES_MAX || mp_get_array(&m) != 5)
+    if (n > PROGRESS_BYTES_MAX || mp_get_array(&m) != 7)
         return ERR_MALFORMED;
     out->step = mp_get_u64(&m);
     out->done = mp_get_u64(&m);
-    k = mp_get_array(&m);
-    for (m.bad |= k > PROGRESS_EXCEPTED_MAX; out->n_excepted < k && !m.bad; out->n_excepted++)
-        out->excepted[out->n_excepted] = mp_get_u64(&m);
+    out->doubts = mp_get_u64(&m);
+    out->n_answers = mp_get_u64(&m);
+    mp_get_raw(&m, out->answers, HASH_BYTES);
     k = mp_get_array(&m);
     for (m.bad |= k > PROGRESS_DECISIONS_MAX; out->n_decisions < k && !m.bad; out->n_decisions++) {
         struct decision_bytes *d = &out->decisions[out->n_decisions];
@@ -197,7 +197,7 @@ bool progress_get(struct mp *m, struct progress *out)
 enum delivery_move delivery_move(enum sink_class c, uint64_t items, const struct progress *at,
                                  bool mine)
 {
-    if (!sink_has_steps(c))
+    if (!sink_has_steps(c) && (items == 0 || at->done < items))
         return mine ? MOVE_SEND : MOVE_QUIET;
     if (at->done >= items)
         return MOVE_FINISH;
@@ -263,10 +263,10 @@ enum look_move delivery_after_look(enum sink_class c, uint64_t items, const stru
         progress_about_to(at, next);
         return LOOK_STORE;
     }
-    if (at->n_excepted == PROGRESS_EXCEPTED_MAX)
+    if (at->doubts >= PROGRESS_DOUBTS_MAX)
         return LOOK_PERSON;
     progress_arrived(at, items, next); /* never a repeat */
-    next->excepted[next->n_excepted++] = at->done + 1;
+    next->doubts++;
     return LOOK_STORE;
 }
 

@@ -161,10 +161,14 @@ void election_on_voted(struct ledger *l, const struct ledger_moment *now,
         if (!good || (open && (!seat_vouches(l, &by, acc, n, l->dec + 1, acc_term) ||
                                !handover_decisions_are_right(l, &at, l->dec + 1, hash))))
             return; /* a vote with something that we cannot finish is none */
+        if (open && at.n_answers > 0 && now->boot_ms < l->vain_until &&
+            desk_id_eq(from, &l->vain_from))
+            return; /* nor is one with answers that nobody could show just now */
         if (open &&
-            (l->adopt.len == 0 || acc_term > l->best_acc_term || at.step > l->adopt_at.step))
-            l->adopt_at =
-                at; /* in one term the steps are one uploader's: the highest is the last */
+            (l->adopt.len == 0 || acc_term > l->best_acc_term || at.step > l->adopt_at.step)) {
+            l->adopt_at = at; /* in one term the steps are one uploader's: the highest is the last */
+            l->adopted_from = *from;
+        }
         if (open && (acc_term > l->best_acc_term || l->adopt.len == 0 ||
                      !desk_id_eq(from, &l->me->id))) { /* others may vouch for it, we may not */
             l->best_acc_term = acc_term;

@@ -46,12 +46,24 @@ bool handover_is_only_ours(const struct ledger *l)
 
 /* ---- one step ---- */
 
+/* The answers that are new with this step, if they are few; more are asked for. */
+static void put_told(const struct ledger *l, struct buf *b, bool wanted)
+{
+    const struct tally_rows *r = &l->told;
+    bool goes = wanted && r->n > 0 && r->rows.len <= BRING_BYTES;
+
+    mp_put_u64(b, goes ? r->base : 0);
+    mp_put_array(b, goes ? (uint32_t)r->n : 0);
+    if (goes)
+        buf_add(b, r->rows.p, r->rows.len);
+}
+
 /* PROGRESS: to the seats it is a question; to all, while a person is waited for, news. */
 static void say_progress(struct ledger *l, const struct progress *p, bool to_all)
 {
     struct buf b = { 0 };
 
-    ledger_begin(l, &b, WIRE_PROGRESS, 7, l->term);
+    ledger_begin(l, &b, WIRE_PROGRESS, 9, l->term);
     mp_put_u64(&b, l->cur.slot);
     mp_put_bin(&b, l->cur_hash, HASH_BYTES);
     progress_encode_bin(p, &b);
@@ -59,6 +71,7 @@ static void say_progress(struct ledger *l, const struct progress *p, bool to_all
     mp_put_str(&b, l->doubt.name);
     mp_put_u64(&b, l->doubt.lines);
     mp_put_bin(&b, l->doubt.sha256, sizeof l->doubt.sha256);
+    put_told(l, &b, !to_all);
     if (to_all)
         ledger_send_all(l, &b);
     else
@@ -66,14 +79,50 @@ static void say_progress(struct ledger *l, const struct progress *p, bool to_all
     buf_free(&b);
 }
 
-void handover_store(struct ledger *l, const struct ledger_moment *now, const struct progress *next)
+/* A1: what the sink told is on this disk before any seat hears of the step. */
+static bool told_is_written(struct ledger *l)
+{
+    struct tally t;
+
+    if (l->told.written == l->told.n)
+        return true;
+    tally_open(l->disk, l->cur.slot, l->cur_hash, &t);
+    return tally_write(l->disk, &t, &l->told);
+}
+
+static void put_step(struct ledger *l, const struct ledger_moment *now,
+                     const struct progress *next)
 {
     l->put = *next;
     l->put_yes = 0;
     l->state = LEDGER_STEP;
     l->since = now->boot_ms;
     l->retry_at = now->boot_ms + LEDGER_RETRY_MS;
-    say_progress(l, &l->put, false);
+    if (told_is_written(l))
+        say_progress(l, &l->put, false);
+}
+
+void handover_store(struct ledger *l, const struct ledger_moment *now, const struct progress *next)
+{
+    tally_rows_free(&l->told);
+    put_step(l, now, next);
+}
+
+/* The step, and what was said of the records of its item. */
+static void store_told(struct ledger *l, const struct ledger_moment *now, struct progress *next,
+                       const struct told *told)
+{
+    struct mp m = mp_over(told ? told->rows.p : NULL, told ? told->rows.len : 0);
+
+    tally_rows_free(&l->told);
+    if (told && told->n > 0) {
+        l->told.base = l->at.n_answers;
+        if (l->at.n_answers == 0)
+            answers_begin(l->cur_hash, next->answers);
+        tally_rows_take(&l->told, next->answers, &m, told->n, told->n);
+        next->n_answers += l->told.n;
+    }
+    put_step(l, now, next);
 }
 
 /* Sends, or looks at, item done + 1; without steps: the whole batch. */
@@ -171,7 +220,10 @@ static void go_on(struct ledger *l, const struct ledger_moment *now)
     }
     switch (move) {
     case MOVE_FINISH:
-        uploader_write_receipt(l, now, l->evidence[0] ? l->evidence : "nothing to hand over");
+        uploader_write_receipt(l, now,
+                               l->evidence[0]     ? l->evidence
+                               : l->at.done > 0   ? "handed over in an earlier term"
+                                                  : "nothing to hand over");
         break;
     case MOVE_STORE:
         if (!place_is_here(l, l->cur.sink)) {
@@ -272,13 +324,13 @@ static void sent(struct ledger *l, const struct ledger_moment *now, const char *
 
     ledger_set_problem(l, "");
     handover_add_evidence(l, words);
-    if (!sink_has_steps(handover_class(l))) {
+    if (!sink_has_steps(handover_class(l)) && (!told || told->n == 0)) {
         uploader_write_receipt(l, now, l->evidence);
         return;
     }
     progress_arrived(&l->at, handover_items(l), &next);
     take_key(&next, told);
-    handover_store(l, now, &next);
+    store_told(l, now, &next, told);
 }
 
 static void looked(struct ledger *l, const struct ledger_moment *now, enum delivery found,
@@ -286,6 +338,10 @@ static void looked(struct ledger *l, const struct ledger_moment *now, enum deliv
 {
     struct progress next;
 
+    if (handover_class(l) == SINK_F1 && found == DELIVERY_UNPROVEN && (!told || told->n == 0)) {
+        wait_for_person(l, now, words); /* nobody wrote down that it is in doubt */
+        return;
+    }
     switch (delivery_after_look(handover_class(l), handover_items(l), &l->at, found, &next)) {
     case LOOK_STORE:
         ledger_set_problem(l, "");
@@ -293,7 +349,10 @@ static void looked(struct ledger *l, const struct ledger_moment *now, enum deliv
             handover_add_evidence(l, words);
             take_key(&next, told);
         }
-        handover_store(l, now, &next);
+        if (next.done > l->at.done) /* settled, as there or as in doubt */
+            store_told(l, now, &next, told);
+        else
+            handover_store(l, now, &next);
         break;
     case LOOK_PERSON:
         wait_for_person(l, now, words);
@@ -360,7 +419,7 @@ void handover_tick(struct ledger *l, const struct ledger_moment *now)
     case LEDGER_STEP:
         if (now->boot_ms - l->since >= GATHER_MAX_MS)
             election_resign(l, now, LEASE_MS);
-        else if (now->boot_ms >= l->retry_at) {
+        else if (now->boot_ms >= l->retry_at && told_is_written(l)) {
             say_progress(l, &l->put, false);
             l->retry_at = now->boot_ms + LEDGER_RETRY_MS;
         }

@@ -18,6 +18,7 @@ const char *ledger_state_name(enum ledger_state s)
         return "electing";
     case LEDGER_GATHER:
     case LEDGER_BUILD:
+    case LEDGER_FETCH:
         return "gathering";
     case LEDGER_ACCEPT:
         return "agreed";
@@ -212,6 +213,9 @@ void ledger_take_decision(struct ledger *l, const struct receipt *r, const struc
         l->last_upload = in->slot;
     }
     epochs_enter(l);
+    answering_owes(l, r, in);
+    if (in->type == SLOT_HORIZON)
+        answering_forgets(l, in->back_to);
     l->ask->decided(l->ask->ctx, r, in);
 }
 
@@ -228,6 +232,7 @@ static enum err load_receipts(struct ledger *l, struct errmsg *msg)
     enum err e;
 
     l->dec = l->last_upload = 0;
+    l->n_owed = 0;
     memset(l->dec_hash, 0, sizeof l->dec_hash);
     first_seat(l);
     epochs_enter(l);
@@ -294,6 +299,9 @@ void ledger_close(struct ledger *l)
     buf_free(&l->decision);
     buf_free(&l->adopt);
     buf_free(&l->cur_bytes);
+    answering_drop(l);
+    tally_rows_free(&l->told);
+    free(l->owed);
     free(l->line);
     free(l->shown);
     free(l);
@@ -499,6 +507,12 @@ void ledger_message(struct ledger *l, const struct ledger_moment *now, const str
     case WIRE_DECISION:
         handover_on_decision(l, now, m);
         return;
+    case WIRE_ANSWERS_ASK:
+        answering_on_ask(l, from, m);
+        return;
+    case WIRE_ANSWERS:
+        answering_on_answers(l, now, from, m);
+        return;
     }
     number = mp_get_u64(m);
     mp_get_raw(m, hash, sizeof hash);
@@ -557,6 +571,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
     if (l->n_seats == 0)
         first_seat(l); /* the roster came after us */
     handover_spread_decision(l, now);
+    answering_tick(l, now);
     switch (l->state) {
     case LEDGER_IDLE:
         evidence_tick(l, now);
@@ -586,6 +601,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
         break;
     case LEDGER_GATHER:
     case LEDGER_BUILD:
+    case LEDGER_FETCH:
     case LEDGER_ACCEPT:
     case LEDGER_QUIET:
     case LEDGER_SEND:
@@ -634,7 +650,10 @@ void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct
         out->sending = l->number;
         out->sending_until_ms = l->lease_until;
     }
-    memcpy(out->key, l->at.key, sizeof out->key);
+    if (ledger_leads(l)) {
+        memcpy(out->key, l->at.key, sizeof out->key);
+        out->answers = l->at.n_answers;
+    }
     out->may_vote = l->may_vote && now->boot_ms >= l->grace_until;
     out->stopped = l->stopped;
     out->has_uploader = out->is_uploader || now->boot_ms < l->promise_until;
@@ -703,4 +722,23 @@ enum err ledger_receipt(const struct ledger *l, uint64_t slot, struct buf *out)
 
     put_be64(key, slot);
     return l->disk->get(l->disk->ctx, TABLE_SLOTS, key, sizeof key, out);
+}
+
+enum err ledger_answer(const struct ledger *l, uint64_t slot, const uint8_t intent[HASH_BYTES],
+                       uint64_t n, struct answer_row *out)
+{
+    struct tally t = { .slot = slot };
+    struct buf b = { 0 };
+    enum err e;
+
+    memcpy(t.intent, intent, HASH_BYTES);
+    if ((e = tally_row(l->disk, &t, n, &b)) == ERR_OK)
+        e = answer_row_decode(b.p + HASH_BYTES, b.len - HASH_BYTES, out);
+    buf_wipe(&b);
+    return e;
+}
+
+bool ledger_lacks_answers(const struct ledger *l, uint64_t slot)
+{
+    return answering_lacks(l, slot);
 }

@@ -3,8 +3,57 @@
 #ifndef TIDEOVER_LEDGER_INT_H
 #define TIDEOVER_LEDGER_INT_H
 
+#include <sodium.h>
+
 #include "ledger.h"
+#include "mem.h"
 #include "wire.h"
+
+/* ---- tally.c: answers to one intent that lie here ---- */
+#define ANSWER_KEY      24   /* slot be64, first 8 bytes of the intent's hash, number be64 */
+#define TALLY_AT_ONCE   8000 /* rows in one batch of the disk */
+#define ANSWERS_AT_ONCE (128u << 10) /* bytes of rows in one message */
+#define BRING_BYTES     (16u << 10)  /* of those that go beside their step */
+
+struct tally {
+    uint64_t slot;
+    uint8_t intent[HASH_BYTES];
+    uint64_t n;               /* rows 1 to n are there */
+    uint8_t hash[HASH_BYTES]; /* of the chain up to n */
+};
+struct tally_rows { /* on their way to the disk: rows base + 1 and on, each a msgpack bin */
+    uint64_t base, n, written;
+    size_t at; /* of the first that is not written */
+    struct buf rows;
+};
+void tally_open(const struct disk *d, uint64_t slot, const uint8_t intent[HASH_BYTES],
+                struct tally *t);
+/* The stored form: h 32, then the row. */
+enum err tally_row(const struct disk *d, const struct tally *t, uint64_t n, struct buf *row);
+bool tally_hash(const struct disk *d, const struct tally *t, uint64_t n, uint8_t hash[HASH_BYTES]);
+/* Are the answers there that this progress names? More may be. */
+bool tally_has(const struct disk *d, const struct tally *t, const struct progress *p);
+/* Puts so many as a batch may hold, in place of what lay behind base; true: all are there. */
+bool tally_write(const struct disk *d, struct tally *t, struct tally_rows *r);
+void tally_rows_free(struct tally_rows *r);
+/* Takes n rows from a message, at most `most` in all, and goes on with the hash. False: not rows. */
+bool tally_rows_take(struct tally_rows *r, uint8_t hash[HASH_BYTES], struct mp *m, uint32_t n,
+                     uint64_t most);
+
+struct fetch { /* answers that are asked for: of one intent at a time, from one desk at a time */
+    bool on, proven; /* proven: all are here and lead to the hash; not yet on the disk */
+    uint64_t slot, n;
+    uint8_t intent[HASH_BYTES], hash[HASH_BYTES], at[HASH_BYTES];
+    struct tally_rows rows;
+    struct desk_id from;
+    uint64_t again_at;
+    unsigned turn, silences;
+};
+struct owed { /* a decided upload of which some are lacking here */
+    uint64_t slot, n;
+    uint8_t intent[HASH_BYTES], hash[HASH_BYTES];
+    struct desk_id uploader;
+};
 
 struct ledger {
     const struct ident *me;
@@ -74,6 +123,15 @@ struct ledger {
     unsigned put_yes;
     enum { THEN_GO_ON, THEN_DOUBT, THEN_RESIGN, THEN_STOP } then; /* once `put` is stored */
     char evidence[256];
+    struct fetch fetch;
+    struct owed *owed; /* owned */
+    unsigned n_owed;
+    uint64_t owed_at;            /* when the next is asked for */
+    struct tally_rows told;      /* what the sink said, until it is on the disk */
+    struct desk_id adopted_from; /* whose vote told `adopt_at` */
+    struct desk_id vain_from;    /* whose answers nobody could show, */
+    uint64_t vain_until;         /* so that its vote is none before then */
+    uint64_t fetched;            /* rows that were there when it was looked at last */
     struct doubt doubt;
     unsigned tries; /* to hand over, since elected */
     unsigned acc_yes;
@@ -186,6 +244,28 @@ void handover_begin(struct ledger *l, const struct ledger_moment *now);
 void handover_tick(struct ledger *l, const struct ledger_moment *now);
 void handover_on_progressed(struct ledger *l, const struct ledger_moment *now,
                             const struct desk_id *from, uint64_t term, struct mp *m);
+
+/* ---- answering.c ---- */
+/* Does this desk hold the answers that p names, on the disk? What was fetched is put there now. If
+ * not: they are asked for, first of `from`. */
+bool answering_holds(struct ledger *l, const struct ledger_moment *now, uint64_t slot,
+                     const uint8_t intent[HASH_BYTES], const struct progress *p,
+                     const struct desk_id *from);
+/* The same, but in memory is enough. */
+bool answering_reaches(struct ledger *l, const struct ledger_moment *now, uint64_t slot,
+                       const uint8_t intent[HASH_BYTES], const struct progress *p,
+                       const struct desk_id *from);
+/* Those that stand beside their step in a message: [number before the first, rows]. */
+void answering_bring(struct ledger *l, uint64_t slot, const uint8_t intent[HASH_BYTES],
+                     const struct progress *p, struct mp *m);
+void answering_owes(struct ledger *l, const struct receipt *r, const struct intent *in);
+bool answering_lacks(const struct ledger *l, uint64_t slot); /* a decided one */
+void answering_forgets(struct ledger *l, uint64_t below);    /* the horizon */
+void answering_drop(struct ledger *l);
+void answering_tick(struct ledger *l, const struct ledger_moment *now);
+void answering_on_ask(struct ledger *l, const struct desk_id *from, struct mp *m);
+void answering_on_answers(struct ledger *l, const struct ledger_moment *now,
+                          const struct desk_id *from, struct mp *m);
 
 /* ---- decide.c ---- */
 bool handover_decisions_are_right(const struct ledger *l, const struct progress *p, uint64_t slot,

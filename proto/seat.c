@@ -187,6 +187,17 @@ static enum err check_progress(const struct ledger *l, const struct intent *in,
                : err_set(msg, ERR_DENIED, "a decision on the upload that no lead signed");
 }
 
+/* A2: they go to the disk in one commit with the step. */
+static bool holds_answers(struct ledger *l, const struct ledger_moment *now,
+                          const struct desk_id *from, const struct intent *in,
+                          const struct proposal *a)
+{
+    uint8_t hash[HASH_BYTES];
+
+    intent_hash(a->p, a->n, hash);
+    return answering_holds(l, now, in->slot, hash, &a->at, from);
+}
+
 static void take_proposal(struct ledger *l, const struct intent *in, const struct proposal *a,
                           uint64_t term)
 {
@@ -231,8 +242,10 @@ void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const str
     election_promise(l, now, from);
     if ((e = check_intent(l, &in, is_adopted(l, from, &in, &a, term), &msg)) == ERR_OK &&
         (e = check_progress(l, &in, &a, &msg)) == ERR_OK) {
-        take_proposal(l, &in, &a, term);
-        answer_accepted(l, from, l->acc.p, l->acc.len, in.slot, term);
+        if (holds_answers(l, now, from, &in, &a)) { /* else it is asked again */
+            take_proposal(l, &in, &a, term);
+            answer_accepted(l, from, l->acc.p, l->acc.len, in.slot, term);
+        }
     } else {
         struct buf b = { 0 };
         if (wants_a_voucher(l, from, &in, &a, term))

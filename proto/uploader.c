@@ -108,6 +108,26 @@ static void build(struct ledger *l, const struct ledger_moment *now)
     effects_add(l->fx, EFFECT_BUILD, NULL, ++l->number, &draft);
 }
 
+/* A2: a seat that is asked to accept a step must be able to get its answers from here. */
+static void fetch_or_propose(struct ledger *l, const struct ledger_moment *now)
+{
+    if (answering_reaches(l, now, l->cur.slot, l->cur_hash, &l->at, &l->adopted_from)) {
+        propose(l, now);
+        return;
+    }
+    if (l->state != LEDGER_FETCH || l->fetch.rows.n != l->fetched) {
+        l->since = now->boot_ms;
+        l->fetched = l->fetch.rows.n;
+    }
+    l->state = LEDGER_FETCH;
+    if (now->boot_ms - l->since < LEDGER_FETCH_MS)
+        return;
+    ledger_set_problem(l, "no desk that is on can show what the server answered so far");
+    l->vain_from = l->adopted_from;
+    l->vain_until = now->boot_ms + LEDGER_VAIN_MS;
+    election_resign(l, now, 0);
+}
+
 /* What an uploader does first, and again after each slot. */
 static void next_work(struct ledger *l, const struct ledger_moment *now)
 {
@@ -125,7 +145,8 @@ static void next_work(struct ledger *l, const struct ledger_moment *now)
             buf_add(&l->cur_bytes, l->adopt.p, l->adopt.len);
             l->adopted = true;
             l->at = l->adopt_at;
-            propose(l, now);
+            intent_hash(l->cur_bytes.p, l->cur_bytes.len, l->cur_hash);
+            fetch_or_propose(l, now);
             return;
         }
     }
@@ -155,6 +176,19 @@ void uploader_begin(struct ledger *l, const struct ledger_moment *now)
     next_work(l, now);
 }
 
+/* L4. A seat's own answers go to the disk with its own ACCEPTED. */
+static void begin_if_agreed(struct ledger *l, const struct ledger_moment *now)
+{
+    int own = ledger_seat_of(l, &l->me->id);
+
+    if (!ledger_is_majority(l, l->acc_yes) || (own >= 0 && l->at.n_answers > 0 &&
+                                               !(l->acc_yes >> own & 1)) ||
+        !answering_holds(l, now, l->cur.slot, l->cur_hash, &l->at, &l->adopted_from))
+        return;
+    ledger_set_problem(l, "");
+    handover_begin(l, now);
+}
+
 void uploader_on_accepted(struct ledger *l, const struct ledger_moment *now,
                           const struct desk_id *from, uint64_t term, struct mp *m)
 {
@@ -170,10 +204,7 @@ void uploader_on_accepted(struct ledger *l, const struct ledger_moment *now,
     l->acc_yes |= 1u << seat;
     l->accepted[seat].desk = *from;
     memcpy(l->accepted[seat].sig, sig, SIG_BYTES);
-    if (ledger_is_majority(l, l->acc_yes)) { /* L4 */
-        ledger_set_problem(l, "");
-        handover_begin(l, now);
-    }
+    begin_if_agreed(l, now);
 }
 
 void uploader_on_refused(struct ledger *l, const struct desk_id *from, uint64_t term, struct mp *m)
@@ -255,8 +286,13 @@ void uploader_tick(struct ledger *l, const struct ledger_moment *now)
         if (now->boot_ms - l->since >= GATHER_MAX_MS)
             election_resign(l, now,
                             LEASE_MS); /* the problem stays on the screen; another may do better */
-        else if (now->boot_ms >= l->retry_at)
+        else if (now->boot_ms >= l->retry_at) {
             send_accept(l, now);
+            begin_if_agreed(l, now);
+        }
+        break;
+    case LEDGER_FETCH:
+        fetch_or_propose(l, now);
         break;
     case LEDGER_QUIET:
     case LEDGER_SEND:

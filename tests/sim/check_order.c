@@ -2,6 +2,9 @@
  */
 #include "order.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* As the person typed it, whatever the record says now; 0: not typed. */
 static int64_t typed_time(const struct order *k, const struct merged *m)
 {
@@ -20,7 +23,13 @@ static void record(void *ctx, const struct merged *m, enum outcome o, unsigned p
     struct order *k = ctx;
     int64_t typed = typed_time(k, m), time = typed != 0 ? typed : m->rec.at_ms;
 
-    (void)o, (void)part, (void)line, (void)bytes, (void)n, (void)why;
+    (void)bytes, (void)n, (void)why;
+    if (o == OUTCOME_SENT && line > 0 && k->lines) {
+        unsigned w = part > 0;
+        k->line[w] = sim_grow(k->line[w], (unsigned)k->n[w], &k->room[w], sizeof *k->line[w]);
+        k->line[w][k->n[w]++] = (struct sent_line){ .ref = { k->job->feeds[m->feed].feed, m->seq },
+                                                    .kind = m->rec.kind };
+    }
     if (m->early)
         return;
     if (time < k->last_ms)
@@ -32,8 +41,23 @@ static void record(void *ctx, const struct merged *m, enum outcome o, unsigned p
     k->last_ms = time;
 }
 
+void order_lines(struct order *k, struct parcel *p)
+{
+    if (p && k->lines && k->n[0] + k->n[1] > 0) {
+        p->n_lines = k->n[0] + k->n[1];
+        if ((p->line = calloc(p->n_lines, sizeof *p->line)) == NULL)
+            abort();
+        if (k->n[0] > 0)
+            memcpy(p->line, k->line[0], k->n[0] * sizeof *p->line);
+        if (k->n[1] > 0)
+            memcpy(p->line + k->n[0], k->line[1], k->n[1] * sizeof *p->line);
+    }
+    free(k->line[0]);
+    free(k->line[1]);
+}
+
 struct export_out order_check(struct order *k, struct sim *s, const struct merge_job *job)
 {
-    *k = (struct order){ s, job, INT64_MIN };
+    *k = (struct order){ .s = s, .job = job, .last_ms = INT64_MIN };
     return (struct export_out){ .ctx = k, .record = record };
 }

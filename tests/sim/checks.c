@@ -5,12 +5,12 @@
 #include "sim.h"
 
 extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
-    check_roster, check_liar, check_leads, check_erase, check_regain;
+    check_roster, check_liar, check_leads, check_erase, check_regain, check_answers;
 
 const struct check *const checks[] = {
     &check_overrides, &check_roster, &check_ledger, &check_leases,
     &check_records,   &check_doubts, &check_liar,   &check_leads,
-    &check_erase,     &check_regain, NULL
+    &check_erase,     &check_regain, &check_answers, NULL
 };
 
 struct watching {

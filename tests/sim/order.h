@@ -9,7 +9,12 @@ struct order {
     struct sim *s;
     const struct merge_job *job;
     int64_t last_ms;
+    bool lines; /* note what is sent, users and log apart */
+    struct sent_line *line[2];
+    uint64_t n[2];
+    unsigned room[2];
 };
+void order_lines(struct order *k, struct parcel *p); /* gives them to p, or frees them */
 struct export_out order_check(struct order *k, struct sim *s, const struct merge_job *job);
 
 #endif

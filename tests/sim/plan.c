@@ -46,7 +46,7 @@ static uint64_t draw_sink(uint64_t seed)
     struct rng r = { seed ^ UINT64_C(0x73696e6b) };
     unsigned u = (unsigned)rng_between(&r, 0, 99);
 
-    return u < 55 ? 0 : u < 62 ? 1 : u < 75 ? 2 : u < 90 ? 3 : 4;
+    return u < 45 ? 0 : u < 50 ? 1 : u < 68 ? 2 : u < 82 ? 3 : u < 90 ? 4 : 5;
 }
 
 static void setup(struct plan *p, uint64_t seed)
@@ -166,7 +166,7 @@ static bool is_enabled(struct plan *p, const struct verb *v)
     if (takes && p->sc->setup.sink == 3) /* the one desk at the drop: nothing goes without it */
         return false;
     if (strcmp(v->name, "decide") == 0)
-        return p->sc->setup.sink > 2;
+        return p->sc->setup.sink == 3 || p->sc->setup.sink == 4;
     if (v->weight == 0 ||
         (p->overrides && (v->flags & VERB_RARE || strcmp(v->name, "forge") == 0)) ||
         (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) || (forgets && p->forgot))

@@ -71,6 +71,9 @@ void queue_done(struct sim *s, struct event *e)
 
     buf_free(&e->bytes);
     parcel_free(e->parcel);
+    if (e->told)
+        told_free(e->told);
+    free(e->told);
     q->spare = sim_grow(q->spare, q->n_spare, &q->spare_room, sizeof *q->spare);
     q->spare[q->n_spare++] = e;
 }

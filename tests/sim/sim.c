@@ -170,7 +170,7 @@ static void at_desk(struct sim *s, struct event *e, const struct moment *now)
                    NULL);
         break;
     case EV_DELIVERED:
-        core_delivered(d->core, now, e->number, e->how, "sim", NULL);
+        core_delivered(d->core, now, e->number, e->how, "sim", e->told);
         break;
     case EV_ASIDE:
         sink_aside(s, e->desk, now, e->number);

@@ -61,6 +61,11 @@ struct parcel { /* a batch on its way to the sink, or what came of building one 
     struct slot_aside aside;
     uint64_t item; /* the one that is meant; 0: all */
     bool look;     /* only a question */
+    struct sent_line { /* of a sink that answers: the lines in the order of the payload; owned */
+        struct record_ref ref;
+        unsigned kind;
+    } * line;
+    uint64_t n_lines;
 };
 
 struct event {
@@ -69,6 +74,7 @@ struct event {
     unsigned life; /* of the desk when it was put; other lives do not see it */
     uint64_t number;
     enum delivery how;
+    struct told *told;     /* EV_DELIVERED: of single records; owned */
     bool answers;          /* EV_DELIVER: the desk hears how it went */
     struct buf bytes;      /* owned */
     struct parcel *parcel; /* owned */
@@ -143,7 +149,7 @@ struct setup { /* a script's first lines: "desks 3" */
     uint64_t quiet; /* the policy's, seconds */
     uint64_t hold;  /* discharges: 1 hold, 0 export */
     uint64_t liar;  /* 1: a further member has a key, no node, and lies */
-    uint64_t sink;  /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind */
+    uint64_t sink;  /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind, 5 koha-plugin */
     uint64_t dice;
     uint64_t loose; /* drawn: what cannot be done now is passed over, not an error */
 };
@@ -219,6 +225,9 @@ struct station { /* a desk of the branch, as a machine */
     struct desk_id voted_for;
     uint8_t acc_hash[HASH_BYTES]; /* what it accepted last, though the disk may be gone */
     bool has_acc;
+    struct progress acc_at; /* as its disk says */
+    uint8_t acc_intent[HASH_BYTES];
+    bool acc_moved; /* in the batch that was just committed */
     uint64_t acc_slot, dec_ever;
     unsigned ops;             /* roster operations at its last commit */
     unsigned votes_forgotten; /* that it gave before it forgot */
@@ -250,6 +259,8 @@ struct item { /* of a sink with steps */
     unsigned allowed; /* repetitions, by a person's wrong word */
     bool there;       /* a drop's file that no loader has eaten */
     bool given_up;    /* a person said wrongly that it arrived */
+    bool judged;      /* a sink that answers has made up its mind about this record: */
+    enum answer verdict;
 };
 
 struct vote {
@@ -303,6 +314,7 @@ struct sim {
     struct sent last_sent;
     struct item *item;
     unsigned n_items, items_room;
+    uint64_t tellings; /* each has words of its own, so that two desks that were told differ */
     struct vote *vote;
     unsigned n_votes, votes_room;
     struct overrides *overrides; /* NULL: the script has none, and all invariants are strict */
@@ -379,7 +391,8 @@ void overrides_at_sink(struct sim *s, const struct parcel *p);
 
 /* steps.c */
 uint64_t steps_life_us(const struct sim *s);
-enum delivery steps_arrive(struct sim *s, const struct parcel *p);
+enum delivery steps_arrive(struct sim *s, const struct parcel *p, struct told *told);
+void steps_plugin(struct sim *s, const struct parcel *p, struct told *told);
 void steps_settled(struct sim *s, const struct intent *in, const struct receipt *r);
 
 /* ---- what must hold: PROTOCOL.md, "Ledger" ---- */

@@ -15,12 +15,13 @@ void parcel_free(struct parcel *p)
     if (!p)
         return;
     intent_free(&p->intent);
+    free(p->line);
     free(p);
 }
 
-/* Names may be NULL. */
+/* p: receives names, and the lines where the sink answers; NULL: not wanted. */
 static bool payload(struct sim *s, int desk, const struct intent *in, struct export_result *r,
-                    char (*name)[96], struct asides *aside)
+                    struct parcel *p, struct asides *aside)
 {
     struct order order;
     struct export_out out;
@@ -33,11 +34,13 @@ static bool payload(struct sim *s, int desk, const struct intent *in, struct exp
         return false;
     }
     out = order_check(&order, s, &job);
+    order.lines = p != NULL && sink_answers(in->sink);
     out.aside = aside;
     e = export_run(&job, memdisk_reader(s->desk[desk].disk), format_by_name(job.policy.format),
                    NULL, NULL, &out, r, &msg);
-    for (unsigned i = 0; e == ERR_OK && name && i < r->n_parts; i++)
-        export_file_name(&job, r, i, name[i]);
+    for (unsigned i = 0; e == ERR_OK && p && i < r->n_parts; i++)
+        export_file_name(&job, r, i, p->name[i]);
+    order_lines(&order, p);
     if (e == ERR_OK && r->records != in->records)
         sim_fail(s, "payload", "slot %llu counts %llu records, its payload %llu",
                  (unsigned long long)in->slot, (unsigned long long)in->records,
@@ -110,12 +113,14 @@ static void check_parts(struct sim *s, const struct parcel *p, const struct expo
                  (unsigned long long)p->intent.slot);
 }
 
-static void answer(struct sim *s, int desk, uint64_t number, uint64_t in_us, enum delivery how)
+static struct event *answer(struct sim *s, int desk, uint64_t number, uint64_t in_us,
+                            enum delivery how)
 {
     struct event *e = sim_put(s, in_us, EV_DELIVERED, desk);
 
     e->number = number;
     e->how = how;
+    return e;
 }
 
 /* Quick; or late, unanswered, or said to have failed though it arrives in the end. */
@@ -136,7 +141,7 @@ void sink_deliver(struct sim *s, int desk, const struct effect *fx)
     struct event *e;
 
     if (intent_decode(fx->bytes.p, fx->bytes.len, &p->intent, NULL) != ERR_OK ||
-        !payload(s, desk, &p->intent, r, p->name, NULL)) {
+        !payload(s, desk, &p->intent, r, p, NULL)) {
         sim_fail(s, "payload", "an intent to deliver that cannot be built");
         parcel_free(p);
         free(r);
@@ -200,7 +205,7 @@ void sink_note_arrived(struct sim *s, const struct intent *in)
         s->n_at_sink = in->slot;
 }
 
-static enum delivery sink_take(struct sim *s, const struct parcel *p)
+static enum delivery sink_take(struct sim *s, const struct parcel *p, struct told *told)
 {
     const struct intent *in = &p->intent;
     enum delivery how = DELIVERY_DONE;
@@ -210,6 +215,8 @@ static enum delivery sink_take(struct sim *s, const struct parcel *p)
     if (how == DELIVERY_STOP)
         sim_fail(s, "I2", "the sink holds other bytes under the name of slot %llu",
                  (unsigned long long)in->slot);
+    if (sink_answers(in->sink))
+        steps_plugin(s, p, told);
     if (s->overrides)
         overrides_at_sink(s, p);
     else
@@ -219,11 +226,17 @@ static enum delivery sink_take(struct sim *s, const struct parcel *p)
 
 void sink_arrive(struct sim *s, const struct event *e)
 {
-    enum delivery how = e->parcel->item > 0 ? steps_arrive(s, e->parcel) : sink_take(s, e->parcel);
+    struct told *told = calloc(1, sizeof *told);
+    enum delivery how = e->parcel->item > 0 ? steps_arrive(s, e->parcel, told)
+                                            : sink_take(s, e->parcel, told);
 
     sim_trace(s, e->desk, "slot %llu reaches the sink", (unsigned long long)e->parcel->intent.slot);
-    if (e->answers && s->desk[e->desk].core && s->desk[e->desk].life == e->life)
-        answer(s, e->desk, e->number, rng_between(&s->dice, MS, 300 * MS), how);
+    if (e->answers && s->desk[e->desk].core && s->desk[e->desk].life == e->life) {
+        answer(s, e->desk, e->number, rng_between(&s->dice, MS, 300 * MS), how)->told = told;
+        return;
+    }
+    told_free(told);
+    free(told);
 }
 
 /* So many in 1000 deliveries: late, unanswered, or said to have failed though they arrive. */

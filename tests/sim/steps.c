@@ -3,6 +3,7 @@
  *
  * D1: nothing arrives twice, and nothing is missing in the end, but by a person's wrong word, or as
  * an exception that the receipt names. */
+#include <stdio.h>
 #include <string.h>
 
 #include "deeds.h"
@@ -36,9 +37,55 @@ static void maybe_eat(struct sim *s, struct item *i)
         i->there = false;
 }
 
-static enum delivery take(struct sim *s, const struct parcel *p)
+/* A sink that answers has one mind about a record, however often it is asked. */
+static void judge(struct sim *s, struct item *i)
+{
+    unsigned u = (unsigned)rng_between(&s->dice, 0, 99);
+
+    if (!i->judged)
+        i->verdict = u < 15   ? ANSWER_REFUSED
+                     : u < 25 ? ANSWER_DEVIATING
+                     : u < 32 ? ANSWER_ALREADY
+                              : ANSWER_ACCEPTED;
+    i->judged = true;
+}
+
+static void tell(struct sim *s, const struct parcel *p, uint64_t line, enum answer a,
+                 struct told *told)
+{
+    struct answer_row r = { .line = line, .answer = a };
+
+    if (a == ANSWER_ACCEPTED || line > p->n_lines)
+        return;
+    r.ref = p->line[line - 1].ref;
+    r.kind = p->line[line - 1].kind;
+    snprintf(r.words, sizeof r.words, "line %llu, telling %llu", (unsigned long long)line,
+             (unsigned long long)++s->tellings);
+    told_add(told, &r);
+}
+
+/* It remembers what it did, and says so; what it refused it refuses again. */
+void steps_plugin(struct sim *s, const struct parcel *p, struct told *told)
+{
+    for (uint64_t line = 1; line <= p->n_lines; line++) {
+        struct item *i = item_of(s, p->intent.slot, line);
+        bool again = i->judged && i->verdict != ANSWER_REFUSED;
+        judge(s, i);
+        i->times += !again && i->verdict != ANSWER_REFUSED;
+        tell(s, p, line, again ? ANSWER_ALREADY : i->verdict, told);
+    }
+}
+
+static enum delivery take(struct sim *s, const struct parcel *p, struct told *told)
 {
     struct item *i = item_of(s, p->intent.slot, p->item);
+
+    if (sink_answers(p->intent.sink)) {
+        judge(s, i);
+        tell(s, p, p->item, i->verdict, told);
+        if (i->verdict == ANSWER_REFUSED)
+            return DELIVERY_DONE;
+    }
 
     maybe_eat(s, i);
     if (class_of(&p->intent) == SINK_DROP && i->there)
@@ -51,15 +98,20 @@ static enum delivery take(struct sim *s, const struct parcel *p)
 }
 
 /* Of every third record no probe can tell: discharges and renewals. */
-static enum delivery look(struct sim *s, const struct parcel *p)
+static enum delivery look(struct sim *s, const struct parcel *p, struct told *told)
 {
     struct item *i = item_of(s, p->intent.slot, p->item);
 
     switch (class_of(&p->intent)) {
     case SINK_F1:
-        if (p->item % 3 == 0)
+        if (p->item % 3 == 0) {
+            tell(s, p, p->item, ANSWER_DOUBT, told);
             return DELIVERY_UNPROVEN;
-        return i->times > 0 ? DELIVERY_DONE : DELIVERY_ABSENT;
+        }
+        if (i->times == 0)
+            return DELIVERY_ABSENT;
+        tell(s, p, p->item, i->verdict, told);
+        return DELIVERY_DONE;
     case SINK_DROP:
         maybe_eat(s, i);
         return i->there ? DELIVERY_DONE : DELIVERY_UNPROVEN;
@@ -73,9 +125,9 @@ static enum delivery look(struct sim *s, const struct parcel *p)
     return DELIVERY_UNPROVEN;
 }
 
-enum delivery steps_arrive(struct sim *s, const struct parcel *p)
+enum delivery steps_arrive(struct sim *s, const struct parcel *p, struct told *told)
 {
-    return p->look ? look(s, p) : take(s, p);
+    return p->look ? look(s, p, told) : take(s, p, told);
 }
 
 /* The first receipt of a slot: each of its items arrived, or somebody answers for it. */
@@ -90,10 +142,8 @@ void steps_settled(struct sim *s, const struct intent *in, const struct receipt 
         sim_fail(s, "D1", "the receipt of slot %llu has no progress", (unsigned long long)in->slot);
     for (uint64_t n = 1; n <= items; n++) {
         const struct item *i = item_of(s, in->slot, n);
-        bool excepted = false;
-        for (unsigned k = 0; k < p.n_excepted; k++)
-            excepted |= p.excepted[k] == n;
-        if (i->times == 0 && !i->given_up && !excepted)
+        bool told = p.n_answers > 0 && (i->verdict == ANSWER_REFUSED || n % 3 == 0);
+        if (i->times == 0 && !i->given_up && !told) /* which, check_answers.c asks */
             sim_fail(s, "D1", "slot %llu is settled and its item %llu never arrived",
                      (unsigned long long)in->slot, (unsigned long long)n);
     }

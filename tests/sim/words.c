@@ -73,6 +73,10 @@ static const char *name_of(unsigned type)
         return "FLOOR";
     case WIRE_WORD:
         return "WORD";
+    case WIRE_ANSWERS_ASK:
+        return "ANSWERS_ASK";
+    case WIRE_ANSWERS:
+        return "ANSWERS";
     case WIRE_JOIN:
     case WIRE_WELCOME:
     case WIRE_JOIN_REFUSED:

@@ -111,19 +111,18 @@ static void a_look_decides_by_class(void **state)
     (void)state;
     assert_int_equal(delivery_after_look(SINK_F1, 9, &at, DELIVERY_DONE, &next), LOOK_STORE);
     assert_int_equal(next.done, 3);
-    assert_int_equal(next.n_excepted, 0);
+    assert_int_equal(next.doubts, 0);
     assert_int_equal(delivery_after_look(SINK_F1, 9, &at, DELIVERY_ABSENT, &next), LOOK_STORE);
     assert_int_equal(next.step, 7); /* about to send, again */
     assert_int_equal(next.done, 2);
     assert_int_equal(delivery_after_look(SINK_F1, 9, &at, DELIVERY_UNPROVEN, &next), LOOK_STORE);
     assert_int_equal(next.done, 3); /* an exception, never a repeat */
-    assert_int_equal(next.n_excepted, 1);
-    assert_int_equal(next.excepted[0], 3);
+    assert_int_equal(next.doubts, 1);
     assert_int_equal(delivery_after_look(SINK_DROP, 9, &at, DELIVERY_DONE, &next), LOOK_STORE);
     assert_int_equal(delivery_after_look(SINK_DROP, 9, &at, DELIVERY_ABSENT, &next), LOOK_PERSON);
     assert_int_equal(delivery_after_look(SINK_DROP, 9, &at, DELIVERY_UNPROVEN, &next), LOOK_PERSON);
     assert_int_equal(delivery_after_look(SINK_F0, 9, &at, DELIVERY_UNPROVEN, &next), LOOK_PERSON);
-    at.n_excepted = PROGRESS_EXCEPTED_MAX;
+    at.doubts = PROGRESS_DOUBTS_MAX;
     assert_int_equal(delivery_after_look(SINK_F1, 99, &at, DELIVERY_UNPROVEN, &next), LOOK_PERSON);
 }
 
@@ -179,8 +178,7 @@ static void a_decision_ends_one_doubt(void **state)
 
 static void progress_comes_back_and_is_bounded(void **state)
 {
-    struct progress p = { .step = 7, .done = 3, .n_excepted = 2, .excepted = { 1, 3 }, .key = "k" },
-                    out;
+    struct progress p = { .step = 7, .done = 3, .doubts = 2, .n_answers = 2, .key = "k" }, out;
     struct buf b = { 0 };
 
     (void)state;
@@ -192,9 +190,7 @@ static void progress_comes_back_and_is_bounded(void **state)
     assert_memory_equal(&p, &out, sizeof p);
     for (size_t n = 0; n < b.len; n++)
         assert_int_not_equal(progress_decode(b.p, n, &out), ERR_OK);
-    p.n_excepted = PROGRESS_EXCEPTED_MAX;
-    for (unsigned i = 0; i < p.n_excepted; i++)
-        p.excepted[i] = UINT64_MAX;
+    p.doubts = p.n_answers = UINT64_MAX;
     p.n_decisions = PROGRESS_DECISIONS_MAX;
     for (unsigned i = 0; i < p.n_decisions; i++)
         p.decisions[i].n = DECISION_BYTES_MAX;
@@ -204,13 +200,13 @@ static void progress_comes_back_and_is_bounded(void **state)
     assert_true(b.len <= PROGRESS_BYTES_MAX);
     assert_int_equal(progress_decode(b.p, b.len, &out), ERR_OK);
     buf_reset(&b);
-    mp_put_array(&b, 5);
-    mp_put_u64(&b, 1);
-    mp_put_u64(&b, 1);
-    mp_put_array(&b, PROGRESS_EXCEPTED_MAX + 1);
-    for (unsigned i = 0; i <= PROGRESS_EXCEPTED_MAX; i++)
+    mp_put_array(&b, 7);
+    for (unsigned i = 0; i < 4; i++)
         mp_put_u64(&b, 1);
-    mp_put_array(&b, 0);
+    mp_put_bin(&b, p.answers, sizeof p.answers);
+    mp_put_array(&b, PROGRESS_DECISIONS_MAX + 1);
+    for (unsigned i = 0; i <= PROGRESS_DECISIONS_MAX; i++)
+        mp_put_bin(&b, "word", 4);
     mp_put_str(&b, "");
     assert_int_equal(progress_decode(b.p, b.len, &out), ERR_MALFORMED);
     buf_free(&b);
@@ -535,7 +531,7 @@ static void an_uploader_does_not_believe_others_that_a_word_was_used(void **stat
     answer(t, DELIVERY_UNPROVEN, "a.flat");
     pass(t, 3000);
     q = view(t).doubt;
-    wire_begin(&b, WIRE_PROGRESS, 11);
+    wire_begin(&b, WIRE_PROGRESS, 13);
     mp_put_u64(&b, 0);
     mp_put_bin(&b, none, sizeof none);
     mp_put_u64(&b, view(t).term + 5);
@@ -547,6 +543,8 @@ static void an_uploader_does_not_believe_others_that_a_word_was_used(void **stat
     mp_put_str(&b, "b.log");
     mp_put_u64(&b, 1);
     mp_put_bin(&b, none, sizeof none);
+    mp_put_u64(&b, 0);
+    mp_put_array(&b, 0);
     hear(t, 1, &b);
     make_decision(t, false, &t->b.lead, &word);
     wire_begin(&b, WIRE_DECISION, 1);
@@ -583,26 +581,63 @@ static void the_receipt_carries_the_decisions(void **state)
     bench_free(t);
 }
 
-static void what_cannot_be_probed_is_an_exception_and_is_named_in_the_receipt(void **state)
+static void answer_of(struct bench *t, enum delivery how, enum answer a, const char *words)
+{
+    struct answer_row r = { .line = t->item, .kind = RECORD_RENEW, .answer = a, .ref.seq = 7 };
+    struct told told = { 0 };
+
+    snprintf(r.words, sizeof r.words, "%s", words);
+    told_add(&told, &r);
+    t->asked = 0;
+    ledger_delivered(t->l, &t->now, t->number, how, "", &told);
+    drain(t);
+    told_free(&told);
+}
+
+static void what_nobody_wrote_down_as_in_doubt_waits_for_a_person(void **state)
+{
+    struct bench *t = in_doubt("ask:sip2");
+
+    (void)state;
+    answer(t, DELIVERY_UNPROVEN, "");
+    assert_int_equal(view(t).state, LEDGER_PERSON);
+    bench_free(t);
+}
+
+static void what_cannot_be_probed_is_an_answer_that_the_receipt_stands_for(void **state)
 {
     struct bench *t = in_doubt("ask:https://server/");
     struct buf bytes = { 0 };
     struct receipt r;
     struct progress p;
+    struct answer_row row;
+    uint8_t hash[HASH_BYTES];
 
     (void)state;
-    answer(t, DELIVERY_UNPROVEN, "");
+    answer_of(t, DELIVERY_UNPROVEN, ANSWER_DOUBT, "");
     for (unsigned item = 2; item <= 5; item++) {
         assert_int_equal(t->asked, EFFECT_DELIVER);
         assert_int_equal(t->item, item);
-        answer(t, DELIVERY_DONE, "");
+        if (item == 4)
+            answer_of(t, DELIVERY_DONE, ANSWER_REFUSED, "not yours");
+        else
+            answer(t, DELIVERY_DONE, "");
     }
     assert_int_equal(t->decided, 1);
     assert_int_equal(ledger_receipt(t->l, 1, &bytes), ERR_OK);
     assert_int_equal(receipt_decode(bytes.p, bytes.len, &r, NULL), ERR_OK);
     assert_int_equal(progress_decode(r.progress, r.progress_len, &p), ERR_OK);
-    assert_int_equal(p.n_excepted, 1);
-    assert_int_equal(p.excepted[0], 1);
+    assert_int_equal(p.doubts, 1);
+    assert_int_equal(p.n_answers, 2);
+    intent_hash(r.intent, r.intent_len, hash);
+    assert_int_equal(ledger_answer(t->l, 1, hash, 1, &row), ERR_OK);
+    assert_int_equal(row.answer, ANSWER_DOUBT);
+    assert_int_equal(row.line, 1);
+    assert_int_equal(ledger_answer(t->l, 1, hash, 2, &row), ERR_OK);
+    assert_int_equal(row.line, 4);
+    assert_string_equal(row.words, "not yours");
+    assert_int_equal(ledger_answer(t->l, 1, hash, 3, &row), ERR_MISSING);
+    assert_false(ledger_lacks_answers(t->l, 1));
     buf_free(&bytes);
     bench_free(t);
 }
@@ -754,7 +789,8 @@ int main(void)
         cmocka_unit_test(a_lead_who_says_no_has_it_sent_once_more),
         cmocka_unit_test(an_uploader_does_not_believe_others_that_a_word_was_used),
         cmocka_unit_test(the_receipt_carries_the_decisions),
-        cmocka_unit_test(what_cannot_be_probed_is_an_exception_and_is_named_in_the_receipt),
+        cmocka_unit_test(what_nobody_wrote_down_as_in_doubt_waits_for_a_person),
+        cmocka_unit_test(what_cannot_be_probed_is_an_answer_that_the_receipt_stands_for),
         cmocka_unit_test(a_request_without_an_answer_is_looked_at_after_the_quiet_time),
         cmocka_unit_test(what_certainly_did_not_leave_is_in_no_doubt_for_a_successor),
         cmocka_unit_test(another_session_is_stored_before_it_is_executed),

@@ -1271,7 +1271,7 @@ static void cut_off_messages_change_nothing(void **state)
 static bool stores(struct bench *t, unsigned from, uint64_t term, const struct buf *intent,
                    uint64_t step)
 {
-    struct buf b = question(WIRE_PROGRESS, 7, term, view(t).slot - 1);
+    struct buf b = question(WIRE_PROGRESS, 9, term, view(t).slot - 1);
     struct progress at = { .step = step };
     uint8_t hash[HASH_BYTES], sha[32] = { 0 };
     struct mp m;
@@ -1285,6 +1285,8 @@ static bool stores(struct bench *t, unsigned from, uint64_t term, const struct b
     mp_put_str(&b, "");
     mp_put_u64(&b, 0);
     mp_put_bin(&b, sha, sizeof sha);
+    mp_put_u64(&b, 0);
+    mp_put_array(&b, 0);
     say(t, from, &b);
     return sent(t, WIRE_PROGRESSED, from, &m);
 }
