@@ -5,6 +5,8 @@
  * with the step that it belongs to, so that no vote ever speaks of answers that are not there. */
 #include <string.h>
 
+#include "mem.h"
+
 #include "ledger_int.h"
 
 #define ASK_AGAIN_MS 500
