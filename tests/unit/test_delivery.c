@@ -596,7 +596,7 @@ static void answer_of(struct bench *t, enum delivery how, enum answer a, const c
 
 static void what_nobody_wrote_down_as_in_doubt_waits_for_a_person(void **state)
 {
-    struct bench *t = in_doubt("ask:sip2");
+    struct bench *t = in_doubt("ask:https://sip2/");
 
     (void)state;
     answer(t, DELIVERY_UNPROVEN, "");
