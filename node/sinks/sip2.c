@@ -94,8 +94,6 @@ static enum delivery open_link(struct sink_batch *b, struct session *s, char wor
         struct timespec pause = { 0, 100000000L << (i > 0 ? i - 1 : 0) };
         if (i > 0)
             nanosleep(&pause, NULL);
-        if (!b->may_send(b->ctx))
-            return sink_too_late(words);
         d = open_once(b, s, words);
     }
     if (d == DELIVERY_DONE)
