@@ -64,6 +64,7 @@ enum cli_opt {
     OPT_PLAN,
     OPT_TO,
     OPT_HISTORY,
+    OPT_LOAN,
     OPT_COUNT
 };
 
@@ -276,6 +277,7 @@ int cmd_quarantine_admit(struct cli *c);
 int cmd_restore_seat(struct cli *c);
 int cmd_server_status(struct cli *c);
 int cmd_server_online(struct cli *c);
+int cmd_server_test(struct cli *c);
 int cmd_retire(struct cli *c);
 int cmd_rename(struct cli *c);
 int cmd_role(struct cli *c);
