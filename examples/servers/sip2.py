@@ -115,7 +115,8 @@ class Library:
 
     def effect(self, op, item, user, due, again=False):
         self.n += 1
-        e = {"op": op, "item": item, "user": user, "due": due, "again": again}
+        e = {"op": op, "item": item, "user": user, "due": due, "again": again,
+             "at": round(time.time(), 4)}
         self.ledger.write(json.dumps(e) + "\n")
         self.ledger.flush()
         self.replay(e)
