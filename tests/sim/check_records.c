@@ -44,7 +44,7 @@ void check_acknowledged(struct sim *s, int desk)
         if (!mine || mine->seq < d->fresh[i].seq)
             sim_fail(s, "G1", "%s acknowledges record %llu and does not hold it", d->name,
                      (unsigned long long)d->fresh[i].seq);
-        if (f->acked < d->fresh[i].seq)
+        if (f->acked < d->fresh[i].seq && !d->revoked) /* what it holds then is taken by nobody */
             f->acked = d->fresh[i].seq;
         d->last = d->fresh[i];
         s->count.records++;

@@ -1,6 +1,8 @@
 /* troubles.c - what befalls a machine, and the end of all troubles. Rows of verbs.c. */
 #include "deeds.h"
 
+#define CLOCK_OFF_MS 3600000
+
 #define SETTLE_US (1500 * SECOND) /* two answers lost, GATHER_MAX, quiet, elections */
 
 void deed_crash(struct sim *s, const struct args *a)
@@ -62,6 +64,19 @@ void deed_server(struct sim *s, const struct args *a)
         station_look(s, (int)i);
 }
 
+/* Somebody reads the clocks: one that is hours off may keep its desk from agreeing to erase what
+ * is over by the others' clocks (seed 47033). */
+static void set_clock_right(struct sim *s, int desk)
+{
+    struct station *d = &s->desk[desk];
+    int64_t off = d->wall_base_ms - WALL_START_MS;
+
+    if (off > -CLOCK_OFF_MS && off < CLOCK_OFF_MS)
+        return;
+    d->wall_base_ms = WALL_START_MS;
+    sim_trace(s, desk, "its clock is set right");
+}
+
 void deed_heal(struct sim *s, const struct args *a)
 {
     (void)a;
@@ -72,6 +87,7 @@ void deed_heal(struct sim *s, const struct args *a)
     for (unsigned i = 0; i < s->n; i++) {
         struct station *d = &s->desk[i];
         d->paused_until = 0;
+        set_clock_right(s, (int)i);
         d->crash_at = -1;
         if (d->off && !d->gone) {
             d->off = false;
