@@ -20,6 +20,7 @@
 
 #define SIM_STATIONS_MAX 256
 #define MS               UINT64_C(1000) /* the simulator counts microseconds */
+#define WALL_START_MS    INT64_C(1795500000000)
 #define SECOND           (1000 * MS)
 
 struct sim;

@@ -5,9 +5,8 @@
 
 #include "sim.h"
 
-#define TICK_US       (100 * MS)
-#define BATCH_MAX_US  (10 * MS)
-#define WALL_START_MS INT64_C(1795500000000)
+#define TICK_US      (100 * MS)
+#define BATCH_MAX_US (10 * MS)
 
 static void desk_dice(void *ctx, void *out, size_t n)
 {
