@@ -521,6 +521,29 @@ static enum err check_access(const struct policy *p, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* Sinks that know what stands in a line. */
+static enum err check_lines(const struct policy *p, struct errmsg *msg)
+{
+    static const struct {
+        const char *scheme, *format;
+    } speaks[] = { { "evergreen:", "evergreen" } };
+
+    for (size_t i = 0; i < sizeof speaks / sizeof speaks[0]; i++) {
+        if (strncmp(p->sink, speaks[i].scheme, strlen(speaks[i].scheme)) != 0)
+            continue;
+        if (strcmp(p->format, speaks[i].format) != 0)
+            return err_set(msg, ERR_CONFIG, "a sink %s needs format = %s in [upload]",
+                           speaks[i].scheme, speaks[i].format);
+        if (p->access.credential[0] == 0)
+            return err_set(msg, ERR_CONFIG, "a sink %s needs a credential in [upload]",
+                           speaks[i].scheme);
+    }
+    if (strncmp(p->sink, "evergreen:", 10) == 0 && p->evergreen_service.org == 0)
+        return err_set(msg, ERR_CONFIG,
+                       "a sink evergreen: needs org in [evergreen]: the number of the org unit");
+    return ERR_OK;
+}
+
 enum err policy_parse(const char *text, size_t n, struct policy *out, struct errmsg *msg)
 {
     const struct format *f;
@@ -541,7 +564,7 @@ enum err policy_parse(const char *text, size_t n, struct policy *out, struct err
         return err_set(msg, ERR_CONFIG,
                        "the policy needs \"zone_rule\" in [branch], like EST5EDT,M3.2.0,M11.1.0");
     derive(&p);
-    if ((e = check_access(&p, msg)) != ERR_OK)
+    if ((e = check_access(&p, msg)) != ERR_OK || (e = check_lines(&p, msg)) != ERR_OK)
         return e;
     f = format_by_name(p.format);
     if (f != NULL && f->needs != NULL && (e = f->needs(&p, msg)) != ERR_OK)

@@ -110,6 +110,27 @@ static const char *const sections[] = {
     "#country = US\n"
     "# yes: the PIN leaves in clear text, and becomes the password.\n"
     "write_pin = no\n"
+    "# For the sink evergreen:https://HOST. org: number of the org unit; the user may stand here "
+    "or "
+    "in\n"
+    "# the credential's file NAME.user. So long without progress, and its script counts as dead.\n"
+    "#org = 4\n"
+    "#user = tideover\n"
+    "#workstation = MAIN-tideover\n"
+    "patience = 10m\n"
+    "\n",
+
+    "[koha]\n"
+    "# For the sinks koha:https://HOST and koha-plugin:https://HOST. branchcode: default is the\n"
+    "# branch's code; the user may stand here or in the credential's file NAME.user.\n"
+    "#branchcode = MAIN\n"
+    "#user = tideover\n"
+    "# yes: rows wait for Koha's staff; no: they are booked at once.\n"
+    "pending = yes\n"
+    "# utc, or local for servers that store the time as it stands; basic, or oauth (of the "
+    "plugin).\n"
+    "service_time = utc\n"
+    "login = basic\n"
     "\n",
 
     "[profiles]\n"

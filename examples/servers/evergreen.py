@@ -16,6 +16,8 @@ import email.policy
 import http.server
 import json
 import os
+import pathlib
+import ssl
 import threading
 import time
 import urllib.parse
@@ -320,6 +322,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--port", type=int, default=0)
+    p.add_argument("--tls", type=pathlib.Path, help="folder with cert.pem and key.pem: https")
     p.add_argument("--ledger", help="file of effects, one JSON object a line")
     p.add_argument("--user", default="tideover")
     p.add_argument("--password", default="secret")
@@ -343,6 +346,11 @@ def main():
     args = p.parse_args()
     server = Server(("127.0.0.1", args.port), Handler)
     server.sessions = Sessions(args)
+    if args.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(args.tls / "cert.pem", args.tls / "key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True,
+                                            do_handshake_on_connect=False)
     print(server.server_address[1], flush=True)
     try:
         server.serve_forever()

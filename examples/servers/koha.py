@@ -16,6 +16,8 @@ import base64
 import http.server
 import json
 import os
+import pathlib
+import ssl
 import threading
 import urllib.parse
 
@@ -246,6 +248,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--port", type=int, default=0)
+    p.add_argument("--tls", type=pathlib.Path, help="folder with cert.pem and key.pem: https")
     p.add_argument("--ledger", help="file of effects, one JSON object a line")
     p.add_argument("--user", default="tideover")
     p.add_argument("--password", default="secret")
@@ -266,6 +269,11 @@ def main():
     args = p.parse_args()
     server = Server(("127.0.0.1", args.port), Handler)
     server.koha = Koha(args)
+    if args.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(args.tls / "cert.pem", args.tls / "key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True,
+                                            do_handshake_on_connect=False)
     print(server.server_address[1], flush=True)
     try:
         server.serve_forever()

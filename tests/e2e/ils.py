@@ -19,6 +19,7 @@ zone_rule = EST5EDT,M3.2.0,M11.1.0
 [upload]
 sink = {sink}
 credential = ils
+format = {format}
 {more}
 """
 
@@ -32,7 +33,7 @@ class Server:
             ["python3", str(ROOT / "examples/servers" / f"{name}.py"), "--port", str(port),
              "--ledger", str(self.ledger), *map(str, args)], stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if '--tls' in args else ''}://127.0.0.1:{self.port}"
 
     def stop(self):
         self.process.kill()
@@ -45,20 +46,43 @@ class Server:
         return [json.loads(line) for line in self.ledger.read_text().splitlines()]
 
 
+def certificate(home):
+    """An authority of our own, ca.pem, and a certificate by it for 127.0.0.1."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=home, check=True, capture_output=True)
+    home.mkdir()
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *key, "-days", "3", "-subj", "/CN=CA", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl("req", *key, "-subj", "/CN=127.0.0.1", "-keyout", "key.pem", "-out", "csr.pem")
+    (home / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+            "-days", "3", "-extfile", "names", "-out", "cert.pem")
+    return home
+
+
 class Drive:
     """One upload, from its journal on."""
 
-    def __init__(self, home, sink, lines, more="", password="secret", user="tideover"):
+    def __init__(self, home, sink, lines, more="", password="secret", user="tideover",
+                 format="symphony"):
         home.mkdir(exist_ok=True)
         self.journal, self.policy, self.payload = home / "journal", home / "policy", home / "lines"
         self.home, self.lines = home, lines
-        self.policy.write_text(POLICY.format(sink=sink, more=more))
+        self.policy.write_text(POLICY.format(sink=sink, more=more, format=format))
         self.payload.write_text("".join(lines))
         (home / "credentials").mkdir(mode=0o700, exist_ok=True)
         for kind, text in (("user", user), ("password", password)):
             file = home / "credentials" / f"ils.{kind}"
             file.write_text(text + "\n")
             file.chmod(0o600)
+
+    def trust(self, ca):
+        """Only this authority; named in the policy."""
+        file = self.home / "credentials" / "own.ca"
+        file.write_bytes(ca.read_bytes())
+        file.chmod(0o600)
+        self.policy.write_text(self.policy.read_text().replace("credential = ils",
+                                                               "credential = ils\nca = own"))
 
     def begin(self, **env):
         return subprocess.Popen([str(DRIVE), str(self.home), str(self.policy), str(self.payload),

@@ -7,7 +7,7 @@ import random
 import unittest
 
 import branch
-from ils import ROUNDS, Drive, Server
+from ils import ROUNDS, Drive, Server, certificate
 
 DESKS = ("MAIN-1", "MAIN-2", "Kids")
 START = 1795442700
@@ -45,7 +45,8 @@ class Evergreen(branch.Case):
 
     def drive(self, server, lines, patience="1s", **more):
         return Drive(self.home / "desk", f"evergreen:{server.url}", lines,
-                     f"[evergreen]\norg = 4\npatience = {patience}", **more)
+                     f"[evergreen]\norg = 4\nregistration = none\npatience = {patience}",
+                     format="evergreen", **more)
 
     def booked_once(self, server, drive, known=()):
         """Every line has one effect, unless it was answered otherwise."""
@@ -155,6 +156,17 @@ class Evergreen(branch.Case):
         self.assertEqual(3, code)
         self.assertIn("PERM_FAILURE OFFLINE_EXECUTE", said)
         self.assertEqual([], s.effects())
+
+    def test_a_certificate_that_nobody_vouches_for_stops_before_the_password(self):
+        tls = certificate(self.home / "tls")
+        s = self.server("--tls", tls)
+        d = self.drive(s, day(4, random.Random(20)))
+        code, said = d.run()
+        self.assertEqual(3, code)
+        self.assertIn("no safe connection", said)
+        d.trust(tls / "ca.pem")
+        self.assertEqual((0, ""), d.run())
+        self.booked_once(s, d)
 
     def test_another_service_at_that_address_stops(self):
         s = Server(self.home, "koha")

@@ -6,7 +6,7 @@ import random
 import unittest
 
 import branch
-from ils import ROUNDS, Drive, Server
+from ils import ROUNDS, Drive, Server, certificate
 
 HEADER = "Version=1.0\tGenerator=tideover\tGeneratorVersion=1.0\n"
 
@@ -106,6 +106,17 @@ class Service(Koha):
         self.assertEqual(3, code)
         self.assertIn("never gives", said)
         self.assertEqual({1, 2, 3}, set(d.answers()))
+
+    def test_a_certificate_that_nobody_vouches_for_stops_before_the_password(self):
+        tls = certificate(self.home / "tls")
+        s = self.server("--tls", tls)
+        d = self.drive(s, day(4, random.Random(20)))
+        code, said = d.run()
+        self.assertEqual(3, code)
+        self.assertIn("no safe connection", said)
+        d.trust(tls / "ca.pem")
+        self.assertEqual((0, ""), d.run())
+        self.booked_once(s, d)
 
     def test_a_wrong_password_stops_at_the_first_row(self):
         for args in ([], ["--csrf"]):

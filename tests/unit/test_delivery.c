@@ -365,8 +365,11 @@ static struct bench *bench_new(const char *sink)
     buf_printf(
         &text,
         "[branch]\ncode = MAIN\nzone = America/New_York\nzone_rule = EST5EDT,M3.2.0,M11.1.0\n"
-        "[upload]\nsink = %s\n[symphony]\ndefault_station = 42\n[evergreen]\norg = 4\n",
-        sink);
+        "[upload]\nsink = %s\n%s[symphony]\ndefault_station = 42\n",
+        sink,
+        sink_class_of(sink) != SINK_SESSION
+            ? ""
+            : "format = evergreen\ncredential = ils\n[evergreen]\norg = 4\nregistration = none\n");
     op_policy(t->b.r, (const char *)text.p, text.len, t->b.lead.sign_sk, &op);
     branch_put(&t->b, &op);
     buf_free(&text);

@@ -121,6 +121,7 @@ static void every_key_is_stored_in_its_place(void **state)
 /* What only some sinks need, and what none may do. */
 static void a_sink_over_the_network_says_how_it_is_reached(void **state)
 {
+#define XACTS    "[evergreen]\nregistration = none\n"
 #define UPLOAD   BRANCH "[upload]\n"
 #define HOST_KEY "host_key_sha256 = SHA256:Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYmFyYmF6Zm9vYm/\n"
 #define PIN      "[symphony]\nwrite_pin = yes\n"
@@ -158,6 +159,15 @@ static void a_sink_over_the_network_says_how_it_is_reached(void **state)
         { UPLOAD "sink = http://h/in/\ninsecure = yes\n[evergreen]\nwrite_pin = yes\n",
           "in [evergreen], but" },
         { UPLOAD "insecure = maybe\n", "no or yes" },
+        { UPLOAD "sink = evergreen:https://h\n", "needs format = evergreen" },
+        { UPLOAD "sink = evergreen:https://h\nformat = evergreen\n" XACTS, "needs a credential" },
+        { UPLOAD "sink = evergreen:https://h\nformat = evergreen\ncredential = c\n" XACTS,
+          "needs org" },
+        { BRANCH XACTS "org = 0\n", "1 to" },
+        { BRANCH XACTS "patience = 10ms\n", "from 1000ms" },
+        { BRANCH "[koha]\nservice_time = zulu\n", "utc or local" },
+        { BRANCH "[koha]\nlogin = kerberos\n", "basic or oauth" },
+        { BRANCH "[koha]\nbranchcode = a b\n", "only A-Z" },
     };
     static struct policy p;
 
