@@ -165,6 +165,50 @@ class Wire:
         self.door.close()
 
 
+class Proxy:
+    """An HTTP proxy for CONNECT; refuses with this status unless it is 200."""
+
+    def __init__(self, status=200):
+        self.status, self.asked = status, []
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.port = self.door.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                here, _ = self.door.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(here,), daemon=True).start()
+
+    def _serve(self, here):
+        head = b""
+        while b"\r\n\r\n" not in head and (more := here.recv(4096)):
+            head += more
+        verb, where, _ = head.decode().split(" ", 2)
+        self.asked.append((verb, where))
+        here.sendall(f"HTTP/1.1 {self.status} as I like\r\nContent-Length: 0\r\n\r\n".encode()
+                     if self.status != 200 else b"HTTP/1.1 200 go on\r\n\r\n")
+        if self.status == 200:
+            there = socket.create_connection(("127.0.0.1", int(where.rsplit(":", 1)[1])))
+            threading.Thread(target=self._copy, args=(there, here), daemon=True).start()
+            self._copy(here, there)
+        here.close()
+
+    @staticmethod
+    def _copy(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.door.close()
+
+
 class Desk:
     """As much of a desk as a sink needs: its secrets, a policy, a payload, the tool that hands over."""
 

@@ -7,7 +7,7 @@ import time
 import unittest
 
 import branch
-from sinks import LONG, Desk, read_ledger, sample
+from sinks import LONG, Desk, Proxy, read_ledger, sample
 
 NAME = "MAIN-20260105-e0-s{:06d}-1a2b3c4d.log"
 
@@ -151,6 +151,21 @@ class Http(branch.Case):
         self.desk_.use(f"put:http://{here}")  # plain text to a TLS server
         name, path = self.payload()
         self.assertEqual("retry", self.desk_.hand_over(name, path)[0])
+
+    def test_through_the_policys_proxy_and_a_proxy_that_refuses_took_nothing(self):
+        for promise in ("", "put:"):
+            self.serve(tls=True, promise=promise)
+            self.desk_.credential("my.ca", (self.tls / "ca.pem").read_text())
+            at = f"{promise}https://127.0.0.1:{self.server.port}/in/"
+            for status, expected in ((407, "retry"), (200, "done")):
+                proxy = Proxy(status)
+                self.addCleanup(proxy.close)
+                self.desk_.use(at, ca="my", proxy=f"http://127.0.0.1:{proxy.port}")
+                name, path = self.payload()
+                said, words = self.desk_.hand_over(name, path)
+                self.assertEqual(expected, said, words)
+                self.assertEqual(("CONNECT", f"127.0.0.1:{self.server.port}"), proxy.asked[0])
+                self.assertEqual(status == 200, bool(self.stored(name)))
 
     def test_a_wrong_login_stops_at_once_and_shows_no_secret(self):
         self.desk_.credential("upload", "canary-secret")
