@@ -141,7 +141,7 @@ struct policy {
                                       | koha:URL | none */
     char probe_backup[POLICY_TEXT_VALUE]; /* [server] backup: the same, tried before OFFLINE */
     char probe_expect[POLICY_TEXT_VALUE]; /* [server] expect: text that must stand in the page */
-    uint32_t probe_every_ms;              /* [server] every = 5s */
+    uint32_t probe_every_ms;              /* [server] every, default 5s, of sip2: 30s */
     unsigned offline_after, back_after;   /* [server], defaults 3 and 5 checks */
     char sink[POLICY_TEXT_VALUE];         /* [upload] sink = file:DIR | drop:DESK:DIR */
     char format[16];                      /* [upload] format = symphony */

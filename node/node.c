@@ -425,7 +425,7 @@ static void watch_server(struct node *n)
     if (p && memcmp(hash, n->probe_policy, HASH_BYTES) != 0) {
         memcpy(n->probe_policy, hash, HASH_BYTES);
         probe_stop(n->probe);
-        if ((n->probe = probe_start(p)) == NULL)
+        if ((n->probe = probe_start(p, n->dir)) == NULL)
             core_server(n->core, &now, NULL);
     }
     if (n->probe && probe_fetch(n->probe, &check))

@@ -222,7 +222,7 @@ bool damage_lies_here(const char *dir, char name[80]);
 
 /* probe.c */
 struct probe;
-struct probe *probe_start(const struct policy *p); /* NULL: nothing to watch */
+struct probe *probe_start(const struct policy *p, const char *state_dir); /* NULL: nothing to watch */
 bool probe_fetch(struct probe *p, struct watch_check *out); /* a look since the last fetch */
 void probe_stop(struct probe *p); /* NULL is fine; its thread says nothing any more */
 

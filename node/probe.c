@@ -10,6 +10,8 @@
 #include "node_int.h"
 #include "probe_int.h"
 
+#define LOCKED_MS 600000 /* so long a refused SIP2 login is not tried again */
+
 struct probe {
     pthread_t thread;
     pthread_mutex_t lock;
@@ -18,6 +20,12 @@ struct probe {
     char target[2][POLICY_TEXT_VALUE]; /* primary, backup ("" = none) */
     char expect[POLICY_TEXT_VALUE];
     uint32_t every_ms;
+    struct policy policy; /* of SIP2: how to log in */
+    char dir[4096];       /* where this desk's secrets lie */
+    struct {
+        uint64_t until_ms; /* no question before */
+        char why[PROBE_WHY];
+    } locked[2];
     struct watch_check last;
     bool fresh; /* last was not fetched yet */
 };
@@ -44,19 +52,43 @@ static bool pause_between(struct probe *p)
     return !stop;
 }
 
-static struct watch_check look(const struct probe *p)
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static bool ask(struct probe *p, unsigned i, char why[PROBE_WHY])
+{
+    bool person = false, there;
+
+    if (!probe_is_sip2(p->target[i]))
+        return probe_ask(p->target[i], p->expect, why);
+    if (now_ms() < p->locked[i].until_ms) {
+        snprintf(why, PROBE_WHY, "%s", p->locked[i].why);
+        return false;
+    }
+    there = probe_sip2(p->target[i], &p->policy, p->dir, &person, why);
+    p->locked[i].until_ms = person ? now_ms() + LOCKED_MS : 0;
+    snprintf(p->locked[i].why, PROBE_WHY, "%s", why);
+    return there;
+}
+
+static struct watch_check look(struct probe *p)
 {
     struct watch_check c = { .primary = false };
     char why[PROBE_WHY], second[PROBE_WHY];
 
-    c.primary = probe_ask(p->target[0], p->expect, why);
+    c.primary = ask(p, 0, why);
     if (c.primary)
         return c;
     if (p->target[1][0] == '\0') {
         snprintf(c.why, sizeof c.why, "%s", why);
         return c;
     }
-    c.backup = probe_ask(p->target[1], p->expect, second);
+    c.backup = ask(p, 1, second);
     snprintf(c.why, sizeof c.why, "%s%s%s", why, c.backup ? "" : "; backup: ", second);
     return c;
 }
@@ -100,7 +132,7 @@ bool probe_fetch(struct probe *p, struct watch_check *out)
     return fresh;
 }
 
-struct probe *probe_start(const struct policy *policy)
+struct probe *probe_start(const struct policy *policy, const char *state_dir)
 {
     struct probe *p;
     pthread_condattr_t clock;
@@ -118,6 +150,8 @@ struct probe *probe_start(const struct policy *policy)
         snprintf(p->target[1], sizeof p->target[1], "%s", policy->probe_backup);
     snprintf(p->expect, sizeof p->expect, "%s", policy->probe_expect);
     p->every_ms = policy->probe_every_ms;
+    p->policy = *policy;
+    snprintf(p->dir, sizeof p->dir, "%s", state_dir);
     if (pthread_create(&p->thread, NULL, watch, p) != 0) {
         probe_free(p);
         return NULL;

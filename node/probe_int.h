@@ -15,4 +15,10 @@
  * in a page; "": any. */
 bool probe_ask(const char *target, const char *expect, char why[PROBE_WHY]);
 
+/* sip2://HOST:PORT, sip2s://..: logs in as [sip2] says. *person: the server said no in a way that
+ * only a person can mend; asking again soon may lock the login. */
+bool probe_is_sip2(const char *target);
+bool probe_sip2(const char *target, const struct policy *p, const char *state_dir, bool *person,
+                char why[PROBE_WHY]);
+
 #endif

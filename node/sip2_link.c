@@ -288,6 +288,29 @@ enum sip2_got sip2_link_patron(struct sip2_link *l, const struct policy *p, cons
 
 /* ---- opening and closing ---- */
 
+enum err sip2_site_find(const char *state_dir, const struct policy *p, const char *url,
+                        struct sip2_site *out, struct errmsg *msg)
+{
+    const char *name = p->access.credential;
+    enum err e;
+
+    memset(out, 0, sizeof *out);
+    out->policy = p;
+    if ((e = url_parse(url, &out->url, msg)) != ERR_OK)
+        return e;
+    out->port = out->url.port != 0 ? out->url.port : SIP2_PORT;
+    out->tls = strcmp(out->url.scheme, "sip2s") == 0;
+    if (p->sip2.login)
+        snprintf(out->user, sizeof out->user, "%s", p->sip2.user);
+    if (p->sip2.login && out->user[0] == '\0')
+        e = credential_read(state_dir, name, "user", out->user, msg);
+    if (e == ERR_OK && p->sip2.login)
+        e = credential_read(state_dir, name, "password", out->password, msg);
+    if (e == ERR_OK && p->access.ca[0] != '\0')
+        e = credential_find(state_dir, p->access.ca, "ca", out->ca, msg);
+    return e;
+}
+
 /* As long as the class's quiet time: what the kernel still holds is gone when a successor looks. */
 static int set_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 {
@@ -302,12 +325,12 @@ static int set_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 static CURLcode connect_to(struct sip2_link *l, const struct sip2_site *s)
 {
     char url[600];
-    bool v6 = strchr(s->host, ':') != NULL;
+    bool v6 = strchr(s->url.host, ':') != NULL;
 
     if ((l->curl = curl_easy_init()) == NULL)
         return CURLE_OUT_OF_MEMORY;
     snprintf(url, sizeof url, "%s://%s%.255s%s:%u", s->tls ? "https" : "http", v6 ? "[" : "",
-             s->host, v6 ? "]" : "", s->port);
+             s->url.host, v6 ? "]" : "", s->port);
     curl_easy_setopt(l->curl, CURLOPT_URL, url);
     curl_easy_setopt(l->curl, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(l->curl, CURLOPT_NOSIGNAL, 1L);
@@ -333,10 +356,10 @@ static enum delivery could_not_connect(const struct sip2_site *s, CURLcode rc, c
         snprintf(words, 256,
                  "the SIP2 server %.100s has a certificate that is not trusted here: nothing was "
                  "sent. If it is the right server, put its CA's certificate into [upload] ca",
-                 s->host);
+                 s->url.host);
         return DELIVERY_STOP;
     default:
-        snprintf(words, 256, "the SIP2 server %.100s port %u cannot be reached: %s", s->host,
+        snprintf(words, 256, "the SIP2 server %.100s port %u cannot be reached: %s", s->url.host,
                  s->port, curl_easy_strerror(rc));
         return DELIVERY_RETRY;
     }

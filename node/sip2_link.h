@@ -3,20 +3,26 @@
 #ifndef TIDEOVER_SIP2_LINK_H
 #define TIDEOVER_SIP2_LINK_H
 
+#include "credential.h"
 #include "delivery.h"
 #include "policy.h"
 #include "sip2.h"
+#include "url.h"
 
 #define SIP2_PORT 6001 /* where the policy's sink names none; no number was ever registered */
 
-struct sip2_site { /* borrowed for the call */
-    const char *host;
+struct sip2_site {
+    const struct policy *policy; /* borrowed */
+    struct url url;
     unsigned port;
     bool tls;
-    const char *ca; /* file of certificates that are trusted instead of the system's; "": none */
-    const struct policy *policy;
-    const char *user, *password; /* "": no login */
+    char user[CREDENTIAL_LINE_MAX + 1], password[CREDENTIAL_LINE_MAX + 1]; /* "": no login */
+    char ca[4096]; /* file of certificates that are trusted instead of the system's; "": none */
 };
+/* Where sip2[s]://HOST[:PORT] is, and this desk's secrets for it as the policy names them.
+ * ERR_CONFIG says what is missing. Wipe it. */
+enum err sip2_site_find(const char *state_dir, const struct policy *p, const char *url,
+                        struct sip2_site *out, struct errmsg *msg);
 
 struct sip2_link;
 struct sip2_link *sip2_link_new(void);    /* NULL: out of memory */

@@ -10,9 +10,7 @@
 
 #include <sodium.h>
 
-#include "credential.h"
 #include "sip2_link.h"
-#include "url.h"
 
 #define LOAN_DAYS    11 /* a period that no library has: tells whose due date it is */
 #define CLOCK_WARN_S 120
@@ -275,45 +273,13 @@ static void facts_words(const struct sip2_facts *f, struct buf *out)
 
 /* ---- coming to the server, and keeping what it said ---- */
 
-struct login {
-    struct url url;
-    char user[CREDENTIAL_LINE_MAX + 1], password[CREDENTIAL_LINE_MAX + 1], ca[4096];
-};
-
-static enum err find_site(const char *state_dir, const struct policy *p, struct login *in,
-                          struct sip2_site *site, struct errmsg *msg)
-{
-    enum err e;
-
-    if (strncmp(p->sink, "sip2:", 5) != 0 && strncmp(p->sink, "sip2s:", 6) != 0)
-        return err_why(msg, ERR_CONFIG, "no_sip2", "",
-                       "the policy's sink is %.100s: only sip2:// and sip2s:// can be tested",
-                       p->sink);
-    e = url_parse(p->sink, &in->url, msg);
-    snprintf(in->user, sizeof in->user, "%s", p->sip2.login ? p->sip2.user : "");
-    if (e == ERR_OK && p->sip2.login && in->user[0] == '\0')
-        e = credential_read(state_dir, p->access.credential, "user", in->user, msg);
-    if (e == ERR_OK && p->sip2.login)
-        e = credential_read(state_dir, p->access.credential, "password", in->password, msg);
-    if (e == ERR_OK && p->access.ca[0] != '\0')
-        e = credential_find(state_dir, p->access.ca, "ca", in->ca, msg);
-    *site = (struct sip2_site){ .host = in->url.host,
-                                .port = in->url.port != 0 ? in->url.port : SIP2_PORT,
-                                .tls = strcmp(in->url.scheme, "sip2s") == 0,
-                                .ca = in->ca,
-                                .policy = p,
-                                .user = in->user,
-                                .password = in->password };
-    return e;
-}
-
 static enum err keep(const char *state_dir, const struct sip2_site *site, struct sip2_report *r,
                      struct errmsg *msg)
 {
     char dir[4096 + 16], aside[4400 + 8];
 
     snprintf(dir, sizeof dir, "%.4000s/servers", state_dir);
-    snprintf(r->path, sizeof r->path, "%s/%s-%u.json", dir, site->host, site->port);
+    snprintf(r->path, sizeof r->path, "%s/%s-%u.json", dir, site->url.host, site->port);
     snprintf(aside, sizeof aside, "%s.new", r->path);
     if ((mkdir(dir, 0700) != 0 && errno != EEXIST) ||
         json_dump_file(r->facts, aside, JSON_INDENT(2)) != 0 || chmod(aside, 0600) != 0 ||
@@ -341,15 +307,18 @@ static enum err try_server(struct sip2_link *l, const struct sip2_site *site, co
 enum err sip2_test(const char *state_dir, const struct policy *p, const char *item,
                    const char *user, struct sip2_report *out, struct errmsg *msg)
 {
-    struct login *in = calloc(1, sizeof *in);
     struct sip2_link *l = sip2_link_new();
     struct sip2_facts f = { .problem = "" };
-    struct sip2_site site = { .host = "" };
-    enum err e = in && l ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
+    struct sip2_site site;
+    enum err e = l ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 
     memset(out, 0, sizeof *out);
+    if (e == ERR_OK && strncmp(p->sink, "sip2:", 5) != 0 && strncmp(p->sink, "sip2s:", 6) != 0)
+        e = err_why(msg, ERR_CONFIG, "no_sip2", "",
+                    "the policy's sink is %.100s: only sip2:// and sip2s:// can be tested",
+                    p->sink);
     if (e == ERR_OK)
-        e = find_site(state_dir, p, in, &site, msg);
+        e = sip2_site_find(state_dir, p, p->sink, &site, msg);
     if (e == ERR_OK)
         e = try_server(l, &site, item, user, &f, msg);
     if (e == ERR_OK) {
@@ -363,9 +332,7 @@ enum err sip2_test(const char *state_dir, const struct policy *p, const char *it
     }
     if (e == ERR_OK)
         e = keep(state_dir, &site, out, msg);
-    if (in)
-        sodium_memzero(in, sizeof *in);
-    free(in);
+    sodium_memzero(&site, sizeof site);
     sip2_link_free(l);
     return e;
 }

@@ -97,10 +97,12 @@ static enum err read_probe(const struct ini_key *row, const char *key, const cha
     if (strcmp(value, "none") != 0 && !is_url(value) &&
         !(strncmp(value, "evergreen:", 10) == 0 && is_url(value + 10)) &&
         !(strncmp(value, "koha:", 5) == 0 && is_url(value + 5)) &&
-        !(strncmp(value, "tcp:", 4) == 0 && is_host_port(value + 4)))
+        !(strncmp(value, "tcp:", 4) == 0 && is_host_port(value + 4)) &&
+        !(strncmp(value, "sip2://", 7) == 0 && is_host_port(value + 7)) &&
+        !(strncmp(value, "sip2s://", 8) == 0 && is_host_port(value + 8)))
         return err_set(msg, ERR_CONFIG,
                        "must be tcp:HOST:PORT, http(s)://HOST/..., evergreen:https://HOST, "
-                       "koha:https://HOST or none");
+                       "koha:https://HOST, sip2(s)://HOST:PORT or none");
     return ini_text(row, key, value, into, msg);
 }
 
@@ -433,7 +435,6 @@ static void set_defaults(struct policy *p)
         .same_event_ms = 60000,
         .probe = "none",
         .probe_backup = "none",
-        .probe_every_ms = 5000,
         .offline_after = 3,
         .back_after = 5,
         .sink = "none",
@@ -476,6 +477,8 @@ static void derive(struct policy *p)
     _Static_assert(sizeof p->koha_service.branchcode >= sizeof p->code, "the code is the default");
     if (s->library[0] == 0)
         memcpy(s->library, p->code, sizeof p->code);
+    if (p->probe_every_ms == 0) /* a login each time: gently */
+        p->probe_every_ms = strncmp(p->probe, "sip2", 4) == 0 ? 30000 : 5000;
     if (p->sip2.institution[0] == 0)
         memcpy(p->sip2.institution, p->code, sizeof p->code);
     if (p->koha_service.branchcode[0] == 0)
@@ -487,6 +490,15 @@ static void derive(struct policy *p)
     }
 }
 
+/* A probe by SIP2 sends a password. */
+static bool probe_is_open(const struct policy *p, const char *probe)
+{
+    struct url u;
+
+    return strncmp(probe, "sip2://", 7) == 0 && p->sip2.login && !p->access.insecure &&
+           url_parse(probe, &u, NULL) == ERR_OK && !url_is_loopback(&u);
+}
+
 /* What only two keys together can get wrong. */
 static enum err check_access(const struct policy *p, struct errmsg *msg)
 {
@@ -494,14 +506,19 @@ static enum err check_access(const struct policy *p, struct errmsg *msg)
     bool clear;
     struct url u;
 
+    if (probe_is_open(p, p->probe) || probe_is_open(p, p->probe_backup))
+        return err_set(msg, ERR_CONFIG,
+                       "the probe in [server] would send its password for everybody to read: use "
+                       "sip2s://, or say insecure = yes in [upload]");
     if (text == NULL || url_parse(text, &u, NULL) != ERR_OK)
         return ERR_OK;
     clear =
         (strcmp(u.scheme, "http") == 0 || strcmp(u.scheme, "sip2") == 0) && !url_is_loopback(&u);
-    if (clear && strcmp(u.scheme, "http") == 0 && !p->access.insecure)
+    if (clear && !p->access.insecure)
         return err_set(msg, ERR_CONFIG,
                        "the sink in [upload] is not encrypted, and everybody on the way could read "
-                       "who borrows what: use https://, or say insecure = yes");
+                       "who borrows what: use %s://, or say insecure = yes",
+                       strcmp(u.scheme, "http") == 0 ? "https" : "sip2s");
     pins = p->symphony.write_pin    ? "symphony"
            : p->evergreen.write_pin ? "evergreen"
            : p->csv_pin             ? "csv"

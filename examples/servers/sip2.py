@@ -113,6 +113,11 @@ class Library:
         elif e["op"] == "checkin":
             self.out.pop(e["item"], None)
 
+    def refused_login(self):
+        with self.lock:
+            self.ledger.write(json.dumps({"op": "login", "refused": True}) + "\n")
+            self.ledger.flush()
+
     def effect(self, op, item, user, due, again=False):
         self.n += 1
         e = {"op": op, "item": item, "user": user, "due": due, "again": again,
@@ -310,6 +315,8 @@ class Session(socketserver.BaseRequestHandler):
         self.logged_in = (not args.refuse_login and v.get("CN") == args.user and
                           v.get("CO") == args.password)
         self.failed += not self.logged_in
+        if not self.logged_in:
+            self.server.library.refused_login()
         self.say(self.seal("941" if self.logged_in else "940", b"", seq))
         return self.logged_in or self.failed < 3
 

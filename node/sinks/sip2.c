@@ -11,9 +11,7 @@
 #include <sodium.h>
 
 #include "aside_int.h"
-#include "credential.h"
 #include "sip2_link.h"
-#include "url.h"
 
 #define OPENINGS 4 /* tries in one call: 0.1, 0.2, 0.4 s apart; then the ledger's own pauses */
 
@@ -56,33 +54,18 @@ static enum delivery no_memory(char words[256])
 
 static enum delivery open_once(struct sink_batch *b, struct session *s, char words[256])
 {
-    const struct policy *p = b->policy;
-    char user[512] = "", password[512] = "", ca[4096] = "";
+    struct sip2_site site;
     struct errmsg msg = { .text = "" };
-    struct sip2_site site = { .ca = ca, .policy = p, .user = user, .password = password };
-    struct url u;
-    enum err e = url_parse(b->target, &u, &msg);
+    enum err e = sip2_site_find(b->home, b->policy, b->target, &site, &msg);
     enum delivery d;
 
-    if (e == ERR_OK && p->sip2.login) {
-        snprintf(user, sizeof user, "%s", p->sip2.user);
-        if (user[0] == '\0')
-            e = b->secret(b->ctx, "user", user, &msg);
-        if (e == ERR_OK)
-            e = b->secret(b->ctx, "password", password, &msg);
-    }
-    if (e == ERR_OK && p->access.ca[0] != '\0')
-        e = credential_find(b->home, p->access.ca, "ca", ca, &msg);
-    if (e != ERR_OK) {
+    if (e == ERR_OK) {
+        d = sip2_link_open(s->link, &site, words);
+    } else {
         snprintf(words, 256, "%s", msg.text);
         d = e == ERR_NOMEM ? DELIVERY_RETRY : DELIVERY_STOP;
-    } else {
-        site.host = u.host;
-        site.port = u.port != 0 ? u.port : SIP2_PORT;
-        site.tls = strcmp(u.scheme, "sip2s") == 0;
-        d = sip2_link_open(s->link, &site, words);
     }
-    sodium_memzero(password, sizeof password);
+    sodium_memzero(&site, sizeof site);
     return d;
 }
 

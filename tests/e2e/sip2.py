@@ -94,7 +94,11 @@ class Server:
     def effects(self):
         if not self.ledger_path.exists():
             return []
-        return [json.loads(x) for x in self.ledger_path.read_text().splitlines()]
+        lines = [json.loads(x) for x in self.ledger_path.read_text().splitlines()]
+        return [x for x in lines if x["op"] != "login"]
+
+    def refused_logins(self):
+        return self.ledger_path.read_text().count('"login"') if self.ledger_path.exists() else 0
 
 
 class Drive:

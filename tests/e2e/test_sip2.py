@@ -165,9 +165,11 @@ class Sip2(branch.Case):
         self.assertEqual(code, 3, said)
         self.assertIn(because, said)
         self.assertEqual(s.effects(), [])
+        return s
 
     def test_a_wrong_password_is_tried_once(self):
-        self.stops("refuses the login", password="wrong")
+        s = self.stops("refuses the login", password="wrong")
+        self.assertEqual(s.refused_logins(), 1)
 
     def test_an_old_version_stops(self):
         self.stops("older version", "--version", "1.00")
@@ -225,6 +227,40 @@ class Sip2(branch.Case):
         code, said = d.run(s.port, "sip2s")
         self.assertEqual(code, 0, said)
         compare(lines, d.answers(), s.effects())
+
+
+class Probe(branch.Case):
+    """`[server] probe = sip2://`: the watch sees what a connection alone does not show."""
+
+    def test_the_watch_asks_by_sip2(self):
+        server = Server(self.home)
+        self.addCleanup(lambda: server.stop())
+        desk = self.branch(names=branch.NAMES[:1])[0]
+        (desk.state / "credentials").mkdir(mode=0o700)
+        secret = branch.write_secret(desk.state / "credentials/ils.password", "secret")
+        text = branch.policy_text(self.sink, branch.NAMES[:1]).replace(
+            "format = symphony", "format = symphony\ncredential = ils")
+        self.publish(desk, text + f"[sip2]\nuser = tideover\ncanary = {sip2.item(0)}\n"
+                     f"[server]\nprobe = sip2://127.0.0.1:{server.port}\nevery = 500ms\n"
+                     "offline_after = 2\nback_after = 2\n")
+
+        def see(state, why=""):
+            branch.wait_until(lambda: desk.status()["server"]["state"] == state and
+                              why in (desk.status()["server"].get("why") or ""), 20,
+                              f"{state}, not {desk.status()['server']}")
+        see("online")
+        server.stop()
+        see("offline", "cannot be reached")
+        server.args.append("--dead-ils")
+        server.start()
+        see("offline", "does not know the canary")
+        server.stop()
+        server.args.remove("--dead-ils")
+        server.start()
+        see("online")
+        secret.write_text("wrong\n")
+        see("offline", "refuses the login")
+        self.assertEqual(server.refused_logins(), 1)
 
 
 class ServerTest(branch.Case):
