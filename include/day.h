@@ -36,6 +36,10 @@ int64_t civil_to_unix(const struct civil *c, int offset_s);
 /* Local time to Unix seconds: the earlier moment of an hour that comes twice; a time that the spring
  * change skips is taken as standard time. *offset_s (NULL is fine): seconds east of UTC there. */
 int64_t zone_unix_s(const struct zone *z, const struct civil *local, int *offset_s);
+/* The same in a log that goes on: where that would run back behind last_s, but the second run of
+ * the autumn hour would not, it is the second run. */
+int64_t zone_unix_after_s(const struct zone *z, const struct civil *local, int64_t last_s,
+                          int *offset_s);
 
 bool ymd_is_valid(uint32_t ymd);                        /* 20261207: a day that exists, 1900-2999 */
 uint32_t ymd_at(const struct zone *z, int64_t unix_ms); /* the branch's date then */

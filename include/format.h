@@ -147,6 +147,8 @@ extern const struct format format_aleph;    /* Aleph's, of the same kind; its wi
 extern const struct format format_sierra;   /* rdy file of Sierra and Millennium */
 extern const struct format format_destiny;  /* text file of Destiny: codes and barcodes, no times */
 extern const struct format format_evergreen; /* pending.xacts: one JSON object per line */
+extern const struct format format_koha;      /* .koc of Koha's offline circulation */
+extern const struct format format_koha_json; /* the body that Koha's plugin takes */
 extern const struct format format_csv;       /* our own, for spreadsheets */
 extern const struct format format_ndjson;    /* our own, for programs */
 

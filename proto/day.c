@@ -261,6 +261,18 @@ int64_t zone_unix_s(const struct zone *z, const struct civil *local, int *offset
     return civil_to_unix(local, offset);
 }
 
+int64_t zone_unix_after_s(const struct zone *z, const struct civil *local, int64_t last_s,
+                          int *offset_s)
+{
+    int64_t s = zone_unix_s(z, local, offset_s), again = civil_to_unix(local, z->std_off_s);
+
+    if (s >= last_s || again <= s || again < last_s || zone_offset_s(z, again) != z->std_off_s)
+        return s;
+    if (offset_s != NULL)
+        *offset_s = z->std_off_s;
+    return again;
+}
+
 /* ---- dates as numbers ---- */
 
 bool ymd_is_valid(uint32_t ymd)

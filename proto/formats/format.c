@@ -5,8 +5,18 @@
 #include <string.h>
 
 static const struct format *const formats[] = {
-    &format_symphony, &format_ldflat, &format_alma,      &format_aleph, &format_sierra,
-    &format_destiny,  &format_sip2,   &format_evergreen, &format_csv,   &format_ndjson,
+    &format_symphony,  /* SirsiDynix Symphony */
+    &format_ldflat,    /* its registrations */
+    &format_alma,      /* Ex Libris */
+    &format_aleph,     /* Ex Libris */
+    &format_sierra,    /* Innovative */
+    &format_destiny,   /* Follett */
+    &format_sip2,      /* any server that speaks it */
+    &format_evergreen, /* Evergreen */
+    &format_koha,      /* Koha's pages and service */
+    &format_koha_json, /* Koha's plugin */
+    &format_csv,       /* our own, for people */
+    &format_ndjson,    /* our own, for programs */
 };
 
 const struct format *format_by_name(const char *name)

@@ -121,20 +121,6 @@ static bool read_stamp(const char *s, struct civil *out)
     return ymd_is_valid(ymd_of(out)) && out->hour < 24 && out->minute < 60 && out->second < 60;
 }
 
-/* The autumn hour comes twice; a log goes on, so that what would run back is its second run. */
-static int64_t moment_s(const struct format_reader *r, const struct civil *local, int *offset_s)
-{
-    int64_t s = zone_unix_s(&r->zone, local, offset_s);
-    int64_t again = civil_to_unix(local, r->zone.std_off_s);
-
-    if (s < r->last_s && again > s && again >= r->last_s &&
-        zone_offset_s(&r->zone, again) == r->zone.std_off_s) {
-        *offset_s = r->zone.std_off_s;
-        return again;
-    }
-    return s;
-}
-
 /* Station: four digits of form E; of form D what stands there, without a kind behind digits. */
 static void take_desk(struct format_reader *r, const char *text, const struct symphony_line *l)
 {
@@ -178,11 +164,11 @@ static const char *take_time(struct format_reader *r, const struct symphony_line
         if (co.p == NULL || !has_time)
             return "nothing says when it happened: a line without a stamp";
         *day = back;
-        rec->at_ms = moment_s(r, &back, &offset_s) * 1000;
+        rec->at_ms = zone_unix_after_s(&r->zone, &back, r->last_s, &offset_s) * 1000;
     } else if (!read_stamp(l->stamp, day)) {
         return "the stamp is no time";
     } else {
-        rec->at_ms = moment_s(r, day, &offset_s) * 1000;
+        rec->at_ms = zone_unix_after_s(&r->zone, day, r->last_s, &offset_s) * 1000;
         if (co.p != NULL && ymd_of(&back) < ymd_of(day)) {
             if (!has_time)
                 back.hour = 23, back.minute = 59;

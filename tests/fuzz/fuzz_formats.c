@@ -208,6 +208,8 @@ void fuzz_seeds(void)
     seed_file("sierra", "sierra_two.rdy", false);
     seed_file("destiny", "destiny_day.txt", false);
     seed_file("evergreen", "evergreen.xacts", false);
+    seed_file("koha", "koha.koc", false);
+    seed_file("koha-json", "koha.json", false);
     seed_file("csv", "own.csv", false);
     seed_file("ndjson", "own.ndjson", false);
 }
