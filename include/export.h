@@ -43,7 +43,6 @@ struct export_result {
     uint64_t uncarried[RECORD_KIND_LAST + 1]; /* by kind: of outcome UNCARRIED */
     uint64_t lost[LOSS_COUNT];                /* records that lose something, by what (format.h) */
     unsigned n_parts;                         /* files with at least one record */
-    uint32_t day[SLOT_PARTS_MAX];             /* of a file that has one of its own (splits), or 0 */
     struct slot_part parts[SLOT_PARTS_MAX];
 };
 
@@ -68,8 +67,10 @@ void export_free(struct export *x); /* NULL is fine */
 /* Records of the batch that have no final outcome yet. */
 uint64_t export_set_aside(const struct export_result *r);
 
-/* "MAIN-20261123-e0-s000001-1a2b3c4d.log": library, day of the last record, epoch, slot, digest; or
- * as the format of the part wants it. */
+/* "MAIN-20261123-e0-s000001-1a2b3c4d.log": library, the part's day, epoch, slot, digest; or as the
+ * format of the part wants it. A function of the intent and its policy. */
+void export_part_name(const struct policy *p, const char *code, uint32_t epoch, uint64_t slot,
+                      const struct slot_part *part, char out[FORMAT_NAME_MAX]);
 void export_file_name(const struct merge_job *job, const struct export_result *r, unsigned part,
                       char out[FORMAT_NAME_MAX]);
 

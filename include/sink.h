@@ -77,7 +77,8 @@ bool sink_is_built(const char *sink);           /* can this version hand over to
 
 /* ---- for the sinks ---- */
 enum delivery sink_too_late(char words[256]); /* RETRY: the lease ended before anything left */
-/* Names with a blank between: the evidence in the receipt of files that arrived. */
+/* Names with a blank between, as many as there is room for: the evidence in the receipt of files
+ * that arrived, for people. */
 void sink_say_names(const struct sink_batch *b, char words[256]);
 
 enum delivery sink_file_deliver(struct sink_batch *b, char words[256]);

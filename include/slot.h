@@ -12,7 +12,7 @@
 #include "record.h"
 #include "roster.h"
 
-#define SLOT_PARTS_MAX 16 /* users and log; formats without dates need a file per day */
+#define SLOT_PARTS_MAX 64 /* users and log; formats without dates need a file per day */
 /* Feeds of a year of twenty desks that restart daily, in one slot; more go in the next. So many,
  * all fields at their longest, still fit a message and a value of the store. */
 #define SLOT_RANGES_MAX  8192
@@ -21,7 +21,7 @@
  * their longest, fit together. */
 #define SLOT_RELEASED_MAX   4096
 #define INTENT_RELEASED_MAX 66 /* bytes of one, on the wire */
-#define SINK_TEXT_MAX    POLICY_TEXT_VALUE
+#define SINK_TEXT_MAX       POLICY_TEXT_VALUE
 
 enum slot_type {
     SLOT_UPLOAD = 1,
@@ -57,6 +57,8 @@ struct slot_released { /* set aside by an earlier upload; a lead's word sends it
 
 struct slot_part { /* one file of the payload */
     char suffix[8];
+    uint32_t day; /* yyyymmdd in its name: of the last record, in the batch or, where each day has
+                     its own file, in the file */
     uint64_t bytes, lines;
     uint8_t sha256[32];
 };
@@ -91,10 +93,10 @@ struct intent {
     struct slot_range *ranges; /* owned: intent_free */
     unsigned n_released;
     struct slot_released *released; /* owned; ordered by record. SLOT_UPLOAD only */
-    uint64_t cards;   /* SLOT_UPLOAD: cards registered up to this slot exist in the ILS, as a lead
-                         said; 0: nothing was said */
-    uint64_t records; /* under the cut, and released */
-    uint64_t set_aside;        /* of them without a final outcome: held, waiting, for review */
+    uint64_t cards;     /* SLOT_UPLOAD: cards registered up to this slot exist in the ILS, as a lead
+                           said; 0: nothing was said */
+    uint64_t records;   /* under the cut, and released */
+    uint64_t set_aside; /* of them without a final outcome: held, waiting, for review */
     uint8_t aside[SLOT_ASIDE_BYTES]; /* asides_hash() of the list; zeros: none */
     uint64_t back_to; /* SLOT_HORIZON: the first slot that stays readable. SLOT_UPLOAD: the horizon
                          in force: nothing of earlier slots decides what is sent */

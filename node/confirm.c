@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "credential.h"
+#include "export.h"
 #include "sink.h"
 #include "word_int.h"
 
@@ -53,23 +54,15 @@ static enum err secret(void *ctx, const char *kind, char out[CREDENTIAL_LINE_MAX
     return credential_read(j->home, j->policy.access.credential, kind, out, msg);
 }
 
-/* The names are the evidence in the receipt, one for each part with a blank between. The desk that
- * sent wrote them, so they may say anything. */
-static bool take_names(struct look_job *j)
+/* What the files are called, the intent says: not the desk that sent, which may say anything. */
+static void name_files(struct look_job *j, const char *code, const struct policy *sent)
 {
-    static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    char names[SLOT_PARTS_MAX * 100], *rest = names;
-
-    snprintf(names, sizeof names, "%s", j->s.r.evidence);
     for (unsigned i = 0; i < j->s.in.n_parts; i++) {
-        const char *name = strsep(&rest, " ");
-        if (!name || name[0] == '.' || name[0] == '\0' || name[strspn(name, chars)] != '\0' ||
-            strlen(name) >= sizeof j->files[i].name)
-            return false;
-        memcpy(j->files[i].name, name, strlen(name) + 1);
-        j->files[i].part = j->s.in.parts[i];
+        struct sink_file *f = &j->files[i];
+
+        f->part = j->s.in.parts[i];
+        export_part_name(sent, code, j->s.in.epoch.number, j->s.in.slot, &f->part, f->name);
     }
-    return true;
 }
 
 static enum err say_there(enum put_there there, const char *name, const char *words,
@@ -140,7 +133,8 @@ static void look_done(struct job *job)
 /* ERR_EXISTS: another voice than the sender's confirmed it already. */
 static enum err may_look(struct node *n, uint64_t slot, struct look_job *j, struct errmsg *msg)
 {
-    const struct policy *p = roster_policy(core_roster(n->core));
+    const struct roster *r = core_roster(n->core);
+    const struct policy *p = roster_policy(r), *sent;
     enum err e = spoken_of(n, slot, &j->s, msg);
 
     if (e != ERR_OK)
@@ -155,9 +149,11 @@ static enum err may_look(struct node *n, uint64_t slot, struct look_job *j, stru
     if (j->s.in.n_parts == 0)
         return err_why(msg, ERR_REFUSED, "nothing_there", "slot",
                        "nothing of this upload was handed over: a lead confirms it");
-    if (!p || !sink_can_check(j->s.in.sink) || !take_names(j))
+    sent = roster_policy_by_hash(r, j->s.in.policy);
+    if (!p || !sent || !sink_can_check(j->s.in.sink))
         return err_why(msg, ERR_REFUSED, "cannot_look", "",
                        "this desk cannot look into %.100s: a lead confirms it", j->s.in.sink);
+    name_files(j, roster_code(r), sent);
     j->policy = *p;
     snprintf(j->home, sizeof j->home, "%s", n->dir);
     return ERR_OK;

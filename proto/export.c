@@ -45,7 +45,6 @@ struct export
     struct export_result *r;
     struct part_state part[2];             /* users, log */
     struct slot_part done[SLOT_PARTS_MAX]; /* files of the log that are finished */
-    uint32_t done_day[SLOT_PARTS_MAX];
     unsigned n_done;
     struct hmap tick_items; /* items and new cards that have a line in the current tick (E2, E3) */
     struct hmap behind;     /* items and new cards that wait behind an unwritable record (E5) */
@@ -178,6 +177,7 @@ static enum err close_part(struct export *x, unsigned i, struct slot_part *out, 
     snprintf(out->suffix, sizeof out->suffix, "%s", p->format->suffix);
     out->bytes = p->bytes;
     out->lines = p->lines;
+    out->day = p->day;
     crypto_hash_sha256_final(&p->sha, out->sha256);
     return ERR_OK;
 }
@@ -196,7 +196,7 @@ static enum err split(struct export *x, const struct format_item *it, struct err
                        f->name, SLOT_PARTS_MAX - 1);
     if ((e = close_part(x, 1, &x->done[x->n_done], msg)) != ERR_OK)
         return e;
-    x->done_day[x->n_done++] = x->part[1].day;
+    x->n_done++;
     drop_part(&x->part[1]);
     return open_part(x, 1, f, msg);
 }
@@ -341,16 +341,16 @@ enum err export_end(struct export *x, struct errmsg *msg)
             return e;
         r->n_parts = 1;
     }
-    for (unsigned i = 0; i < x->n_done; i++) {
-        r->day[r->n_parts] = x->done_day[i];
+    for (unsigned i = 0; i < x->n_done; i++)
         r->parts[r->n_parts++] = x->done[i];
-    }
     if (x->part[1].lines > 0) {
-        r->day[r->n_parts] = x->part[1].day;
         if ((e = close_part(x, 1, &r->parts[r->n_parts], msg)) != ERR_OK)
             return e;
         r->n_parts++;
     }
+    for (unsigned i = 0; i < r->n_parts; i++)
+        if (r->parts[i].day == 0) /* it has no day of its own */
+            r->parts[i].day = ymd_at(&x->policy->zone, r->last_ms);
     if (mem_refused() != x->refused) /* half a payload must have no digest */
         return err_set(msg, ERR_NOMEM, "out of memory");
     return ERR_OK;
@@ -405,35 +405,39 @@ uint64_t export_set_aside(const struct export_result *r)
            r->outcomes[OUTCOME_BEHIND] + r->by_hand;
 }
 
-static const struct format *format_of_part(const struct merge_job *job, const char *suffix)
+static const struct format *format_of_part(const struct policy *p, const char *suffix)
 {
-    const struct format *f = format_by_name(job->policy.format);
+    const struct format *f = format_by_name(p->format);
 
     if (f && strcmp(f->suffix, suffix) != 0)
-        f = f->users ? f->users(&job->policy) : NULL;
+        f = f->users ? f->users(p) : NULL;
     return f;
+}
+
+void export_part_name(const struct policy *p, const char *code, uint32_t epoch, uint64_t slot,
+                      const struct slot_part *part, char out[FORMAT_NAME_MAX])
+{
+    const struct format *f = format_of_part(p, part->suffix);
+    char hex[9];
+    struct format_name n = { .library = code,
+                             .suffix = part->suffix,
+                             .hash = hex,
+                             .day = part->day,
+                             .epoch = epoch,
+                             .slot = slot };
+
+    if (strcmp(p->format, "symphony") == 0 && p->symphony.library[0])
+        n.library = p->symphony.library;
+    sodium_bin2hex(hex, sizeof hex, part->sha256, 4);
+    if (f && f->file_name)
+        f->file_name(&n, out);
+    else
+        snprintf(out, FORMAT_NAME_MAX, "%s-%08u-e%u-s%06llu-%s.%s", n.library, n.day, n.epoch,
+                 (unsigned long long)n.slot, n.hash, n.suffix);
 }
 
 void export_file_name(const struct merge_job *job, const struct export_result *r, unsigned part,
                       char out[FORMAT_NAME_MAX])
 {
-    const struct policy *p = &job->policy;
-    const struct slot_part *file = &r->parts[part];
-    const struct format *f = format_of_part(job, file->suffix);
-    char hex[9];
-    struct format_name n = { .library = job->code,
-                             .suffix = file->suffix,
-                             .hash = hex,
-                             .day = r->day[part] ? r->day[part] : ymd_at(&p->zone, r->last_ms),
-                             .epoch = job->epoch,
-                             .slot = job->slot };
-
-    if (strcmp(p->format, "symphony") == 0 && p->symphony.library[0])
-        n.library = p->symphony.library;
-    sodium_bin2hex(hex, sizeof hex, file->sha256, 4);
-    if (f && f->file_name)
-        f->file_name(&n, out);
-    else
-        snprintf(out, FORMAT_NAME_MAX, "%s-%u-e%u-s%06llu-%s.%s", n.library, n.day, n.epoch,
-                 (unsigned long long)n.slot, n.hash, n.suffix);
+    export_part_name(&job->policy, job->code, job->epoch, job->slot, &r->parts[part], out);
 }

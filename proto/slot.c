@@ -7,7 +7,7 @@
 #include "disk.h"
 #include "mem.h"
 
-_Static_assert(SLOT_RANGES_MAX *INTENT_RANGE_MAX + SLOT_RELEASED_MAX *INTENT_RELEASED_MAX + 16384 <
+_Static_assert(SLOT_RANGES_MAX *INTENT_RANGE_MAX + SLOT_RELEASED_MAX * INTENT_RELEASED_MAX + 20480 <
                    DISK_VALUE_MAX,
                "a receipt is stored");
 
@@ -87,8 +87,9 @@ void intent_encode(const struct intent *in, struct buf *out)
     mp_put_u64(out, in->back_to);
     mp_put_array(out, in->n_parts);
     for (unsigned i = 0; i < in->n_parts; i++) {
-        mp_put_array(out, 4);
+        mp_put_array(out, 5);
         mp_put_str(out, in->parts[i].suffix);
+        mp_put_u64(out, in->parts[i].day);
         mp_put_u64(out, in->parts[i].bytes);
         mp_put_u64(out, in->parts[i].lines);
         mp_put_bin(out, in->parts[i].sha256, 32);
@@ -180,8 +181,9 @@ static void get_released(struct mp *m, struct intent *out)
         r->slot = mp_get_u64(m);
         what = mp_get_u64(m);
         mp_get_raw(m, r->id, sizeof r->id);
-        if (r->ref.seq == 0 || r->ref.seq > UINT64_MAX / 2 || r->slot == 0 || r->slot >= out->slot ||
-            what == 0 || what > UINT8_MAX || (out->n_released > 0 && !in_order(&r[-1], r)))
+        if (r->ref.seq == 0 || r->ref.seq > UINT64_MAX / 2 || r->slot == 0 ||
+            r->slot >= out->slot || what == 0 || what > UINT8_MAX ||
+            (out->n_released > 0 && !in_order(&r[-1], r)))
             m->bad = true; /* sorted, so that no record stands in it twice */
         r->what = (uint8_t)what;
     }
@@ -195,9 +197,13 @@ static void get_parts(struct mp *m, struct intent *out)
         m->bad = true;
     for (out->n_parts = 0; out->n_parts < n && !m->bad; out->n_parts++) {
         struct slot_part *p = &out->parts[out->n_parts];
-        if (mp_get_array(m) != 4)
+        uint64_t day;
+        if (mp_get_array(m) != 5)
             m->bad = true;
         mp_get_str(m, p->suffix, sizeof p->suffix);
+        if ((day = mp_get_u64(m)) > 99991231)
+            m->bad = true;
+        p->day = (uint32_t)day;
         p->bytes = mp_get_u64(m);
         p->lines = mp_get_u64(m);
         mp_get_raw(m, p->sha256, 32);

@@ -13,10 +13,18 @@
 
 void sink_say_names(const struct sink_batch *b, char words[256])
 {
+    size_t n = 0, room = 256 - sizeof " and 999 more";
+
     words[0] = '\0';
     for (unsigned i = 0; i < b->n_files; i++) {
-        size_t n = strlen(words);
+        size_t len = strlen(b->files[i].name) + (i > 0);
+
+        if (n + len >= room) {
+            snprintf(words + n, 256 - n, " and %u more", b->n_files - i);
+            return;
+        }
         snprintf(words + n, 256 - n, "%s%s", i ? " " : "", b->files[i].name);
+        n += len;
     }
 }
 

@@ -117,7 +117,7 @@ static uint64_t put(unsigned desk, const struct record *r)
 static struct record make(unsigned kind, const char *item, const char *user, uint32_t due,
                           int seconds)
 {
-    struct record r = { .kind = (uint8_t)kind, .due = due, .at_ms = T0 + seconds * 1000 };
+    struct record r = { .kind = (uint8_t)kind, .due = due, .at_ms = T0 + (int64_t)seconds * 1000 };
 
     snprintf(r.item, sizeof r.item, "%s", item);
     snprintf(r.user, sizeof r.user, "%s", user);
@@ -520,6 +520,33 @@ static void flat_registrations_are_a_part_of_their_own_before_the_log(void **sta
     assert_int_equal(strncmp(name, "MAIN-20261123-e0-s000001-", 25), 0);
 }
 
+static void a_format_without_times_has_a_file_for_each_day_named_by_it(void **state)
+{
+    struct export_out nowhere = { 0 };
+    struct export_result r;
+    struct errmsg msg = { .text = "" };
+    char name[FORMAT_NAME_MAX];
+    enum err e;
+
+    (void)state;
+    strcpy(b.job.policy.format, "destiny");
+    for (int day = 0; day < SLOT_PARTS_MAX - 1; day++)
+        add(0, RECORD_CHECKOUT, day % 2 ? I1 : I2, U1, 0, 86400 * day);
+    assert_int_equal(
+        export_run(&b.job, memdisk_disk(b.mem), &format_destiny, NULL, NULL, &nowhere, &r, &msg),
+        ERR_OK);
+    assert_int_equal(r.n_parts, SLOT_PARTS_MAX - 1);
+    assert_int_equal(r.parts[0].day, 20261123);
+    assert_int_equal(r.parts[8].day, 20261201);
+    export_file_name(&b.job, &r, 8, name);
+    assert_int_equal(strncmp(name, "MAIN-20261201-e0-s000001-", 25), 0);
+    assert_string_equal(name + strlen(name) - 4, ".txt");
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 86400 * SLOT_PARTS_MAX);
+    e = export_run(&b.job, memdisk_disk(b.mem), &format_destiny, NULL, NULL, &nowhere, &r, &msg);
+    assert_int_equal(e, ERR_CONFIG);
+    assert_non_null(strstr(msg.text, "destiny needs a file per day, and an upload has at most 63"));
+}
+
 static void the_digest_is_that_of_the_bytes_and_the_same_every_time(void **state)
 {
     struct export_result first, again;
@@ -595,6 +622,7 @@ int main(void)
         T(what_cannot_be_written_holds_the_later_records_of_its_item),
         T(a_desk_without_a_station_stops_the_batch_before_anything_is_agreed),
         T(flat_registrations_are_a_part_of_their_own_before_the_log),
+        T(a_format_without_times_has_a_file_for_each_day_named_by_it),
         T(the_digest_is_that_of_the_bytes_and_the_same_every_time),
         T(the_payload_does_not_depend_on_the_order_of_arrival),
     };
