@@ -8,10 +8,11 @@
 #ifndef TIDEOVER_MERGE_H
 #define TIDEOVER_MERGE_H
 
-#include "disk.h"
 #include "policy.h"
 #include "record.h"
 #include "slot.h"
+
+struct disk;
 
 enum verdict {
     VERDICT_SEND,

@@ -58,6 +58,13 @@ enum cli_opt {
     OPT_ARRIVED,
     OPT_FORMAT,
     OPT_OUT,
+    OPT_FROM,
+    OPT_TO_FORMAT,
+    OPT_ZONE,
+    OPT_STATION,
+    OPT_TMP,
+    OPT_AGAIN,
+    OPT_MEASURE,
     OPT_CHECK,
     OPT_REASON,
     OPT_ASIDE,
@@ -314,6 +321,7 @@ int cmd_upload_release(struct cli *c);
 int cmd_upload_cards(struct cli *c);
 int cmd_erase(struct cli *c);
 int cmd_export(struct cli *c);
+int cmd_merge(struct cli *c);
 int cmd_help(struct cli *c);
 
 #endif

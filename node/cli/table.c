@@ -60,6 +60,13 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_PLAN] = { "plan", NULL, "say what it would mean; sign nothing" },
     [OPT_CHECK] = { "check", NULL, "look at the file from this desk; no passphrase" },
     [OPT_OUT] = { "out", "FILE", "the file to write; - is standard output" },
+    [OPT_FROM] = { "from", "FORMAT", "the files' format; else each is recognised by its lines" },
+    [OPT_TO_FORMAT] = { "to", "FORMAT", "the format to write" },
+    [OPT_ZONE] = { "zone", "NAME", "zone of local times: Europe/Paris; else this PC's" },
+    [OPT_STATION] = { "station", "N", "Symphony station of lines that name none" },
+    [OPT_TMP] = { "tmp", "DIR", "for temporary files, as large as the input; else beside --out" },
+    [OPT_AGAIN] = { "again", NULL, "take a file even if another has the same bytes" },
+    [OPT_MEASURE] = { "measure", NULL, "only say how far the files' clocks are apart" },
 };
 
 #define REGISTRATION                                                                               \
@@ -541,6 +548,23 @@ const struct command commands[] = {
       "which uploads' records are erased, which will be when; the desks do it by themselves",
       "  tideover erase\n",
       cmd_erase,
+      false },
+    { "merge",
+      NULL,
+      "FILE...",
+      { OPT_NONE },
+      { OPT_FROM, OPT_TO_FORMAT, OPT_OUT, OPT_POLICY, OPT_ZONE, OPT_STATION, OPT_TMP, OPT_AGAIN,
+        OPT_MEASURE, OPT_JSON },
+      "make one log of files that desks wrote with other tools; needs no node",
+      "  tideover merge --from symphony LOG-A LOG-B --to symphony --out MAIN.log\n"
+      "  tideover merge standlog.42 desk.koc@+90s --to symphony --station 42 --out MAIN.log\n"
+      "                                a clock that was 90 s slow; formats are recognised\n"
+      "  tideover merge *.koc --to koha --out all.koc --zone Europe/Paris --json\n"
+      "  tideover merge LOG-A LOG-B --measure   by how much do their clocks differ?\n"
+      "  Beside FILE: FILE.report (what became of each line), FILE.unknown (lines that were not\n"
+      "  understood, as they were), FILE.users (new cards, if the format wants them apart; load\n"
+      "  it first). Exit code 2: merged, but the report names something to look at.\n",
+      cmd_merge,
       false },
     { "export",
       NULL,

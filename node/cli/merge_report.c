@@ -1,0 +1,478 @@
+/* merge_report.c - what became of every line of a merge: for people, and as JSON. */
+#include "merging.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+#define SHIFT_MS 2000 /* two clocks that agree better are right */
+
+static const char unknown_heading[] =
+    "\nLines that were not understood. They stand in the file .unknown, as they were:\n";
+static const char record_heading[] =
+    "\nWhat was taken as one event, what was not written, and what needs a look, by time:\n";
+
+static bool carries_cards(const struct merging *m)
+{
+    return m->to->carries(&m->policy, RECORD_USER) ||
+           (m->to->users != NULL && m->to->users(&m->policy) != NULL);
+}
+
+/* ---- line by line, while they pass ---- */
+
+static void heading(struct merging *m, const char *text, uint64_t before)
+{
+    if (before == 0)
+        fputs(text, m->details);
+}
+
+void merge_note_unknown(struct merging *m, const struct merge_input *in, uint64_t line,
+                        const char *why)
+{
+    static const char form[] = "  %s:%llu: %s\n";
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < m->n_in; i++)
+        all += m->in[i].unknown;
+    heading(m, unknown_heading, all - 1);
+    fprintf(m->details, form, in->path, (unsigned long long)line, why);
+}
+
+/* "LOG-B:17" */
+static void put_place(struct merging *m, unsigned file, uint64_t line)
+{
+    fprintf(m->details, "%s:%llu", m->in[file].path, (unsigned long long)line);
+}
+
+static const char *verdict_words(const struct pooled *p)
+{
+    switch (p->m.verdict) {
+    case VERDICT_DUPLICATE:
+        return p->m.rec.kind == RECORD_USER ? "the same card again" : "the same event again";
+    case VERDICT_SUPERSEDED:
+        return "a renewal; a later due date of the same loan is written";
+    case VERDICT_HELD:
+        return "a discharge, held by the policy: not written";
+    case VERDICT_WAITS:
+        return "of a card that is registered twice with different data: not written";
+    case VERDICT_REVIEW:
+        return p->m.rec.kind == RECORD_USER
+                   ? "a card registered twice with different data: not written"
+                   : "a renewal after the return of its item: not written";
+    case VERDICT_SEND:
+    case VERDICT_VOIDED:
+    case VERDICT_VOID:
+    case VERDICT_LATE_VOID:
+    case VERDICT_IDLE_VOID:
+        break;
+    }
+    return "not written";
+}
+
+static void note_verdict(struct merging *m, const struct pooled *p)
+{
+    struct merge_input *in = &m->in[p->m.feed];
+
+    if (p->m.verdict == VERDICT_DUPLICATE)
+        in->duplicates++;
+    else if (p->m.verdict != VERDICT_SUPERSEDED && p->m.verdict != VERDICT_HELD)
+        in->conflicts++;
+    fputs("  ", m->details);
+    put_place(m, p->m.feed, p->m.seq);
+    fprintf(m->details, ": %s", verdict_words(p));
+    if (p->m.has_other) {
+        fputs(", see ", m->details);
+        put_place(m, p->m.other_feed, p->m.other_seq);
+    }
+    fprintf(m->details, " (%s)\n", p->m.rule);
+}
+
+static void note(struct merging *m, const struct pooled *p, const char *words)
+{
+    fputs("  ", m->details);
+    put_place(m, p->m.feed, p->m.seq);
+    fprintf(m->details, ": %s\n", words);
+}
+
+static void note_outcome(struct merging *m, const struct pooled *p, enum outcome o)
+{
+    const char *why = strstr(m->why, ": "); /* it begins with an id that nobody knows here */
+
+    switch (o) {
+    case OUTCOME_NOT_SENT:
+        note_verdict(m, p);
+        break;
+    case OUTCOME_UNCARRIED:
+        m->cards_by_hand += p->m.rec.kind == RECORD_USER;
+        note(m, p, p->m.rec.kind == RECORD_USER
+                       ? "a new card, which this format cannot say: register it by hand"
+                       : "this format cannot say it: not written");
+        break;
+    case OUTCOME_UNWRITABLE:
+        note(m, p, why != NULL ? why + 2 : m->why);
+        break;
+    case OUTCOME_BEHIND:
+        note(m, p, "behind a line of its item that cannot be written: not written");
+        break;
+    case OUTCOME_SENT:
+        break;
+    }
+}
+
+static bool is_worth_a_word(const struct merging *m, const struct pooled *p, enum outcome o)
+{
+    return o != OUTCOME_SENT || p->out_twice || (p->new_card && !carries_cards(m));
+}
+
+void merge_note_record(struct merging *m, const struct pooled *p, enum outcome o)
+{
+    if (!is_worth_a_word(m, p, o))
+        return;
+    heading(m, record_heading, m->lines_noted++);
+    note_outcome(m, p, o);
+    if (p->out_twice) {
+        m->twice++;
+        m->in[p->m.feed].conflicts++;
+        m->in[p->twice_feed].conflicts++;
+        fputs("  ", m->details);
+        put_place(m, p->m.feed, p->m.seq);
+        fprintf(m->details, ": item %s goes out, while it is out to another user since ",
+                p->m.rec.item);
+        put_place(m, p->twice_feed, p->twice_seq);
+        fputs("; both are written: look the item up (R5)\n", m->details);
+    }
+    if (p->new_card && !carries_cards(m)) {
+        m->new_card_loans++;
+        note(m, p, "of a card that was registered in these files: register it first");
+    }
+}
+
+/* Two files whose clocks are surely apart. */
+static bool is_shifted(const struct merging *m, unsigned a, unsigned b, struct pool_clock *c)
+{
+    return pool_clock(m->pool, a, b, c) && (c->median_ms < -SHIFT_MS || c->median_ms > SHIFT_MS);
+}
+
+bool merge_is_clean(const struct merging *m)
+{
+    const struct export_result *r = &m->result;
+    struct pool_clock c;
+    uint64_t odd = 0;
+
+    for (unsigned i = 0; i < m->n_in; i++) {
+        odd += m->in[i].unknown;
+        for (unsigned k = 0; k < i; k++)
+            odd += is_shifted(m, k, i, &c);
+    }
+    return odd == 0 && m->twice == 0 && m->cards_by_hand == 0 &&
+           r->verdicts[VERDICT_REVIEW] == 0 && r->verdicts[VERDICT_WAITS] == 0 &&
+           r->verdicts[VERDICT_HELD] == 0 && r->outcomes[OUTCOME_UNWRITABLE] == 0 &&
+           r->outcomes[OUTCOME_BEHIND] == 0;
+}
+
+/* ---- clocks ---- */
+
+static void put_shift(char out[40], int64_t ms)
+{
+    uint64_t s = (uint64_t)((ms < 0 ? -ms : ms) + 500) / 1000;
+
+    if (s >= 3600)
+        snprintf(out, 40, "%lluh%llum%llus", (unsigned long long)s / 3600,
+                 (unsigned long long)s / 60 % 60, (unsigned long long)s % 60);
+    else if (s >= 60)
+        snprintf(out, 40, "%llum%llus", (unsigned long long)s / 60, (unsigned long long)s % 60);
+    else
+        snprintf(out, 40, "%llus", (unsigned long long)s);
+}
+
+/* Only said, never done: who scanned a book twice within minutes looks the same. */
+void merge_clocks(const struct merging *m, FILE *to)
+{
+    for (unsigned b = 1; b < m->n_in; b++)
+        for (unsigned a = 0; a < b; a++) {
+            const struct merge_input *in = &m->in[b];
+            struct pool_clock c;
+            char shift[40], whole[40];
+            if (is_shifted(m, a, b, &c)) {
+                put_shift(shift, c.median_ms);
+                put_shift(whole, in->offset_ms - c.median_ms);
+                fprintf(to,
+                        "  clock      %s is %s %s %s, by %llu events that both have: consider "
+                        "%s@%c%s\n",
+                        in->path, shift, c.median_ms > 0 ? "ahead of" : "behind", m->in[a].path,
+                        (unsigned long long)c.shared, in->path,
+                        in->offset_ms < c.median_ms ? '-' : '+', whole);
+            } else if (m->to == NULL && pool_clock(m->pool, a, b, &c)) {
+                fprintf(to, "  clock      %s and %s agree, by %llu events that both have\n",
+                        m->in[a].path, in->path, (unsigned long long)c.shared);
+            } else if (m->to == NULL) {
+                fprintf(to, "  clock      %s and %s have too little in common to tell\n",
+                        m->in[a].path, in->path);
+            }
+        }
+}
+
+/* ---- the whole ---- */
+
+/* words: of one, then after a bar of several. */
+static void put_count(FILE *to, const char *label, uint64_t n, const char *words)
+{
+    const char *bar = strchr(words, '|');
+    char text[32];
+
+    if (n == 0)
+        return;
+    words_number((long long)n, text);
+    if (bar != NULL && n == 1)
+        fprintf(to, "  %-10s %s %.*s\n", label, text, (int)(bar - words), words);
+    else
+        fprintf(to, "  %-10s %s %s\n", label, text, bar != NULL ? bar + 1 : words);
+}
+
+static void put_moment(FILE *to, const struct merging *m, int64_t ms)
+{
+    char text[36];
+
+    rfc3339_format(ms, zone_offset_s(&m->policy.zone, ms / 1000) / 60, text);
+    fputs(text, to);
+}
+
+static void put_input(FILE *to, const struct merging *m, const struct merge_input *in)
+{
+    static const char *const words[][2] = { [RECORD_CHECKOUT] = { "checkout", "checkouts" },
+                                            [RECORD_DISCHARGE] = { "discharge", "discharges" },
+                                            [RECORD_RENEW] = { "renewal", "renewals" },
+                                            [RECORD_USER] = { "new card", "new cards" },
+                                            [RECORD_INHOUSE] = { "in-house use", "in-house uses" },
+                                            [RECORD_VOID] = { "void", "voids" } };
+    char hex[65], n[32];
+
+    sodium_bin2hex(hex, sizeof hex, in->sha256, sizeof in->sha256);
+    if (in->same_as >= 0) {
+        fprintf(to, "%s: the same file as %s, left out\n", in->path, m->in[in->same_as].path);
+        return;
+    }
+    words_number((long long)in->lines, n);
+    fprintf(to, "%s: %s, %s line%s", in->path, in->format->name, n, in->lines == 1 ? "" : "s");
+    for (unsigned k = 1; k <= RECORD_KIND_LAST; k++)
+        if (in->kinds[k] > 0) {
+            words_number((long long)in->kinds[k], n);
+            fprintf(to, ", %s %s", n, words[k][in->kinds[k] > 1]);
+        }
+    fputc('\n', to);
+    if (in->events > 0) {
+        fputs("  from       ", to);
+        put_moment(to, m, in->first_ms);
+        fputs(" to ", to);
+        put_moment(to, m, in->last_ms);
+        if (in->offset_ms != 0)
+            fprintf(to, ", clock moved by %+lld s", (long long)in->offset_ms / 1000);
+        fputc('\n', to);
+    }
+    put_count(to, "unknown", in->unknown, "line that was not understood|lines that were not understood");
+    put_count(to, "skipped", in->skipped, "reply of a server|replies of a server");
+    put_count(to, "again", in->duplicates, "event that another line has, too|events that another line has, too");
+    put_count(to, "conflict", in->conflicts, "line that contradicts another|lines that contradict another");
+    put_count(to, "no time", in->untimed, "new card dated as the file is|new cards dated as the file is");
+    fprintf(to, "  SHA-256    %s\n", hex);
+}
+
+static void put_losses(FILE *to, const struct merging *m)
+{
+    uint64_t overrides = 0, pins = 0;
+
+    for (unsigned i = 0; i < m->n_in; i++) {
+        overrides += m->in[i].overrides;
+        pins += m->in[i].pins;
+    }
+    for (unsigned l = 0; l < LOSS_COUNT; l++)
+        put_count(to, "lost", m->result.lost[l], loss_words((enum loss)l));
+    put_count(to, "lost", overrides, "line with an override, which is not written|lines with an override, which is not written");
+    if (m->to == &format_symphony)
+        put_count(to, "PINs", pins, m->policy.symphony.write_pin
+                                        ? "of a new card, written in clear text|of new cards, written in clear text"
+                                        : "of a new card, not written (write_pin)|of new cards, not written (write_pin)");
+}
+
+static void put_written(FILE *to, const struct merging *m)
+{
+    const struct export_result *r = &m->result;
+    char hex[65], n[32];
+    unsigned part = 0;
+
+    for (unsigned i = 0; i < MERGE_FILES; i++) {
+        const struct merge_file *f = &m->file[i == 0 ? MERGE_USERS : i == 1 ? MERGE_OUT : i];
+        if (f->path == NULL || i == MERGE_UNKNOWN || i == MERGE_REPORT || part >= r->n_parts ||
+            (i == 1 && m->result.parts[part].lines == 0))
+            continue;
+        words_number((long long)r->parts[part].lines, n);
+        sodium_bin2hex(hex, sizeof hex, r->parts[part].sha256, sizeof r->parts[part].sha256);
+        fprintf(to, "%s: %s record%s, SHA-256 %s\n", f->path, n,
+                r->parts[part].lines == 1 ? "" : "s", hex);
+        part++;
+    }
+    if (r->n_parts == 0)
+        fputs("Nothing could be written.\n", to);
+    else if (m->file[MERGE_USERS].path != NULL)
+        fprintf(to, "Load %s first.\n", m->file[MERGE_USERS].path);
+}
+
+static void put_head(FILE *to, const struct merging *m)
+{
+    const struct export_result *r = &m->result;
+
+    for (unsigned i = 0; i < m->n_in; i++)
+        put_input(to, m, &m->in[i]);
+    fprintf(to, "Merged as %s; local times are those of %s (%s)\n", m->to->name,
+            m->policy.zone_name, m->zone_from);
+    put_count(to, "duplicates", r->verdicts[VERDICT_DUPLICATE],
+              "left out: another line says the same");
+    put_count(to, "replaced", r->verdicts[VERDICT_SUPERSEDED],
+              "renewal by a later due date of the same loan|renewals by a later due date of the same loan");
+    put_count(to, "twice out", m->twice, "item out to two users with no return between: both sent|items out to two users with no return between: both sent");
+    put_count(to, "held", r->verdicts[VERDICT_HELD], "discharge (discharges = hold)|discharges (discharges = hold)");
+    put_count(to, "review", r->verdicts[VERDICT_REVIEW] + r->verdicts[VERDICT_WAITS],
+              "not written: they contradict each other");
+    put_count(to, "unwritable", r->outcomes[OUTCOME_UNWRITABLE],
+              "with a value that the format cannot hold");
+    put_count(to, "behind", r->outcomes[OUTCOME_BEHIND], "not written: behind an unwritable one");
+    put_count(to, "by hand", m->cards_by_hand, "new card to be registered by hand, first|new cards to be registered by hand, first");
+    put_count(to, "new cards", m->new_card_loans, "line of a card that must be registered first|lines of cards that must be registered first");
+    put_count(to, "moved", r->moved, "line by a tick or more, so that no two of an item share one|lines by a tick or more, so that no two of an item share one");
+    put_losses(to, m);
+    merge_clocks(m, to);
+    put_written(to, m);
+}
+
+/* ---- JSON ---- */
+
+static json_t *input_json(const struct merging *m, const struct merge_input *in)
+{
+    json_t *o = json_object(), *kinds = json_object();
+    char hex[65], at[36];
+
+    sodium_bin2hex(hex, sizeof hex, in->sha256, sizeof in->sha256);
+    json_object_set_new(o, "file", json_string(in->path));
+    json_object_set_new(o, "sha256", json_string(hex));
+    if (in->same_as >= 0)
+        json_object_set_new(o, "same_as", json_string(m->in[in->same_as].path));
+    else
+        json_object_set_new(o, "format", json_string(in->format->name));
+    for (unsigned k = 1; k <= RECORD_KIND_LAST; k++)
+        if (in->kinds[k] > 0)
+            json_object_set_new(kinds, record_kind_name(k), json_integer((json_int_t)in->kinds[k]));
+    json_object_set_new(o, "kinds", kinds);
+    for (unsigned i = 0; i < 2 && in->events > 0; i++) {
+        int64_t ms = i == 0 ? in->first_ms : in->last_ms;
+        rfc3339_format(ms, zone_offset_s(&m->policy.zone, ms / 1000) / 60, at);
+        json_object_set_new(o, i == 0 ? "first" : "last", json_string(at));
+    }
+    json_object_set_new(o, "offset_s", json_integer((json_int_t)in->offset_ms / 1000));
+    json_object_set_new(o, "lines", json_integer((json_int_t)in->lines));
+    json_object_set_new(o, "events", json_integer((json_int_t)in->events));
+    json_object_set_new(o, "unknown", json_integer((json_int_t)in->unknown));
+    json_object_set_new(o, "skipped", json_integer((json_int_t)in->skipped));
+    json_object_set_new(o, "duplicates", json_integer((json_int_t)in->duplicates));
+    json_object_set_new(o, "conflicts", json_integer((json_int_t)in->conflicts));
+    return o;
+}
+
+static json_t *clocks_json(const struct merging *m)
+{
+    json_t *v = json_array();
+
+    for (unsigned a = 0; a < m->n_in; a++)
+        for (unsigned b = a + 1; b < m->n_in; b++) {
+            struct pool_clock c;
+            bool sure = pool_clock(m->pool, a, b, &c);
+            if (c.shared > 0)
+                json_array_append_new(
+                    v, json_pack("{s:s,s:s,s:I,s:I,s:b}", "file", m->in[b].path, "against",
+                                 m->in[a].path, "shared", (json_int_t)c.shared, "ahead_ms",
+                                 (json_int_t)c.median_ms, "sure", sure));
+        }
+    return v;
+}
+
+static json_t *summary_json(const struct merging *m)
+{
+    const struct export_result *r = &m->result;
+    json_t *o = json_pack("{s:i,s:s,s:s}", "schema", 1, "zone", m->policy.zone_name, "zone_from",
+                          m->zone_from),
+           *files = json_array(), *verdicts = json_object(), *outcomes = json_object(),
+           *losses = json_object(), *made = json_array();
+
+    for (unsigned i = 0; i < m->n_in; i++)
+        json_array_append_new(files, input_json(m, &m->in[i]));
+    json_object_set_new(o, "files", files);
+    json_object_set_new(o, "clocks", clocks_json(m));
+    if (m->to == NULL)
+        return o;
+    for (unsigned v = 0; v < VERDICT_COUNT; v++)
+        if (r->verdicts[v] > 0)
+            json_object_set_new(verdicts, verdict_name((enum verdict)v),
+                                json_integer((json_int_t)r->verdicts[v]));
+    for (unsigned v = 0; v <= OUTCOME_BEHIND; v++)
+        if (r->outcomes[v] > 0)
+            json_object_set_new(outcomes, outcome_name((enum outcome)v),
+                                json_integer((json_int_t)r->outcomes[v]));
+    for (unsigned l = 0; l < LOSS_COUNT; l++)
+        if (r->lost[l] > 0)
+            json_object_set_new(losses, loss_words((enum loss)l),
+                                json_integer((json_int_t)r->lost[l]));
+    for (unsigned i = 0; i < r->n_parts; i++) {
+        char hex[65];
+        sodium_bin2hex(hex, sizeof hex, r->parts[i].sha256, sizeof r->parts[i].sha256);
+        json_array_append_new(made, json_pack("{s:s,s:I,s:I}", "sha256", hex, "records",
+                                              (json_int_t)r->parts[i].lines, "bytes",
+                                              (json_int_t)r->parts[i].bytes));
+    }
+    json_object_set_new(o, "format", json_string(m->to->name));
+    json_object_set_new(o, "out", json_string(m->c->value[OPT_OUT]));
+    json_object_set_new(o, "verdicts", verdicts);
+    json_object_set_new(o, "outcomes", outcomes);
+    json_object_set_new(o, "losses", losses);
+    json_object_set_new(o, "twice_out", json_integer((json_int_t)m->twice));
+    json_object_set_new(o, "cards_by_hand", json_integer((json_int_t)m->cards_by_hand));
+    json_object_set_new(o, "new_card_lines", json_integer((json_int_t)m->new_card_loans));
+    json_object_set_new(o, "moved", json_integer((json_int_t)r->moved));
+    json_object_set_new(o, "written", made);
+    json_object_set_new(o, "clean", json_boolean(merge_is_clean(m)));
+    return o;
+}
+
+/* ---- out ---- */
+
+int merge_report(struct merging *m)
+{
+    FILE *to = m->file[MERGE_REPORT].to;
+    char b[16384];
+    size_t n;
+
+    put_head(to, m);
+    rewind(m->details);
+    while ((n = fread(b, 1, sizeof b, m->details)) > 0)
+        fwrite(b, 1, n, to);
+    if (ferror(m->details) != 0)
+        return cli_fail(m->c, err_exit(ERR_DISK), "disk", "the report's notes cannot be read: %s",
+                        strerror(errno));
+    return 0;
+}
+
+void merge_say(struct merging *m)
+{
+    json_t *o;
+
+    if (m->c->json) {
+        o = summary_json(m);
+        cli_json(o);
+        json_decref(o);
+    } else if (m->to == NULL) {
+        for (unsigned i = 0; i < m->n_in; i++)
+            put_input(stdout, m, &m->in[i]);
+        merge_clocks(m, stdout);
+    } else {
+        put_head(stdout, m);
+        printf("Details: %s\n", m->file[MERGE_REPORT].path);
+    }
+}
