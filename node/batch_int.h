@@ -37,8 +37,6 @@ void batch_free(struct batch_job *b);
 bool batch_go_on(void *ctx, uint64_t done, uint64_t total);
 /* Runs the export into `to`; err, msg and result are the job's. On the job's thread. */
 void batch_export(struct batch_job *b, const struct export_out *to);
-/* What the format leaves out: [{loss, records, message}..]. */
-json_t *losses_json(const struct batch_job *b);
 /* Answers the request with the job's error (ERR_BUSY if there is no job), and frees the job. */
 void batch_refuse(struct node *n, struct batch_job *b, struct http_request *rq, struct errmsg *msg);
 

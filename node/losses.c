@@ -1,7 +1,7 @@
 /* losses.c - what a format leaves out of a batch, in words, before and after it is sent. */
-#include <stdio.h>
+#include "losses.h"
 
-#include "batch_int.h"
+#include <stdio.h>
 
 /* "3 in-house uses and 2 renewals": what has no line. */
 static void kinds_in_words(const struct export_result *r, char out[LOSS_SENTENCE_MAX])
@@ -26,11 +26,10 @@ static void add(json_t *all, const char *loss, uint64_t records, const char *mes
                                          (json_int_t)records, "message", message));
 }
 
-json_t *losses_json(const struct batch_job *b)
+json_t *losses_json(const struct policy *p, const struct export_result *r)
 {
-    const struct export_result *r = &b->result;
-    const struct format *f = format_by_name(b->merge.policy.format);
-    const char *name = b->merge.policy.format;
+    const struct format *f = format_by_name(p->format);
+    const char *name = p->format;
     char text[LOSS_SENTENCE_MAX], kinds[LOSS_SENTENCE_MAX];
     json_t *all = json_array();
 

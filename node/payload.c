@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "losses.h"
 #include "payload_int.h"
 
 /* ---- writing ---- */

@@ -15,6 +15,8 @@
 #include "lead_int.h"
 #include "policy_check.h"
 
+#include "losses.h"
+
 /* "" if the sink is no folder. */
 static const char *folder_of(const char *sink, char desk[DESK_NAME_MAX + 1])
 {

@@ -12,7 +12,5 @@
 void policy_look(const char *text, char remark[POLICY_REMARK_MAX]);
 /* [{code, desk, message}..]; folder: what policy_look() said. On the loop's thread. */
 json_t *policy_remarks(const struct node *n, const struct policy *p, const char *folder);
-/* False: the policy's format is no guess, or the site compared it. */
-bool format_unverified_words(const struct policy *p, char out[LOSS_SENTENCE_MAX]);
 
 #endif

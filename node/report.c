@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "batch_int.h"
+#include "losses.h"
 #include "day.h"
 
 /* A record that a lead sent again: how it goes now stands in the other lists, if it does not. */
@@ -110,7 +111,7 @@ static json_t *counts_json(const struct batch_job *b)
                                         (json_int_t)r->outcomes[OUTCOME_UNWRITABLE], "behind",
                                         (json_int_t)r->outcomes[OUTCOME_BEHIND], "desks",
                                         desks_of(&b->merge), "format", b->merge.policy.format));
-    json_object_set_new(o, "losses", losses_json(b));
+    json_object_set_new(o, "losses", losses_json(&b->merge.policy, &b->result));
     if (format_unverified_words(&b->merge.policy, words))
         json_object_set_new(o, "unverified", json_string(words));
     json_object_set_new(o, "by_hand", json_integer((json_int_t)r->by_hand));

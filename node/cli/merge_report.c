@@ -1,5 +1,6 @@
 /* merge_report.c - what became of every line of a merge: for people, and as JSON. */
 #include "merging.h"
+#include "losses.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -279,14 +280,20 @@ static void put_input(FILE *to, const struct merging *m, const struct merge_inpu
 
 static void put_losses(FILE *to, const struct merging *m)
 {
+    json_t *losses = losses_json(&m->policy, &m->result), *loss;
     uint64_t overrides = 0, pins = 0;
+    char text[LOSS_SENTENCE_MAX];
+    size_t k;
 
     for (unsigned i = 0; i < m->n_in; i++) {
         overrides += m->in[i].overrides;
         pins += m->in[i].pins;
     }
-    for (unsigned l = 0; l < LOSS_COUNT; l++)
-        put_count(to, "lost", m->result.lost[l], loss_words((enum loss)l));
+    if (format_unverified_words(&m->policy, text))
+        fprintf(to, "  note       %s\n", text);
+    json_array_foreach(losses, k, loss)
+        fprintf(to, "  lost       %s\n", json_string_value(json_object_get(loss, "message")));
+    json_decref(losses);
     put_count(to, "lost", overrides, "line with an override, which is not written|lines with an override, which is not written");
     if (m->to == &format_symphony)
         put_count(to, "PINs", pins, m->policy.symphony.write_pin
@@ -338,7 +345,6 @@ static void put_head(FILE *to, const struct merging *m)
     put_count(to, "behind", r->outcomes[OUTCOME_BEHIND], "not written: behind an unwritable one");
     put_count(to, "by hand", m->cards_by_hand, "new card to be registered by hand, first|new cards to be registered by hand, first");
     put_count(to, "new cards", m->new_card_loans, "line of a card that must be registered first|lines of cards that must be registered first");
-    put_count(to, "moved", r->moved, "line by a tick or more, so that no two of an item share one|lines by a tick or more, so that no two of an item share one");
     put_losses(to, m);
     merge_clocks(m, to);
     put_written(to, m);
@@ -400,7 +406,7 @@ static json_t *summary_json(const struct merging *m)
     json_t *o = json_pack("{s:i,s:s,s:s}", "schema", 1, "zone", m->policy.zone_name, "zone_from",
                           m->zone_from),
            *files = json_array(), *verdicts = json_object(), *outcomes = json_object(),
-           *losses = json_object(), *made = json_array();
+           *made = json_array();
 
     for (unsigned i = 0; i < m->n_in; i++)
         json_array_append_new(files, input_json(m, &m->in[i]));
@@ -416,10 +422,6 @@ static json_t *summary_json(const struct merging *m)
         if (r->outcomes[v] > 0)
             json_object_set_new(outcomes, outcome_name((enum outcome)v),
                                 json_integer((json_int_t)r->outcomes[v]));
-    for (unsigned l = 0; l < LOSS_COUNT; l++)
-        if (r->lost[l] > 0)
-            json_object_set_new(losses, loss_words((enum loss)l),
-                                json_integer((json_int_t)r->lost[l]));
     for (unsigned i = 0; i < r->n_parts; i++) {
         char hex[65];
         sodium_bin2hex(hex, sizeof hex, r->parts[i].sha256, sizeof r->parts[i].sha256);
@@ -431,7 +433,7 @@ static json_t *summary_json(const struct merging *m)
     json_object_set_new(o, "out", json_string(m->c->value[OPT_OUT]));
     json_object_set_new(o, "verdicts", verdicts);
     json_object_set_new(o, "outcomes", outcomes);
-    json_object_set_new(o, "losses", losses);
+    json_object_set_new(o, "losses", losses_json(&m->policy, r));
     json_object_set_new(o, "twice_out", json_integer((json_int_t)m->twice));
     json_object_set_new(o, "cards_by_hand", json_integer((json_int_t)m->cards_by_hand));
     json_object_set_new(o, "new_card_lines", json_integer((json_int_t)m->new_card_loans));
