@@ -119,6 +119,14 @@ static bool fork_in_open_slot(const struct sim *s)
     return pinned;
 }
 
+static bool holds_the_same(const struct sim *s, int a, int b)
+{
+    struct feeds *fa = (struct feeds *)(uintptr_t)core_feeds(s->desk[a].core);
+    struct feeds *fb = (struct feeds *)(uintptr_t)core_feeds(s->desk[b].core);
+
+    return memcmp(feeds_hash(fa), feeds_hash(fb), 16) == 0;
+}
+
 static bool up_to_date(const struct sim *s, int desk, char why[200])
 {
     struct moment now = sim_moment(s, desk);
@@ -129,8 +137,7 @@ static bool up_to_date(const struct sim *s, int desk, char why[200])
 
     core_ledger_view(d->core, &now, &v);
     core_view(d->core, &now, &c);
-    if ((core_feeds(d->core)->records == s->desk[sim_first(s)].held_records ||
-         fork_in_open_slot(s)) &&
+    if ((holds_the_same(s, sim_first(s), desk) || fork_in_open_slot(s)) &&
         (stuck || s->overrides ||
          (v.slot == s->n_slots + 1 && !v.open && !v.triggered &&
           c.pending <= check_behind_unknown(s, d->core))))
@@ -165,12 +172,7 @@ static void same_everywhere(struct sim *s)
     if (fork_in_open_slot(s))
         return;
     for (int i = first + 1; i < (int)s->n; i++) {
-        struct feeds *a = (struct feeds *)(uintptr_t)core_feeds(s->desk[first].core);
-        struct feeds *b;
-        if (!sim_counts(s, i))
-            continue;
-        b = (struct feeds *)(uintptr_t)core_feeds(s->desk[i].core);
-        if (memcmp(feeds_hash(a), feeds_hash(b), 16) != 0)
+        if (sim_counts(s, i) && !holds_the_same(s, first, i))
             sim_fail(s, "G3", "%s and %s hold different sets", s->desk[first].name,
                      s->desk[i].name);
     }
