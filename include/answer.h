@@ -6,6 +6,8 @@
 #ifndef TIDEOVER_ANSWER_H
 #define TIDEOVER_ANSWER_H
 
+#include <stdbool.h>
+
 #define ANSWER_WORDS_MAX 200 /* bytes of UTF-8 of the system's own words that are kept */
 
 enum answer {                         /* on the wire and the disk: numbers are for ever */
@@ -19,5 +21,10 @@ enum answer {                         /* on the wire and the disk: numbers are f
               ANSWER_LAST = ANSWER_DOUBT
 };
 const char *answer_name(enum answer a); /* "accepted" .. ; "unknown" */
+bool answer_is_exception(enum answer a); /* a person must do something */
+/* For people, by kind (enum record_kind) of the record: what it means, and what to do; sentences
+ * without their full stop. */
+void answer_sentence(enum answer a, unsigned kind, char out[200]);
+void answer_next_step(enum answer a, unsigned kind, char out[200]);
 
 #endif

@@ -20,6 +20,10 @@ enum aside_what { /* on the disk and under the hash: numbers are for ever */
                   ASIDE_UNWRITABLE = 5, /* E5 */
                   ASIDE_BEHIND = 6,     /* E5 */
                   ASIDE_BY_HAND = 7,    /* a new card that the format has no way to say */
+                  ASIDE_REFUSED = 8,     /* answer.h: the ILS did not book it */
+                  ASIDE_QUARANTINED = 9, /* breaks the ILS's connection each time */
+                  ASIDE_KEPT_BACK = 10,  /* not sent, behind one of those */
+                  ASIDE_DOUBT = 11,      /* sent once; nobody can tell whether it was booked */
                   ASIDE_AGAIN = 254,    /* released and sent: readable until that is confirmed */
                   ASIDE_UNKNOWN = 255,  /* this desk could not compute the list of its slot */
 };

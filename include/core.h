@@ -223,6 +223,14 @@ enum err core_merge_job(const struct core *c, const struct intent *in, struct me
 
 /* The trigger for the next upload slot, to be signed by a lead. */
 void core_draft_trigger(const struct core *c, const struct moment *now, struct trigger *out);
+/* ---- answers ---- */
+
+/* What the receipt of a decided upload says of its answers, for ledger_answer(); false: no such
+ * upload. */
+bool core_answers_of(const struct core *c, uint64_t slot, uint8_t intent[HASH_BYTES],
+                     struct progress *p);
+enum aside_what excepted_what(enum answer a); /* as which it is set aside; ASIDE_NONE: it is not */
+
 /* ---- overrides ---- */
 
 #define OVERRIDE_AWAY_MS 10000 /* a seat silent for less may be back in a moment */

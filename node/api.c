@@ -681,6 +681,7 @@ static const struct route {
     { "POST", "/api/v1/upload/confirm", HTTP_CTL, NULL, word_confirm },
     { "POST", "/api/v1/upload/done", HTTP_CTL, NULL, word_done },
     { "GET", "/api/v1/upload/aside", HTTP_CTL, aside_list, NULL },
+    { "GET", "/api/v1/upload/exceptions", HTTP_CTL, exceptions_list, NULL },
     { "POST", "/api/v1/upload/release", HTTP_CTL, NULL, aside_release },
     { "POST", "/api/v1/upload/cards", HTTP_CTL, NULL, aside_cards },
     { "GET", "/api/v1/erasing", HTTP_DESK, word_erasing, NULL },

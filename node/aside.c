@@ -29,7 +29,8 @@ static bool choose(const char *reason, uint64_t slot, struct choice *out, struct
     if (reason[0] == '\0' || (out->what != ASIDE_NONE && out->what != ASIDE_AGAIN))
         return true;
     err_why(msg, ERR_INVALID, "bad_reason", "reason",
-            "a reason is held, waits, review, late_void, unwritable, behind or by_hand");
+            "a reason is held, waits, review, late_void, unwritable, behind, by_hand, refused, "
+            "quarantined, kept_back or in_doubt");
     return false;
 }
 

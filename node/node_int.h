@@ -163,6 +163,10 @@ enum err erase_desk_key(struct node *n, struct errmsg *msg); /* the store's into
 void report_plan(struct node *n, struct http_request *rq);
 void report_slot(struct node *n, struct http_request *rq, uint64_t slot); /* 0: the newest upload */
 
+/* exceptions.c */
+void exceptions_list(struct node *n, struct http_request *rq);
+json_t *exceptions_counts(const struct node *n, uint64_t slot);
+
 /* stream.c */
 void stream_export(struct node *n, struct http_request *rq, const char *format);
 void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit);

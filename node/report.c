@@ -210,7 +210,8 @@ static json_t *receipt_json(const struct node *n, const struct receipt *r, const
                                                (json_int_t)in->parts[i].bytes, "sha256", sha));
     }
     rfc3339_at(zone, r->at_ms, at);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o, s:I}", "desk", d ? d->name : "?",
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o, s:I}", "answers",
+                     exceptions_counts(n, in->slot), "desk", d ? d->name : "?",
                      "file", r->evidence, "sha256", sha, "accepted_by", by, "parts", parts, "at",
                      at, "term", (json_int_t)r->term, "sink", in->sink, "confirmed",
                      word_confirmed_json(n, r, in->slot), "open", still_open(n, in->slot));

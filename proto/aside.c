@@ -26,6 +26,14 @@ const char *aside_name(enum aside_what w)
         return "behind";
     case ASIDE_BY_HAND:
         return "by_hand";
+    case ASIDE_REFUSED:
+        return "refused";
+    case ASIDE_QUARANTINED:
+        return "quarantined";
+    case ASIDE_KEPT_BACK:
+        return "kept_back";
+    case ASIDE_DOUBT:
+        return "in_doubt";
     case ASIDE_AGAIN:
         return "again";
     case ASIDE_UNKNOWN:
@@ -64,6 +72,11 @@ const char *aside_next_step(enum aside_what w)
     case ASIDE_BY_HAND:
         return "register this card in the ILS by hand, then say \"upload done\"; what waits for it "
                "goes with \"upload cards\"";
+    case ASIDE_REFUSED:
+    case ASIDE_QUARANTINED:
+    case ASIDE_KEPT_BACK:
+    case ASIDE_DOUBT:
+        return "see \"upload exceptions\" for what the ILS said and what to do";
     case ASIDE_UNKNOWN:
         return "ask on another desk: this one was away too long to know";
     case ASIDE_AGAIN:
@@ -82,6 +95,10 @@ bool aside_may_go_again(enum aside_what w)
     case ASIDE_UNWRITABLE:
     case ASIDE_BEHIND:
     case ASIDE_BY_HAND:
+    case ASIDE_REFUSED:
+    case ASIDE_QUARANTINED:
+    case ASIDE_KEPT_BACK:
+    case ASIDE_DOUBT:
         return true;
     case ASIDE_LATE_VOID: /* there is nothing to send: undone in the ILS, by hand */
     case ASIDE_AGAIN:

@@ -100,6 +100,11 @@ struct past {
         drop_from; /* rows of slots from here on are of a lost epoch or half written; 0: none */
     struct past_slot *old; /* while an override tells the slots anew */
     unsigned n_old;
+    uint64_t noted, note_at; /* answers of uploads up to this one are in the rows; of the next: */
+    bool wiping;             /* answers below the horizon go */
+    uint8_t wipe_key[DISK_KEY_MAX];
+    size_t wipe_len;
+    uint64_t wiped_to, wiped_at, wipe_ms; /* back_to and changes as of the last time */
     bool sweep, sweep_at; /* look at all rows for what was said of them; under way */
     uint8_t sweep_key[DISK_KEY_MAX];
     size_t sweep_len;
@@ -268,6 +273,11 @@ bool release_waits(struct core *c); /* not known yet, or the seats do not say th
 enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg);
 enum err release_ok(struct core *c, const struct intent *in, bool adopted, struct errmsg *msg);
 const struct slot_released *release_of(const struct core *c, const struct record_ref *ref); /* or NULL */
+
+/* excepted.c */
+enum err excepted_load(struct core *c);
+void excepted_tick(struct core *c);
+bool excepted_are_known(const struct core *c); /* of all decided uploads */
 
 /* erase.c */
 void erase_load(struct core *c);

@@ -175,7 +175,8 @@ static struct past_slot *first_unknown(struct core *c)
 
 bool past_is_known(const struct core *c)
 {
-    return c->past.n == 0 || c->past.v[c->past.n - 1].slot <= c->past.known;
+    return c->past.n == 0 ||
+           (c->past.v[c->past.n - 1].slot <= c->past.known && excepted_are_known(c));
 }
 
 static void unknown_key(uint64_t slot, uint8_t key[9])
@@ -282,6 +283,8 @@ enum err past_load(struct core *c, struct errmsg *msg)
 
     if (e == ERR_OK)
         e = load_number(c, agreed_key, sizeof agreed_key, &c->past.agreed);
+    if (e == ERR_OK)
+        e = excepted_load(c);
     if (e == ERR_OK)
         e = past_count_rows(c);
     load_unknown(c);
@@ -613,6 +616,7 @@ void past_tick(struct core *c)
         put_some_rows(c);
     else if (c->past.drop_from == 0)
         ask_for_list(c);
+    excepted_tick(c);
     if (c->said.n != c->past.words_seen) {
         c->past.words_seen = c->said.n;
         c->past.sweep = true;

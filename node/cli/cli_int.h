@@ -66,6 +66,7 @@ enum cli_opt {
     OPT_AGAIN,
     OPT_MEASURE,
     OPT_CHECK,
+    OPT_CSV,
     OPT_REASON,
     OPT_ASIDE,
     OPT_PLAN,
@@ -317,6 +318,7 @@ int cmd_upload_overlaps(struct cli *c);
 int cmd_upload_confirm(struct cli *c);
 int cmd_upload_done(struct cli *c);
 int cmd_upload_aside(struct cli *c);
+int cmd_upload_exceptions(struct cli *c);
 int cmd_upload_release(struct cli *c);
 int cmd_upload_cards(struct cli *c);
 int cmd_erase(struct cli *c);

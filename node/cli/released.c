@@ -26,8 +26,8 @@ static int ask(const struct cli *c, struct client *cl, json_t **out)
         return cli_usage(c, "--slot must be a number, not \"%s\"", slot);
     if (reason != NULL && (strlen(reason) > 15 ||
                            reason[strspn(reason, "abcdefghijklmnopqrstuvwxyz_")] != 0))
-        return cli_usage(c, "a reason is held, waits, review, late_void, unwritable, behind or "
-                            "by_hand");
+        return cli_usage(c, "a reason is held, waits, review, late_void, unwritable, behind, "
+                            "by_hand, refused, quarantined, kept_back or in_doubt");
     snprintf(path, sizeof path, "/api/v1/upload/aside?slot=%s&reason=%s", slot ? slot : "0",
              reason ? reason : "");
     for (unsigned i = 0;; i++) { /* just after an upload the list is being computed */

@@ -131,6 +131,20 @@ static void print_confirmed(const json_t *r)
     printf("  confirmed  by %s, %s\n", j_text(by, "by", "-"), at);
 }
 
+/* What the ILS said of single records, where it says anything. */
+static void print_answers(const json_t *r)
+{
+    const json_t *answers = json_object_get(r, "answers");
+    struct buf words = { 0 };
+
+    if (json_object_size(answers) == 0)
+        return;
+    words_aside(answers, &words);
+    printf("  answers    %s: tideover upload exceptions --slot %lld\n", (const char *)words.p,
+           j_int(r, "slot", 0));
+    buf_free(&words);
+}
+
 /* What was sent and who answers for it. */
 static void print_delivered(const json_t *r)
 {
@@ -143,6 +157,7 @@ static void print_delivered(const json_t *r)
     words_span(json_object_get(r, "at"), json_object_get(r, "at"), at);
     printf("  sent by    %s, %s\n", j_text(r, "desk", "-"), at);
     print_names("  accepted   ", json_object_get(r, "accepted_by"));
+    print_answers(r);
     print_confirmed(r);
 }
 
