@@ -541,9 +541,14 @@ static enum err check_access(const struct policy *p, struct errmsg *msg)
 /* Sinks that know what stands in a line. */
 static enum err check_lines(const struct policy *p, struct errmsg *msg)
 {
-    static const struct {
+    const struct {
         const char *scheme, *format;
-    } speaks[] = { { "evergreen:", "evergreen" } };
+        bool logs_in;
+    } speaks[] = {
+        { "evergreen:", "evergreen", true },
+        { "sip2:", "sip2", p->sip2.login },
+        { "sip2s:", "sip2", p->sip2.login },
+    };
 
     for (size_t i = 0; i < sizeof speaks / sizeof speaks[0]; i++) {
         if (strncmp(p->sink, speaks[i].scheme, strlen(speaks[i].scheme)) != 0)
@@ -551,7 +556,7 @@ static enum err check_lines(const struct policy *p, struct errmsg *msg)
         if (strcmp(p->format, speaks[i].format) != 0)
             return err_set(msg, ERR_CONFIG, "a sink %s needs format = %s in [upload]",
                            speaks[i].scheme, speaks[i].format);
-        if (p->access.credential[0] == 0)
+        if (speaks[i].logs_in && p->access.credential[0] == 0)
             return err_set(msg, ERR_CONFIG, "a sink %s needs a credential in [upload]",
                            speaks[i].scheme);
     }

@@ -12,6 +12,8 @@ what there is:
     {"items": {"39999000005015": {"title": "T", "out_to": null}},
      "users": {"29999000001016": {"name": "Eva", "blocked": false, "fee": "0.00"}}}
 
+An item may also have "due" (of "out_to") and "hold": its return is answered with an alert.
+
 Standard library only. Every barcode in it is invented."""
 import argparse
 import datetime
@@ -199,8 +201,10 @@ class Library:
                     (head + f"AJ{self.title(item)}|").encode() + self.af("not checked out"))
         user = self.out[item][0]
         self.effect("checkin", item, user, "")
-        return (f"101YNN{self.stamp()}",
-                (head + f"AJ{self.title(item)}|AA{user}|").encode())
+        head += f"AJ{self.title(item)}|AA{user}|"
+        if (self.items or {}).get(item, {}).get("hold"):  # somebody waits for it
+            return f"101YNY{self.stamp()}", (head + "CV01|").encode() + self.af("on hold, keep it")
+        return f"101YNN{self.stamp()}", head.encode()
 
     def renew(self, f, v):
         item, user = v.get("AB", ""), v.get("AA", "")

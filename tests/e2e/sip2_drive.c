@@ -166,6 +166,10 @@ static void play(struct drive *d, const char *sink, struct sink_batch *b, uint64
     char words[256] = "";
 
     b->item = k;
+    if (getenv("SIP2_DRIVE_PAUSE_MS")) { /* before each line: a server may close what is idle */
+        struct timespec before = { 0, atol(getenv("SIP2_DRIVE_PAUSE_MS")) * 1000000L };
+        nanosleep(&before, NULL);
+    }
     for (;;) {
         enum delivery how;
         d->told = 0;

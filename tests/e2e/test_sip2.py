@@ -89,6 +89,13 @@ class Sip2(branch.Case):
         self.assertEqual(answers[0][0], "deviating")
         self.assertIn("the user was told 2026-12-14", answers[0][1])
 
+    def test_a_return_that_somebody_waits_for_is_accepted_with_its_alert(self):
+        seed = {"items": {sip2.item(0): {}, sip2.item(1): {"out_to": sip2.user(1), "hold": True}},
+                "users": {sip2.user(1): {}}}
+        answers, effects = self.play([line("checkin", 1, 1)], seed=seed)
+        self.assertEqual(answers, [("accepted", "on hold, keep it")])
+        self.assertEqual(len(effects), 1)
+
     # ---- lost answers ----
 
     def test_lost_answers_double_nothing(self):
@@ -193,6 +200,23 @@ class Sip2(branch.Case):
 
     def test_not_on_line_is_waited_for(self):
         self.waits("not on-line", "--offline")
+
+    def test_a_full_server_that_takes_the_connection_and_says_nothing_is_waited_for(self):
+        self.waits("does not answer the login", "--full")
+
+    def test_a_connection_that_was_closed_while_nobody_looked_costs_nothing(self):
+        lines = [line("checkout", n, 1) for n in range(1, 4)]
+        s = self.server("--idle", "0.05")  # shorter than the driver's flushes may take
+        d = Drive(self.home, lines)
+        p = subprocess.Popen(
+            [str(sip2.DRIVE), f"sip2://127.0.0.1:{s.port}", str(self.home / "policy.ini"),
+             str(self.home / "payload"), str(d.journal), str(self.home)], stderr=subprocess.PIPE,
+            text=True, env={**os.environ, "SIP2_DRIVE_PAUSE_MS": "200"})
+        said = p.communicate(timeout=60)[1]
+        self.assertEqual(p.returncode, 0, said)
+        self.assertEqual({a for a, _ in d.answers()}, {"accepted"})
+        self.assertEqual(len(s.effects()), 3)
+        self.assertNotIn("retry", said)
 
     def test_nobody_there_is_waited_for(self):
         s = self.server()

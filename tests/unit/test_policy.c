@@ -153,6 +153,8 @@ static void a_sink_over_the_network_says_how_it_is_reached(void **state)
         { UPLOAD "sink = put:http://127.evil.example/in/\n", "not encrypted" },
         { UPLOAD "sink = http://h/in/\ninsecure = yes\n" PIN, "PINs never leave" },
         { UPLOAD "sink = sip2://h:6001\n", "use sip2s://" },
+        { UPLOAD "sink = sip2s://h:6001\n", "needs format = sip2" },
+        { UPLOAD "sink = sip2s://h:6001\nformat = sip2\n", "needs a credential" },
         { UPLOAD "sink = sip2://h:6001\ninsecure = yes\n" PIN, "PINs never leave" },
         { UPLOAD "sink = http://h/in/\ninsecure = yes\n[csv]\nwrite_pin = yes\n", "in [csv], but" },
         { UPLOAD "sink = http://h/in/\ninsecure = yes\n[ndjson]\nwrite_pin = yes\n",
