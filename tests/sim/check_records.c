@@ -127,6 +127,19 @@ static bool holds_the_same(const struct sim *s, int a, int b)
     return memcmp(feeds_hash(fa), feeds_hash(fb), 16) == 0;
 }
 
+/* The same, of all feeds with one history. */
+static bool holds_all_whole(const struct sim *s, int a, int b)
+{
+    const struct feeds *fa = core_feeds(s->desk[a].core), *fb = core_feeds(s->desk[b].core);
+
+    for (unsigned i = 0; i < fa->n; i++) {
+        const struct feed *f = feeds_find(fb, &fa->v[i].opening.id);
+        if (!fa->v[i].forked && (!f || (!f->forked && f->seq != fa->v[i].seq)))
+            return false;
+    }
+    return true;
+}
+
 static bool up_to_date(const struct sim *s, int desk, char why[200])
 {
     struct moment now = sim_moment(s, desk);
@@ -137,7 +150,9 @@ static bool up_to_date(const struct sim *s, int desk, char why[200])
 
     core_ledger_view(d->core, &now, &v);
     core_view(d->core, &now, &c);
-    if ((holds_the_same(s, sim_first(s), desk) || fork_in_open_slot(s)) &&
+    if ((holds_the_same(s, sim_first(s), desk) ||
+         (fork_in_open_slot(s) && holds_all_whole(s, sim_first(s), desk) &&
+          holds_all_whole(s, desk, sim_first(s)))) &&
         (stuck || s->overrides ||
          (v.slot == s->n_slots + 1 && !v.open && !v.triggered &&
           c.pending <= check_behind_unknown(s, d->core))))
