@@ -7,11 +7,10 @@
 extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
     check_roster, check_liar, check_leads, check_erase, check_regain, check_answers;
 
-const struct check *const checks[] = {
-    &check_overrides, &check_roster, &check_ledger, &check_leases,
-    &check_records,   &check_doubts, &check_liar,   &check_leads,
-    &check_erase,     &check_regain, &check_answers, NULL
-};
+const struct check *const checks[] = { &check_overrides, &check_roster,  &check_ledger,
+                                       &check_leases,    &check_records, &check_doubts,
+                                       &check_liar,      &check_leads,   &check_erase,
+                                       &check_regain,    &check_answers, NULL };
 
 struct watching {
     struct sim *s;

@@ -5,6 +5,30 @@
 
 #include "deeds.h"
 
+/* A vote for itself that left with no other desk's knowledge did nothing (seed 76384). */
+static void forget_votes(struct sim *s, int desk, uint64_t known_to)
+{
+    for (unsigned i = 0; i < s->n_votes; i++) {
+        struct vote *v = &s->vote[i];
+        if (v->voter != desk || v->term <= known_to)
+            continue;
+        if (v->candidate == desk)
+            v->voter = -1;
+        else
+            s->desk[desk].votes_forgotten++;
+    }
+}
+
+/* The last desk of a branch that loses its disk has lost the branch: nobody can tell it what was
+ * decided (seeds 35697, 80993). */
+static bool is_last(const struct sim *s, int desk)
+{
+    for (int i = 0; i < (int)s->n; i++)
+        if (i != desk && sim_counts(s, i))
+            return false;
+    return true;
+}
+
 /* From now on another disk is what the desk remembers. */
 static void forget(struct sim *s, int desk, struct memdisk *disk, const char *how)
 {
@@ -12,9 +36,7 @@ static void forget(struct sim *s, int desk, struct memdisk *disk, const char *ho
 
     if (d->core)
         station_crash(s, desk, 2 * SECOND, how);
-    for (unsigned i = 0; i < s->n_votes; i++)
-        d->votes_forgotten +=
-            s->vote[i].voter == desk && (!disk || s->vote[i].term > d->image_term);
+    forget_votes(s, desk, disk ? d->image_term : 0);
     if (disk) {
         memdisk_free(d->disk);
         d->disk = disk;
@@ -33,7 +55,7 @@ static void forget(struct sim *s, int desk, struct memdisk *disk, const char *ho
  */
 void deed_wipe(struct sim *s, const struct args *a)
 {
-    if (s->desk[a->desk[0]].member && !s->desk[a->desk[0]].gone)
+    if (s->desk[a->desk[0]].member && !s->desk[a->desk[0]].gone && !is_last(s, a->desk[0]))
         forget(s, a->desk[0], NULL, "and its disk is wiped");
 }
 
@@ -53,7 +75,8 @@ void deed_restore(struct sim *s, const struct args *a)
 {
     struct station *d = &s->desk[a->desk[0]];
 
-    if (d->image && !d->gone && (d->image_life < d->life || !s->script->setup.loose))
+    if (d->image && !d->gone && !is_last(s, a->desk[0]) &&
+        (d->image_life < d->life || !s->script->setup.loose))
         forget(s, a->desk[0], memdisk_copy(d->image), "and its disk is set back");
 }
 

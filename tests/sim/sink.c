@@ -227,8 +227,8 @@ static enum delivery sink_take(struct sim *s, const struct parcel *p, struct tol
 void sink_arrive(struct sim *s, const struct event *e)
 {
     struct told *told = calloc(1, sizeof *told);
-    enum delivery how = e->parcel->item > 0 ? steps_arrive(s, e->parcel, told)
-                                            : sink_take(s, e->parcel, told);
+    enum delivery how =
+        e->parcel->item > 0 ? steps_arrive(s, e->parcel, told) : sink_take(s, e->parcel, told);
 
     sim_trace(s, e->desk, "slot %llu reaches the sink", (unsigned long long)e->parcel->intent.slot);
     if (e->answers && s->desk[e->desk].core && s->desk[e->desk].life == e->life) {
