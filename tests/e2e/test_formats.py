@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
 """Formats through real desks: what a lead is told before anything leaves, and the files that do."""
+import csv
+import io
+import json
 import re
 import unittest
 import uuid
@@ -129,6 +132,65 @@ class Formats(branch.Case):
         self.uploaded(one)
         self.assertTrue(any(re.search(r"\tformat symphony\tunverified\n", m.read_text())
                             for d in desks for m in d.state.glob("uploads/*.manifest")))
+
+    def exported(self, desk, name):
+        path = self.home / f"export.{name}"
+        desk.cli("export", "--format", name, "--out", path)
+        return path.read_bytes()
+
+    def test_what_is_pending_is_exported_in_every_format_whatever_the_policys_is(self):
+        desks = self.ready()
+        one = desks[0]
+        numbers = "[evergreen]\nprofile = 2\nhome_ou = 4\nident_type = 3\ncountry = US\n"
+        self.publish(one, self.policy("symphony"))
+        self.day(one, 100, DAY1)
+        new = {"op": "user", "user": user(500), "first": "Zo\u00eb", "last": "=Okafor",
+               "street": "12 Mill Lane", "city": "Rivermouth, OH", "postcode": "44654",
+               "pin": "7315", "key": uuid.uuid4().hex, "at": DAY1.format(50)}
+        self.feed(one, [new, checkout(600, user=user(500), at=DAY1.format(51))])
+        rows = list(csv.DictReader(io.StringIO(self.exported(one, "csv").decode(), newline="")))
+        objects = [json.loads(x) for x in self.exported(one, "ndjson").decode().splitlines()]
+        for all_of_it in (rows, objects):
+            self.assertEqual(["checkout", "checkout", "discharge", "renew", "inhouse", "user",
+                              "checkout"], [r["op"] for r in all_of_it])
+            self.assertEqual(item(600), all_of_it[6]["item"])
+            self.assertEqual("Zo\u00eb", all_of_it[5]["first"])
+            self.assertEqual("", all_of_it[5].get("pin", ""))  # the policy does not send it
+        self.assertEqual(("'=Okafor", "=Okafor"), (rows[5]["last"], objects[5]["last"]))
+        # a format whose keys the policy lacks; one that makes several files of two days
+        said = one.cli("export", "--format", "evergreen", "--out", self.home / "no", check=False)
+        self.assert_refused(said, 78, 'needs "profile" in \\[evergreen\\]')
+        self.publish(one, self.policy("symphony", numbers))
+        lines = [json.loads(x) for x in self.exported(one, "evergreen").decode("ascii").splitlines()]
+        self.assertEqual(["checkout", "checkout", "checkin", "renew", "in_house_use", "register",
+                          "checkout"], [x["type"] for x in lines])
+        self.assertEqual([r["id"] for r in rows], [x["tideover_id"] for x in lines])
+        self.assertEqual("2026-01-05T12:00:01-05:00", lines[0]["checkout_time"])
+        # Koha carries no registrations, so the card's loan waits
+        koc = self.exported(one, "koha").decode("ascii").split("\n")
+        self.assertEqual(["Version=1.0\tGenerator=tideover\tGeneratorVersion=1.0",
+                          f"2026-01-05 12:00:01 000\tissue\t{rows[0]['user']}\t{item(100)}"], koc[:2])
+        self.assertEqual(6, len(koc))
+        batch = json.loads(self.exported(one, "koha-json"))
+        self.assertEqual(("MAIN", True, 4), (batch["branchcode"], batch["pending"],
+                                             len(batch["transactions"])))
+        self.assertEqual("2026-01-05T17:00:01Z", batch["transactions"][0]["timestamp"])
+        self.day(one, 200, DAY2)
+        said = one.cli("export", "--format", "destiny", "--out", self.home / "no", check=False)
+        self.assert_refused(said, 65, "destiny needs a file per day")
+        said = one.cli("export", "--format", "koc", "--out", self.home / "no", check=False)
+        self.assert_refused(said, 65, "no format|this version writes the formats symphony")
+        self.assertFalse((self.home / "no").exists())
+        # and uploaded: the policy says what is needed, or is not published
+        path = self.home / "evergreen.ini"
+        path.write_text(self.policy("evergreen"), encoding="utf-8")
+        said = one.cli("policy", "publish", path, "--lead-passphrase-file", self.lead, check=False)
+        self.assert_refused(said, 78, 'needs "profile" in \\[evergreen\\]')
+        self.publish(one, self.policy("evergreen", numbers))
+        all_hold(desks, 12, 5)
+        (xacts,) = self.uploaded(one)
+        self.assertRegex(xacts.name, r"^MAIN-20260106-e0-s\d{6}-[0-9a-f]{8}\.xacts$")
+        self.assertEqual(lines, [json.loads(x) for x in xacts.read_text("ascii").splitlines()][:7])
 
 
 if __name__ == "__main__":
