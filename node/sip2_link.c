@@ -2,6 +2,7 @@
  * IPv6, time limits and verified TLS without another library. */
 #include "sip2_link.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -81,15 +82,18 @@ static uint32_t limit_ms(const struct sip2_link *l)
 
 static bool wait_for(const struct sip2_link *l, short events, uint64_t until_ms)
 {
-    uint64_t now = now_ms();
     curl_socket_t fd = CURL_SOCKET_BAD;
     struct pollfd p = { .events = events };
+    int rc;
 
-    if (now >= until_ms || curl_easy_getinfo(l->curl, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
-        fd < 0)
+    if (curl_easy_getinfo(l->curl, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd < 0)
         return false;
     p.fd = fd;
-    return poll(&p, 1, (int)(until_ms - now)) > 0;
+    do {
+        uint64_t now = now_ms();
+        rc = now < until_ms ? poll(&p, 1, (int)(until_ms - now)) : 0;
+    } while (rc < 0 && errno == EINTR);
+    return rc > 0;
 }
 
 /* *any: bytes may have left. */

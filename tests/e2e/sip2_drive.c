@@ -232,6 +232,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "sip2_drive: %s\n", msg.text);
         return 2;
     }
+    free(text);
     d.payload = slurp(argv[3]);
     d.home = b.home = argv[5];
     for (char *p = d.payload; *p; p++)
