@@ -106,20 +106,6 @@ static bool is_barred(CURLcode rc)
            rc == CURLE_URL_MALFORMAT;
 }
 
-/* libcurl counts the bytes of "CONNECT" to a proxy as well: in a tunnel that was never built
- * nothing of ours was sent. */
-static bool has_left(struct transfer *t)
-{
-    bool tunnel =
-        strcmp(t->b->policy->access.proxy, "none") != 0 && strcmp(t->to.scheme, "https") == 0;
-    curl_off_t began = 0;
-    long sent = 0;
-
-    curl_easy_getinfo(t->curl, CURLINFO_REQUEST_SIZE, &sent);
-    curl_easy_getinfo(t->curl, CURLINFO_PRETRANSFER_TIME_T, &began);
-    return sent > 0 && (!tunnel || began > 0);
-}
-
 static void how_it_ended(struct transfer *t, CURLcode rc, struct put_answer *a)
 {
     long status = 0;
@@ -129,7 +115,7 @@ static void how_it_ended(struct transfer *t, CURLcode rc, struct put_answer *a)
     transfer_why(t, rc, a->detail);
     if (rc == CURLE_OK || (rc == CURLE_WRITE_ERROR && t->in.bytes > ANSWER_MAX))
         a->end = PUT_ANSWERED;
-    else if (has_left(t))
+    else if (transfer_has_left(t->curl, t->to.scheme, t->b->policy->access.proxy))
         a->end = PUT_LOST;
     else
         a->end = is_barred(rc) ? PUT_BARRED : PUT_NOT_SENT;

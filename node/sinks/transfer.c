@@ -180,6 +180,17 @@ CURLcode transfer_run(struct transfer *t)
     return curl_easy_perform(t->curl);
 }
 
+bool transfer_has_left(CURL *c, const char *scheme, const char *proxy)
+{
+    bool tunnel = strcmp(proxy, "none") != 0 && *proxy != '\0' && strncmp(scheme, "https", 5) == 0;
+    curl_off_t began = 0;
+    long sent = 0;
+
+    curl_easy_getinfo(c, CURLINFO_REQUEST_SIZE, &sent);
+    curl_easy_getinfo(c, CURLINFO_PRETRANSFER_TIME_T, &began);
+    return sent > 0 && (!tunnel || began > 0);
+}
+
 void transfer_why(const struct transfer *t, CURLcode rc, char out[160])
 {
     const char *why = t->detail[0] != '\0' ? t->detail : curl_easy_strerror(rc);

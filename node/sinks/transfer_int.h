@@ -42,6 +42,9 @@ void transfer_reset(struct transfer *t);
 /* The URL of a name within the sink's directory; "": of the directory itself, '/' at its end. */
 bool transfer_aim(struct transfer *t, const char *name);
 CURLcode transfer_run(struct transfer *t);
+/* Did a byte of ours leave in the request that ended? libcurl counts the bytes of "CONNECT" to a
+ * proxy as well: in a tunnel that was never built nothing of ours was sent. */
+bool transfer_has_left(CURL *c, const char *scheme, const char *proxy);
 /* Why it ended as it did, for people: at most 160 bytes, clean text. */
 void transfer_why(const struct transfer *t, CURLcode rc, char out[160]);
 

@@ -10,6 +10,7 @@
 
 #include <sodium.h>
 
+#include "transfer_int.h"
 #include "url.h"
 
 #define CONNECT_LIMIT_MS 10000
@@ -223,16 +224,16 @@ static void set_request(struct web *w, const struct web_request *rq)
     }
 }
 
-static enum web_end how_it_ended(CURL *c, CURLcode rc, const char *detail, struct web_answer *a)
+static enum web_end how_it_ended(const struct web *w, CURLcode rc, const char *detail,
+                                 struct web_answer *a)
 {
-    long sent = 0;
+    CURL *c = w->curl;
 
     curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a->status);
     if (rc == CURLE_OK)
         return WEB_ANSWERED;
     snprintf(a->words, sizeof a->words, "%s", *detail ? detail : curl_easy_strerror(rc));
-    curl_easy_getinfo(c, CURLINFO_REQUEST_SIZE, &sent);
-    if (sent > 0)
+    if (transfer_has_left(c, w->base, w->proxy))
         return WEB_LOST;
     return rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE ||
                    rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL
@@ -254,7 +255,7 @@ enum web_end web_send(struct web *w, const struct web_request *rq, struct web_an
     curl_easy_setopt(w->curl, CURLOPT_HTTPHEADER, head);
     curl_easy_setopt(w->curl, CURLOPT_ERRORBUFFER, detail);
     rc = head ? curl_easy_perform(w->curl) : CURLE_OUT_OF_MEMORY;
-    end = how_it_ended(w->curl, rc, detail, a);
+    end = how_it_ended(w, rc, detail, a);
     if (end == WEB_ANSWERED) {
         buf_add(&a->body, "", 1); /* so that it is a text */
         if (a->body.failed)

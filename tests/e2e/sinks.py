@@ -166,10 +166,10 @@ class Wire:
 
 
 class Proxy:
-    """An HTTP proxy for CONNECT; refuses with this status unless it is 200."""
+    """An HTTP proxy for CONNECT; refuses with this status unless it is 200, the first ones as told."""
 
-    def __init__(self, status=200):
-        self.status, self.asked = status, []
+    def __init__(self, status=200, first=()):
+        self.status, self.first, self.asked = status, list(first), []
         self.door = socket.create_server(("127.0.0.1", 0))
         self.port = self.door.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -188,9 +188,10 @@ class Proxy:
             head += more
         verb, where, _ = head.decode().split(" ", 2)
         self.asked.append((verb, where))
-        here.sendall(f"HTTP/1.1 {self.status} as I like\r\nContent-Length: 0\r\n\r\n".encode()
-                     if self.status != 200 else b"HTTP/1.1 200 go on\r\n\r\n")
-        if self.status == 200:
+        status = self.first.pop(0) if self.first else self.status
+        here.sendall(f"HTTP/1.1 {status} as I like\r\nContent-Length: 0\r\n\r\n".encode()
+                     if status != 200 else b"HTTP/1.1 200 go on\r\n\r\n")
+        if status == 200:
             there = socket.create_connection(("127.0.0.1", int(where.rsplit(":", 1)[1])))
             threading.Thread(target=self._copy, args=(there, here), daemon=True).start()
             self._copy(here, there)

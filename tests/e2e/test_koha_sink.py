@@ -7,6 +7,7 @@ import unittest
 
 import branch
 from ils import ROUNDS, Drive, Server, certificate
+from sinks import Proxy
 
 HEADER = "Version=1.0\tGenerator=tideover\tGeneratorVersion=1.0\n"
 
@@ -116,6 +117,20 @@ class Service(Koha):
         self.assertIn("no safe connection", said)
         d.trust(tls / "ca.pem")
         self.assertEqual((0, ""), d.run())
+        self.booked_once(s, d)
+
+    def test_a_proxy_that_refuses_the_tunnel_leaves_no_row_in_doubt(self):
+        tls = certificate(self.home / "tls")
+        s = self.server("--tls", tls)
+        d = self.drive(s, day(4, random.Random(21)))
+        d.trust(tls / "ca.pem")
+        proxy = Proxy(first=[502, 200, 502, 200, 200, 502, 502])
+        self.addCleanup(proxy.close)
+        d.policy.write_text(d.policy.read_text().replace(
+            "[upload]", f"[upload]\nproxy = http://127.0.0.1:{proxy.port}"))
+        self.assertEqual((0, ""), d.run())
+        self.assertEqual([], proxy.first)
+        self.assertEqual({}, d.answers())
         self.booked_once(s, d)
 
     def test_a_wrong_password_stops_at_the_first_row(self):
