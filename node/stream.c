@@ -230,6 +230,7 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
 static void list_pending(struct batch_job *b)
 {
     const struct format *f = format_by_name(b->merge.policy.format);
+    const struct format *users = f && f->users ? f->users(&b->merge.policy) : NULL;
     struct merge *m = NULL;
     struct merged *r = malloc(sizeof *r);
 
@@ -239,8 +240,8 @@ static void list_pending(struct batch_job *b)
     }
     b->err = merge_open(&b->merge, store_reader_disk(b->reader), batch_go_on, b, &m, &b->msg);
     while (b->err == ERR_OK && (b->err = merge_next(m, r, &b->msg)) == ERR_OK) {
-        bool carried =
-            (f && f->carries(&b->merge.policy, r->rec.kind)) || r->rec.kind == RECORD_USER;
+        bool carried = (f && f->carries(&b->merge.policy, r->rec.kind)) ||
+                       (users && users->carries(&b->merge.policy, r->rec.kind));
         list_line(b, r,
                   r->verdict != VERDICT_SEND ? OUTCOME_NOT_SENT
                   : carried                  ? OUTCOME_SENT

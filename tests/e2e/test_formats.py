@@ -8,7 +8,7 @@ import unittest
 import uuid
 
 import branch
-from branch import all_hold, checkout, item, policy_text, user, wait_until
+from branch import all_hold, checkout, item, log_list, policy_text, user, wait_until
 
 DAY1, DAY2 = "2026-01-05T12:00:{:02d}-05:00", "2026-01-06T09:30:{:02d}-05:00"
 
@@ -97,9 +97,12 @@ class Formats(branch.Case):
         self.day(one, 200, DAY2)
         self.day(one, 300, DAY1)
         self.feed(one, [checkout(500 + d, at=f"2025-12-{d:02d}T12:00:00-05:00") for d in range(27, 32)])
-        all_hold(desks, 15, 5)
+        card = self.feed(one, [{"op": "user", "user": user(901), "last": "Byron",
+                                "key": uuid.uuid4().hex}])[0]
+        all_hold(desks, 16, 5)
+        self.assertEqual(["uncarried"], [x["state"] for x in log_list(one) if x["id"] == card])
         plan = one.cli("upload", "plan", json=True)
-        self.assertEqual((4, 11, 2), tuple(self.losses(plan)[k][0] for k in ("kind", "day", "due")))
+        self.assertEqual((5, 11, 2), tuple(self.losses(plan)[k][0] for k in ("kind", "day", "due")))
         old, *rest, new = self.uploaded(one)
         # its receipt has no room for the names of seven files; another desk finds them all the same
         last = wait_until(lambda: one.upload_status()["last"], 10, "the upload")
@@ -126,7 +129,7 @@ class Formats(branch.Case):
             "[symphony]", "[symphony]\nverified = yes")))
         self.publish(one, self.policy("symphony"))
         self.feed(one, [checkout(400)])
-        all_hold(desks, 16, 5)
+        all_hold(desks, 17, 5)
         self.assertIn("until your site compared", one.cli("upload", "plan", json=True)["unverified"])
         self.assertIn("symphony is unverified", one.cli("upload", "plan").out)
         self.uploaded(one)
