@@ -11,13 +11,14 @@
 #include "merge.h"
 #include "runs.h"
 
-#define POOL_FILES_MAX    64   /* desks of a branch, a file each */
-#define POOL_DESKS_MAX    1024 /* different stations in them */
-#define POOL_LINES_MAX    (UINT64_C(1) << 30) /* of one file */
-#define POOL_CONFLICTS    65536 /* cards registered twice with different data: more are no accident */
-#define POOL_SPILLS       6
-#define POOL_SAMPLES      64 /* differences of two files' clocks that are remembered */
-#define POOL_SAMPLE_MS    (2 * 3600 * 1000) /* farther apart it is not one event */
+#define POOL_FILES_MAX 64                  /* desks of a branch, a file each */
+#define POOL_DESKS_MAX 1024                /* different stations in them */
+#define POOL_LINES_MAX (UINT64_C(1) << 30) /* of one file */
+#define POOL_CONFLICTS 65536 /* cards registered twice with different data: more are no accident   \
+                              */
+#define POOL_SPILLS    6
+#define POOL_SAMPLES   64                /* differences of two files' clocks that are remembered */
+#define POOL_SAMPLE_MS (2 * 3600 * 1000) /* farther apart it is not one event */
 
 struct pool_job {
     const struct policy *policy; /* rules and windows; must outlive the pool, as the offsets */
@@ -55,7 +56,7 @@ const char *pool_desk(const struct pool *p, unsigned i);
 /* How far file b's clock is ahead of file a's, by what both recorded: the median of the last
  * samples. False: too few, or they do not agree. */
 struct pool_clock {
-    uint64_t shared; /* events that both have */
+    uint64_t shared;              /* events that both have */
     int64_t median_ms, spread_ms; /* spread: between the quartiles */
 };
 bool pool_clock(const struct pool *p, unsigned a, unsigned b, struct pool_clock *out);

@@ -11,13 +11,14 @@
 #include "pool_int.h"
 
 #define YIELD_EVERY 4096
-#define LINE_BITS   30
 
-static const size_t budgets[POOL_SPILLS] = { [BY_TIME] = 3u << 20, [BY_ITEM] = 3u << 20,
-                                             [EDITS] = 1u << 20,   [CARDS] = 1u << 20,
-                                             [CARD_USES] = 1u << 20, [USERS] = 1u << 20 };
-static const size_t key_bytes[POOL_SPILLS] = { [BY_TIME] = 18, [BY_ITEM] = 24,   [EDITS] = 16,
-                                               [CARDS] = 25,   [CARD_USES] = 25, [USERS] = 9 };
+static const size_t budgets[POOL_SPILLS] = {
+    [BY_TIME] = 3u << 20, [BY_ITEM] = 3u << 20,   [EDITS] = 1u << 20,
+    [CARDS] = 1u << 20,   [CARD_USES] = 1u << 20, [USERS] = 1u << 20
+};
+static const size_t key_bytes[POOL_SPILLS] = {
+    [BY_TIME] = 18, [BY_ITEM] = 24, [EDITS] = 16, [CARDS] = 25, [CARD_USES] = 25, [USERS] = 9
+};
 
 enum err pool_new(const struct pool_job *job, struct pool **out, struct errmsg *msg)
 {
@@ -58,45 +59,11 @@ enum err pool_pulse(struct pool *p, struct errmsg *msg)
     return ERR_OK;
 }
 
-/* ---- bytes of entries ---- */
-
 void pool_digest(const char *text, uint8_t out[16])
 {
     static const uint8_t salt[16] = "tideover merge"; /* the same files give the same bytes */
 
     crypto_shorthash_siphashx24(out, (const uint8_t *)text, strlen(text), salt);
-}
-
-static void put_be16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static unsigned get_be16(const uint8_t *p)
-{
-    return (unsigned)p[0] << 8 | p[1];
-}
-
-static void put_time(uint8_t *p, int64_t ms)
-{
-    put_be64(p, (uint64_t)ms ^ UINT64_C(1) << 63); /* in memcmp order */
-}
-
-static int64_t get_time(const uint8_t *p)
-{
-    return (int64_t)(get_be64(p) ^ UINT64_C(1) << 63);
-}
-
-/* Where an event stands: its rank by time, and, for people, its line. */
-static uint64_t place_seq(uint64_t rank, uint64_t line)
-{
-    return rank << LINE_BITS | line;
-}
-
-static uint64_t line_of(uint64_t seq)
-{
-    return seq & (POOL_LINES_MAX - 1);
 }
 
 /* ---- taking events ---- */
@@ -122,34 +89,6 @@ static enum err desk_index(struct pool *p, const char *name, unsigned *out, stru
     return ERR_OK;
 }
 
-static void bloom_places(const uint8_t digest[16], uint64_t at[2])
-{
-    at[0] = get_be64(digest) % POOL_BLOOM_BITS;
-    at[1] = get_be64(digest + 8) % POOL_BLOOM_BITS;
-}
-
-static void remember_card(struct pool *p, const char *user)
-{
-    uint8_t digest[16];
-    uint64_t at[2];
-
-    pool_digest(user, digest);
-    bloom_places(digest, at);
-    for (unsigned i = 0; i < 2; i++)
-        p->bloom[at[i] / 8] |= (uint8_t)(1u << at[i] % 8);
-    p->cards++;
-}
-
-/* May be wrong in saying yes, for a card that is sorted out later. */
-static bool maybe_new_card(const struct pool *p, const uint8_t digest[16])
-{
-    uint64_t at[2];
-
-    bloom_places(digest, at);
-    return p->cards > 0 && (p->bloom[at[0] / 8] >> at[0] % 8 & 1) != 0 &&
-           (p->bloom[at[1] / 8] >> at[1] % 8 & 1) != 0;
-}
-
 unsigned pool_desks(const struct pool *p)
 {
     return p->n_desks;
@@ -159,9 +98,6 @@ const char *pool_desk(const struct pool *p, unsigned i)
 {
     return p->desk[i].name;
 }
-
-/* BY_TIME: time 8, file 2, line 8 | desk 2, kind 1, due 4, item 16, user 16, same 8 | record. */
-enum { T_DESK = 18, T_KIND = 20, T_DUE = 21, T_ITEM = 25, T_USER = 41, T_SAME = 57, T_RECORD = 65 };
 
 enum err pool_event(struct pool *p, unsigned file, const struct format_event *ev,
                     struct errmsg *msg)
@@ -185,7 +121,7 @@ enum err pool_event(struct pool *p, unsigned file, const struct format_event *ev
     pool_digest(ev->rec.item, head + T_ITEM);
     pool_digest(ev->rec.user, head + T_USER);
     if (ev->rec.kind == RECORD_USER)
-        remember_card(p, ev->rec.user);
+        pool_remember_card(p, head + T_USER);
     buf_reset(&p->line);
     buf_add(&p->line, head, sizeof head);
     if ((e = record_encode(&ev->rec, &p->line, msg)) != ERR_OK)
@@ -217,44 +153,11 @@ static enum err add_item(struct pool *p, const uint8_t *t, uint64_t seq, struct 
     return runs_add(p->runs[BY_ITEM], b, sizeof b, msg);
 }
 
-static enum err decode(const uint8_t *b, size_t n, struct record *out, struct errmsg *msg)
+enum err pool_decode(const uint8_t *b, size_t n, struct record *out, struct errmsg *msg)
 {
     return record_decode(b, n, out, msg) == ERR_OK
                ? ERR_OK
                : err_set(msg, ERR_DISK, "a temporary file is not what was written to it");
-}
-
-/* Twice: whether a card has a conflict must be known before the first of its registrations is
- * judged. */
-static enum err add_card(struct pool *p, const uint8_t *t, size_t n, uint64_t seq,
-                         struct errmsg *msg)
-{
-    struct record bare = { .kind = RECORD_USER };
-    struct buf b = { 0 };
-    uint8_t head[C_RECORD] = { 0 };
-    enum err e = decode(t + T_RECORD, n - T_RECORD, &p->rec, msg);
-
-    if (e != ERR_OK)
-        return e;
-    memcpy(bare.user, p->rec.user, sizeof bare.user);
-    bare.reg = p->rec.reg;
-    memcpy(head, t + T_USER, 16);
-    put_be64(head + 17, seq);
-    if ((e = record_encode(&bare, &b, msg)) == ERR_OK && !b.failed)
-        crypto_shorthash_siphashx24(head + C_CONTENT, b.p, b.len, head);
-    buf_free(&b);
-    memcpy(head + C_FILE, t + 8, 2);
-    memcpy(head + C_DESK, t + T_DESK, 2);
-    memcpy(head + C_TIME, t, 8);
-    if (e == ERR_OK)
-        e = runs_add(p->runs[CARDS], head, sizeof head, msg);
-    head[16] = 1;
-    buf_reset(&p->line);
-    buf_add(&p->line, head, sizeof head);
-    buf_add(&p->line, t + T_RECORD, n - T_RECORD);
-    if (e == ERR_OK && p->line.failed)
-        e = err_set(msg, ERR_NOMEM, "out of memory");
-    return e == ERR_OK ? runs_add(p->runs[CARDS], p->line.p, p->line.len, msg) : e;
 }
 
 static enum err pass_by_time(struct pool *p, struct errmsg *msg)
@@ -267,7 +170,7 @@ static enum err pass_by_time(struct pool *p, struct errmsg *msg)
     while (e == ERR_OK && (e = runs_next(p->runs[BY_TIME], &t, &n, msg)) == ERR_OK) {
         uint64_t seq = place_seq(++rank, get_be64(t + 10));
         if (t[T_KIND] == RECORD_USER)
-            e = add_card(p, t, n, seq, msg);
+            e = pool_add_card(p, t, n, seq, msg);
         else if (t[T_KIND] != 0 && t[T_KIND] != RECORD_VOID)
             e = add_item(p, t, seq, msg);
         if (e == ERR_OK)
@@ -284,7 +187,7 @@ enum { EDIT_VERDICT, EDIT_DUE, EDIT_TWICE, EDIT_NEW_CARD };
 
 static const char *const rules[] = { "", "R1", "R3", "R6", "R7", "R8", "R11" };
 
-static uint8_t rule_number(const char *rule)
+uint8_t pool_rule_number(const char *rule)
 {
     for (uint8_t i = 1; i < sizeof rules / sizeof rules[0]; i++)
         if (strcmp(rules[i], rule) == 0)
@@ -301,7 +204,7 @@ static void edit(struct pool *p, struct place at, uint8_t what, enum verdict v, 
     put_be64(b + 8, ++p->n_edits);
     b[E_WHAT] = what;
     b[E_VERDICT] = (uint8_t)v;
-    b[E_RULE] = rule_number(rule);
+    b[E_RULE] = pool_rule_number(rule);
     if (other) {
         b[E_HAS] = 1;
         put_be16(b + E_FILE, other->feed);
@@ -328,162 +231,9 @@ void pool_edit_twice(void *ctx, struct place at, struct place loan)
     edit(ctx, at, EDIT_TWICE, VERDICT_SEND, "", &loan, 0);
 }
 
-/* A use of a card that may have been registered in these files. */
-static void note_use(struct pool *p, struct place at, const uint8_t user[16], int64_t time_ms)
+void pool_edit_new_card(struct pool *p, struct place at)
 {
-    uint8_t b[C_RECORD] = { 0 };
-
-    if (!maybe_new_card(p, user))
-        return;
-    memcpy(b, user, 16);
-    b[16] = 1;
-    put_be64(b + 17, at.seq);
-    put_be16(b + C_FILE, at.feed);
-    put_time(b + C_TIME, time_ms);
-    if (p->failed == ERR_OK)
-        p->failed = runs_add(p->runs[CARD_USES], b, sizeof b, &p->failed_msg);
-}
-
-/* ---- pass 2: by card. Which registrations are one, which contradict (R6) ---- */
-
-/* A registration on its way out. Key: seq 8, 0 if it stands before the event of that place. */
-static enum err add_user(struct pool *p, const uint8_t *c, size_t n, const struct user_fate *f,
-                         struct errmsg *msg)
-{
-    uint8_t head[U_RECORD] = { 0 };
-
-    put_be64(head, f->seq);
-    head[8] = !f->early;
-    memcpy(head + U_FILE, c + C_FILE, 2);
-    memcpy(head + U_DESK, c + C_DESK, 2);
-    put_time(head + U_TIME, f->time_ms);
-    put_be64(head + U_SEQ, get_be64(c + 17));
-    head[U_VERDICT] = (uint8_t)f->verdict;
-    head[U_RULE] = rule_number(f->rule);
-    head[U_HAS] = f->has_other;
-    put_be16(head + U_OTHER_FILE, f->other.feed);
-    put_be64(head + U_OTHER_SEQ, f->other.seq);
-    head[U_EARLY] = f->early;
-    buf_reset(&p->line);
-    buf_add(&p->line, head, sizeof head);
-    buf_add(&p->line, c + C_RECORD, n - C_RECORD);
-    if (p->line.failed)
-        return err_set(msg, ERR_NOMEM, "out of memory");
-    return runs_add(p->runs[USERS], p->line.p, p->line.len, msg);
-}
-
-struct card_group {
-    uint8_t card[16], content[16];
-    struct place first;
-    bool any, conflict;
-};
-
-static enum err judge_card(struct pool *p, struct card_group *g, const uint8_t *c, size_t n,
-                           struct errmsg *msg)
-{
-    struct place at = { get_be16(c + C_FILE), get_be64(c + 17) };
-    struct user_fate fate = { .seq = at.seq, .time_ms = get_time(c + C_TIME), .rule = "R6" };
-    uint64_t *v;
-    bool fresh;
-
-    if (c[16] == 0) { /* the first look: is there a conflict? */
-        if (!g->any || memcmp(g->card, c, 16) != 0) {
-            *g = (struct card_group){ .first = at, .any = true };
-            memcpy(g->card, c, 16);
-            memcpy(g->content, c + C_CONTENT, 16);
-        } else if (!g->conflict && memcmp(g->content, c + C_CONTENT, 16) != 0) {
-            g->conflict = true;
-            if (p->conflicts.n == POOL_CONFLICTS)
-                return err_set(msg, ERR_FULL, "more than %d cards registered twice with different "
-                                              "data: these files do not belong together",
-                               POOL_CONFLICTS);
-            if ((v = hmap_at(&p->conflicts, c, &fresh)) == NULL)
-                return err_set(msg, ERR_NOMEM, "out of memory");
-        }
-        return ERR_OK;
-    }
-    if (g->conflict) {
-        fate.verdict = VERDICT_REVIEW;
-        return add_user(p, c, n, &fate, msg);
-    }
-    if (at.seq != g->first.seq) {
-        fate.verdict = VERDICT_DUPLICATE;
-        fate.has_other = true;
-        fate.other = g->first;
-        return add_user(p, c, n, &fate, msg);
-    }
-    buf_reset(&p->line);
-    buf_add(&p->line, c, n);
-    if (p->line.failed)
-        return err_set(msg, ERR_NOMEM, "out of memory");
-    p->line.p[16] = 0;
-    return runs_add(p->runs[CARD_USES], p->line.p, p->line.len, msg);
-}
-
-static enum err pass_by_card(struct pool *p, struct errmsg *msg)
-{
-    struct card_group g = { .any = false };
-    const uint8_t *c;
-    size_t n;
-    enum err e = runs_sort(p->runs[CARDS], msg);
-
-    while (e == ERR_OK && (e = runs_next(p->runs[CARDS], &c, &n, msg)) == ERR_OK)
-        e = judge_card(p, &g, c, n, msg);
-    runs_free(p->runs[CARDS]);
-    p->runs[CARDS] = NULL;
-    return e == ERR_MISSING ? ERR_OK : e;
-}
-
-/* ---- pass 3: by item (pool_item.c), then cards once more: used before it was registered? (R7) */
-
-enum err pool_kept(struct pool *p, const struct item_event *ev)
-{
-    note_use(p, ev->at, ev->user, ev->time_ms);
-    return p->failed;
-}
-
-bool pool_card_conflicts(const struct pool *p, const uint8_t user[16])
-{
-    return p->conflicts.n > 0 && hmap_find(&p->conflicts, user) != NULL;
-}
-
-static enum err pass_card_uses(struct pool *p, struct errmsg *msg)
-{
-    struct user_fate fate = { .rule = "" };
-    struct buf reg = { 0 }; /* the registration that waits for its card's first use */
-    const uint8_t *c;
-    size_t n;
-    enum err e = runs_sort(p->runs[CARD_USES], msg);
-
-    while (e == ERR_OK && (e = runs_next(p->runs[CARD_USES], &c, &n, msg)) == ERR_OK) {
-        struct place at = { get_be16(c + C_FILE), get_be64(c + 17) };
-        bool of_reg = reg.len > 0 && memcmp(reg.p, c, 16) == 0;
-        if (c[16] == 1 && !of_reg)
-            continue; /* the filter was wrong, or its registrations contradict each other */
-        if (c[16] == 1 && !fate.early && at.seq < fate.seq) {
-            fate.early = true;
-            fate.seq = at.seq;
-            fate.time_ms = get_time(c + C_TIME);
-        }
-        if (c[16] == 1) {
-            edit(p, at, EDIT_NEW_CARD, VERDICT_SEND, "", NULL, 0);
-            e = p->failed;
-            continue;
-        }
-        if (reg.len > 0)
-            e = add_user(p, reg.p, reg.len, &fate, msg);
-        buf_reset(&reg);
-        buf_add(&reg, c, n);
-        if (e == ERR_OK && reg.failed)
-            e = err_set(msg, ERR_NOMEM, "out of memory");
-        fate = (struct user_fate){ .seq = at.seq, .time_ms = get_time(c + C_TIME), .rule = "" };
-    }
-    if (e == ERR_MISSING)
-        e = reg.len > 0 ? add_user(p, reg.p, reg.len, &fate, msg) : ERR_OK;
-    buf_free(&reg);
-    runs_free(p->runs[CARD_USES]);
-    p->runs[CARD_USES] = NULL;
-    return e;
+    edit(p, at, EDIT_NEW_CARD, VERDICT_SEND, "", NULL, 0);
 }
 
 /* The head of a stream of the last walk. */
@@ -500,8 +250,8 @@ enum err pool_judge(struct pool *p, struct errmsg *msg)
 {
     enum err e;
 
-    if ((e = pass_by_time(p, msg)) != ERR_OK || (e = pass_by_card(p, msg)) != ERR_OK ||
-        (e = pool_pass_items(p, msg)) != ERR_OK || (e = pass_card_uses(p, msg)) != ERR_OK)
+    if ((e = pass_by_time(p, msg)) != ERR_OK || (e = pool_pass_cards(p, msg)) != ERR_OK ||
+        (e = pool_pass_items(p, msg)) != ERR_OK || (e = pool_pass_card_uses(p, msg)) != ERR_OK)
         return e;
     if (p->failed != ERR_OK)
         return err_set(msg, p->failed, "%s", p->failed_msg.text);
@@ -544,7 +294,7 @@ static void apply_edit(const uint8_t *b, struct pooled *out)
 static enum err next_user(struct pool *p, struct pooled *out, struct errmsg *msg)
 {
     const uint8_t *u = p->user.p;
-    enum err e = decode(u + U_RECORD, p->user.n - U_RECORD, &out->m.rec, msg);
+    enum err e = pool_decode(u + U_RECORD, p->user.n - U_RECORD, &out->m.rec, msg);
 
     out->m.feed = get_be16(u + U_FILE);
     out->m.seq = line_of(get_be64(u + U_SEQ));
@@ -562,7 +312,7 @@ static enum err next_user(struct pool *p, struct pooled *out, struct errmsg *msg
 static enum err next_event(struct pool *p, uint64_t seq, struct pooled *out, struct errmsg *msg)
 {
     const uint8_t *t = p->event.p;
-    enum err e = decode(t + T_RECORD, p->event.n - T_RECORD, &out->m.rec, msg);
+    enum err e = pool_decode(t + T_RECORD, p->event.n - T_RECORD, &out->m.rec, msg);
 
     out->m.feed = get_be16(t + 8);
     out->m.seq = line_of(seq);
@@ -586,8 +336,8 @@ static enum err next_event(struct pool *p, uint64_t seq, struct pooled *out, str
     return e == ERR_OK ? advance(p->runs[BY_TIME], &p->event, msg) : e;
 }
 
-/* Registrations come from their own stream, each at its place or before its card's first use; in the
- * stream of events they only hold their place. */
+/* Registrations come from their own stream, each at its place or before its card's first use; in
+ * the stream of events they only hold their place. */
 enum err pool_next(struct pool *p, struct pooled *out, struct errmsg *msg)
 {
     enum err e = pool_pulse(p, msg);

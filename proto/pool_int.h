@@ -19,6 +19,9 @@ struct user_fate { /* where a registration goes, and why */
     struct place other;
 };
 
+/* BY_TIME: time 8, file 2, line 8 | desk 2, kind 1, due 4, item 16, user 16, same 8 | record. */
+enum { T_DESK = 18, T_KIND = 20, T_DUE = 21, T_ITEM = 25, T_USER = 41, T_SAME = 57, T_RECORD = 65 };
+
 /* BY_ITEM: item 16, seq 8 | time 8, file 2, desk 2, kind 1, due 4, user 16, same 8. */
 enum {
     I_TIME = 24,
@@ -79,12 +82,60 @@ struct pool {
     uint8_t bloom[POOL_BLOOM_BITS / 8]; /* of cards registered in these files */
 };
 
+/* ---- bytes of entries ---- */
+
+#define POOL_LINE_BITS 30
+
+static inline void put_be16(uint8_t *p, unsigned v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+static inline unsigned get_be16(const uint8_t *p)
+{
+    return (unsigned)p[0] << 8 | p[1];
+}
+
+static inline void put_time(uint8_t *p, int64_t ms)
+{
+    put_be64(p, (uint64_t)ms ^ UINT64_C(1) << 63); /* in memcmp order */
+}
+
+static inline int64_t get_time(const uint8_t *p)
+{
+    return (int64_t)(get_be64(p) ^ UINT64_C(1) << 63);
+}
+
+/* Where an event stands: its rank by time, and, for people, its line. */
+static inline uint64_t place_seq(uint64_t rank, uint64_t line)
+{
+    return rank << POOL_LINE_BITS | line;
+}
+
+static inline uint64_t line_of(uint64_t seq)
+{
+    return seq & (POOL_LINES_MAX - 1);
+}
+
+/* ---- between the files ---- */
+
 enum err pool_pulse(struct pool *p, struct errmsg *msg);
 void pool_digest(const char *text, uint8_t out[16]);
 void pool_edit_verdict(void *ctx, struct place at, enum verdict v, const char *rule,
                        const struct place *other);
 void pool_edit_due(void *ctx, struct place at, uint32_t due);
 void pool_edit_twice(void *ctx, struct place at, struct place loan);
+void pool_edit_new_card(struct pool *p, struct place at);
+enum err pool_decode(const uint8_t *b, size_t n, struct record *out, struct errmsg *msg);
+uint8_t pool_rule_number(const char *rule);
+
+/* pool_card.c */
+void pool_remember_card(struct pool *p, const uint8_t user[16]);
+enum err pool_add_card(struct pool *p, const uint8_t *t, size_t n, uint64_t seq,
+                       struct errmsg *msg);
+enum err pool_pass_cards(struct pool *p, struct errmsg *msg);     /* R6 */
+enum err pool_pass_card_uses(struct pool *p, struct errmsg *msg); /* R7 */
 enum err pool_kept(struct pool *p, const struct item_event *ev);
 bool pool_card_conflicts(const struct pool *p, const uint8_t user[16]);
 

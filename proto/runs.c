@@ -129,8 +129,8 @@ static void sort_refs(struct runs *r, size_t from, size_t to)
     if (!after(r, &r->refs[mid - 1], &r->refs[mid]))
         return;
     while (left < mid && right < to)
-        r->spare[n++] = after(r, &r->refs[left], &r->refs[right]) ? r->refs[right++]
-                                                                 : r->refs[left++];
+        r->spare[n++] =
+            after(r, &r->refs[left], &r->refs[right]) ? r->refs[right++] : r->refs[left++];
     while (left < mid)
         r->spare[n++] = r->refs[left++];
     memcpy(r->refs + from, r->spare, n * sizeof *r->refs); /* the rest of the right stands */
@@ -298,9 +298,8 @@ static enum err look(struct runs *r, struct source *s, struct errmsg *msg)
         if (have == 0 && s->left.from == s->left.to)
             return ERR_MISSING;
         memmove(s->b, s->b + s->at, have);
-        more = s->left.to - s->left.from < sizeof s->b - have
-                   ? (size_t)(s->left.to - s->left.from)
-                   : sizeof s->b - have;
+        more = s->left.to - s->left.from < sizeof s->b - have ? (size_t)(s->left.to - s->left.from)
+                                                              : sizeof s->b - have;
         if ((e = r->spill.read(r->spill.ctx, s->left.from, s->b + have, more, msg)) != ERR_OK)
             return e;
         s->left.from += more;

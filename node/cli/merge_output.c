@@ -15,8 +15,7 @@ static enum err tmp_open(struct merge_tmp *t, struct errmsg *msg)
 {
     char path[4096];
 
-    if (snprintf(path, sizeof path, "%s/.tideover-merge-XXXXXX", t->m->tmp_dir) >=
-        (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/.tideover-merge-XXXXXX", t->m->tmp_dir) >= (int)sizeof path)
         return err_set(msg, ERR_INVALID, "the directory's name is too long");
     t->fd = mkostemp(path, O_CLOEXEC); /* mode 0600 */
     if (t->fd < 0)
@@ -208,8 +207,8 @@ static int finish(struct merging *m, struct merge_file *f)
 /* The log comes last: where it stands, the rest does. */
 int merge_out_keep(struct merging *m)
 {
-    bool empty = m->result.n_parts == 0 ||
-                 (m->result.n_parts == 1 && m->file[MERGE_USERS].path != NULL);
+    bool empty =
+        m->result.n_parts == 0 || (m->result.n_parts == 1 && m->file[MERGE_USERS].path != NULL);
     int rc = 0;
 
     for (unsigned i = 0; i < MERGE_FILES && rc == 0; i++)

@@ -1,4 +1,5 @@
-/* merge_policy.c - zone, rules and profile of a merge: of a policy file, of this PC, of the files. */
+/* merge_policy.c - zone, rules and profile of a merge: of a policy file, of this PC, of the files.
+ */
 #include "merging.h"
 
 #include <stdlib.h>
@@ -102,8 +103,8 @@ static int one_library(const struct merging *m, const char *library, const char 
                             "%s is of several libraries: merge each by itself", m->in[i].path);
         if (s->library[0] != 0 && strcmp(s->library, library) != 0)
             return cli_fail(m->c, err_exit(ERR_INVALID), "several_libraries",
-                            "%s is of library %s, %s says %s: merge each by itself",
-                            m->in[i].path, s->library, of, library);
+                            "%s is of library %s, %s says %s: merge each by itself", m->in[i].path,
+                            s->library, of, library);
     }
     return 0;
 }

@@ -105,9 +105,10 @@ static void note_outcome(struct merging *m, const struct pooled *p, enum outcome
         break;
     case OUTCOME_UNCARRIED:
         m->cards_by_hand += p->m.rec.kind == RECORD_USER;
-        note(m, p, p->m.rec.kind == RECORD_USER
-                       ? "a new card, which this format cannot say: register it by hand"
-                       : "this format cannot say it: not written");
+        note(m, p,
+             p->m.rec.kind == RECORD_USER
+                 ? "a new card, which this format cannot say: register it by hand"
+                 : "this format cannot say it: not written");
         break;
     case OUTCOME_UNWRITABLE:
         note(m, p, why != NULL ? why + 2 : m->why);
@@ -165,10 +166,9 @@ bool merge_is_clean(const struct merging *m)
         for (unsigned k = 0; k < i; k++)
             odd += is_shifted(m, k, i, &c);
     }
-    return odd == 0 && m->twice == 0 && m->cards_by_hand == 0 &&
-           r->verdicts[VERDICT_REVIEW] == 0 && r->verdicts[VERDICT_WAITS] == 0 &&
-           r->verdicts[VERDICT_HELD] == 0 && r->outcomes[OUTCOME_UNWRITABLE] == 0 &&
-           r->outcomes[OUTCOME_BEHIND] == 0;
+    return odd == 0 && m->twice == 0 && m->cards_by_hand == 0 && r->verdicts[VERDICT_REVIEW] == 0 &&
+           r->verdicts[VERDICT_WAITS] == 0 && r->verdicts[VERDICT_HELD] == 0 &&
+           r->outcomes[OUTCOME_UNWRITABLE] == 0 && r->outcomes[OUTCOME_BEHIND] == 0;
 }
 
 /* ---- clocks ---- */
@@ -270,11 +270,15 @@ static void put_input(FILE *to, const struct merging *m, const struct merge_inpu
             fprintf(to, ", clock moved by %+lld s", (long long)in->offset_ms / 1000);
         fputc('\n', to);
     }
-    put_count(to, "unknown", in->unknown, "line that was not understood|lines that were not understood");
+    put_count(to, "unknown", in->unknown,
+              "line that was not understood|lines that were not understood");
     put_count(to, "skipped", in->skipped, "reply of a server|replies of a server");
-    put_count(to, "again", in->duplicates, "event that another line has, too|events that another line has, too");
-    put_count(to, "conflict", in->conflicts, "line that contradicts another|lines that contradict another");
-    put_count(to, "no time", in->untimed, "new card dated as the file is|new cards dated as the file is");
+    put_count(to, "again", in->duplicates,
+              "event that another line has, too|events that another line has, too");
+    put_count(to, "conflict", in->conflicts,
+              "line that contradicts another|lines that contradict another");
+    put_count(to, "no time", in->untimed,
+              "new card dated as the file is|new cards dated as the file is");
     fprintf(to, "  SHA-256    %s\n", hex);
 }
 
@@ -294,11 +298,15 @@ static void put_losses(FILE *to, const struct merging *m)
     json_array_foreach(losses, k, loss)
         fprintf(to, "  lost       %s\n", json_string_value(json_object_get(loss, "message")));
     json_decref(losses);
-    put_count(to, "lost", overrides, "line with an override, which is not written|lines with an override, which is not written");
+    put_count(
+        to, "lost", overrides,
+        "line with an override, which is not written|lines with an override, which is not written");
     if (m->to == &format_symphony)
-        put_count(to, "PINs", pins, m->policy.symphony.write_pin
-                                        ? "of a new card, written in clear text|of new cards, written in clear text"
-                                        : "of a new card, not written (write_pin)|of new cards, not written (write_pin)");
+        put_count(
+            to, "PINs", pins,
+            m->policy.symphony.write_pin
+                ? "of a new card, written in clear text|of new cards, written in clear text"
+                : "of a new card, not written (write_pin)|of new cards, not written (write_pin)");
 }
 
 static void put_written(FILE *to, const struct merging *m)
@@ -335,112 +343,26 @@ static void put_head(FILE *to, const struct merging *m)
     put_count(to, "duplicates", r->verdicts[VERDICT_DUPLICATE],
               "left out: another line says the same");
     put_count(to, "replaced", r->verdicts[VERDICT_SUPERSEDED],
-              "renewal by a later due date of the same loan|renewals by a later due date of the same loan");
-    put_count(to, "twice out", m->twice, "item out to two users with no return between: both sent|items out to two users with no return between: both sent");
-    put_count(to, "held", r->verdicts[VERDICT_HELD], "discharge (discharges = hold)|discharges (discharges = hold)");
+              "renewal by a later due date of the same loan|renewals by a later due date of the "
+              "same loan");
+    put_count(to, "twice out", m->twice,
+              "item out to two users with no return between: both sent|items out to two users with "
+              "no return between: both sent");
+    put_count(to, "held", r->verdicts[VERDICT_HELD],
+              "discharge (discharges = hold)|discharges (discharges = hold)");
     put_count(to, "review", r->verdicts[VERDICT_REVIEW] + r->verdicts[VERDICT_WAITS],
               "not written: they contradict each other");
     put_count(to, "unwritable", r->outcomes[OUTCOME_UNWRITABLE],
               "with a value that the format cannot hold");
     put_count(to, "behind", r->outcomes[OUTCOME_BEHIND], "not written: behind an unwritable one");
-    put_count(to, "by hand", m->cards_by_hand, "new card to be registered by hand, first|new cards to be registered by hand, first");
-    put_count(to, "new cards", m->new_card_loans, "line of a card that must be registered first|lines of cards that must be registered first");
+    put_count(to, "by hand", m->cards_by_hand,
+              "new card to be registered by hand, first|new cards to be registered by hand, first");
+    put_count(to, "new cards", m->new_card_loans,
+              "line of a card that must be registered first|lines of cards that must be registered "
+              "first");
     put_losses(to, m);
     merge_clocks(m, to);
     put_written(to, m);
-}
-
-/* ---- JSON ---- */
-
-static json_t *input_json(const struct merging *m, const struct merge_input *in)
-{
-    json_t *o = json_object(), *kinds = json_object();
-    char hex[65], at[36];
-
-    sodium_bin2hex(hex, sizeof hex, in->sha256, sizeof in->sha256);
-    json_object_set_new(o, "file", json_string(in->path));
-    json_object_set_new(o, "sha256", json_string(hex));
-    if (in->same_as >= 0)
-        json_object_set_new(o, "same_as", json_string(m->in[in->same_as].path));
-    else
-        json_object_set_new(o, "format", json_string(in->format->name));
-    for (unsigned k = 1; k <= RECORD_KIND_LAST; k++)
-        if (in->kinds[k] > 0)
-            json_object_set_new(kinds, record_kind_name(k), json_integer((json_int_t)in->kinds[k]));
-    json_object_set_new(o, "kinds", kinds);
-    for (unsigned i = 0; i < 2 && in->events > 0; i++) {
-        int64_t ms = i == 0 ? in->first_ms : in->last_ms;
-        rfc3339_format(ms, zone_offset_s(&m->policy.zone, ms / 1000) / 60, at);
-        json_object_set_new(o, i == 0 ? "first" : "last", json_string(at));
-    }
-    json_object_set_new(o, "offset_s", json_integer((json_int_t)in->offset_ms / 1000));
-    json_object_set_new(o, "lines", json_integer((json_int_t)in->lines));
-    json_object_set_new(o, "events", json_integer((json_int_t)in->events));
-    json_object_set_new(o, "unknown", json_integer((json_int_t)in->unknown));
-    json_object_set_new(o, "skipped", json_integer((json_int_t)in->skipped));
-    json_object_set_new(o, "duplicates", json_integer((json_int_t)in->duplicates));
-    json_object_set_new(o, "conflicts", json_integer((json_int_t)in->conflicts));
-    return o;
-}
-
-static json_t *clocks_json(const struct merging *m)
-{
-    json_t *v = json_array();
-
-    for (unsigned a = 0; a < m->n_in; a++)
-        for (unsigned b = a + 1; b < m->n_in; b++) {
-            struct pool_clock c;
-            bool sure = pool_clock(m->pool, a, b, &c);
-            if (c.shared > 0)
-                json_array_append_new(
-                    v, json_pack("{s:s,s:s,s:I,s:I,s:b}", "file", m->in[b].path, "against",
-                                 m->in[a].path, "shared", (json_int_t)c.shared, "ahead_ms",
-                                 (json_int_t)c.median_ms, "sure", sure));
-        }
-    return v;
-}
-
-static json_t *summary_json(const struct merging *m)
-{
-    const struct export_result *r = &m->result;
-    json_t *o = json_pack("{s:i,s:s,s:s}", "schema", 1, "zone", m->policy.zone_name, "zone_from",
-                          m->zone_from),
-           *files = json_array(), *verdicts = json_object(), *outcomes = json_object(),
-           *made = json_array();
-
-    for (unsigned i = 0; i < m->n_in; i++)
-        json_array_append_new(files, input_json(m, &m->in[i]));
-    json_object_set_new(o, "files", files);
-    json_object_set_new(o, "clocks", clocks_json(m));
-    if (m->to == NULL)
-        return o;
-    for (unsigned v = 0; v < VERDICT_COUNT; v++)
-        if (r->verdicts[v] > 0)
-            json_object_set_new(verdicts, verdict_name((enum verdict)v),
-                                json_integer((json_int_t)r->verdicts[v]));
-    for (unsigned v = 0; v <= OUTCOME_BEHIND; v++)
-        if (r->outcomes[v] > 0)
-            json_object_set_new(outcomes, outcome_name((enum outcome)v),
-                                json_integer((json_int_t)r->outcomes[v]));
-    for (unsigned i = 0; i < r->n_parts; i++) {
-        char hex[65];
-        sodium_bin2hex(hex, sizeof hex, r->parts[i].sha256, sizeof r->parts[i].sha256);
-        json_array_append_new(made, json_pack("{s:s,s:I,s:I}", "sha256", hex, "records",
-                                              (json_int_t)r->parts[i].lines, "bytes",
-                                              (json_int_t)r->parts[i].bytes));
-    }
-    json_object_set_new(o, "format", json_string(m->to->name));
-    json_object_set_new(o, "out", json_string(m->c->value[OPT_OUT]));
-    json_object_set_new(o, "verdicts", verdicts);
-    json_object_set_new(o, "outcomes", outcomes);
-    json_object_set_new(o, "losses", losses_json(&m->policy, r));
-    json_object_set_new(o, "twice_out", json_integer((json_int_t)m->twice));
-    json_object_set_new(o, "cards_by_hand", json_integer((json_int_t)m->cards_by_hand));
-    json_object_set_new(o, "new_card_lines", json_integer((json_int_t)m->new_card_loans));
-    json_object_set_new(o, "moved", json_integer((json_int_t)r->moved));
-    json_object_set_new(o, "written", made);
-    json_object_set_new(o, "clean", json_boolean(merge_is_clean(m)));
-    return o;
 }
 
 /* ---- out ---- */
@@ -466,7 +388,7 @@ void merge_say(struct merging *m)
     json_t *o;
 
     if (m->c->json) {
-        o = summary_json(m);
+        o = merge_json(m);
         cli_json(o);
         json_decref(o);
     } else if (m->to == NULL) {

@@ -56,7 +56,7 @@ struct merging {
     uint64_t bytes_done, bytes_all, began_ms;
     struct export_result result;
     uint64_t lines_noted, twice, cards_by_hand, new_card_loans;
-    char why[256];                                 /* of the record that could not be written */
+    char why[256]; /* of the record that could not be written */
 };
 
 /* merge_input.c: all return 0 or an exit code after the complaint. */
@@ -86,6 +86,7 @@ void merge_note_unknown(struct merging *m, const struct merge_input *in, uint64_
 void merge_note_record(struct merging *m, const struct pooled *p, enum outcome o);
 void merge_clocks(const struct merging *m, FILE *to);
 int merge_report(struct merging *m);
-void merge_say(struct merging *m); /* on stdout, as text or JSON */
+json_t *merge_json(const struct merging *m); /* merge_json.c; owned by the caller */
+void merge_say(struct merging *m);           /* on stdout, as text or JSON */
 
 #endif

@@ -77,8 +77,6 @@ class Merging(unittest.TestCase):
             self.assertEqual(0o600, (self.dir / name).stat().st_mode & 0o777, name)
 
     def test_a_koha_file_joins_them_under_the_station_that_is_given(self):
-        if "koha" not in self.formats():
-            self.skipTest("this version reads no .koc")
         files = [GOLDEN / "merge" / n for n in ("LOG-A", "LOG-B", "bus.koc")]
         said = self.run_merge(*files, "--to", "symphony", "--out", "M.log", *ZONE, code=78).stderr
         self.assertIn("--station", said)

@@ -224,9 +224,9 @@ static uint32_t dice(uint32_t *seed, uint32_t sides)
 /* A day of few items, so that every rule meets every other. Users 7 to 9 have new cards. */
 static struct record any_record(uint32_t *seed, int64_t ms)
 {
-    static const uint8_t kinds[] = { RECORD_CHECKOUT, RECORD_CHECKOUT, RECORD_CHECKOUT,
+    static const uint8_t kinds[] = { RECORD_CHECKOUT,  RECORD_CHECKOUT,  RECORD_CHECKOUT,
                                      RECORD_DISCHARGE, RECORD_DISCHARGE, RECORD_RENEW,
-                                     RECORD_RENEW,    RECORD_INHOUSE };
+                                     RECORD_RENEW,     RECORD_INHOUSE };
     static const uint32_t dues[] = { 0, 20261207, 20261214, 20261221 };
     unsigned kind = kinds[dice(seed, sizeof kinds)];
 
@@ -249,7 +249,8 @@ static void fill_both(struct pool *p, struct branch *b, uint32_t seed)
         if (dice(&seed, 10) == 0) { /* a new card, perhaps again */
             unsigned user = 7 + dice(&seed, 3);
             r = make(RECORD_USER, dice(&seed, 8) == 0, user, 0, 0);
-            file = has_reg[user] ? reg_feed[user] : file; /* which of two equal ones is pulled differs */
+            file = has_reg[user] ? reg_feed[user]
+                                 : file; /* which of two equal ones is pulled differs */
             has_reg[user] = true;
             reg_feed[user] = file;
         }
@@ -282,7 +283,8 @@ static void the_branch_and_the_files_get_the_same_verdicts(void **state)
             same++;
         if (want[same] != got[same])
             print_error("seed %u, byte %zu: of the branch\n%.300s\nof the files\n%.300s\n", seed,
-                        same, want + (same > 200 ? same - 200 : 0), got + (same > 200 ? same - 200 : 0));
+                        same, want + (same > 200 ? same - 200 : 0),
+                        got + (same > 200 ? same - 200 : 0));
         assert_true(strcmp(want, got) == 0);
         end_pool(p);
     }
@@ -335,7 +337,8 @@ static void an_item_lent_twice_is_said_with_both_sides(void **state)
 {
     struct buf out = { 0 };
     struct pool *p = new_pool();
-    struct record a = make(RECORD_CHECKOUT, 1, 1, 0, 0), b = make(RECORD_CHECKOUT, 1, 2, 0, 3600000);
+    struct record a = make(RECORD_CHECKOUT, 1, 1, 0, 0),
+                  b = make(RECORD_CHECKOUT, 1, 2, 0, 3600000);
 
     (void)state;
     add(p, 0, 5, "", &a);
@@ -387,7 +390,8 @@ static void what_does_not_fit_the_memory_gives_the_same(void **state)
     (void)state;
     for (unsigned file = 0; file < 2; file++) /* B has every third of A's, a second later */
         for (unsigned i = 0; i < 60000; i += file == 0 ? 1 : 3) {
-            struct record r = make(RECORD_CHECKOUT, i % 9999, i, 0, 2000 * (int64_t)i + 1000 * file);
+            struct record r =
+                make(RECORD_CHECKOUT, i % 9999, i, 0, 2000 * (int64_t)i + 1000 * file);
             snprintf(r.item, sizeof r.item, "39999%09u", i);
             add(p, file, i + 1, file == 0 ? "A" : "B", &r);
         }

@@ -82,7 +82,7 @@ static void any_order_comes_out_sorted_and_stable(void **state)
     static const struct {
         uint32_t count, values;
         size_t budget, tail;
-    } cases[] = { { 0, 1, 4096, 0 },       { 1, 1, 4096, 0 },      { 1000, 50, 1 << 20, 9 },
+    } cases[] = { { 0, 1, 4096, 0 },        { 1, 1, 4096, 0 },           { 1000, 50, 1 << 20, 9 },
                   { 20000, 300, 4096, 20 }, { 3000, 3000, 20000, 1900 }, { 50, 9, 4096, 8000 } };
 
     (void)state;

@@ -127,20 +127,21 @@ static void the_golden_log_is_read_as_it_was_meant(void **state)
 static void every_form_of_header_and_end_is_understood(void **state)
 {
     (void)state;
-    assert_string_equal(read_text("\xef\xbb\xbf"
-                                  "E202603091015320042R " CV "^dC3^^O00079\r\n"
-                                  "D20260309101533042R " CV "^^O\n"
-                                  "D20260309101534CIRC1 " CV "^^O\n"
-                                  "E202603091015350042R ^S09CV^UO29999000001016^zz^^NQ39999000005015"
-                                  "^^O"),
-                        "1 2026-03-09T10:15:32-04:00 0042 checkout item=39999000005015 "
-                        "user=29999000001016\n"
-                        "2 2026-03-09T10:15:33-04:00 042 checkout item=39999000005015 "
-                        "user=29999000001016\n"
-                        "3 2026-03-09T10:15:34-04:00 CIRC1 checkout item=39999000005015 "
-                        "user=29999000001016\n"
-                        "4 2026-03-09T10:15:35-04:00 0042 checkout item=39999000005015 "
-                        "user=29999000001016\n");
+    assert_string_equal(
+        read_text("\xef\xbb\xbf"
+                  "E202603091015320042R " CV "^dC3^^O00079\r\n"
+                  "D20260309101533042R " CV "^^O\n"
+                  "D20260309101534CIRC1 " CV "^^O\n"
+                  "E202603091015350042R ^S09CV^UO29999000001016^zz^^NQ39999000005015"
+                  "^^O"),
+        "1 2026-03-09T10:15:32-04:00 0042 checkout item=39999000005015 "
+        "user=29999000001016\n"
+        "2 2026-03-09T10:15:33-04:00 042 checkout item=39999000005015 "
+        "user=29999000001016\n"
+        "3 2026-03-09T10:15:34-04:00 CIRC1 checkout item=39999000005015 "
+        "user=29999000001016\n"
+        "4 2026-03-09T10:15:35-04:00 0042 checkout item=39999000005015 "
+        "user=29999000001016\n");
 }
 
 static void what_is_no_event_is_kept_with_the_reason(void **state)
@@ -210,17 +211,18 @@ static void the_autumn_hour_goes_on_instead_of_back(void **state)
 static void names_are_latin_1_and_stations_that_differ_are_noticed(void **state)
 {
     (void)state;
-    assert_string_equal(read_text("E202603091040200042R ^S03JYFERVR^FWA^UO29999000001040^uFZo\xeb"
-                                  "^uMB.^uLOk\xe1"
-                                  "for^^O\n"
-                                  "E202603091040210042R ^S03JYFENEW^FWA^UO29999000001040^uL\x80^^O\n"
-                                  "E202603091040210042R ^S03EVFENEW^FWB^NQ39999000005015^^O\n"),
-                        "1 2026-03-09T10:40:20-04:00 0042 user user=29999000001040 Zo\xc3\xab "
-                        "B.|Ok\xc3\xa1"
-                        "for|||0\n"
-                        "2 ?E202603091040210042R ^S03JYFENEW^FWA^UO29999000001040^uL\x80^^O? uL is "
-                        "missing, too long, or no text\n"
-                        "3 2026-03-09T10:40:21-04:00 0042 discharge item=39999000005015\n");
+    assert_string_equal(
+        read_text("E202603091040200042R ^S03JYFERVR^FWA^UO29999000001040^uFZo\xeb"
+                  "^uMB.^uLOk\xe1"
+                  "for^^O\n"
+                  "E202603091040210042R ^S03JYFENEW^FWA^UO29999000001040^uL\x80^^O\n"
+                  "E202603091040210042R ^S03EVFENEW^FWB^NQ39999000005015^^O\n"),
+        "1 2026-03-09T10:40:20-04:00 0042 user user=29999000001040 Zo\xc3\xab "
+        "B.|Ok\xc3\xa1"
+        "for|||0\n"
+        "2 ?E202603091040210042R ^S03JYFENEW^FWA^UO29999000001040^uL\x80^^O? uL is "
+        "missing, too long, or no text\n"
+        "3 2026-03-09T10:40:21-04:00 0042 discharge item=39999000005015\n");
     assert_true(seen.library_differs);
     assert_true(seen.staff_login_differs);
 }
