@@ -545,8 +545,8 @@ static enum err check_lines(const struct policy *p, struct errmsg *msg)
         const char *scheme, *format;
         bool logs_in;
     } speaks[] = {
-        { "evergreen:", "evergreen", true },
-        { "sip2:", "sip2", p->sip2.login },
+        { "evergreen:", "evergreen", true }, { "koha:", "koha", true },
+        { "koha-plugin:", "koha", true },    { "sip2:", "sip2", p->sip2.login },
         { "sip2s:", "sip2", p->sip2.login },
     };
 

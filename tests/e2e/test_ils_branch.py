@@ -67,6 +67,15 @@ class Ils(branch.Case):
         sending.kill9()
         return [d for d in desks if d is not sending]
 
+    def refused(self, desk, words):
+        """The one record of an item that the server does not know, as any desk shows it."""
+        def shown():
+            return desk.cli("upload", "exceptions", json=True)["exceptions"]
+        (one,) = wait_until(shown, 10, "the answers to come here")
+        want = next(id_ for id_, item in self.records if item == branch.item(101))
+        self.assertEqual((want, "refused", branch.item(101)), (one["id"], one["answer"], one["item"]))
+        self.assertIn(words, one["words"])
+
     def finished(self, desks):
         """Delivered; a lead who is asked looks at the server, and tells the truth."""
         def done():
@@ -89,6 +98,7 @@ class Evergreen(Ils):
         self.assertEqual({id_ for id_, item in self.records if item != branch.item(101)},
                          {e["id"] for e in self.server.effects()})
         self.assertIn("12 lines, 1 of them answered apart", self.finished(desks[1:])["file"])
+        self.refused(desks[2], "ASSET_COPY_NOT_FOUND")
         self.assertIn("Nothing to upload", self.upload(desks[2]).out)
         self.assertEqual(want, dict(self.booked()))
 
@@ -102,6 +112,36 @@ class Evergreen(Ils):
                 self.finished(self.kill_the_uploader(desks, dice))
                 wait_until(lambda: len(self.server.effects()) == len(self.records), 10, "the last one")
                 self.assertEqual({item: 1 for _, item in self.records}, dict(self.booked()))
+                self.stop()
+
+
+class Koha(Ils):
+    def test_a_day_is_booked_and_what_was_refused_is_known(self):
+        self.serve("koha", "--csrf", "--unknown", branch.item(101))
+        desks = self.ready("koha", "koha", 2)
+        self.assertEqual(0, self.upload(desks[0]).rc)
+        want = {item: 1 for _, item in self.records if item != branch.item(101)}
+        self.assertEqual(want, dict(self.booked()))
+        self.assertIn("6 rows told to Koha", self.finished(desks[1:])["file"])
+        self.refused(desks[2], "Barcode not found.")
+
+    def test_whoever_dies_no_row_is_booked_twice_and_one_at_most_is_in_doubt(self):
+        for round_ in range(ROUNDS):
+            scheme = ("koha", "koha-plugin")[round_ % 2]
+            with self.subTest(round=round_, scheme=scheme):
+                self.home, dice = branch.work_dir(), random.Random(round_)
+                self.serve("koha")
+                desks = self.ready(scheme, "koha")
+                left = self.kill_the_uploader(desks, dice)
+                self.finished(left)
+                booked = self.booked()
+                self.assertEqual({1}, set(booked.values()))
+                missing = {item for _, item in self.records} - set(booked)
+                doubts = wait_until(lambda: left[0].cli("upload", "exceptions", json=True)["known"] and
+                                    left[0].cli("upload", "exceptions", json=True), 10, "the answers")
+                doubts = {e["item"] for e in doubts["exceptions"] if e["answer"] == "in_doubt"}
+                self.assertLessEqual(len(doubts), 1)
+                self.assertLessEqual(missing, doubts)
                 self.stop()
 
 

@@ -39,7 +39,8 @@ class Koha(branch.Case):
         return s
 
     def drive(self, server, lines, scheme="koha", more="pending = no", **rest):
-        return Drive(self.home / "desk", f"{scheme}:{server.url}", lines, f"[koha]\n{more}", **rest)
+        return Drive(self.home / "desk", f"{scheme}:{server.url}", lines, f"[koha]\n{more}",
+                     format="koha", **rest)
 
     def booked_once(self, server, drive, doubled=()):
         told = drive.answers()
