@@ -150,7 +150,7 @@ struct setup { /* a script's first lines: "desks 3" */
     uint64_t quiet; /* the policy's, seconds */
     uint64_t hold;  /* discharges: 1 hold, 0 export */
     uint64_t liar;  /* 1: a further member has a key, no node, and lies */
-    uint64_t sink;  /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind, 5 koha-plugin */
+    uint64_t sink;  /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind, 5 tell */
     uint64_t dice;
     uint64_t loose; /* drawn: what cannot be done now is passed over, not an error */
 };
