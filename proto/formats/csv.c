@@ -31,8 +31,14 @@ static void put_cell(struct buf *out, const char *value)
         buf_text(out, "\"");
     if (value[0] != 0 && strchr(FORMULA, value[0]) != NULL)
         buf_text(out, "'");
-    for (; *value != 0; value++)
-        buf_text(out, *value == '"' ? "\"\"" : (char[2]){ *value, 0 });
+    for (size_t n; *value != 0; value += n) {
+        n = strcspn(value, "\"");
+        buf_add(out, value, n);
+        if (value[n] == '"') {
+            buf_text(out, "\"\"");
+            n++;
+        }
+    }
     if (quoted)
         buf_text(out, "\"");
 }

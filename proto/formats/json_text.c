@@ -10,19 +10,33 @@ static unsigned long code_of(const unsigned char *p, size_t n)
     return c;
 }
 
+/* Bytes at s that stand for themselves. */
+static size_t plain(const char *s)
+{
+    size_t n = 0;
+
+    while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+        n++;
+    return n;
+}
+
 bool json_put_text(struct buf *out, const char *s, bool ascii)
 {
     buf_text(out, "\"");
     while (*s != 0) {
-        size_t n = text_char(s);
+        size_t run = plain(s), n;
         unsigned long c;
 
-        if (n == 0)
+        buf_add(out, s, run);
+        s += run;
+        if (*s == 0)
+            break;
+        if ((n = text_char(s)) == 0)
             return false;
         c = code_of((const unsigned char *)s, n);
-        if (c == '"' || c == '\\')
-            buf_text(out, "\\");
-        if (n == 1 || !ascii)
+        if (n == 1) /* a quotation mark or a backslash: all else of one byte is plain */
+            buf_printf(out, "\\%c", (char)c);
+        else if (!ascii)
             buf_add(out, s, n);
         else if (c < 0x10000)
             buf_printf(out, "\\u%04lx", c);
