@@ -88,6 +88,10 @@ int merge_policy(struct merging *m)
             m->policy.symphony.registration = REGISTRATION_FLAT;
         if (m->to->needs != NULL && m->to != &format_symphony)
             e = m->to->needs(&m->policy, &msg);
+        if (e != ERR_OK && !m->has_policy) {
+            struct errmsg said = msg;
+            err_set(&msg, e, "%s; write it into a file and give that as --policy", said.text);
+        }
     }
     return rc != 0 || e == ERR_OK ? rc : cli_err(m->c, e, &msg);
 }

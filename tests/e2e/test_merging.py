@@ -25,6 +25,10 @@ default_station = 42
 [sierra]
 due_days = 21
 default_group = 1
+[evergreen]
+profile = 2
+home_ou = 4
+ident_type = 3
 """
 
 
@@ -168,6 +172,7 @@ class Merging(unittest.TestCase):
                 (("A", "NEW", "--to", "symphony", "--out", "M"), 65, "merge each by itself"),
                 (("A", "--to", "symphony", "--out", "M", "--zone", "Mars/Olympus"), 78, "Mars/Olympus"),
                 (("A", "--to", "symphony", "--out", "M", "--tmp", "nowhere"), 74, "nowhere"),
+                (("A", "--to", "evergreen", "--out", "M"), 78, "--policy"),
                 (("A", "--to", "symphony", "--out", "M", "--station", "0"), 64, "1 to 9999")):
             said = self.run_merge(*args, code=code).stderr
             self.assertIn(words, said)
