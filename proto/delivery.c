@@ -198,8 +198,10 @@ bool progress_get(struct mp *m, struct progress *out)
 enum delivery_move delivery_move(enum sink_class c, uint64_t items, const struct progress *at,
                                  bool mine)
 {
-    if (!sink_has_steps(c) && (items == 0 || at->done < items))
+    if (!sink_has_steps(c) && at->done == 0)
         return mine ? MOVE_SEND : MOVE_QUIET;
+    if (!sink_has_steps(c))
+        return MOVE_FINISH; /* it went whole, and its answers are stored */
     if (at->done >= items)
         return MOVE_FINISH;
     if (at->step % 2 == 0) /* whoever led before never had a majority for more: nothing left */
