@@ -108,8 +108,10 @@ struct past {
     bool sweep, sweep_at; /* look at all rows for what was said of them; under way */
     uint8_t sweep_key[DISK_KEY_MAX];
     size_t sweep_len;
-    struct record_ref *done; /* sorted */
-    unsigned n_done;
+    struct named { /* by words of one kind; sorted */
+        struct record_ref *v;
+        unsigned n, room;
+    } done, freed, cards_said;
 };
 
 struct erasing {
@@ -268,6 +270,7 @@ enum err past_horizon_ok(const struct core *c, const struct intent *in, struct e
 void release_free(struct release *r);
 void release_forget(struct release *r); /* until it is computed anew */
 void release_refresh(struct core *c); /* after words, rows or leads changed */
+bool release_holds(const struct core *c, const struct record_ref *ref); /* in its block, or kept */
 bool release_is_agreed(const struct core *c);
 bool release_waits(struct core *c); /* not known yet, or the seats do not say the same yet */
 enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg);

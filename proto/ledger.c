@@ -406,12 +406,15 @@ static void forget_stale_trigger(struct ledger *l, const struct ledger_moment *n
 static void forget_idle_trigger(struct ledger *l, const struct ledger_moment *now)
 {
     struct intent in = { 0 };
+    bool over;
 
     if (l->trigger.len == 0 || l->acc.len > 0 || ledger_may_upload(l) || now->boot_ms < l->look_at)
         return;
     l->look_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
-    if (l->ask->gathered(l->ask->ctx) && l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK &&
-        intent_sends_nothing(&in))
+    over = now->boot_ms >= l->idle_from; /* that desk may know less of what is released */
+    if ((over || l->ask->gathered(l->ask->ctx)) &&
+        l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK &&
+        (over ? in.n_ranges == 0 : intent_sends_nothing(&in)))
         ledger_drop_trigger(l);
     intent_free(&in);
 }
@@ -444,6 +447,7 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
         buf_free(&l->trigger);
         l->trigger = copy;
         l->trigger_slot = t.slot;
+        l->idle_from = now->boot_ms + GATHER_MAX_MS;
         l->origin = here;
         ledger_persist(l);
     }

@@ -104,6 +104,7 @@ struct ledger {
     bool may_vote, forgot, stopped, origin;
     uint64_t vouch_slot;   /* somebody proposes for it what it alone accepted: we shall vouch */
     uint64_t look_at;      /* whether a trigger that is another desk's work has become idle */
+    uint64_t idle_from;    /* then also if not all is gathered here */
     uint64_t ask_slots_at; /* not before */
     uint64_t next_try, asked_at, retry_at, lease_until, renew_at, since, quiet_until;
     uint64_t refused_at; /* when the log said so last, 0: never */

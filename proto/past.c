@@ -28,7 +28,9 @@ void past_free(struct past *p)
     free_slots(p->v, p->n);
     free_slots(p->old, p->n_old);
     asides_free(&p->list);
-    free(p->done);
+    free(p->done.v);
+    free(p->freed.v);
+    free(p->cards_said.v);
     release_free(&p->release);
     memset(p, 0, sizeof *p);
 }
@@ -204,6 +206,8 @@ static enum err note_released(struct core *c, const struct intent *in, enum asid
         const struct slot_released *r = &in->released[i];
         struct aside a = { .ref = r->ref, .what = what };
         memcpy(a.id, r->id, MACHINE_ID);
+        if (!release_holds(c, &r->ref))
+            continue; /* erased before this desk came back: there is nothing to keep */
         if (!list || list->n == 0 || !bsearch(&r->ref, list->v, list->n, sizeof *list->v, by_place))
             e = past_note(c, in->slot, &a);
     }
@@ -394,20 +398,17 @@ static int by_ref(const void *x, const void *y)
     return ref_cmp(x, y);
 }
 
-/* All records that a lead settled by hand, and the slots settled whole (a feed of zeros). */
-static bool gather_done(struct core *c)
+/* All records that leads' words of this kind name; of words that name none their slot, under a feed
+ * of zeros. */
+static bool gather(struct core *c, enum word_kind kind, struct named *out)
 {
-    struct past *p = &c->past;
     struct word w;
-    unsigned room = 0;
 
-    free(p->done);
-    p->done = NULL;
-    p->n_done = 0;
+    out->n = 0;
     for (unsigned i = 0; i < c->said.n; i++) {
         struct word_walk walk;
         struct word_ref r;
-        if (!said_word(&c->said, i, &w) || w.kind != WORD_DONE || !roster_is_lead(c->roster, w.key))
+        if (!said_word(&c->said, i, &w) || w.kind != kind || !roster_is_lead(c->roster, w.key))
             continue;
         walk = word_refs(&w);
         memset(&r, 0, sizeof r);
@@ -415,27 +416,45 @@ static bool gather_done(struct core *c)
         do {
             if (w.n_refs > 0 && !word_ref_next(&walk, &r))
                 break;
-            if (p->n_done == room) {
-                struct record_ref *grown;
-                room = room ? 2 * room : 64;
-                if ((grown = mem_more(p->done, room * sizeof *grown)) == NULL)
+            if (out->n == out->room) {
+                unsigned room = out->room ? 2 * out->room : 64;
+                struct record_ref *grown = mem_more(out->v, room * sizeof *grown);
+                if (!grown)
                     return false;
-                p->done = grown;
+                out->v = grown;
+                out->room = room;
             }
-            p->done[p->n_done++] = r.ref;
+            out->v[out->n++] = r.ref;
         } while (w.n_refs > 0);
     }
-    if (p->n_done > 0)
-        qsort(p->done, p->n_done, sizeof *p->done, by_ref);
+    if (out->n > 0)
+        qsort(out->v, out->n, sizeof *out->v, by_ref);
     return true;
+}
+
+static bool names(const struct named *v, const struct record_ref *ref)
+{
+    return v->n > 0 && bsearch(ref, v->v, v->n, sizeof *v->v, by_ref) != NULL;
 }
 
 static bool is_done(const struct past *p, const struct record_ref *ref, uint64_t slot)
 {
-    struct record_ref whole = { .seq = slot };
+    return names(&p->done, ref) || names(&p->done, &(struct record_ref){ .seq = slot });
+}
 
-    return p->n_done > 0 && (bsearch(ref, p->done, p->n_done, sizeof *p->done, by_ref) != NULL ||
-                             bsearch(&whole, p->done, p->n_done, sizeof *p->done, by_ref) != NULL);
+/* Desks that had not heard that it is settled may agree to send it all the same: it is let go like
+ * what was sent. */
+static bool may_go_elsewhere(const struct past *p, const struct record_ref *ref, enum aside_what what)
+{
+    return names(&p->freed, ref) || (what == ASIDE_WAITS && p->cards_said.n > 0);
+}
+
+static enum err settle_done(struct core *c, const struct record_ref *ref, struct aside *a)
+{
+    if (!may_go_elsewhere(&c->past, ref, a->what))
+        return past_settle_record(c, ref);
+    a->what = ASIDE_AGAIN;
+    return past_note(c, ledger_decided(c->ledger) + 1, a);
 }
 
 /* A successor may have to build the open upload again. It is looked at anew once that is decided. */
@@ -461,8 +480,9 @@ static void sweep_some(struct core *c)
 
     if (p->sweep) {
         p->sweep = false;
-        p->sweep_at =
-            gather_done(c) && (p->n_done > 0 || p->drop_from > 0 || p->rows[ASIDE_AGAIN] > 0);
+        p->sweep_at = gather(c, WORD_DONE, &p->done) && gather(c, WORD_RELEASE, &p->freed) &&
+                      gather(c, WORD_CARDS, &p->cards_said) &&
+                      (p->done.n > 0 || p->drop_from > 0 || p->rows[ASIDE_AGAIN] > 0);
         memset(p->sweep_key, 0, sizeof p->sweep_key);
         p->sweep_len = REF_KEY;
     }
@@ -485,9 +505,10 @@ static void sweep_some(struct core *c)
             continue;
         if (p->drop_from > 0 && slot >= p->drop_from)
             past_take_back(c, &ref, p->drop_from);
-        else if (a.what == ASIDE_AGAIN ? slot < p->back_to
-                                       : is_done(p, &ref, slot) && !is_open(c, &ref))
+        else if (a.what == ASIDE_AGAIN && slot < p->back_to)
             past_settle_record(c, &ref);
+        else if (a.what != ASIDE_AGAIN && is_done(p, &ref, slot) && !is_open(c, &ref))
+            settle_done(c, &ref, &a);
     }
 }
 

@@ -35,12 +35,23 @@ static bool is_kept(const struct core *c, const struct record_ref *ref)
     return yes;
 }
 
-/* Blocks go whole, so a record above the erased ones is here. */
-static bool holds(const struct core *c, const struct record_ref *ref)
+/* Above the floor all is here; between it and what is erased there may be a gap. */
+bool release_holds(const struct core *c, const struct record_ref *ref)
 {
     const struct feed *f = feeds_find(&c->feeds, &ref->feed);
+    struct buf raw = { 0 };
+    struct block b;
+    bool here;
 
-    return f && ref->seq <= f->seq && (ref->seq > f->base || is_kept(c, ref));
+    if (!f || ref->seq > f->seq)
+        return false;
+    if (ref->seq > f->floor.seq)
+        return true;
+    here = is_kept(c, ref) ||
+           (ref->seq > f->base &&
+            feeds_block(c->conf.disk, f->alias, ref->seq, &raw, &b, NULL) == ERR_OK);
+    buf_free(&raw);
+    return here;
 }
 
 static bool add(struct release *r, const struct aside *a, uint64_t slot)
@@ -69,7 +80,7 @@ static bool add_named(struct core *c, const struct word *w)
         uint64_t slot;
         if (past_aside(c, &said.ref, &a, &slot) && slot == w->slot &&
             memcmp(a.id, said.id, MACHINE_ID) == 0 && aside_may_go_again(a.what) &&
-            holds(c, &said.ref) && !add(&c->past.release, &a, slot))
+            release_holds(c, &said.ref) && !add(&c->past.release, &a, slot))
             return false;
     }
     return true;
@@ -86,7 +97,7 @@ static bool add_waiting(struct core *c)
     while (core_aside_next(c, &at, &v)) {
         struct aside a = { .ref = v.ref, .what = v.what };
         memcpy(a.id, v.id, MACHINE_ID);
-        if (v.what == ASIDE_WAITS && v.slot <= c->past.release.cards && holds(c, &v.ref) &&
+        if (v.what == ASIDE_WAITS && v.slot <= c->past.release.cards && release_holds(c, &v.ref) &&
             !add(&c->past.release, &a, v.slot))
             return false;
     }
@@ -242,7 +253,7 @@ enum err release_ok(struct core *c, const struct intent *in, bool adopted, struc
         return err_set(msg, ERR_REFUSED, "no lead said here that those cards exist");
     for (unsigned i = 0; i < in->n_released; i++) {
         const struct slot_released *r = &in->released[i];
-        if (!holds(c, &r->ref))
+        if (!release_holds(c, &r->ref))
             return err_set(msg, ERR_REFUSED, "this desk does not hold a released record");
         if (!adopted && !is_same(r, release_of(c, &r->ref)))
             return err_set(msg, ERR_REFUSED,

@@ -5,12 +5,14 @@
 #include "sim.h"
 
 extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
-    check_roster, check_liar, check_leads, check_erase, check_regain, check_answers;
+    check_roster, check_liar, check_leads, check_erase, check_regain, check_answers,
+    check_releases;
 
 const struct check *const checks[] = { &check_overrides, &check_roster,  &check_ledger,
                                        &check_leases,    &check_records, &check_doubts,
                                        &check_liar,      &check_leads,   &check_erase,
-                                       &check_regain,    &check_answers, NULL };
+                                       &check_regain,    &check_answers,
+                                       &check_releases,  NULL };
 
 struct watching {
     struct sim *s;

@@ -12,6 +12,8 @@ void deed_press(struct sim *s, const struct args *a);
 /* check_erase.c */
 void deed_confirm(struct sim *s, const struct args *a);
 void deed_done(struct sim *s, const struct args *a);
+void deed_release(struct sim *s, const struct args *a);
+void deed_cards(struct sim *s, const struct args *a);
 bool check_erased_at(const struct sim *s, int desk);
 
 /* overrides.c */

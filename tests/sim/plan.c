@@ -232,6 +232,22 @@ static void erasings(struct plan *p, uint64_t seed)
     }
 }
 
+/* Leads send again what was set aside, and press: also with nothing else to send. Dice of its own. */
+static void releases(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x72656c65617365) };
+    unsigned times = (unsigned)rng_between(&r, 2, 6);
+
+    for (unsigned i = 0; i < times; i++) {
+        uint64_t at = rng_between(&r, 15000, p->end_ms);
+        line(p, rng_chance(&r, 800) ? "release" : "cards", at)->args.desk[0] =
+            (int)rng_between(&r, 0, p->desks - 1);
+        if (rng_chance(&r, 700))
+            line(p, "press", at + rng_between(&r, 0, 8000))->args.desk[0] =
+                (int)rng_between(&r, 0, p->desks - 1);
+    }
+}
+
 static int who_forgets(const struct plan *p, uint64_t *at_ms)
 {
     const struct verb *wipe = verb_named("wipe"), *restore = verb_named("restore");
@@ -295,6 +311,8 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
     }
     if (out->setup.liar)
         lies(&p);
+    if (seed % 3 == 1 && !p.overrides)
+        releases(&p, seed);
     if (seed % 4 == 1 && !p.overrides && !out->setup.liar)
         erasings(&p, seed);
     if (p.forgot)

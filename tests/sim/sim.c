@@ -301,6 +301,7 @@ void sim_free(struct sim *s)
         free(s->desk[i].held);
     }
     liar_free(s);
+    releases_free(s);
     queue_free(s);
     overrides_free(s);
     free(s->desk);

@@ -318,6 +318,7 @@ struct sim {
     uint64_t tellings; /* each has words of its own, so that two desks that were told differ */
     struct vote *vote;
     unsigned n_votes, votes_room;
+    struct releases *releases;   /* releases.c; NULL: none so far */
     struct overrides *overrides; /* NULL: the script has none, and all invariants are strict */
     struct counts count;
     struct liar *liar; /* liar.c; NULL: everybody is honest */
@@ -384,6 +385,10 @@ void sink_too_late(struct sim *s, int desk, const struct effect *e); /* and answ
 void sink_note_arrived(struct sim *s, const struct intent *in);
 void sink_arrive(struct sim *s, const struct event *e); /* EV_DELIVER */
 void parcel_free(struct parcel *p);
+
+/* releases.c */
+void releases_note(struct sim *s, uint64_t slot, const struct asides *list);
+void releases_free(struct sim *s);
 
 /* overrides.c */
 void overrides_begin(struct sim *s);

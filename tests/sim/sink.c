@@ -82,6 +82,17 @@ void sink_build(struct sim *s, int desk, const struct effect *fx)
 }
 
 /* What every desk computes of every decided upload. */
+static bool lacks_released(const struct sim *s, int desk, const struct intent *in)
+{
+    struct record *rec = malloc(sizeof *rec);
+    bool lacks = false;
+
+    for (unsigned i = 0; i < in->n_released && !lacks; i++)
+        lacks = core_aside_record(s->desk[desk].core, &in->released[i].ref, rec, NULL) != ERR_OK;
+    free(rec);
+    return lacks;
+}
+
 void sink_aside(struct sim *s, int desk, const struct moment *now, uint64_t slot)
 {
     struct export_result *r = calloc(1, sizeof *r);
@@ -93,8 +104,12 @@ void sink_aside(struct sim *s, int desk, const struct moment *now, uint64_t slot
     if (ledger_receipt(core_ledger(s->desk[desk].core), slot, &bytes) == ERR_OK &&
         receipt_decode(bytes.p, bytes.len, &rc, NULL) == ERR_OK &&
         intent_decode(rc.intent, rc.intent_len, &in, NULL) == ERR_OK) {
-        if (payload(s, desk, &in, r, NULL, &aside))
+        if (lacks_released(s, desk, &in)) { /* it heard first that all was settled by hand */
+            core_asides(s->desk[desk].core, now, slot, &aside, "a released record is gone");
+        } else if (payload(s, desk, &in, r, NULL, &aside)) {
+            releases_note(s, slot, &aside);
             core_asides(s->desk[desk].core, now, slot, &aside, NULL);
+        }
         intent_free(&in);
     }
     asides_free(&aside);
