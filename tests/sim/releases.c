@@ -211,7 +211,7 @@ static bool settled(const struct sim *s, char why[200])
     const struct core *first = NULL;
     uint64_t sum = 0;
 
-    if (s->overrides || check_is_stuck(s)) /* found slots pass over what they set aside; what an
+    if (s->overrides || check_is_stuck(s) || s->script->setup.sink == 2) /* found slots pass over what they set aside; what an
                                               open slot sends is let go when it is decided */
         return true;
     for (int i = 0; i < (int)s->n; i++) {
