@@ -84,6 +84,16 @@ bool core_answers_of(const struct core *c, uint64_t slot, uint8_t intent[HASH_BY
     return yes;
 }
 
+static bool is_here(const struct core *c, const struct feed *f, uint64_t seq)
+{
+    struct buf raw = { 0 };
+    struct block b;
+    bool yes = feeds_block(c->conf.disk, f->alias, seq, &raw, &b, NULL) == ERR_OK;
+
+    buf_wipe(&raw);
+    return yes;
+}
+
 static bool identify(const struct core *c, const struct record_ref *ref, uint8_t id[MACHINE_ID])
 {
     const struct feed *f = feeds_find(&c->feeds, &ref->feed);
@@ -95,7 +105,8 @@ static bool identify(const struct core *c, const struct record_ref *ref, uint8_t
         memcpy(id, before.id, MACHINE_ID);
         return true;
     }
-    if (!f || feeds_hash_at(&c->feeds, f, ref->seq, h) != ERR_OK)
+    /* Of a record at the floor the hash is known, and nothing else (seed 120893). */
+    if (!f || !is_here(c, f, ref->seq) || feeds_hash_at(&c->feeds, f, ref->seq, h) != ERR_OK)
         return false;
     record_machine_id(roster_branch(c->roster), &ref->feed, ref->seq, h, id);
     return true;
