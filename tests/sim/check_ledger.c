@@ -183,7 +183,9 @@ static void vote_leaves(struct sim *s, int desk, const struct effect *e)
     mp_get_u64(&m);
     if (!mp_get_bool(&m) || m.bad)
         return;
-    if (s->desk[desk].votes_forgotten > 0 && roster_active(core_roster(s->desk[desk].core)) > 1)
+    if (roster_active(core_roster(s->desk[desk].core)) <= 1)
+        return; /* nobody is left to remember what it said (seeds 35697, 139229) */
+    if (s->desk[desk].votes_forgotten > 0)
         sim_fail(s, "I9", "%s votes in term %llu, after it forgot earlier votes",
                  s->desk[desk].name, (unsigned long long)term);
     for (unsigned i = s->n_votes; i-- > 0;) {
