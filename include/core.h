@@ -15,6 +15,7 @@
 #include "effect.h"
 #include "feeds.h"
 #include "ident.h"
+#include "lately.h"
 #include "ledger.h"
 #include "merge.h"
 #include "roster.h"
@@ -80,6 +81,19 @@ void core_hint(struct core *c, const struct desk_id *peer, const char *address);
  * r->key repeats: the first record's place comes back, *again is set and nothing is written. */
 enum err core_record(struct core *c, const struct moment *now, struct record *r,
                      struct record_ref *out, bool *again, struct errmsg *msg);
+/* The same, and looks what the branch did a moment ago (lately.h). ASK: what wants an answer and
+ * has none (RECORD_CONFIRMED) is ERR_REFUSED with the rule's code, and nothing is written. */
+enum ask { ASK, ASK_NOT };
+struct told_note {
+    enum lately_what what; /* LATELY_NOTHING: there is nothing to tell */
+    struct record_ref other;
+    char desk[DESK_NAME_MAX + 1];
+    int64_t at_ms;
+    char text[256];
+};
+enum err core_record_telling(struct core *c, const struct moment *now, struct record *r,
+                             enum ask ask, struct told_note *note, struct record_ref *out,
+                             bool *again, struct errmsg *msg);
 /* Signs what waits, puts it on the disk and pushes it to the peers. Call once before the commit. */
 enum err core_seal(struct core *c, struct errmsg *msg);
 

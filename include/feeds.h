@@ -55,6 +55,9 @@ struct feeds {
         bool held;                      /* looked at once: just these records are here */
     } * cuts; /* how far slots went, also of feeds that are not here yet; sorted by id */
     unsigned n_cuts, cuts_room;
+    /* NULL, or told of every record that is appended and whose kind is known. */
+    void (*heard)(void *ctx, const struct record_ref *ref, const struct record *r);
+    void *heard_ctx;
     uint64_t records; /* held, all feeds, with those that are erased */
     uint64_t erased;  /* of them */
     bool hash_is_stale;

@@ -114,10 +114,12 @@ struct recorded { /* what became of one request to record */
     enum err err;
     struct errmsg msg;
     struct record_ref ref;
+    struct told_note note;
     bool again;
 };
 
-static void record_one(struct node *n, const char *p, size_t len, struct recorded *out)
+static void record_one(struct node *n, const char *p, size_t len, enum ask ask,
+                       struct recorded *out)
 {
     struct record *r = malloc(sizeof *r);
     json_t *o = r ? json_object_of(p, len, &out->msg) : NULL;
@@ -126,7 +128,8 @@ static void record_one(struct node *n, const char *p, size_t len, struct recorde
     out->err = !r ? ERR_NOMEM : !o ? ERR_INVALID : record_of_json(n->core, o, r, &out->msg);
     json_decref(o);
     if (out->err == ERR_OK)
-        out->err = core_record(n->core, &now, r, &out->ref, &out->again, &out->msg);
+        out->err = core_record_telling(n->core, &now, r, ask, &out->note, &out->ref, &out->again,
+                                       &out->msg);
     free(r);
 }
 
@@ -136,21 +139,29 @@ static void answer_record(struct node *n, struct http_request *rq, const char *p
 {
     struct recorded done = { .msg = { .text = "" } };
 
-    record_one(n, p, len, &done);
+    record_one(n, p, len, ASK, &done);
     if (done.err == ERR_OK)
-        node_reply_copies(n, rq, &done.ref);
+        node_reply_copies(n, rq, &done.ref, note_json(n, &done.note));
+    else if (done.note.what != LATELY_NOTHING)
+        api_json(rq, http_status(done.err),
+                 json_pack("{s:i, s:o, s:o, s:b}", "schema", 1, "error",
+                           error_json(done.err, &done.msg, true), "note",
+                           note_json(n, &done.note), "confirm", 1));
     else
         api_error(n, rq, done.err, &done.msg);
 }
 
-void api_recorded(struct node *n, const struct record_ref *ref, struct buf *out)
+void api_recorded(struct node *n, const struct record_ref *ref, json_t *note, struct buf *out)
 {
     char id[RECORD_ID_TEXT];
+    json_t *o;
 
     core_id_text(n->core, ref, id);
-    json_bytes(json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies",
-                         (int)core_copies(n->core, ref)),
-               out);
+    o = json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies",
+                  (int)core_copies(n->core, ref));
+    if (note)
+        json_object_set_new(o, "note", note);
+    json_bytes(o, out);
 }
 
 static void record_single(struct node *n, struct http_request *rq)
@@ -168,8 +179,10 @@ static void record_batch(struct node *n, struct http_request *rq)
         size_t len = (size_t)((nl ? nl : end) - p);
         struct recorded done = { .msg = { .text = "" } };
         char id[RECORD_ID_TEXT];
-        record_one(n, p, len, &done);
-        if (done.err == ERR_OK) {
+        record_one(n, p, len, ASK_NOT, &done);
+        if (done.err == ERR_OK && done.note.what != LATELY_NOTHING) {
+            api_recorded(n, &done.ref, note_json(n, &done.note), &b);
+        } else if (done.err == ERR_OK) {
             core_id_text(n->core, &done.ref, id);
             /* written plainly: a number of ours needs no escapes, and this line is the hot one */
             buf_printf(&b, "{\"ok\":true,\"id\":\"%s\",\"copies\":%u}\n", id,

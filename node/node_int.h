@@ -41,6 +41,7 @@ struct reply { /* an answer that waits for the commit */
     bool copies; /* wait for the first copy elsewhere, but not past until_ms */
     bool durable;
     struct record_ref ref;
+    json_t *note; /* of the record; owned; NULL: none */
     uint64_t until_ms;
     struct reply *next;
 };
@@ -129,7 +130,8 @@ void replies_begin(struct node *n);
 void node_reply_later(struct node *n, struct http_request *rq, unsigned status, const char *type,
                       struct buf *body); /* after this round's commit */
 /* As recorded, once there is a copy on another desk, or after a moment without one. */
-void node_reply_copies(struct node *n, struct http_request *rq, const struct record_ref *ref);
+void node_reply_copies(struct node *n, struct http_request *rq, const struct record_ref *ref,
+                       json_t *note); /* taken; NULL: none */
 /* After a commit: answers what is true now. Not durable: says that this PC cannot save. */
 void replies_release(struct node *n, bool durable);
 void replies_end(struct node *n); /* at the stop: nobody is left waiting */
@@ -137,12 +139,15 @@ void replies_end(struct node *n); /* at the stop: nobody is left waiting */
 /* api.c */
 void api_handle(struct node *n, struct http_request *rq);
 void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg);
-void api_recorded(struct node *n, const struct record_ref *ref, struct buf *out);
+void api_recorded(struct node *n, const struct record_ref *ref, json_t *note,
+                  struct buf *out); /* takes note; NULL: none */
 void api_json_later(struct node *n, struct http_request *rq, json_t *j); /* after the commit */
 void api_json(struct http_request *rq, unsigned status, json_t *j);      /* takes j */
 json_t *api_roles(unsigned roles);
 
 struct payload; /* payload_int.h */
+
+json_t *note_json(const struct node *n, const struct told_note *t); /* note.c; NULL: nothing */
 
 /* upload.c: the effects BUILD, DELIVER and LOOK */
 void upload_build(struct node *n, uint64_t number, const struct buf *draft);

@@ -139,6 +139,8 @@ enum err record_of_json(const struct core *c, const json_t *o, struct record *ou
             out->count = n >= 0 && n <= 255 ? (uint8_t)n : 255;
         } else if (strcmp(name, "typed") == 0 && json_is_boolean(v)) {
             out->flags |= json_is_true(v) ? RECORD_TYPED : 0;
+        } else if (strcmp(name, "confirm") == 0 && json_is_boolean(v)) {
+            out->flags |= json_is_true(v) ? RECORD_CONFIRMED : 0;
         } else if (!json_is_string(v)) {
             e = err_why(msg, ERR_INVALID, "bad_type", "", "%.40s has to be text in quotes", name);
         } else {
@@ -187,6 +189,8 @@ void record_to_json(const struct record *r, json_t *o)
         json_object_set_new(o, "from_paper", json_true());
     if (r->flags & RECORD_TYPED)
         json_object_set_new(o, "typed", json_true());
+    if (r->flags & RECORD_CONFIRMED)
+        json_object_set_new(o, "confirmed", json_true());
     if (r->count)
         json_object_set_new(o, "count", json_integer(r->count));
 }

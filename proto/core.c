@@ -259,6 +259,7 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     c->memory_lost = sync_memory_was_lost(conf->disk);
     record_load_keys(c);
     erase_load(c);
+    lately_load(c);
     *out = c;
     return ERR_OK;
 }
@@ -281,6 +282,7 @@ void core_close(struct core *c)
     buf_wipe(&c->lead_key);
     hmap_free(&c->keys);
     hmap_free(&c->old_keys);
+    lately_free(&c->lately);
     free(c->key_refs);
     effects_free(&c->fx);
     free(c);

@@ -6,6 +6,7 @@
 #include "core.h"
 #include "fork.h"
 #include "hmap.h"
+#include "lately.h"
 #include "wire.h"
 #include "word.h"
 
@@ -158,6 +159,7 @@ struct core {
     struct record_ref *key_refs;
     uint64_t n_key_refs;
 
+    struct lately lately;
     struct watch watch;
     uint64_t opened_ms, now_ms, beat_ms, slow_ms;
     uint64_t refused;
@@ -210,6 +212,11 @@ enum err core_new_mark(struct core *c); /* one above the last, on the disk */
 
 /* recording.c */
 void record_load_keys(struct core *c);
+
+/* core_lately.c */
+void lately_load(struct core *c); /* after the cuts are known */
+enum err lately_tell(struct core *c, const struct record *r, enum ask ask, struct told_note *note,
+                     struct errmsg *msg);
 
 /* peers.c */
 void peer_send(struct core *c, const struct peer *p, struct buf *b);

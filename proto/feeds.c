@@ -301,6 +301,8 @@ static enum err index_record(struct feeds *fs, struct feed *f, uint64_t seq, con
         put_be64(value, seq);
         return put_index(fs, TABLE_META, ukey, sizeof ukey, value, sizeof value);
     }
+    if (fs->heard)
+        fs->heard(fs->heard_ctx, &ref, &rec);
     if (rec.paper_ms != 0) {
         paper_key(rec.paper_ms, &ref, key);
         e = put_index(fs, TABLE_PAPER, key, sizeof key, "", 0);

@@ -152,8 +152,9 @@ static enum err own_clock(struct core *c, const struct moment *now, int64_t *at_
     return ERR_OK;
 }
 
-enum err core_record(struct core *c, const struct moment *now, struct record *r,
-                     struct record_ref *out, bool *again, struct errmsg *msg)
+enum err core_record_telling(struct core *c, const struct moment *now, struct record *r,
+                             enum ask ask, struct told_note *note, struct record_ref *out,
+                             bool *again, struct errmsg *msg)
 {
     const struct policy *p = roster_policy(c->roster);
     const struct desk *me = roster_find(c->roster, &c->conf.me->id);
@@ -161,6 +162,8 @@ enum err core_record(struct core *c, const struct moment *now, struct record *r,
     struct feed *f;
     enum err e;
 
+    if (note)
+        memset(note, 0, sizeof *note);
     *again = key_is_set(r->key) && key_known(c, r->key, out);
     if (*again)
         return ERR_OK;
@@ -180,6 +183,8 @@ enum err core_record(struct core *c, const struct moment *now, struct record *r,
     if (r->kind == RECORD_VOID &&
         ((e = core_seal(c, msg)) != ERR_OK || (e = check_void(c, r, msg)) != ERR_OK))
         return e; /* sealed first, so that the record just made can be found */
+    if (note && (e = lately_tell(c, r, ask, note, msg)) != ERR_OK)
+        return e;
     if ((e = record_encode(r, &bytes, msg)) == ERR_OK &&
         (c->n_wait == BLOCK_RECORDS_MAX || c->wait.len + bytes.len + 8 > BLOCK_BYTES_MAX))
         e = core_seal(c, msg);
@@ -197,11 +202,18 @@ enum err core_record(struct core *c, const struct moment *now, struct record *r,
         c->n_wait++;
         out->feed = f->opening.id;
         out->seq = f->seq + c->n_wait;
+        lately_learn(&c->lately, out, r);
         if (key_is_set(r->key))
             key_learn(c, r->key, out);
     }
     buf_free(&bytes);
     return e;
+}
+
+enum err core_record(struct core *c, const struct moment *now, struct record *r,
+                     struct record_ref *out, bool *again, struct errmsg *msg)
+{
+    return core_record_telling(c, now, r, ASK_NOT, NULL, out, again, msg);
 }
 
 enum err core_seal(struct core *c, struct errmsg *msg)

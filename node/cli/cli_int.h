@@ -73,6 +73,7 @@ enum cli_opt {
     OPT_TO,
     OPT_HISTORY,
     OPT_LOAN,
+    OPT_KEEP,
     OPT_COUNT
 };
 

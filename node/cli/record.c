@@ -27,17 +27,22 @@ static int record_body(const struct cli *c, struct buf *body)
                             option_row(fields[i].option)->name);
         }
     }
+    if (c->value[OPT_KEEP])
+        json_object_set_new(o, "confirm", json_true());
     return j_body(o, NULL, body) ? 0 : cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
 }
 
 static void print_saved(const struct cli *c, const json_t *answer)
 {
+    const json_t *note = json_object_get(answer, "note");
     long long copies = j_int(answer, "copies", 1);
 
     printf("%s", j_text(answer, "id", "-"));
     if (!c->quiet)
         printf("  saved on %lld desk%s", copies, copies == 1 ? "" : "s");
     putchar('\n');
+    if (!c->quiet && note)
+        printf("note: %s\n", j_text(note, "message", ""));
 }
 
 int cmd_record(struct cli *c)
