@@ -276,11 +276,12 @@ enum err export_add(struct export *x, const struct merged *m, const char *id, co
     if (o == OUTCOME_SENT && (e = write_one(x, m, id, desk, part, &why, msg)) == ERR_INVALID) {
         o = OUTCOME_UNWRITABLE;
         buf_reset(&x->line);
-        mark(x, &x->behind, 'i', m->rec.item);
         if (m->rec.kind == RECORD_USER)
             mark(x, &x->behind, 'c', m->rec.user);
         e = ERR_OK;
     }
+    if (o == OUTCOME_UNWRITABLE || o == OUTCOME_BEHIND) /* what follows must not overtake it */
+        mark(x, &x->behind, 'i', m->rec.item);
     if (e != ERR_OK)
         return e;
     r->outcomes[o]++;

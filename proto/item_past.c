@@ -52,7 +52,8 @@ static void loan(const struct item_rules *r, struct item_past *it, const struct 
         r->out_twice(r->ctx, e->at, it->loan);
     if (it->has_pending && memcmp(it->pending_user, e->user, 16) != 0 &&
         r->policy->discharges == DISCHARGES_HOLD)
-        r->judge(r->ctx, it->pending, VERDICT_SEND, "R8", NULL);
+        r->judge(r->ctx, it->pending, it->waits ? VERDICT_WAITS : VERDICT_SEND,
+                 it->waits ? "R7" : "R8", NULL);
     memcpy(it->loan_user, e->user, 16);
     it->loan = e->at;
     it->lent = true;
@@ -68,8 +69,21 @@ static void discharge(struct item_past *it, const struct item_event *e)
     it->discharged = true;
 }
 
+/* R6, R7: what waits for its card goes later, so whatever follows on its item must wait, too, or the
+ * ILS sees them the wrong way round: a loan after the return of the same book. A held discharge does
+ * not go at all; an in-house use leaves the loan as it is. */
+static void wait(const struct item_rules *r, const struct item_past *it, const struct item_event *e)
+{
+    bool follows = it->waits && e->kind != RECORD_INHOUSE &&
+                   !(e->kind == RECORD_DISCHARGE && r->policy->discharges == DISCHARGES_HOLD);
+
+    if (e->waits || follows)
+        r->judge(r->ctx, e->at, VERDICT_WAITS, e->waits ? e->waits : "R7", NULL);
+}
+
 void item_past_take(const struct item_rules *r, struct item_past *it, const struct item_event *e)
 {
+    wait(r, it, e);
     switch (e->kind) {
     case RECORD_CHECKOUT:
         loan(r, it, e);
@@ -81,6 +95,7 @@ void item_past_take(const struct item_rules *r, struct item_past *it, const stru
         renewal(r, it, e);
         break;
     } /* an in-house use leaves the loan as it is */
+    it->waits |= e->waits != NULL;
     it->last = e->at;
     it->last_kind = e->kind;
     it->last_ms = e->time_ms;

@@ -21,6 +21,7 @@ struct item_past {     /* what the log has said of one item so far; zeros to beg
     uint32_t last_due;
     uint8_t last_kind;
     bool lent, discharged, has_renew, has_pending;
+    bool waits; /* an event of it waits for its card: later ones must not overtake it */
     uint8_t loan_user[16]; /* of the loan that this log opened last */
     struct place loan;
     struct place pending; /* a discharge after a loan to pending_user, no loan since (R8) */
@@ -35,6 +36,7 @@ struct item_event { /* any kind that has an item */
     uint32_t due;
     uint8_t kind;
     uint8_t user[16]; /* digest, also of the empty text */
+    const char *waits; /* rule (R6, R7) by which it waits for its card, or NULL */
 };
 
 struct item_rules {

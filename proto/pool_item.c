@@ -105,12 +105,11 @@ static enum err one(struct pool *p, const uint8_t *b, struct errmsg *msg)
     if (is_copy(w, &e, get_be64(b + I_SAME), &other)) {
         pool_edit_verdict(p, e.at, VERDICT_DUPLICATE, "R1", &other);
     } else if (item_past_repeats(&p->rules, &w->past, &e)) { /* R3 */
-    } else if (pool_card_conflicts(p, e.user)) {
-        pool_edit_verdict(p, e.at, VERDICT_WAITS, "R6", NULL);
     } else {
+        e.waits = pool_card_conflicts(p, e.user) ? "R6" : NULL;
         item_past_take(&p->rules, &w->past, &e);
         w->last_desk = w->desk;
-        err = pool_kept(p, &e);
+        err = e.waits ? ERR_OK : pool_kept(p, &e);
     }
     return err != ERR_OK || p->failed != ERR_OK
                ? err_set(msg, p->failed != ERR_OK ? p->failed : err, "%s", p->failed_msg.text)

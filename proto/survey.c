@@ -245,18 +245,16 @@ static void registration(struct survey *s, struct place at, const struct record 
     }
 }
 
-/* Returns whether the record waits for its new card. */
-static bool new_card(struct survey *s, struct place at, const struct record *r)
+/* The rule by which the record waits for its new card, or NULL. */
+static const char *new_card(struct survey *s, struct place at, const struct record *r)
 {
     struct card *c = card_of(s, r->user);
     struct finding *f;
 
     if (!c || c->known)
-        return false;
-    if (card_waits(s, c)) {
-        judge(s, at, VERDICT_WAITS, c->conflict ? "R6" : "R7", NULL);
-        return true;
-    }
+        return NULL;
+    if (card_waits(s, c))
+        return c->conflict ? "R6" : "R7";
     if (c->this_slot && !c->seen && (f = find(s, at)) != NULL) { /* used before its registration */
         f->early = true;
         f->pull = c->reg;
@@ -264,7 +262,7 @@ static bool new_card(struct survey *s, struct place at, const struct record *r)
         if ((f = find(s, c->reg)) != NULL)
             f->early = true; /* written already when its own turn comes */
     }
-    return false;
+    return NULL;
 }
 
 /* ---- R3, R4, R8, R11: events of one item ---- */
@@ -331,8 +329,8 @@ static void item_event(struct survey *s, struct place at, const struct record *r
     text_digest(s, r->user, e.user);
     if (item_past_repeats(&s->rules, it, &e)) /* R3 */
         return;
-    if (!new_card(s, at, r)) /* R7: it did happen, but is not sent now */
-        item_past_take(&s->rules, it, &e);
+    e.waits = new_card(s, at, r);
+    item_past_take(&s->rules, it, &e);
 }
 
 void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms)

@@ -334,6 +334,52 @@ static void with_a_flat_file_records_of_a_new_card_wait(void **state)
     assert_string_equal(merged(), "0.1 send; 1.1 waits R7; 1.2 send");
 }
 
+/* Else the ILS hears of the loan after its return, or takes the book from whoever has it now. */
+static void what_follows_on_the_item_of_a_waiting_record_waits_too(void **state)
+{
+    (void)state;
+    set_policy("flat export");
+    add_user(0, U3, "Okafor", 0);
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 5);
+    add(1, RECORD_DISCHARGE, I1, "", 0, 100);
+    add(2, RECORD_CHECKOUT, I1, U1, 0, 200);
+    add(2, RECORD_CHECKOUT, I2, U1, 0, 201);
+    assert_string_equal(merged(), "0.1 send; 1.1 waits R7; 1.2 waits R7; 2.1 waits R7; 2.2 send");
+}
+
+static void a_held_return_between_a_waiting_loan_and_another_waits_with_them(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 5);
+    add(1, RECORD_DISCHARGE, I1, "", 0, 100);
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 200);
+    add(1, RECORD_DISCHARGE, I1, "", 0, 300);
+    assert_string_equal(merged(), "0.1 send; 1.1 waits R7; 1.2 waits R7; 1.3 waits R7; 1.4 held R8");
+}
+
+static void what_went_before_on_the_item_does_not_wait(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 5);
+    add(1, RECORD_DISCHARGE, I1, "", 0, 100);
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 200);
+    assert_string_equal(merged(), "0.1 send; 1.1 send; 1.2 send R8; 1.3 waits R7");
+}
+
+static void a_waiting_loan_that_was_scanned_twice_waits_once(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 5);
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 7);
+    assert_string_equal(merged(), "0.1 send; 1.1 waits R7; 1.2 duplicate R3 of 1.1");
+}
+
 static void a_card_of_an_earlier_slot_still_waits_with_a_flat_file(void **state)
 {
     (void)state;
@@ -487,6 +533,24 @@ static void what_cannot_be_written_holds_the_later_records_of_its_item(void **st
     assert_int_equal(r.outcomes[OUTCOME_SENT], 1);
 }
 
+static void what_waits_behind_an_unwritable_card_holds_its_item_too(void **state)
+{
+    struct export_result r;
+    struct record user = make(RECORD_USER, "", U3, 0, 0);
+
+    (void)state;
+    set_policy("export");
+    snprintf(user.reg.last, sizeof user.reg.last, "Okafor^"); /* has no escape in the log */
+    put(0, &user);
+    add(0, RECORD_CHECKOUT, I1, U3, 0, 5);
+    add(0, RECORD_DISCHARGE, I1, "", 0, 100);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 101);
+    r = export_all();
+    assert_int_equal(r.outcomes[OUTCOME_UNWRITABLE], 1);
+    assert_int_equal(r.outcomes[OUTCOME_BEHIND], 2);
+    assert_int_equal(r.outcomes[OUTCOME_SENT], 1);
+}
+
 static void a_desk_without_a_station_stops_the_batch_before_anything_is_agreed(void **state)
 {
     struct export_out nowhere = { 0 };
@@ -609,6 +673,10 @@ int main(void)
         T(two_different_registrations_of_a_card_wait_for_the_lead),
         T(in_one_log_a_registration_moves_before_its_cards_first_use),
         T(with_a_flat_file_records_of_a_new_card_wait),
+        T(what_follows_on_the_item_of_a_waiting_record_waits_too),
+        T(a_held_return_between_a_waiting_loan_and_another_waits_with_them),
+        T(what_went_before_on_the_item_does_not_wait),
+        T(a_waiting_loan_that_was_scanned_twice_waits_once),
         T(a_card_of_an_earlier_slot_still_waits_with_a_flat_file),
         T(a_voided_registration_is_no_new_card),
         T(discharges_are_held_by_default),
@@ -620,6 +688,7 @@ int main(void)
         T(a_new_card_is_used_a_second_after_its_registration),
         T(in_house_use_is_counted_as_not_carried),
         T(what_cannot_be_written_holds_the_later_records_of_its_item),
+        T(what_waits_behind_an_unwritable_card_holds_its_item_too),
         T(a_desk_without_a_station_stops_the_batch_before_anything_is_agreed),
         T(flat_registrations_are_a_part_of_their_own_before_the_log),
         T(a_format_without_times_has_a_file_for_each_day_named_by_it),
