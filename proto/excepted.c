@@ -8,7 +8,7 @@
 #include "core_int.h"
 #include "ledger_int.h"
 
-#define ROWS_AT_ONCE 500
+#define ROWS_AT_ONCE  500
 #define WIPE_EVERY_MS 1000
 
 static const uint8_t noted_key[] = { 'Y' };
@@ -112,6 +112,14 @@ static bool identify(const struct core *c, const struct record_ref *ref, uint8_t
     return true;
 }
 
+/* It comes yet: the receipt and its answers were quicker (seed 137531). */
+static bool is_on_its_way(const struct core *c, const struct record_ref *ref)
+{
+    const struct feed *f = feeds_find(&c->feeds, &ref->feed);
+
+    return !f || (ref->seq > f->seq && !f->forked);
+}
+
 /* A record that this desk does not hold (any more) has no place in the table: the answer itself
  * still names it. */
 static enum err note(struct core *c, uint64_t slot, const struct answer_row *r)
@@ -123,8 +131,8 @@ static enum err note(struct core *c, uint64_t slot, const struct answer_row *r)
     return past_note(c, slot, &a);
 }
 
-/* Some rows of one upload; false: it is done with. */
-static bool note_some(struct core *c, uint64_t slot)
+/* Some rows of one upload; false: it is done with. waits: for records that come yet. */
+static bool note_some(struct core *c, uint64_t slot, bool waits)
 {
     uint8_t intent[HASH_BYTES];
     struct progress p;
@@ -133,10 +141,14 @@ static bool note_some(struct core *c, uint64_t slot)
 
     if (!core_answers_of(c, slot, intent, &p))
         return true; /* asked again */
-    for (; c->past.note_at < p.n_answers && c->past.note_at < end; c->past.note_at++)
-        if (ledger_answer(c->ledger, slot, intent, c->past.note_at + 1, &r) == ERR_OK &&
-            note(c, slot, &r) != ERR_OK)
+    for (; c->past.note_at < p.n_answers && c->past.note_at < end; c->past.note_at++) {
+        if (ledger_answer(c->ledger, slot, intent, c->past.note_at + 1, &r) != ERR_OK)
+            continue;
+        if (waits && is_on_its_way(c, &r.ref))
+            break;
+        if (note(c, slot, &r) != ERR_OK)
             return true; /* the batch is lost, and the core with it */
+    }
     memset(&r, 0, sizeof r);
     return c->past.note_at < p.n_answers;
 }
@@ -151,9 +163,9 @@ static void note_next(struct core *c)
         uint64_t slot = c->past.v[i].slot;
         if (slot <= after)
             continue;
-        if (slot > c->past.known || (ledger_lacks_answers(c->ledger, slot) &&
-                                     slot >= c->past.back_to) ||
-            note_some(c, slot))
+        if (slot > c->past.known ||
+            (ledger_lacks_answers(c->ledger, slot) && slot >= c->past.back_to) ||
+            note_some(c, slot, c->past.v[i].n_unknown == 0))
             return;
         set_noted(c, slot);
         c->past.sweep = true; /* a lead may have settled some before they came here */
@@ -182,9 +194,9 @@ static void wipe_some(struct core *c)
     size_t len;
 
     for (unsigned i = 0; p->wiping && i < ROWS_AT_ONCE; i++) {
-        p->wiping = d->seek(d->ctx, TABLE_ANSWERS, p->wipe_key, p->wipe_len, 1, key, &len, &b) ==
-                        ERR_OK &&
-                    len == ANSWER_KEY && get_be64(key) < p->back_to;
+        p->wiping =
+            d->seek(d->ctx, TABLE_ANSWERS, p->wipe_key, p->wipe_len, 1, key, &len, &b) == ERR_OK &&
+            len == ANSWER_KEY && get_be64(key) < p->back_to;
         if (!p->wiping)
             break;
         memcpy(p->wipe_key, key, ANSWER_KEY);
