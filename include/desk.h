@@ -6,12 +6,19 @@
  * D4 slot       a user card where an item belongs, or the reverse, is named as such
  * D5 due        a day that exists, today or later by the branch's calendar; never for a discharge
  * D6 paper      a typed time lies in the past by this desk's clock, and not before 2000
- * D7 text       well-formed, bounded, nothing that an ILS cannot carry */
+ * D7 text       well-formed, bounded, nothing that an ILS cannot carry
+ *
+ * D8 and D9, due dates: due.h. D10 to D15, what a scanner typed: scan.h. */
 #ifndef TIDEOVER_DESK_H
 #define TIDEOVER_DESK_H
 
 #include "policy.h"
 #include "record.h"
+
+/* In struct record's due, until the record is made: as the policy says (D8). */
+#define DUE_BY_RULE UINT32_MAX
+/* The day that is promised takes its place; of other kinds than checkout and renew: none. */
+void desk_settle_due(const struct policy *p, struct record *r, int64_t now_ms);
 
 /* now_ms by this desk's feed clock. ERR_INVALID or ERR_REFUSED with code and field. */
 enum err desk_check(const struct policy *p, const struct record *r, int64_t now_ms,

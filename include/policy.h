@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "day.h"
+#include "due.h"
 #include "err.h"
 #include "record.h"
 
@@ -134,6 +135,7 @@ struct policy {
     struct zone zone;                        /* [branch] zone_rule, written by `policy publish` */
     char user_pattern[64], item_pattern[64]; /* [scan]; literals, [..] classes, {n}, {m,n} */
     bool check_digit;                        /* [scan] check_digit = mod10 | none */
+    struct due_policy due;                   /* [due] and [closed] */
     uint32_t double_scan_ms;                 /* [merge] double_scan = 5s */
     uint32_t same_event_ms;                  /* [merge] same_event = 60s */
     enum discharges discharges;              /* [merge] discharges = hold | export */
@@ -179,6 +181,8 @@ unsigned policy_group(const struct policy *p, const char *desk);
 /* Whole-string match of the small pattern language; an ill-formed pattern never matches. */
 bool pattern_matches(const char *pattern, const char *s);
 bool pattern_is_valid(const char *pattern);
+/* How many characters a match has; false if the pattern is ill-formed. */
+bool pattern_length(const char *pattern, unsigned *min, unsigned *max);
 bool mod10_is_valid(const char *digits); /* Luhn, as on 14-digit Codabar library barcodes */
 
 #endif

@@ -56,6 +56,11 @@ static json_t *error_json(enum err e, const struct errmsg *msg, bool with_exit)
     return o;
 }
 
+json_t *api_error_json(enum err e, const struct errmsg *msg)
+{
+    return error_json(e, msg, false);
+}
+
 static void json_bytes(json_t *j, struct buf *out)
 {
     char *text = json_dumps(j, JSON_COMPACT);
@@ -115,6 +120,7 @@ struct recorded { /* what became of one request to record */
     struct errmsg msg;
     struct record_ref ref;
     struct told_note note;
+    uint32_t due; /* as it stands in the record; 0: none, or one made before */
     bool again;
 };
 
@@ -130,7 +136,34 @@ static void record_one(struct node *n, const char *p, size_t len, enum ask ask,
     if (out->err == ERR_OK)
         out->err = core_record_telling(n->core, &now, r, ask, &out->note, &out->ref, &out->again,
                                        &out->msg);
+    if (out->err == ERR_OK && !out->again)
+        out->due = r->due;
     free(r);
+}
+
+void api_put_due(uint32_t due, const struct policy *p, json_t *o, const char *name)
+{
+    char day[11], warning[256];
+
+    if (due == 0 || p == NULL)
+        return;
+    ymd_format(due, day);
+    due_warning(&p->due, due, warning);
+    json_object_set_new(o, name, json_string(day));
+    if (warning[0])
+        json_object_set_new(o, "warning",
+                            json_pack("{s:s, s:s}", "code", "closed_day", "message", warning));
+}
+
+/* What an answer says beside the record's number. */
+static json_t *more_json(const struct node *n, const struct recorded *done)
+{
+    json_t *o = json_object(), *note = note_json(n, &done->note);
+
+    if (note)
+        json_object_set_new(o, "note", note);
+    api_put_due(done->due, roster_policy(core_roster(n->core)), o, "due");
+    return o;
 }
 
 /* A client with one record waits a moment for its first copy elsewhere: that is what a slip says.
@@ -141,17 +174,17 @@ static void answer_record(struct node *n, struct http_request *rq, const char *p
 
     record_one(n, p, len, ASK, &done);
     if (done.err == ERR_OK)
-        node_reply_copies(n, rq, &done.ref, note_json(n, &done.note));
+        node_reply_copies(n, rq, &done.ref, more_json(n, &done));
     else if (done.note.what != LATELY_NOTHING)
         api_json(rq, http_status(done.err),
                  json_pack("{s:i, s:o, s:o, s:b}", "schema", 1, "error",
-                           error_json(done.err, &done.msg, true), "note",
-                           note_json(n, &done.note), "confirm", 1));
+                           error_json(done.err, &done.msg, true), "note", note_json(n, &done.note),
+                           "confirm", 1));
     else
         api_error(n, rq, done.err, &done.msg);
 }
 
-void api_recorded(struct node *n, const struct record_ref *ref, json_t *note, struct buf *out)
+void api_recorded(struct node *n, const struct record_ref *ref, json_t *more, struct buf *out)
 {
     char id[RECORD_ID_TEXT];
     json_t *o;
@@ -159,8 +192,9 @@ void api_recorded(struct node *n, const struct record_ref *ref, json_t *note, st
     core_id_text(n->core, ref, id);
     o = json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies",
                   (int)core_copies(n->core, ref));
-    if (note)
-        json_object_set_new(o, "note", note);
+    if (more)
+        json_object_update(o, more);
+    json_decref(more);
     json_bytes(o, out);
 }
 
@@ -181,7 +215,7 @@ static void record_batch(struct node *n, struct http_request *rq)
         char id[RECORD_ID_TEXT];
         record_one(n, p, len, ASK_NOT, &done);
         if (done.err == ERR_OK && done.note.what != LATELY_NOTHING) {
-            api_recorded(n, &done.ref, note_json(n, &done.note), &b);
+            api_recorded(n, &done.ref, more_json(n, &done), &b);
         } else if (done.err == ERR_OK) {
             core_id_text(n->core, &done.ref, id);
             /* written plainly: a number of ours needs no escapes, and this line is the hot one */

@@ -41,7 +41,7 @@ struct reply { /* an answer that waits for the commit */
     bool copies; /* wait for the first copy elsewhere, but not past until_ms */
     bool durable;
     struct record_ref ref;
-    json_t *note; /* of the record; owned; NULL: none */
+    json_t *more; /* to be said of the record: note, due, warning; owned; NULL: nothing */
     uint64_t until_ms;
     struct reply *next;
 };
@@ -131,7 +131,7 @@ void node_reply_later(struct node *n, struct http_request *rq, unsigned status, 
                       struct buf *body); /* after this round's commit */
 /* As recorded, once there is a copy on another desk, or after a moment without one. */
 void node_reply_copies(struct node *n, struct http_request *rq, const struct record_ref *ref,
-                       json_t *note); /* taken; NULL: none */
+                       json_t *more); /* fields of the answer; taken; NULL: none */
 /* After a commit: answers what is true now. Not durable: says that this PC cannot save. */
 void replies_release(struct node *n, bool durable);
 void replies_end(struct node *n); /* at the stop: nobody is left waiting */
@@ -139,8 +139,11 @@ void replies_end(struct node *n); /* at the stop: nobody is left waiting */
 /* api.c */
 void api_handle(struct node *n, struct http_request *rq);
 void api_error(struct node *n, struct http_request *rq, enum err e, const struct errmsg *msg);
-void api_recorded(struct node *n, const struct record_ref *ref, json_t *note,
-                  struct buf *out); /* takes note; NULL: none */
+/* Puts a promised day under `name`, and a warning if the library is closed then. due 0: nothing. */
+void api_put_due(uint32_t due, const struct policy *p, json_t *o, const char *name);
+json_t *api_error_json(enum err e, const struct errmsg *msg);
+void api_recorded(struct node *n, const struct record_ref *ref, json_t *more,
+                  struct buf *out); /* takes more; NULL: none */
 void api_json_later(struct node *n, struct http_request *rq, json_t *j); /* after the commit */
 void api_json(struct http_request *rq, unsigned status, json_t *j);      /* takes j */
 json_t *api_roles(unsigned roles);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "desk.h"
+
 #define DEPTH_MAX 16
 
 static bool is_shallow(const char *p, size_t n)
@@ -108,8 +110,10 @@ static enum err take_string(const struct core *c, const char *name, const char *
         return hex_decode(value, out->key, sizeof out->key)
                    ? ERR_OK
                    : err_why(msg, ERR_INVALID, "bad_key", "key", "a key has 32 hex digits");
-    if (strcmp(name, "due") == 0 && value[0] == '\0')
+    if (strcmp(name, "due") == 0 && (value[0] == '\0' || strcmp(value, "none") == 0)) {
+        out->due = value[0] == '\0' ? DUE_BY_RULE : 0;
         return ERR_OK;
+    }
     if (strcmp(name, "due") == 0 && ymd_parse(value, &out->due, &inner) != ERR_OK)
         return err_why(msg, ERR_INVALID, "bad_due", "due", "%s", inner.text);
     if (strcmp(name, "birth") == 0 && ymd_parse(value, &out->reg.birth, &inner) != ERR_OK)
@@ -132,6 +136,7 @@ enum err record_of_json(const struct core *c, const json_t *o, struct record *ou
     enum err e = ERR_OK;
 
     memset(out, 0, sizeof *out);
+    out->due = DUE_BY_RULE;
     json_object_foreach((json_t *)o, name, v)
     {
         if (strcmp(name, "count") == 0 && json_is_integer(v)) {

@@ -31,12 +31,12 @@ void node_reply_later(struct node *n, struct http_request *rq, unsigned status, 
 }
 
 void node_reply_copies(struct node *n, struct http_request *rq, const struct record_ref *ref,
-                       json_t *note)
+                       json_t *more)
 {
     struct reply *r = calloc(1, sizeof *r);
 
     if (!r) {
-        json_decref(note);
+        json_decref(more);
         http_answer(rq, 503, "application/json", NULL);
         return;
     }
@@ -44,19 +44,19 @@ void node_reply_copies(struct node *n, struct http_request *rq, const struct rec
     r->status = 200;
     r->type = "application/json";
     r->copies = true;
-    r->note = note;
+    r->more = more;
     r->ref = *ref;
     r->until_ms = node_now().boot_ms + COPIES_WAIT_MS;
     *n->replies_end = r;
     n->replies_end = &r->next;
 }
 
-static json_t *note_of(struct reply *r)
+static json_t *more_of(struct reply *r)
 {
-    json_t *note = r->note;
+    json_t *more = r->more;
 
-    r->note = NULL;
-    return note;
+    r->more = NULL;
+    return more;
 }
 
 static bool any_peer_is_online(const struct node *n, const struct moment *now)
@@ -82,7 +82,7 @@ static bool copies_are_told(struct node *n, struct reply *r)
     if (!n->stopped && core_copies(n->core, &r->ref) < 2 && now.boot_ms < r->until_ms &&
         any_peer_is_online(n, &now))
         return false;
-    api_recorded(n, &r->ref, note_of(r), &r->body);
+    api_recorded(n, &r->ref, more_of(r), &r->body);
     return true;
 }
 
@@ -108,7 +108,7 @@ void replies_release(struct node *n, bool durable)
             err_why(&msg, ERR_DISK, "not_saving", "",
                     "STOP: this PC cannot save (%s). Write on paper until it can", n->stop_reason);
             api_error(n, r->rq, ERR_DISK, &msg);
-            json_decref(r->note);
+            json_decref(r->more);
             buf_free(&r->body);
         }
         free(r);
@@ -129,9 +129,9 @@ void replies_end(struct node *n)
         struct reply *r = n->replies;
         n->replies = r->next;
         if (r->copies && r->durable)
-            api_recorded(n, &r->ref, note_of(r), &r->body);
+            api_recorded(n, &r->ref, more_of(r), &r->body);
         http_answer(r->rq, r->durable ? 200 : 503, r->type, &r->body);
-        json_decref(r->note);
+        json_decref(r->more);
         free(r);
     }
 }

@@ -32,6 +32,16 @@ static enum err check_number(const struct policy *p, const char *field, const ch
     return ERR_OK;
 }
 
+void desk_settle_due(const struct policy *p, struct record *r, int64_t now_ms)
+{
+    if (r->due != DUE_BY_RULE)
+        return;
+    r->due = r->kind == RECORD_CHECKOUT || r->kind == RECORD_RENEW
+                 ? due_by_rule(&p->due, r->item, ymd_at(&p->zone, record_time(r, 0)),
+                               ymd_at(&p->zone, now_ms))
+                 : 0;
+}
+
 static enum err check_due(const struct policy *p, const struct record *r, int64_t now_ms,
                           struct errmsg *msg)
 {

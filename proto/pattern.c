@@ -112,6 +112,21 @@ bool pattern_is_valid(const char *pattern)
     return pattern != NULL;
 }
 
+bool pattern_length(const char *pattern, unsigned *min, unsigned *max)
+{
+    struct piece piece;
+
+    *min = *max = 0;
+    if (!pattern_is_valid(pattern))
+        return false;
+    while (*pattern != 0) {
+        pattern = read_piece(pattern, &piece);
+        *min += piece.min;
+        *max += piece.max;
+    }
+    return true;
+}
+
 /* at[i]: the pieces so far can end before s[i]. One pass a piece, so at worst
  * PIECES_MAX * BARCODE_MAX * BARCODE_MAX steps, whatever the pattern. */
 bool pattern_matches(const char *pattern, const char *s)

@@ -8,6 +8,7 @@
 #include "delivery.h"
 #include "format.h"
 #include "ini_int.h"
+#include "policy_due_int.h"
 #include "url.h"
 
 #define HOUR_MS       3600000
@@ -343,6 +344,8 @@ static const struct ini_key keys[] = {
     { "scan", "user_pattern", read_pattern, PLACE(user_pattern), 1, 0, NULL },
     { "scan", "item_pattern", read_pattern, PLACE(item_pattern), 1, 0, NULL },
     { "scan", "check_digit", ini_word, PLACE(check_digit), 0, 0, check_digit_words },
+    { "due", "*", policy_read_due, 0, 0, 0, 0, NULL },
+    { "closed", "*", policy_read_closed, 0, 0, 0, 0, NULL },
     { "merge", "double_scan", ini_ms, PLACE(double_scan_ms), 0, HOUR_MS, NULL },
     { "merge", "same_event", ini_ms, PLACE(same_event_ms), 0, HOUR_MS, NULL },
     { "merge", "discharges", ini_word, PLACE(discharges), 0, 0, discharges_words },
@@ -475,6 +478,7 @@ static void derive(struct policy *p)
     _Static_assert(sizeof s->library >= sizeof p->code, "the code is the default library");
     _Static_assert(sizeof s->staff_login >= sizeof s->library + 4, "CIRC is appended to it");
     _Static_assert(sizeof p->koha_service.branchcode >= sizeof p->code, "the code is the default");
+    policy_derive_due(&p->due);
     if (s->library[0] == 0)
         memcpy(s->library, p->code, sizeof p->code);
     if (p->probe_every_ms == 0) /* a login each time: gently */

@@ -14,6 +14,22 @@ static const char *const sections[] = {
     "check_digit = mod10\n"
     "\n",
 
+    "[due]\n"
+    "# When an item is due if the desk gives no date: by how its number begins, else the default.\n"
+    "# blank: the library system decides, and the slip has no date.\n"
+    "default = blank\n"
+    "#3999 = 21d\n"
+    "# Buttons of the page and their control codes, in days.\n"
+    "presets = 7, 14, 21, 28\n"
+    "\n",
+
+    "[closed]\n"
+    "# Due dates fall on the next open day. A day without a year is closed every year.\n"
+    "#weekdays = sun\n"
+    "#12-25 = Christmas Day\n"
+    "#2026-11-27 = Day after Thanksgiving\n"
+    "\n",
+
     "[merge]\n"
     "# The same scan again within this time is one event: at one desk, at two desks.\n"
     "double_scan = 5s\n"

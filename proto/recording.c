@@ -178,6 +178,7 @@ enum err core_record_telling(struct core *c, const struct moment *now, struct re
     if ((e = own_clock(c, now, &r->at_ms, msg)) != ERR_OK)
         return e;
     r->utc_off_min = now->utc_off_min;
+    desk_settle_due(p, r, r->at_ms);
     if ((e = desk_check(p, r, r->at_ms, msg)) != ERR_OK)
         return e;
     if (r->kind == RECORD_VOID &&

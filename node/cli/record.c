@@ -40,9 +40,13 @@ static void print_saved(const struct cli *c, const json_t *answer)
     printf("%s", j_text(answer, "id", "-"));
     if (!c->quiet)
         printf("  saved on %lld desk%s", copies, copies == 1 ? "" : "s");
+    if (!c->quiet && json_object_get(answer, "due"))
+        printf(", due %s", j_text(answer, "due", "-"));
     putchar('\n');
     if (!c->quiet && note)
         printf("note: %s\n", j_text(note, "message", ""));
+    if (json_object_get(answer, "warning"))
+        cli_note(c, "tideover: %s\n", j_text(json_object_get(answer, "warning"), "message", "-"));
 }
 
 int cmd_record(struct cli *c)
