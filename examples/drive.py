@@ -80,12 +80,13 @@ def wait_until(condition, deadline, what):
 
 
 _given = set()
+PORTS = (20000, 30000)  # below the ephemeral range, so that no outgoing connection takes one
 
 
 def free_port():
-    """A loopback port below the ephemeral range, so that no outgoing connection takes it."""
+    """A loopback port that nobody has now."""
     for _ in range(200):
-        port = random.randrange(20000, 30000)
+        port = random.randrange(*PORTS)
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))

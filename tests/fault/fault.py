@@ -279,6 +279,40 @@ class Case(branch.Case):
                 return False
         wait_until(may, deadline, "the seats to have their votes")
 
+    def uploader(self):
+        """The desk that sends now, if one does."""
+        for d in self.desks:
+            try:
+                if once(d, "upload/status", 2)["state"] == "sending":
+                    return d
+            except NOT_NOW:
+                pass
+        return None
+
+    def is_over(self, slot):
+        """Settled everywhere; or a "go" that died with its desk, and nothing was agreed on."""
+        try:
+            said = [(once(d, "upload/status"), once(d, "status")["ledger"]) for d in self.desks]
+        except NOT_NOW:
+            return False
+        return all(u["slot"] > slot for u, _ in said) or all(
+            u["state"] in ("idle", "delivered") and not x["open"] and not x["triggered"]
+            for u, x in said)
+
+    def exceptions(self, desks):
+        """What the desks tell people: the same on all of them."""
+        def one(desk):
+            rows, more = [], 1
+            while more:
+                page = once(desk, f"upload/exceptions?after={len(rows)}")
+                rows, more = rows + page["exceptions"], page["more"]
+            return page["known"], rows
+        wait_until(lambda: all(one(d)[0] for d in desks), 30, "the answers on every desk")
+        first, *others = [one(d)[1] for d in desks]
+        for rows in others:
+            self.assertEqual(first, rows)
+        return first
+
     def assert_kept(self, desks, acknowledged):
         """Every acknowledged record is on every desk, once, under the id that was told; all seals,
         chains and signatures are right. Returns how many records there are."""

@@ -61,15 +61,6 @@ class Kill(fault.Case):
         t.start()
         return t
 
-    def uploader(self):
-        for d in self.desks:
-            try:
-                if fault.once(d, "upload/status", 2)["state"] == "sending":
-                    return d
-            except fault.NOT_NOW:
-                pass
-        return None
-
     def kill_while_sending(self, origin):
         """The folder is away, so that the delivery is tried again and again."""
         away = self.home / "away"
@@ -131,17 +122,6 @@ class Kill(fault.Case):
         fault.report(f"uploaders killed {sum(at.values())} ({dict(at)}), acknowledged "
                      f"{len(acknowledged)}, uploads {len(e.files)}, all present, doubled "
                      f"{len(e.doubled())}; seed {fault.SEED}")
-
-    def is_over(self, slot):
-        """Settled everywhere; or a "go" that died with its desk, and nothing was agreed on."""
-        try:
-            said = [(fault.once(d, "upload/status"), fault.once(d, "status")["ledger"])
-                    for d in self.desks]
-        except fault.NOT_NOW:
-            return False
-        return all(u["slot"] > slot for u, _ in said) or all(
-            u["state"] in ("idle", "delivered") and not x["open"] and not x["triggered"]
-            for u, x in said)
 
 
 if __name__ == "__main__":

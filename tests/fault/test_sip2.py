@@ -50,21 +50,6 @@ class Sip2(fault.Case):
             self.feed(d, lines)
         self.settle(self.desks)
 
-    def uploader(self):
-        for d in self.desks:
-            try:
-                if fault.once(d, "upload/status", 2)["state"] == "sending":
-                    return d
-            except fault.NOT_NOW:
-                pass
-        return None
-
-    def is_over(self, slot):
-        try:
-            return all(fault.once(d, "upload/status")["slot"] > slot for d in self.desks)
-        except fault.NOT_NOW:
-            return False
-
     def kill_in_the_middle(self, records):
         """After some of the records, once or twice in one upload. Returns how often."""
         slot = max(fault.once(d, "upload/status")["slot"] for d in self.desks)
@@ -98,24 +83,10 @@ class Sip2(fault.Case):
                      f"none doubled, {told} exceptions, the same on every desk; seed {fault.SEED}")
         self.assertGreater(kills, 0)
 
-    def exceptions(self):
-        """What the desks tell people: the same on all of them."""
-        def one(desk):
-            all, more = [], 1
-            while more:
-                page = fault.once(desk, f"upload/exceptions?after={len(all)}")
-                all, more = all + page["exceptions"], page["more"]
-            return page["known"], all
-        wait_until(lambda: all(one(d)[0] for d in self.desks), 30, "the answers on every desk")
-        lists = [one(d)[1] for d in self.desks]
-        self.assertEqual(lists[0], lists[1])
-        self.assertEqual(lists[0], lists[2])
-        return {(x["item"], x["op"]): x["answer"] for x in lists[0]}
-
     def compare(self):
         """Each effect belongs to one record of its item, in their order, and no record has two. A
         record without one is told to people, or stands behind one that is. Returns how many are."""
-        told = self.exceptions()
+        told = {(x["item"], x["op"]) for x in self.exceptions(self.desks)}
         effects = collections.defaultdict(list)
         for e in self.server.effects():
             if not e["again"]:  # the same loan to the same user, said once more after a look
