@@ -289,13 +289,20 @@ class Case(branch.Case):
                 pass
         return None
 
+    def is_settled(self, slot):
+        """Does every desk know its receipt?"""
+        try:
+            return all(once(d, "upload/status")["slot"] > slot for d in self.desks)
+        except NOT_NOW:
+            return False
+
     def is_over(self, slot):
-        """Settled everywhere; or a "go" that died with its desk, and nothing was agreed on."""
+        """Settled; or a "go" that died with its desk (or was not given yet): nothing is agreed on."""
         try:
             said = [(once(d, "upload/status"), once(d, "status")["ledger"]) for d in self.desks]
         except NOT_NOW:
             return False
-        return all(u["slot"] > slot for u, _ in said) or all(
+        return self.is_settled(slot) or all(
             u["state"] in ("idle", "delivered") and not x["open"] and not x["triggered"]
             for u, x in said)
 

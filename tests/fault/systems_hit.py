@@ -26,7 +26,7 @@ def effects_of(text):
 
 class File(systems.File):
     """Takes files of our own lossless format; what is in a file is booked each time it comes."""
-    format, renews = "ndjson", True
+    format, renews, anywhere = "ndjson", True, True
 
     def manners(self, _dice, _uploads):
         """Switches of its server."""
@@ -53,6 +53,7 @@ class File(systems.File):
 
 class Drop(File):
     """MAIN-2's folder, which a loader empties."""
+    anywhere = False
 
     def __init__(self, home):
         super().__init__(home)
@@ -128,7 +129,7 @@ class Key(Http):
 # ---- told record by record ---------------------------------------------------------------------
 
 class ByRecord(systems.ByRecord):
-    renews = True
+    renews = anywhere = True
 
     def effects(self):
         return [Effect(way(x["effect"]), x["item"], x.get("id", "")) for x in self.server.ledger()]

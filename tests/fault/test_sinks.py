@@ -8,6 +8,7 @@ import collections
 import concurrent.futures
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -19,8 +20,9 @@ from branch import drive, item, policy_text, user, wait_until
 from systems_hit import HIT, way
 
 HITS = int(os.environ.get("TIDEOVER_HITS", "0")) or (50 if fault.LONG else 2)
-PAUSES = 5 if fault.LONG else 0
+PAUSES = int(os.environ.get("TIDEOVER_PAUSES", "0")) or (5 if fault.LONG else 0)
 SIDE_BY_SIDE = 3 if fault.LONG else len(HIT)
+PAUSE_S = 8   # lease 5 s, quiet 1 s, and what clocks may differ
 ITEMS = 10  # at each desk, in each upload
 
 
@@ -32,21 +34,24 @@ class Lead(threading.Thread):
         self.case, self.ending, self.answered, self.failure = case, threading.Event(), 0, None
 
     def run(self):
-        desk = self.case.desks[0]
         while not self.ending.wait(0.2):
-            try:
-                doubt = fault.once(desk, "upload/status", 2).get("doubt")
-                if not doubt:
-                    continue
-                word = "yes" if self.case.system.arrived(doubt) else "no"
-                said = desk.cli("upload", "decide", "--slot", str(doubt["slot"]), "--arrived", word,
-                                "--yes", "--lead-passphrase-file", self.case.lead, check=False)
-                self.answered += said.rc == 0
-            except fault.NOT_NOW:
-                pass
-            except Exception as e:  # pylint: disable=broad-except  (shown by stop())
-                self.failure = e
-                return
+            for desk in self.case.desks:
+                try:
+                    self.answer(desk)
+                except (*fault.NOT_NOW, drive.Timeout):
+                    pass  # killed or stopped
+                except Exception as e:  # pylint: disable=broad-except  (shown by stop())
+                    self.failure = e
+                    return
+
+    def answer(self, desk):
+        doubt = fault.once(desk, "upload/status", 2).get("doubt")
+        if not doubt:
+            return
+        word = "yes" if self.case.system.arrived(doubt) else "no"
+        said = desk.cli("upload", "decide", "--slot", str(doubt["slot"]), "--arrived", word, "--yes",
+                        "--lead-passphrase-file", self.case.lead, check=False, deadline=10)
+        self.answered += said.rc == 0
 
     def stop(self):
         self.ending.set()
@@ -62,7 +67,7 @@ class Sinks(fault.Case):
         self.dice = random.Random(fault.SEED)
         self.branch()
         self.said = collections.defaultdict(list)  # item: (op, id) that were recorded of it
-        self.days, self.sending = 0, 0             # of the hits: so many met one that was sending
+        self.days, self.sending, self.others = 0, 0, 0  # hits that met one that was sending; successors
 
     def ready(self, kind):
         self.system = HIT[kind](self.home)
@@ -163,9 +168,41 @@ class Sinks(fault.Case):
         going.join(90)
         return hits
 
-    def kill(self, victim, _slot):
+    def kill(self, victim, slot):
+        """It is back at once, and often goes on itself; or only when another desk has gone on."""
         victim.kill9()
+        if self.system.anywhere and self.dice.random() < 0.5:
+            wait_until(lambda: self.another_goes_on(victim, slot), 60, "another desk to go on")
         victim.start()
+
+    def another_goes_on(self, victim, slot):
+        """Elected, or done; or nobody left alive knows of the "go"."""
+        for d in self.desks:
+            if d is not victim:
+                said, ledger = (fault.once(d, x) for x in ("upload/status", "status"))
+                ledger = ledger["ledger"]
+                if said["slot"] > slot or said["uploader"] == d.name:
+                    self.others += 1
+                    return True
+                if ledger["open"] or ledger["triggered"]:
+                    return False
+        return True
+
+    def pause(self, victim, slot):
+        """Stopped for longer than its lease and the quiet time; it wakes up late."""
+        others = [d for d in self.desks if d is not victim]
+        end = time.monotonic() + PAUSE_S
+        os.kill(victim.node.pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: time.monotonic() > end and not self.may_end_soon(others, slot, end), 90,
+                       "the others to go on")
+        finally:
+            os.kill(victim.node.pid, signal.SIGCONT)
+
+    def may_end_soon(self, others, slot, end):
+        """The others are at it: what they send meets what the sleeper sends in the end."""
+        return time.monotonic() < end + PAUSE_S and any(
+            fault.once(d, "upload/status")["slot"] <= slot for d in others)
 
     def measure(self):
         """How long does an upload send, undisturbed?"""
@@ -187,13 +224,16 @@ class Sinks(fault.Case):
         while hits < HITS:
             hits += self.hit(self.kill, min(self.dice.choice((1, 2, 3)), HITS - hits))
             self.assertLess(self.days, 20 + 4 * HITS, "hardly ever hit")
+        pauses = 0
+        while pauses < PAUSES:
+            pauses += self.hit(self.pause, 1)
         self.settle(self.desks)
         self.all_may_vote(self.desks, 60)
         self.upload_all(self.desks)
         asked = lead.stop()
         named = self.compare()
-        fault.report(f"{kind}: {hits} kills, {self.sending} of them while it was sending, records "
-                     f"{sum(map(len, self.said.values()))}, none booked twice, {named} named on every "
+        fault.report(f"{kind}: {hits} kills, {self.sending} while it was sending, {self.others} successors, {pauses} pauses, "
+                     f"records {sum(map(len, self.said.values()))}, none booked twice, {named} named on every "
                      f"desk, {asked} asked; seed {fault.SEED}")
 
     # -- what must hold in the end ---------------------------------------------------------------

@@ -58,7 +58,7 @@ class Sip2(fault.Case):
         going.start()
         for _ in range(self.dice.choice((1, 1, 2))):
             goal = before + self.dice.randrange(1, records)
-            wait_until(lambda g=goal: len(self.server.effects()) >= g or self.is_over(slot), 60,
+            wait_until(lambda g=goal: len(self.server.effects()) >= g or self.is_settled(slot), 60,
                        "effects at the server")
             victim = self.uploader()
             if victim:
@@ -68,7 +68,7 @@ class Sip2(fault.Case):
                 d.start()
             self.all_may_vote(self.desks, 60)
         going.join(90)
-        wait_until(lambda: self.is_over(slot), 90, "a successor to finish")
+        wait_until(lambda: self.is_settled(slot), 90, "a successor to finish")
         return kills
 
     def test_the_uploader_is_killed_at_random_records(self):
