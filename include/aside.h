@@ -15,7 +15,7 @@ enum aside_what { /* on the disk and under the hash: numbers are for ever */
                   ASIDE_NONE = 0,
                   ASIDE_HELD = 1,       /* R8 */
                   ASIDE_WAITS = 2,      /* R7 */
-                  ASIDE_REVIEW = 3,     /* R6, R11 */
+                  ASIDE_REVIEW = 3,     /* R5, R6, R11 */
                   ASIDE_LATE_VOID = 4,  /* R2 */
                   ASIDE_UNWRITABLE = 5, /* E5 */
                   ASIDE_BEHIND = 6,     /* E5 */

@@ -24,7 +24,7 @@ enum verdict {
     VERDICT_HELD,       /* R8: a discharge on the HOLD-CHECK worklist */
     VERDICT_WAITS,      /* R7: its new card must be known to the server first */
     VERDICT_SUPERSEDED, /* R11: a later due date of the same loan is sent: `other` */
-    VERDICT_REVIEW,     /* R6, R11: not sent until a lead decides */
+    VERDICT_REVIEW,     /* R5, R6, R11: not sent until a lead decides */
 };
 #define VERDICT_COUNT (VERDICT_REVIEW + 1)
 const char *verdict_name(enum verdict v); /* "send", "duplicate", ... */

@@ -48,8 +48,8 @@ static void renewal(const struct item_rules *r, struct item_past *it, const stru
 
 static void loan(const struct item_rules *r, struct item_past *it, const struct item_event *e)
 {
-    if (it->lent && memcmp(it->loan_user, e->user, 16) != 0 && r->out_twice)
-        r->out_twice(r->ctx, e->at, it->loan);
+    if (it->lent && memcmp(it->loan_user, e->user, 16) != 0)
+        r->out_twice(r->ctx, e->at, it->loan, it->has_renew ? &it->renew : NULL);
     if (it->has_pending && memcmp(it->pending_user, e->user, 16) != 0 &&
         r->policy->discharges == DISCHARGES_HOLD)
         r->judge(r->ctx, it->pending, it->waits ? VERDICT_WAITS : VERDICT_SEND,

@@ -47,8 +47,8 @@ struct item_rules {
     void (*judge)(void *ctx, struct place at, enum verdict verdict, const char *rule,
                   const struct place *other);
     void (*later_due)(void *ctx, struct place at, uint32_t due); /* goes out with this one (R3) */
-    /* R5: lent while `loan` to somebody else is open. NULL: nobody asks. */
-    void (*out_twice)(void *ctx, struct place at, struct place loan);
+    /* R5: lent while `loan` to somebody else is open, and renewed as `renew` (NULL: it was not). */
+    void (*out_twice)(void *ctx, struct place at, struct place loan, const struct place *renew);
 };
 
 /* Events of one item in merged order. R3: is it the last one again? Then it is judged and nothing

@@ -226,8 +226,9 @@ void pool_edit_due(void *ctx, struct place at, uint32_t due)
     edit(ctx, at, EDIT_DUE, VERDICT_SEND, "", NULL, due);
 }
 
-void pool_edit_twice(void *ctx, struct place at, struct place loan)
+void pool_edit_twice(void *ctx, struct place at, struct place loan, const struct place *renew)
 {
+    (void)renew; /* without a lead all of it is written, and listed */
     edit(ctx, at, EDIT_TWICE, VERDICT_SEND, "", &loan, 0);
 }
 

@@ -125,7 +125,7 @@ void pool_digest(const char *text, uint8_t out[16]);
 void pool_edit_verdict(void *ctx, struct place at, enum verdict v, const char *rule,
                        const struct place *other);
 void pool_edit_due(void *ctx, struct place at, uint32_t due);
-void pool_edit_twice(void *ctx, struct place at, struct place loan);
+void pool_edit_twice(void *ctx, struct place at, struct place loan, const struct place *renew);
 void pool_edit_new_card(struct pool *p, struct place at);
 enum err pool_decode(const uint8_t *b, size_t n, struct record *out, struct errmsg *msg);
 uint8_t pool_rule_number(const char *rule);

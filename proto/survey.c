@@ -1,4 +1,4 @@
-/* survey.c - rules R2 to R4, R6 to R8, R11 over one pass in merged order; those on one item are in
+/* survey.c - rules R2 to R8, R11 over one pass in merged order; those on one item are in
  * item_past.c. */
 #include <stdlib.h>
 #include <string.h>
@@ -265,7 +265,7 @@ static const char *new_card(struct survey *s, struct place at, const struct reco
     return NULL;
 }
 
-/* ---- R3, R4, R8, R11: events of one item ---- */
+/* ---- R3 to R5, R8, R11: events of one item ---- */
 
 static bool rule_same_desk(void *ctx, struct place a, struct place b)
 {
@@ -278,6 +278,17 @@ static void rule_judge(void *ctx, struct place at, enum verdict verdict, const c
                        const struct place *other)
 {
     judge(ctx, at, verdict, rule, other);
+}
+
+/* R5: both desks told the truth, so nobody but a lead knows who has the item. Until he says, the
+ * later loan goes, and the earlier one with its renewal waits for him. */
+static void rule_out_twice(void *ctx, struct place at, struct place loan,
+                           const struct place *renew)
+{
+    judge(ctx, loan, VERDICT_REVIEW, "R5", &at);
+    if (renew)
+        judge(ctx, *renew, VERDICT_REVIEW, "R5", &at);
+    judge(ctx, at, VERDICT_SEND, "R5", &loan);
 }
 
 static void rule_later_due(void *ctx, struct place at, uint32_t due)
@@ -298,7 +309,8 @@ void survey_init(struct survey *s, const struct merge_job *job)
                                     .ctx = s,
                                     .same_desk = rule_same_desk,
                                     .judge = rule_judge,
-                                    .later_due = rule_later_due };
+                                    .later_due = rule_later_due,
+                                    .out_twice = rule_out_twice };
     memcpy(s->salt, job->branch, sizeof s->salt);
 }
 

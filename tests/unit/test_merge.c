@@ -1,4 +1,4 @@
-/* test_merge.c - the order of the merged log and rules R1 to R4, R6 to R8, R11, E2, E3, E5. */
+/* test_merge.c - the order of the merged log and rules R1 to R8, R11, E2, E3, E5. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -400,6 +400,53 @@ static void a_voided_registration_is_no_new_card(void **state)
     assert_string_equal(merged(), "0.1 voided R2 of 0.2; 0.2 void R2 of 0.1; 0.3 send");
 }
 
+/* ---- R5 ---- */
+
+static void of_two_loans_without_a_discharge_the_later_is_sent_and_the_earlier_reviewed(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(1, RECORD_CHECKOUT, I1, U2, 0, 100);
+    assert_string_equal(merged(), "0.1 review R5 of 1.1; 1.1 send R5 of 0.1");
+}
+
+static void the_renewal_of_a_loan_under_review_is_reviewed_with_it(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(0, RECORD_RENEW, I1, U1, 20261221, 50);
+    add(1, RECORD_CHECKOUT, I1, U2, 0, 100);
+    add(1, RECORD_RENEW, I1, U2, 20261228, 150);
+    assert_string_equal(merged(), "0.1 review R5 of 1.1; 0.2 review R5 of 1.1; "
+                                  "1.1 send R5 of 0.1; 1.2 send");
+}
+
+static void of_three_loans_the_last_is_sent(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(1, RECORD_CHECKOUT, I1, U2, 0, 100);
+    add(2, RECORD_CHECKOUT, I1, U3, 0, 200);
+    assert_string_equal(merged(), "0.1 review R5 of 1.1; 1.1 review R5 of 2.1; 2.1 send R5 of 1.1");
+}
+
+static void a_voided_loan_is_no_conflict(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(1, RECORD_CHECKOUT, I1, U2, 0, 100);
+    add_void(1, 1, 1, 120);
+    assert_string_equal(merged(), "0.1 send; 1.1 voided R2 of 1.2; 1.2 void R2 of 1.1");
+}
+
+static void lent_again_to_the_same_user_is_no_conflict(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 4000);
+    assert_string_equal(merged(), "0.1 send; 1.1 send");
+}
+
 /* ---- R8 ---- */
 
 static void discharges_are_held_by_default(void **state)
@@ -679,6 +726,11 @@ int main(void)
         T(a_waiting_loan_that_was_scanned_twice_waits_once),
         T(a_card_of_an_earlier_slot_still_waits_with_a_flat_file),
         T(a_voided_registration_is_no_new_card),
+        T(of_two_loans_without_a_discharge_the_later_is_sent_and_the_earlier_reviewed),
+        T(the_renewal_of_a_loan_under_review_is_reviewed_with_it),
+        T(of_three_loans_the_last_is_sent),
+        T(a_voided_loan_is_no_conflict),
+        T(lent_again_to_the_same_user_is_no_conflict),
         T(discharges_are_held_by_default),
         T(a_discharge_between_two_users_loans_is_sent_in_its_place),
         T(of_several_renewals_of_a_loan_the_latest_due_date_is_sent),
