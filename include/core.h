@@ -205,6 +205,11 @@ uint64_t core_aside_count(const struct core *c, enum aside_what what);
 enum err core_aside_record(const struct core *c, const struct record_ref *ref, struct record *out,
                            struct errmsg *msg);
 
+/* Names a record that no upload has yet, for a lead's SEND or VOID. ERR_REFUSED: it is in one;
+ * ERR_MISSING: not here. */
+enum err core_rule_ref(const struct core *c, const struct record_ref *ref, struct word_ref *out,
+                       struct errmsg *msg);
+
 /* Another sealed lead key is in use than the one kept here: not to be opened any more. */
 bool core_lead_key_is_old(const struct core *c);
 const uint8_t *core_lead_key_sealed(const struct core *c, size_t *n); /* borrowed; n 0: none */

@@ -51,6 +51,12 @@ struct merge_released { /* set aside by an earlier upload; goes with this one on
     uint8_t what, id[MACHINE_ID];
 };
 
+struct merge_ruling { /* a lead's word on a record of the ranges */
+    unsigned feed;
+    uint64_t seq;
+    uint8_t what; /* enum word_kind: SEND or VOID */
+};
+
 struct merge_job {
     struct merge_feed *feeds; /* owned; all feeds known, sorted by feed id */
     unsigned n_feeds;
@@ -62,6 +68,8 @@ struct merge_job {
     uint64_t records; /* under the ranges and released */
     struct merge_released *released; /* owned; sorted by feed and sequence */
     unsigned n_released;
+    struct merge_ruling *rulings; /* owned; in any order */
+    unsigned n_rulings;
 };
 void merge_job_free(struct merge_job *j);
 void merge_id_text(const struct merge_feed *f, uint64_t seq, char out[RECORD_ID_TEXT]);

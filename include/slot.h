@@ -23,6 +23,11 @@
 #define INTENT_RELEASED_MAX 66 /* bytes of one, on the wire */
 #define SINK_TEXT_MAX       POLICY_TEXT_VALUE
 
+/* What leads ruled of records under the ranges. Fits with the two above. */
+#define SLOT_RULINGS_MAX  2048
+#define INTENT_RULING_MAX 58 /* bytes of one, on the wire */
+#define SLOT_WORD_ID      16
+
 enum slot_type {
     SLOT_UPLOAD = 1,
     SLOT_SEATS = 2,
@@ -53,6 +58,12 @@ struct slot_released { /* set aside by an earlier upload; a lead's word sends it
     uint64_t slot; /* of its last outcome */
     uint8_t what;  /* that outcome: enum aside_what */
     uint8_t id[MACHINE_ID];
+};
+
+struct slot_ruling { /* a lead's word on a record of these ranges */
+    struct record_ref ref;
+    uint8_t what;               /* enum word_kind: SEND or VOID */
+    uint8_t word[SLOT_WORD_ID]; /* who said it, and when */
 };
 
 struct slot_part { /* one file of the payload */
@@ -93,6 +104,8 @@ struct intent {
     struct slot_range *ranges; /* owned: intent_free */
     unsigned n_released;
     struct slot_released *released; /* owned; ordered by record. SLOT_UPLOAD only */
+    unsigned n_rulings;
+    struct slot_ruling *rulings; /* owned; ordered by record. SLOT_UPLOAD only */
     uint64_t cards;     /* SLOT_UPLOAD: cards registered up to this slot exist in the ILS, as a lead
                            said; 0: nothing was said */
     uint64_t records;   /* under the cut, and released */
@@ -106,8 +119,6 @@ struct intent {
     unsigned n_restored;
     struct buf restored; /* owned; SLOT_SEATS: so many words of leads, each a msgpack bin, that give
                             desks their vote back (word.h, WORD_RESTORE) */
-    /* decisions: an array on the wire, empty in this version; a slot that carries any is one this
-     * version does not know, and refuses. */
 };
 
 /* Signed(domain; inner) = [bin inner, bin signature 64]: the shape of everything signed on its own.

@@ -698,6 +698,8 @@ static const struct route {
     { "GET", "/api/v1/status", HTTP_DESK, get_status, NULL },
     { "GET", "/api/v1/peers", HTTP_DESK, get_peers, NULL },
     { "GET", "/api/v1/records", HTTP_CTL, get_list, NULL },
+    { "GET", "/api/v1/conflicts", HTTP_CTL, stream_conflicts, NULL },
+    { "POST", "/api/v1/conflicts", HTTP_CTL, NULL, conflicts_rule },
     { "GET", "/api/v1/policy", HTTP_DESK, get_policy, NULL },
     { "GET", "/api/v1/upload/status", HTTP_DESK, get_upload_status, NULL },
     { "GET", "/api/v1/upload/plan", HTTP_CTL, report_plan, NULL },

@@ -178,6 +178,7 @@ json_t *exceptions_counts(const struct node *n, uint64_t slot);
 /* stream.c */
 void stream_export(struct node *n, struct http_request *rq, const char *format);
 void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit);
+void stream_conflicts(struct node *n, struct http_request *rq); /* of what waits: for a lead */
 
 /* verify.c */
 void verify_start(struct node *n, struct http_request *rq);
@@ -216,6 +217,7 @@ void word_done(struct node *n, struct http_request *rq, json_t *body);
 /* aside.c */
 void aside_list(struct node *n, struct http_request *rq);
 json_t *aside_counts_json(const struct node *n); /* by reason */
+void conflicts_rule(struct node *n, struct http_request *rq, json_t *body);
 void aside_release(struct node *n, struct http_request *rq, json_t *body);
 void aside_cards(struct node *n, struct http_request *rq, json_t *body);
 void word_restore(struct node *n, struct http_request *rq, json_t *body);

@@ -123,7 +123,16 @@ struct list_job {
     unsigned n_again, again_room;
     unsigned n_jobs;
     struct merge_job *jobs;
+    bool conflicts; /* only what a lead may rule on, or did */
 };
+
+static bool is_for_a_lead(const struct merged *m)
+{
+    return m->verdict == VERDICT_REVIEW || strcmp(m->rule, "R5") == 0 ||
+           strcmp(m->rule, "lead") == 0 ||
+           (m->verdict == VERDICT_SEND && strcmp(m->rule, "R8") == 0) ||
+           (m->verdict == VERDICT_VOIDED && !m->has_other);
+}
 
 static const char *list_state(const struct batch_job *b, const struct merged *m, enum outcome o)
 {
@@ -200,7 +209,8 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
     (void)bytes;
     (void)n;
     (void)why;
-    if (went_again((const struct list_job *)b, m))
+    if (went_again((const struct list_job *)b, m) ||
+        (((const struct list_job *)b)->conflicts && !is_for_a_lead(m)))
         return;
     if (++b->n <= b->after || b->n - b->after > b->limit)
         return;
@@ -306,11 +316,12 @@ static enum err add_slot(struct node *n, struct list_job *l, uint64_t slot, stru
     return e;
 }
 
-void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit)
+static void start_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit,
+                       bool conflicts)
 {
     struct errmsg msg = { .text = "" };
     struct list_job *l = calloc(1, sizeof *l);
-    uint64_t slots = ledger_decided(core_ledger(n->core));
+    uint64_t slots = conflicts ? 0 : ledger_decided(core_ledger(n->core));
     enum err e = l ? core_merge_job(n->core, NULL, &l->b.merge, &msg) : ERR_NOMEM;
 
     if (e == ERR_OK && ((l->jobs = calloc(slots ? slots : 1, sizeof *l->jobs)) == NULL ||
@@ -333,10 +344,21 @@ void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64
     }
     if (l->n_again > 0)
         qsort(l->again, l->n_again, sizeof *l->again, by_place);
+    l->conflicts = conflicts;
     l->b.rq = rq;
     l->b.after = after;
     l->b.limit = limit;
     l->b.job.run = list_run;
     l->b.job.done = list_done;
     node_start_job(n, &l->b.job);
+}
+
+void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit)
+{
+    start_list(n, rq, after, limit, false);
+}
+
+void stream_conflicts(struct node *n, struct http_request *rq)
+{
+    start_list(n, rq, 0, UINT64_MAX, true);
 }

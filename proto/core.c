@@ -125,6 +125,8 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
         return err_set(msg, ERR_REFUSED, "an intent that miscounts its records");
     if (in->type == SLOT_UPLOAD) {
         enum err e = release_ok(c, in, adopted, msg);
+        if (e == ERR_OK)
+            e = ruling_ok(c, in, adopted, msg);
         if (e != ERR_OK)
             return e;
     }
@@ -135,6 +137,7 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
 static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
 {
     struct core *c = ctx;
+    enum err e;
     const struct policy *p = roster_policy(c->roster);
 
     if (!holds_what_went_before(c))
@@ -176,12 +179,13 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
         in->records += r->to - r->from + 1;
         in->n_ranges++;
     }
-    return release_fill(c, in, msg);
+    e = ruling_list(c, in, &in->rulings, &in->n_rulings, msg);
+    return e == ERR_OK ? release_fill(c, in, msg) : e;
 }
 
 static bool ask_gathered(void *ctx)
 {
-    return sync_gathered(ctx) && !release_waits(ctx);
+    return sync_gathered(ctx) && !release_waits(ctx) && !ruling_waits(ctx);
 }
 
 static uint64_t ask_wants_horizon(void *ctx)

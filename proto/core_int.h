@@ -40,6 +40,7 @@ struct peer {
     uint64_t best_rtt_ms;
     uint64_t refused, refused_said_ms; /* how many messages; when the log said so last, 0: never */
     uint64_t agrees;                   /* the horizon it would agree to */
+    uint8_t words[WORD_ID_BYTES];      /* the hash of the words that it knows */
     uint8_t released[16];              /* and which released records: their hash */
     enum watch_state sees;             /* how it sees the library's server */
     uint64_t words_sent_ms;
@@ -272,6 +273,13 @@ enum err past_count_rows(struct core *c);
 uint64_t past_set_aside(const struct core *c);
 uint64_t past_wants_horizon(const struct core *c);
 enum err past_horizon_ok(const struct core *c, const struct intent *in, struct errmsg *msg);
+
+/* ruling.c */
+bool ruling_waits(struct core *c); /* there are some, and too few seats know the same words yet */
+/* Those of records under the intent's ranges; without an intent of all that waits. Owned by out. */
+enum err ruling_list(const struct core *c, const struct intent *in, struct slot_ruling **out,
+                     unsigned *n, struct errmsg *msg);
+enum err ruling_ok(const struct core *c, const struct intent *in, bool adopted, struct errmsg *msg);
 
 /* release.c */
 void release_free(struct release *r);

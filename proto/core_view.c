@@ -343,6 +343,26 @@ static enum err fill_released(const struct core *c, const struct intent *in, str
     return ERR_OK;
 }
 
+static enum err fill_rulings(const struct core *c, const struct intent *in, struct merge_job *j,
+                             struct errmsg *msg)
+{
+    struct slot_ruling *pending = NULL;
+    unsigned n = in ? in->n_rulings : 0;
+    enum err e = in ? ERR_OK : ruling_list(c, NULL, &pending, &n, msg);
+    const struct slot_ruling *v = in ? in->rulings : pending;
+
+    if (e == ERR_OK && n > 0 && (j->rulings = mem_zero(n, sizeof *j->rulings)) == NULL)
+        e = err_set(msg, ERR_NOMEM, "out of memory");
+    for (unsigned i = 0; e == ERR_OK && i < n; i++) {
+        const struct merge_feed *f = job_feed(j, &v[i].ref.feed);
+        if (f)
+            j->rulings[j->n_rulings++] =
+                (struct merge_ruling){ (unsigned)(f - j->feeds), v[i].ref.seq, v[i].what };
+    }
+    free(pending);
+    return e;
+}
+
 enum err core_merge_job(const struct core *c, const struct intent *in, struct merge_job *out,
                         struct errmsg *msg)
 {
@@ -366,7 +386,8 @@ enum err core_merge_job(const struct core *c, const struct intent *in, struct me
     }
     out->n_feeds = c->feeds.n;
     if ((e = fill_ranges(c, in, out, msg)) != ERR_OK ||
-        (e = fill_released(c, in, out, msg)) != ERR_OK)
+        (e = fill_released(c, in, out, msg)) != ERR_OK ||
+        (e = fill_rulings(c, in, out, msg)) != ERR_OK)
         merge_job_free(out);
     return e;
 }

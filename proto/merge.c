@@ -43,6 +43,7 @@ void merge_job_free(struct merge_job *j)
 {
     free(j->feeds);
     free(j->released);
+    free(j->rulings);
     memset(j, 0, sizeof *j);
 }
 
@@ -319,7 +320,11 @@ static enum err run_survey(struct merge *m, struct errmsg *msg)
     enum err e;
 
     m->paper_feed = m->job->n_feeds;
-    if ((e = survey_voids(m, msg)) != ERR_OK || (e = survey_cards(m, msg)) != ERR_OK ||
+    if ((e = survey_voids(m, msg)) != ERR_OK)
+        return e;
+    for (unsigned i = 0; i < m->job->n_rulings; i++)
+        survey_ruling(&m->survey, &m->job->rulings[i]);
+    if ((e = survey_cards(m, msg)) != ERR_OK ||
         (e = walk_begin(m, msg)) != ERR_OK)
         return e;
     while (e == ERR_OK && m->n_heap > 0) {

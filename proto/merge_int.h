@@ -63,6 +63,7 @@ struct finding { /* of the records whose verdict is not the plain one of their k
     enum verdict verdict;
     const char *rule;
     bool has_other, has_due, early;
+    bool ruled; /* a lead says that it goes: no rule below R7 judges it any more */
     struct place other;
     uint32_t due;
     struct place pull; /* early: the registration to be pulled before this record */
@@ -107,6 +108,7 @@ void survey_free(struct survey *s);
 /* First the indexes: all voids and registrations that this job can see ... */
 void survey_void(struct survey *s, const struct record_ref *target,
                  const struct record_ref *voider);
+void survey_ruling(struct survey *s, const struct merge_ruling *r); /* behind the voids */
 void survey_card(struct survey *s, struct place at, const struct record *r);
 /* ... then every record in merged order. */
 void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms);

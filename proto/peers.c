@@ -624,6 +624,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     take_clock(p, now, wall, echo, held);
     compare(c, p, ros, dec);
     p->agrees = agrees;
+    memcpy(p->words, words, sizeof words);
     memcpy(p->released, released, sizeof released);
     p->sees = sees <= WATCH_OFFLINE ? (enum watch_state)sees : WATCH_UNKNOWN;
     said_compare(c, p, words);

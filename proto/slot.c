@@ -6,8 +6,10 @@
 
 #include "disk.h"
 #include "mem.h"
+#include "word.h"
 
-_Static_assert(SLOT_RANGES_MAX *INTENT_RANGE_MAX + SLOT_RELEASED_MAX * INTENT_RELEASED_MAX + 20480 <
+_Static_assert(SLOT_RANGES_MAX *INTENT_RANGE_MAX + SLOT_RELEASED_MAX * INTENT_RELEASED_MAX +
+                       SLOT_RULINGS_MAX * INTENT_RULING_MAX + 20480 <
                    DISK_VALUE_MAX,
                "a receipt is stored");
 
@@ -94,7 +96,15 @@ void intent_encode(const struct intent *in, struct buf *out)
         mp_put_u64(out, in->parts[i].lines);
         mp_put_bin(out, in->parts[i].sha256, 32);
     }
-    mp_put_array(out, 0); /* decisions */
+    mp_put_array(out, in->n_rulings);
+    for (unsigned i = 0; i < in->n_rulings; i++) {
+        const struct slot_ruling *r = &in->rulings[i];
+        mp_put_array(out, 4);
+        mp_put_bin(out, &r->ref.feed, sizeof r->ref.feed);
+        mp_put_u64(out, r->ref.seq);
+        mp_put_u64(out, r->what);
+        mp_put_bin(out, r->word, sizeof r->word);
+    }
     mp_put_array(out, in->n_released);
     for (unsigned i = 0; i < in->n_released; i++) {
         const struct slot_released *r = &in->released[i];
@@ -155,11 +165,37 @@ static void get_ranges(struct mp *m, struct intent *out)
     }
 }
 
-static bool in_order(const struct slot_released *a, const struct slot_released *b)
+static bool in_order(const struct record_ref *a, const struct record_ref *b)
 {
-    int c = feed_id_cmp(&a->ref.feed, &b->ref.feed);
+    int c = feed_id_cmp(&a->feed, &b->feed);
 
-    return c < 0 || (c == 0 && a->ref.seq < b->ref.seq);
+    return c < 0 || (c == 0 && a->seq < b->seq);
+}
+
+static void get_rulings(struct mp *m, struct intent *out)
+{
+    uint32_t n = mp_get_array(m);
+
+    if (m->bad || n > SLOT_RULINGS_MAX || (n > 0 && out->type != SLOT_UPLOAD) ||
+        (n > 0 && (out->rulings = mem_zero(n, sizeof *out->rulings)) == NULL)) {
+        m->bad = true;
+        return;
+    }
+    for (; out->n_rulings < n && !m->bad; out->n_rulings++) {
+        struct slot_ruling *r = &out->rulings[out->n_rulings];
+        uint64_t what;
+        if (mp_get_array(m) != 4)
+            m->bad = true;
+        mp_get_raw(m, &r->ref.feed, sizeof r->ref.feed);
+        r->ref.seq = mp_get_u64(m);
+        what = mp_get_u64(m);
+        mp_get_raw(m, r->word, sizeof r->word);
+        if (r->ref.seq == 0 || r->ref.seq > UINT64_MAX / 2 ||
+            (what != WORD_SEND && what != WORD_VOID) ||
+            (out->n_rulings > 0 && !in_order(&r[-1].ref, &r->ref)))
+            m->bad = true; /* sorted, so that no record stands in it twice */
+        r->what = (uint8_t)what;
+    }
 }
 
 static void get_released(struct mp *m, struct intent *out)
@@ -183,7 +219,7 @@ static void get_released(struct mp *m, struct intent *out)
         mp_get_raw(m, r->id, sizeof r->id);
         if (r->ref.seq == 0 || r->ref.seq > UINT64_MAX / 2 || r->slot == 0 ||
             r->slot >= out->slot || what == 0 || what > UINT8_MAX ||
-            (out->n_released > 0 && !in_order(&r[-1], r)))
+            (out->n_released > 0 && !in_order(&r[-1].ref, &r->ref)))
             m->bad = true; /* sorted, so that no record stands in it twice */
         r->what = (uint8_t)what;
     }
@@ -243,8 +279,7 @@ enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct er
     mp_get_raw(&m, out->aside, sizeof out->aside);
     out->back_to = mp_get_u64(&m);
     get_parts(&m, out);
-    if (mp_get_array(&m) != 0)
-        m.bad = true;
+    get_rulings(&m, out);
     get_released(&m, out);
     out->cards = mp_get_u64(&m);
     if (out->cards >= out->slot && out->cards != 0)
@@ -264,9 +299,11 @@ void intent_free(struct intent *in)
 {
     free(in->ranges);
     free(in->released);
+    free(in->rulings);
     in->ranges = NULL;
     in->released = NULL;
-    in->n_ranges = in->n_released = 0;
+    in->rulings = NULL;
+    in->n_ranges = in->n_released = in->n_rulings = 0;
     buf_free(&in->trigger);
     buf_free(&in->restored);
     in->n_restored = 0;

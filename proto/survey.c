@@ -9,6 +9,7 @@
 
 #include "format.h"
 #include "merge_int.h"
+#include "word.h"
 
 struct card { /* a user registered in this log, or earlier and not known to be loaded */
     struct place reg;
@@ -163,6 +164,31 @@ void survey_void(struct survey *s, const struct record_ref *target, const struct
         judge(s, v, VERDICT_VOID, "R2", &t);
 }
 
+/* What its own desk took back stays taken back. */
+void survey_ruling(struct survey *s, const struct merge_ruling *r)
+{
+    struct place at = { r->feed, r->seq };
+    const struct finding *before = found(s, at);
+    struct finding *f;
+
+    if (before && (before->verdict == VERDICT_VOIDED || before->verdict == VERDICT_VOID))
+        return;
+    if (r->what == WORD_VOID) {
+        judge(s, at, VERDICT_VOIDED, "R2", NULL);
+    } else if ((f = find(s, at)) != NULL) {
+        f->verdict = VERDICT_SEND;
+        f->rule = "lead";
+        f->ruled = true;
+    }
+}
+
+static bool is_ruled(const struct survey *s, struct place at)
+{
+    const struct finding *f = found(s, at);
+
+    return f && f->ruled;
+}
+
 /* ---- R6, R7: registrations ---- */
 
 static void content_digest(const struct survey *s, const struct record *r, uint8_t out[16])
@@ -277,7 +303,8 @@ static bool rule_same_desk(void *ctx, struct place a, struct place b)
 static void rule_judge(void *ctx, struct place at, enum verdict verdict, const char *rule,
                        const struct place *other)
 {
-    judge(ctx, at, verdict, rule, other);
+    if (!is_ruled(ctx, at))
+        judge(ctx, at, verdict, rule, other);
 }
 
 /* R5: both desks told the truth, so nobody but a lead knows who has the item. Until he says, the
@@ -285,10 +312,15 @@ static void rule_judge(void *ctx, struct place at, enum verdict verdict, const c
 static void rule_out_twice(void *ctx, struct place at, struct place loan,
                            const struct place *renew)
 {
+    const struct finding *f;
+
+    if (is_ruled(ctx, loan))
+        return; /* both go, and the server decides */
     judge(ctx, loan, VERDICT_REVIEW, "R5", &at);
     if (renew)
-        judge(ctx, *renew, VERDICT_REVIEW, "R5", &at);
-    judge(ctx, at, VERDICT_SEND, "R5", &loan);
+        rule_judge(ctx, *renew, VERDICT_REVIEW, "R5", &at);
+    if (!(f = found(ctx, at)) || f->verdict != VERDICT_WAITS) /* R7: it goes once its card exists */
+        rule_judge(ctx, at, VERDICT_SEND, "R5", &loan);
 }
 
 static void rule_later_due(void *ctx, struct place at, uint32_t due)

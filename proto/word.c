@@ -56,6 +56,11 @@ void word_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct word *w, cons
     buf_free(&inner);
 }
 
+bool word_rules(enum word_kind kind)
+{
+    return kind == WORD_SEND || kind == WORD_VOID;
+}
+
 static bool names_none(enum word_kind kind)
 {
     return kind == WORD_CONFIRM || kind == WORD_ONLINE || kind == WORD_CARDS;
@@ -81,13 +86,13 @@ static bool decode(struct mp *m, const uint8_t branch[BRANCH_ID_BYTES], struct w
     w->refs = m->p;
     w->refs_len = (size_t)(m->end - m->p);
     if (m->bad || version != 1 || memcmp(theirs, branch, sizeof theirs) != 0 || kind == 0 ||
-        kind > WORD_CARDS || w->n_refs > WORD_REFS_MAX || w->slot == 0 || w->slot > SLOT_LAST)
+        kind > WORD_VOID || w->n_refs > WORD_REFS_MAX || w->slot == 0 || w->slot > SLOT_LAST)
         return false;
     w->kind = (enum word_kind)kind;
     for (unsigned i = 0; i < w->n_refs && !m->bad; i++)
         get_ref(m, &r);
     return mp_done(m) && (!names_none(w->kind) || w->n_refs == 0) &&
-           (w->kind != WORD_RELEASE || w->n_refs > 0) &&
+           ((w->kind != WORD_RELEASE && !word_rules(w->kind)) || w->n_refs > 0) &&
            (w->kind != WORD_RESTORE || w->n_refs == 1);
 }
 

@@ -13,6 +13,7 @@
 #include "export.h"
 #include "feeds.h"
 #include "merge.h"
+#include "word.h"
 
 #include "../memdisk.h"
 
@@ -430,6 +431,86 @@ static void of_three_loans_the_last_is_sent(void **state)
     assert_string_equal(merged(), "0.1 review R5 of 1.1; 1.1 review R5 of 2.1; 2.1 send R5 of 1.1");
 }
 
+static void a_later_loan_whose_card_is_awaited_goes_later_and_the_earlier_is_reviewed(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(1, U2, "Reader", 0);
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 10);
+    add(1, RECORD_CHECKOUT, I1, U2, 0, 100);
+    assert_string_equal(merged(), "1.1 send; 0.1 review R5 of 1.2; 1.2 waits R7");
+}
+
+static void what_a_lead_says_goes_and_what_he_voids_does_not(void **state)
+{
+    static const struct { /* of the loans of U1 and U2 */
+        uint8_t first, second;
+        const char *then;
+    } cases[] = {
+        { 0, 0, "0.1 review R5 of 1.1; 1.1 send R5 of 0.1; 0.2 held R8" },
+        { WORD_SEND, 0, "0.1 send lead; 1.1 send; 0.2 held R8" },
+        { WORD_SEND, WORD_SEND, "0.1 send lead; 1.1 send lead; 0.2 held R8" },
+        { WORD_VOID, 0, "0.1 voided R2; 1.1 send; 0.2 held R8" },
+        { 0, WORD_VOID, "0.1 send; 1.1 voided R2; 0.2 held R8" },
+        { WORD_VOID, WORD_VOID, "0.1 voided R2; 1.1 voided R2; 0.2 held R8" },
+    };
+
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add(1, RECORD_CHECKOUT, I1, U2, 0, 100);
+    add(0, RECORD_DISCHARGE, I1, "", 0, 200);
+    b.job.rulings = calloc(2, sizeof *b.job.rulings);
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        b.job.n_rulings = 0;
+        if (cases[i].first)
+            b.job.rulings[b.job.n_rulings++] = (struct merge_ruling){ 0, 1, cases[i].first };
+        if (cases[i].second)
+            b.job.rulings[b.job.n_rulings++] = (struct merge_ruling){ 1, 1, cases[i].second };
+        assert_string_equal(merged(), cases[i].then);
+    }
+}
+
+static void a_lead_sends_a_held_discharge_a_duplicate_and_a_late_renewal(void **state)
+{
+    (void)state;
+    add(0, RECORD_DISCHARGE, I1, "", 0, 0);
+    add(0, RECORD_RENEW, I1, U1, 0, 100);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 200);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 201);
+    assert_string_equal(merged(),
+                        "0.1 held R8; 0.2 review R11; 0.3 send; 0.4 duplicate R3 of 0.3");
+    b.job.rulings = calloc(3, sizeof *b.job.rulings);
+    b.job.n_rulings = 3;
+    b.job.rulings[0] = (struct merge_ruling){ 0, 1, WORD_SEND };
+    b.job.rulings[1] = (struct merge_ruling){ 0, 2, WORD_SEND };
+    b.job.rulings[2] = (struct merge_ruling){ 0, 4, WORD_SEND };
+    assert_string_equal(merged(), "0.1 send lead; 0.2 send lead; 0.3 send; 0.4 send lead");
+}
+
+static void of_two_registrations_the_one_that_is_left_goes_and_its_card_with_it(void **state)
+{
+    (void)state;
+    add_user(0, U1, "Reader", 0);
+    add_user(1, U1, "Raeder", 10);
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 20);
+    assert_string_equal(merged(), "0.1 review R6; 1.1 review R6; 0.2 waits R6");
+    b.job.rulings = calloc(1, sizeof *b.job.rulings);
+    b.job.n_rulings = 1;
+    b.job.rulings[0] = (struct merge_ruling){ 1, 1, WORD_VOID };
+    assert_string_equal(merged(), "0.1 send; 1.1 voided R2; 0.2 send");
+}
+
+static void a_lead_cannot_send_what_its_own_desk_took_back(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add_void(0, 0, 1, 9);
+    b.job.rulings = calloc(1, sizeof *b.job.rulings);
+    b.job.n_rulings = 1;
+    b.job.rulings[0] = (struct merge_ruling){ 0, 1, WORD_SEND };
+    assert_string_equal(merged(), "0.1 voided R2 of 0.2; 0.2 void R2 of 0.1");
+}
+
 static void a_voided_loan_is_no_conflict(void **state)
 {
     (void)state;
@@ -730,6 +811,11 @@ int main(void)
         T(the_renewal_of_a_loan_under_review_is_reviewed_with_it),
         T(of_three_loans_the_last_is_sent),
         T(a_voided_loan_is_no_conflict),
+        T(a_later_loan_whose_card_is_awaited_goes_later_and_the_earlier_is_reviewed),
+        T(what_a_lead_says_goes_and_what_he_voids_does_not),
+        T(a_lead_sends_a_held_discharge_a_duplicate_and_a_late_renewal),
+        T(of_two_registrations_the_one_that_is_left_goes_and_its_card_with_it),
+        T(a_lead_cannot_send_what_its_own_desk_took_back),
         T(lent_again_to_the_same_user_is_no_conflict),
         T(discharges_are_held_by_default),
         T(a_discharge_between_two_users_loans_is_sent_in_its_place),

@@ -195,16 +195,6 @@ static void open_branch(struct branch *b)
     }
 }
 
-/* Without a lead nobody can be asked: files are written as they are, both loans and the renewal. */
-static void without_review(struct merged *m)
-{
-    if (strcmp(m->rule, "R5") != 0)
-        return;
-    m->verdict = VERDICT_SEND;
-    m->rule = "";
-    m->has_other = false;
-}
-
 static const char *branch_merged(struct branch *b, struct buf *out)
 {
     struct merged *m = calloc(1, sizeof *m);
@@ -213,10 +203,8 @@ static const char *branch_merged(struct branch *b, struct buf *out)
 
     buf_reset(out);
     assert_int_equal(merge_open(&b->job, memdisk_disk(b->mem), NULL, NULL, &merge, NULL), ERR_OK);
-    while ((e = merge_next(merge, m, NULL)) == ERR_OK) {
-        without_review(m);
+    while ((e = merge_next(merge, m, NULL)) == ERR_OK)
         say(out, m);
-    }
     assert_int_equal(e, ERR_MISSING);
     merge_close(merge);
     buf_add(out, "", 1);
@@ -272,6 +260,23 @@ static void fill_both(struct pool *p, struct branch *b, uint32_t seed)
     }
 }
 
+/* Line by line. R5: without a lead nobody can be asked, so files are written as they are; of those
+ * records only the places are compared. */
+static bool same_verdicts(const char *branch, const char *files)
+{
+    while (*branch != 0 && *files != 0) {
+        size_t b = strcspn(branch, "\n"), f = strcspn(files, "\n"), id = strcspn(branch, " ");
+        const char *rule = strstr(branch, " R5 ");
+        bool reviewed = rule && rule < branch + b;
+
+        if (strncmp(branch, files, reviewed ? id + 1 : b + 1) != 0 || (!reviewed && b != f))
+            return false;
+        branch += b + (branch[b] != 0);
+        files += f + (files[f] != 0);
+    }
+    return *branch == *files;
+}
+
 static void the_branch_and_the_files_get_the_same_verdicts(void **state)
 {
     struct buf ours = { 0 }, theirs = { 0 };
@@ -281,7 +286,6 @@ static void the_branch_and_the_files_get_the_same_verdicts(void **state)
         struct pool *p;
         struct branch b;
         const char *want, *got;
-        size_t same;
 
         policy.discharges = seed % 2 == 0 ? DISCHARGES_HOLD : DISCHARGES_EXPORT;
         offsets[1] = seed % 3 == 0 ? -7000 : 0;
@@ -290,14 +294,8 @@ static void the_branch_and_the_files_get_the_same_verdicts(void **state)
         fill_both(p, &b, seed);
         want = branch_merged(&b, &theirs);
         got = pooled_with(p, &ours, false);
-        same = 0;
-        while (want[same] != 0 && want[same] == got[same])
-            same++;
-        if (want[same] != got[same])
-            print_error("seed %u, byte %zu: of the branch\n%.300s\nof the files\n%.300s\n", seed,
-                        same, want + (same > 200 ? same - 200 : 0),
-                        got + (same > 200 ? same - 200 : 0));
-        assert_true(strcmp(want, got) == 0);
+        if (!same_verdicts(want, got))
+            fail_msg("seed %u: of the branch\n%s\nof the files\n%s", seed, want, got);
         end_pool(p);
     }
     offsets[1] = 0;
