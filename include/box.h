@@ -1,13 +1,14 @@
 /* box.h - the scan box of a desk: one box takes everything (rules B1 to B6).
  *
  * B1 slot    a number is what its pattern says; where both fit, what the mode waits for. A user
- * card where an item belongs, or the reverse, is refused by name and changes nothing B2 user    a
- * user card while a user is open closes that user and opens the next; the same card again changes
- * nothing. Another mode closes the user, but between checkout and renew B3 again   the item just
- * recorded, scanned once more, is one scan: nothing is recorded B4 asks    a question waits for *OK
- * or *CANCEL; scans meanwhile are held, in order, not lost B5 typed   a typed number that no check
- * digit protects is shown in groups and asked about (B4) B6 codes   modes, next user, undo and due
- * dates are codes (D14), so that the sheet does it all
+ *            card where an item belongs, or the reverse, is refused by name and changes nothing
+ * B2 user    a user card while a user is open closes that user and opens the next; the same card
+ *            again changes nothing. Another mode closes the user, but between checkout and renew
+ * B3 again   the item just recorded, scanned once more, is one scan: nothing is recorded
+ * B4 asks    a question waits for *OK or *CANCEL; scans meanwhile are held, in order, not lost
+ * B5 doubt   asked about are a typed number that no check digit protects, shown in groups, and
+ *            what the branch did with the item a moment ago (lately.h)
+ * B6 codes   modes, next user, undo and due dates are codes (D14): the printed sheet does it all
  *
  * A box is plain memory of whoever shows it: the node keeps none between two scans, so that its
  * restart closes no user, and two pages do not disturb each other. */
@@ -29,6 +30,8 @@ struct box {
     char item[BARCODE_MAX + 1]; /* recorded last for this user in this mode (B3) */
     unsigned count;             /* records of this user */
     char asks[BARCODE_MAX + 1]; /* B4: the number in question, or empty */
+    bool asks_typed;            /* it was typed */
+    bool asks_branch;           /* about what the branch did: box_doubt() */
     unsigned n_held;
     struct box_held held[BOX_HELD_MAX];
 };
@@ -50,6 +53,7 @@ struct box_answer {
     enum box_act act;
     uint8_t kind; /* BOX_RECORD */
     bool typed;
+    bool confirmed; /* BOX_RECORD: *OK was said to what the branch did (RECORD_CONFIRMED) */
     char user[BARCODE_MAX + 1], item[BARCODE_MAX + 1];
     char value[BARCODE_MAX + 1];  /* the number as it was understood; empty: a code */
     char closed[BARCODE_MAX + 1]; /* the user whose slip is due, or empty */
@@ -66,6 +70,8 @@ enum err box_take(struct box *b, const struct policy *p, const char *raw, size_t
 /* The next held scan, once nothing is asked any more. False: there is none. *e as of box_take(). */
 bool box_take_held(struct box *b, const struct policy *p, struct box_answer *out, enum err *e,
                    struct errmsg *msg);
+/* The record of a BOX_RECORD waits for an answer: core_record_telling(). */
+void box_doubt(struct box *b, const struct box_answer *a);
 void box_recorded(struct box *b, const struct box_answer *a); /* a BOX_RECORD is durable */
 const char *box_act_name(enum box_act act);
 

@@ -124,15 +124,18 @@ struct recorded { /* what became of one request to record */
     bool again;
 };
 
-static void record_one(struct node *n, const char *p, size_t len, enum ask ask,
+static void record_one(struct node *n, const char *text, size_t len, enum ask ask,
                        struct recorded *out)
 {
+    const struct policy *p = roster_policy(core_roster(n->core));
     struct record *r = malloc(sizeof *r);
-    json_t *o = r ? json_object_of(p, len, &out->msg) : NULL;
+    json_t *o = r ? json_object_of(text, len, &out->msg) : NULL;
     struct moment now = node_now();
 
     out->err = !r ? ERR_NOMEM : !o ? ERR_INVALID : record_of_json(n->core, o, r, &out->msg);
     json_decref(o);
+    if (out->err == ERR_OK && p)
+        session_apply(&n->session, p, now.wall_ms, r);
     if (out->err == ERR_OK)
         out->err = core_record_telling(n->core, &now, r, ask, &out->note, &out->ref, &out->again,
                                        &out->msg);
@@ -695,6 +698,9 @@ static const struct route {
     { "POST", "/api/v1/records", HTTP_DESK, record_single, NULL },
     { "POST", "/api/v1/records/batch", HTTP_DESK, record_batch, NULL },
     { "POST", "/api/v1/records/void", HTTP_DESK, record_void, NULL },
+    { "POST", "/api/v1/scan", HTTP_DESK, NULL, scan_post },
+    { "GET", "/api/v1/session-settings", HTTP_DESK, session_get, NULL },
+    { "POST", "/api/v1/session-settings", HTTP_DESK, NULL, session_put },
     { "GET", "/api/v1/status", HTTP_DESK, get_status, NULL },
     { "GET", "/api/v1/peers", HTTP_DESK, get_peers, NULL },
     { "GET", "/api/v1/records", HTTP_CTL, get_list, NULL },

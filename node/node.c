@@ -577,6 +577,7 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
     struct http_config hc = { .listen = n->conf.web, .handler = on_request, .ctx = n };
     enum err e;
 
+    session_load(n);
     if ((e = conf_read(n->dir, &n->conf, msg)) != ERR_OK ||
         (e = keys_read_desk(n->dir, &n->me, msg)) != ERR_OK ||
         (e = damage_judge(n, msg)) != ERR_OK ||

@@ -18,6 +18,7 @@
 #include "http.h"
 #include "invite.h"
 #include "net.h"
+#include "session.h"
 #include "store.h"
 
 #define INVITES_MAX 16
@@ -72,6 +73,7 @@ struct node {
     char dir[4000];
     struct conf conf;
     struct ident me;
+    struct session session;
     struct store *store;
     struct core *core;
     struct net *net;
@@ -151,6 +153,14 @@ json_t *api_roles(unsigned roles);
 struct payload; /* payload_int.h */
 
 json_t *note_json(const struct node *n, const struct told_note *t); /* note.c; NULL: nothing */
+
+/* session.c */
+void session_load(struct node *n);
+enum err session_keep(struct node *n, const struct session *s, struct errmsg *msg); /* durable */
+void session_get(struct node *n, struct http_request *rq);
+void session_put(struct node *n, struct http_request *rq, json_t *body);
+/* scan.c */
+void scan_post(struct node *n, struct http_request *rq, json_t *body);
 
 /* upload.c: the effects BUILD, DELIVER and LOOK */
 void upload_build(struct node *n, uint64_t number, const struct buf *draft);

@@ -75,6 +75,7 @@ static void take_code(struct box *b, const struct scan *s, struct box_answer *ou
         break;
     case CODE_UNDO:
         out->act = BOX_UNDO;
+        b->count -= b->item[0] != 0 && b->count > 0;
         b->item[0] = 0; /* it may be scanned again */
         break;
     case CODE_DUE:
@@ -156,6 +157,7 @@ static enum err ask(struct box *b, const struct scan *s, struct box_answer *out,
     if (e != ERR_OK)
         return e;
     put(b->asks, s->value);
+    b->asks_typed = true;
     put(out->value, s->value);
     out->act = BOX_ASKS;
     return ERR_OK;
@@ -184,6 +186,7 @@ static enum err hold(struct box *b, const char *raw, size_t n, bool typed, struc
 static enum err while_asking(struct box *b, const struct policy *p, const char *raw, size_t n,
                              bool typed, struct box_answer *out, struct errmsg *msg)
 {
+    bool was_typed = b->asks_typed, branch = b->asks_branch;
     char value[BARCODE_MAX + 1];
     struct scan s;
     enum err e = scan_read(p, raw, n, typed, &s, NULL);
@@ -192,10 +195,12 @@ static enum err while_asking(struct box *b, const struct policy *p, const char *
         return hold(b, raw, n, typed, out, msg);
     put(value, b->asks);
     b->asks[0] = 0;
+    b->asks_typed = b->asks_branch = false;
     out->act = BOX_NOTHING;
     if (s.code == CODE_CANCEL)
         return ERR_OK;
-    out->typed = true; /* the question was about a typed number (B5) */
+    out->typed = was_typed;
+    out->confirmed = branch;
     if ((e = scan_read(p, value, strlen(value), true, &s, msg)) != ERR_OK)
         return e;
     return take_number(b, s.what, value, out, msg);
@@ -234,6 +239,13 @@ bool box_take_held(struct box *b, const struct policy *p, struct box_answer *out
     memmove(b->held, b->held + 1, b->n_held * sizeof b->held[0]);
     *e = box_take(b, p, h.text, strlen(h.text), h.typed, out, msg);
     return true;
+}
+
+void box_doubt(struct box *b, const struct box_answer *a)
+{
+    put(b->asks, a->item);
+    b->asks_typed = a->typed;
+    b->asks_branch = true;
 }
 
 void box_recorded(struct box *b, const struct box_answer *a)

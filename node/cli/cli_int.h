@@ -74,6 +74,8 @@ enum cli_opt {
     OPT_HISTORY,
     OPT_LOAN,
     OPT_KEEP,
+    OPT_STAFF,
+    OPT_TYPED,
     OPT_COUNT
 };
 
@@ -304,6 +306,10 @@ int cmd_credential_set(struct cli *c);
 int cmd_credential_list(struct cli *c);
 int cmd_node(struct cli *c);
 int cmd_record(struct cli *c);
+int cmd_record_scan(struct cli *c);
+int cmd_session_show(struct cli *c);
+int cmd_session_set(struct cli *c);
+int cmd_session_end(struct cli *c);
 int cmd_void(struct cli *c);
 int cmd_status(struct cli *c);
 int cmd_peers(struct cli *c);

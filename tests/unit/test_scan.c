@@ -204,6 +204,59 @@ static void numbers_are_shown_in_groups(void **state)
     assert_string_equal(out, "1234 5678 9012 3456 7890 1234 5678 9012");
 }
 
+#define U "29999000001016"
+#define I "39999000005015"
+
+static struct box_answer take(struct box *b, const struct policy *p, const char *raw)
+{
+    struct box_answer a = { .act = BOX_NOTHING };
+
+    assert_int_equal(box_take(b, p, raw, strlen(raw), false, &a, NULL), ERR_OK);
+    return a;
+}
+
+static void B5_a_doubt_about_the_branch_is_answered_once(void **state)
+{
+    struct policy p = policy_of("lib");
+    struct box_answer a;
+    struct box b;
+
+    (void)state;
+    box_init(&b);
+    take(&b, &p, U);
+    a = take(&b, &p, I);
+    assert_int_equal(a.act, BOX_RECORD);
+    assert_false(a.confirmed);
+    box_doubt(&b, &a); /* another desk lent it */
+    assert_int_equal(take(&b, &p, U).act, BOX_HELD);
+    a = take(&b, &p, "*OK");
+    assert_int_equal(a.act, BOX_RECORD);
+    assert_true(a.confirmed);
+    assert_false(a.typed);
+    assert_string_equal(a.item, I);
+    box_recorded(&b, &a);
+    assert_int_equal(b.count, 1);
+    assert_false(take(&b, &p, "*RENEW").confirmed); /* forgotten with the answer */
+}
+
+static void B6_an_undone_record_is_not_on_the_slip(void **state)
+{
+    struct policy p = policy_of("lib");
+    struct box_answer a;
+    struct box b;
+
+    (void)state;
+    box_init(&b);
+    take(&b, &p, U);
+    a = take(&b, &p, I);
+    box_recorded(&b, &a);
+    assert_int_equal(b.count, 1);
+    assert_int_equal(take(&b, &p, "*UNDO").act, BOX_UNDO);
+    assert_int_equal(b.count, 0);
+    take(&b, &p, "*UNDO");
+    assert_int_equal(b.count, 0);
+}
+
 static void bytes_that_are_no_text_are_refused(void **state)
 {
     struct policy p = policy_of("lib");
@@ -222,6 +275,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_scan_is_answered_as_the_table_says),
         cmocka_unit_test(numbers_are_shown_in_groups),
+        cmocka_unit_test(B5_a_doubt_about_the_branch_is_answered_once),
+        cmocka_unit_test(B6_an_undone_record_is_not_on_the_slip),
         cmocka_unit_test(bytes_that_are_no_text_are_refused),
     };
 

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""At the desk: raw scans through one box, questions, undo, and a session that survives a restart."""
+import json
+import unittest
+
+import branch
+from branch import item, user
+
+
+class Desk(branch.Case):
+    def scan(self, desk, *lines, typed=False, rc=0):
+        text = "".join(line + "\n" for line in lines)
+        args = ["record", "scan"] + (["--typed"] if typed else [])
+        got = desk.cli(*args, text=text, check=False)
+        self.assertEqual(rc, got.rc, got)
+        return [json.loads(line) for line in got.out.splitlines()]
+
+    def test_a_queue_of_scans(self):
+        desk = self.branch(names=branch.NAMES[:1])[0]
+        got = self.scan(desk, "A%sB\r" % user(1), "]A0" + item(1), item(1), user(2), item(2),
+                        "*DISCHARGE", item(3), "*UNDO")
+        self.assertEqual([a["act"] for a in got], ["opened", "record", "nothing", "opened",
+                                                   "record", "mode", "record", "undo"])
+        self.assertEqual(got[3]["closed"], {"user": user(1), "count": 1})
+        self.assertEqual(got[7]["voids"], got[6]["id"])
+        self.assertEqual([r["op"] for r in branch.log_list(desk)],
+                         ["checkout", "checkout", "discharge", "void"])
+
+    def test_what_is_wrong_is_refused_and_the_next_scan_goes_on(self):
+        desk = self.branch(names=branch.NAMES[:1])[0]
+        got = self.scan(desk, item(1), user(1)[:9], user(1) + item(1), user(1), item(1),
+                        "*DISCHARGE", user(1), rc=65)
+        self.assertEqual([a.get("act") or a["error"]["code"] for a in got],
+                         ["wrong_slot", "too_short", "two_barcodes", "opened", "record", "mode",
+                          "wrong_slot"])
+        self.assertEqual(len(branch.log_list(desk)), 1)
+
+    def test_a_question_holds_the_scans_after_it(self):
+        desk = self.branch(names=branch.NAMES[:1])[0]
+        got = self.scan(desk, user(1), item(1), user(2), item(1), item(2), "*OK")
+        self.assertEqual([a["act"] for a in got],
+                         ["opened", "record", "opened", "asks", "held", "record", "record"])
+        self.assertEqual(got[3]["note"]["code"], "lent_to_another")
+        got = self.scan(desk, user(3), item(1), "*CANCEL")
+        self.assertEqual([a["act"] for a in got], ["opened", "asks", "nothing"])
+        self.assertEqual([r["item"] for r in branch.log_list(desk)], [item(1), item(1), item(2)])
+
+    def test_the_session_stands_in_records_and_survives_a_restart(self):
+        desk = self.branch(names=branch.NAMES[:1])[0]
+        desk.cli("session", "set", "--staff", "Ana", "--due", "10d")
+        desk.kill9()
+        desk.start()
+        shown = desk.cli("session", "show", json=True)
+        self.assertEqual((shown["staff"], shown["due"]["days"]), ("Ana", 10))
+        got = self.scan(desk, user(1), item(1), "*DUENONE", item(2))
+        self.assertEqual(got[1]["due"], shown["due"]["date"])
+        self.assertNotIn("due", got[3])
+        desk.cli("session", "set", "--staff", "Ben")
+        self.scan(desk, user(1), item(3))
+        records = branch.log_list(desk)
+        self.assertEqual([r["staff"] for r in records], ["Ana", "Ana", "Ben"])
+        self.assertEqual(["due" in r for r in records], [True, False, False])
+        desk.cli("session", "end")
+        self.scan(desk, "*DISCHARGE", item(4))
+        self.assertNotIn("staff", branch.log_list(desk)[-1])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,158 @@
+/* test_session.c - what a desk remembers of who works there, and what it forgets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "desk.h"
+#include "session.h"
+
+#define DAY_MS INT64_C(86400000)
+#define NOON   INT64_C(1795694400000) /* 2026-11-26, 07:00 in New York */
+
+static struct policy policy_of(const char *sections)
+{
+    struct errmsg msg = { .text = "" };
+    char text[1024];
+    struct policy p;
+
+    snprintf(text, sizeof text,
+             "[branch]\ncode = MAIN\nzone = America/New_York\nzone_rule = "
+             "EST5EDT,M3.2.0,M11.1.0\n%s",
+             sections);
+    if (policy_parse(text, strlen(text), &p, &msg) != ERR_OK)
+        fail_msg("%s", msg.text);
+    return p;
+}
+
+static uint32_t due_of(const struct session *s, const struct policy *p, int64_t now_ms)
+{
+    struct record r = { .kind = RECORD_CHECKOUT, .due = DUE_BY_RULE, .at_ms = now_ms };
+
+    session_apply(s, p, now_ms, &r);
+    desk_settle_due(p, &r, now_ms);
+    return r.due;
+}
+
+static void B8_a_chosen_due_date_is_forgotten_at_the_branchs_midnight(void **state)
+{
+    struct policy p = policy_of("[due]\ndefault = 14d\n");
+    int64_t midnight = NOON + 17 * INT64_C(3600000); /* of New York */
+    struct session s = { .staff = "" };
+
+    (void)state;
+    assert_int_equal(due_of(&s, &p, NOON), 20261210);
+    assert_int_equal(session_set_due(&s, &p, "7d", 20261126, NULL), ERR_OK);
+    assert_int_equal(due_of(&s, &p, NOON), 20261203);
+    assert_int_equal(due_of(&s, &p, midnight - 1), 20261203);
+    assert_int_equal(due_of(&s, &p, midnight), 20261211);
+    assert_int_equal(session_set_due(&s, &p, "2026-12-24", 20261126, NULL), ERR_OK);
+    assert_int_equal(due_of(&s, &p, NOON), 20261224);
+    assert_int_equal(due_of(&s, &p, midnight), 20261211);
+    assert_int_equal(session_set_due(&s, &p, "none", 20261126, NULL), ERR_OK);
+    assert_int_equal(due_of(&s, &p, NOON), 0);
+    assert_int_equal(due_of(&s, &p, midnight), 20261211);
+    assert_int_equal(session_set_due(&s, &p, "rule", 20261126, NULL), ERR_OK);
+    assert_int_equal(due_of(&s, &p, NOON), 20261210);
+}
+
+static void a_clock_set_back_does_not_bring_an_old_date_to_life(void **state)
+{
+    struct policy p = policy_of("");
+    struct session s = { .staff = "" };
+
+    (void)state;
+    assert_int_equal(session_set_due(&s, &p, "7d", 20261127, NULL), ERR_OK);
+    assert_int_equal(due_of(&s, &p, NOON), 0);
+}
+
+static void B7_the_staff_name_stands_in_records_that_name_none(void **state)
+{
+    struct policy p = policy_of("");
+    struct session s = { .staff = "" };
+    struct record r = { .kind = RECORD_DISCHARGE, .due = DUE_BY_RULE };
+
+    (void)state;
+    assert_int_equal(session_set_staff(&s, "Ana M.", NULL), ERR_OK);
+    assert_int_equal(session_set_due(&s, &p, "7d", 20261126, NULL), ERR_OK);
+    session_apply(&s, &p, NOON, &r);
+    assert_string_equal(r.staff, "Ana M.");
+    assert_int_equal(r.due, DUE_BY_RULE); /* a discharge has none: desk_settle_due() */
+    assert_int_equal(session_set_staff(&s, "Ben", NULL), ERR_OK);
+    session_apply(&s, &p, NOON, &r);
+    assert_string_equal(r.staff, "Ana M.");
+    assert_int_equal(due_of(&s, &p, NOON), 20261203); /* the new one's, too */
+    session_apply(&s, &p, NOON + 40 * DAY_MS, &(struct record){ .kind = RECORD_VOID });
+}
+
+static void a_date_given_by_hand_wins(void **state)
+{
+    struct policy p = policy_of("");
+    struct session s = { .staff = "" };
+    struct record r = { .kind = RECORD_CHECKOUT, .due = 20261201 };
+
+    (void)state;
+    assert_int_equal(session_set_due(&s, &p, "7d", 20261126, NULL), ERR_OK);
+    session_apply(&s, &p, NOON, &r);
+    assert_int_equal(r.due, 20261201);
+}
+
+static void what_is_written_is_read(void **state)
+{
+    static const char *const dues[] = { "rule", "none", "21d", "2026-12-24" };
+    struct policy p = policy_of("");
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof dues / sizeof dues[0]; i++) {
+        struct session s = { .staff = "" }, back;
+        struct errmsg msg = { .text = "" };
+        struct buf b = { 0 };
+
+        assert_int_equal(session_set_staff(&s, i ? "Zoë = [x] # y" : "", &msg), ERR_OK);
+        assert_int_equal(session_set_due(&s, &p, dues[i], 20261126, &msg), ERR_OK);
+        session_text(&s, &b);
+        assert_true(b.len <= SESSION_TEXT_MAX);
+        if (session_parse((const char *)b.p, b.len, &back, &msg) != ERR_OK)
+            fail_msg("%s", msg.text);
+        assert_memory_equal(&s, &back, sizeof s);
+        buf_free(&b);
+    }
+}
+
+static void what_is_refused_changes_nothing(void **state)
+{
+    struct policy p = policy_of("");
+    struct session s = { .staff = "Ana" }, before = s;
+    struct errmsg msg = { .text = "" };
+    char longer[STAFF_MAX + 2];
+
+    (void)state;
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = 0;
+    assert_int_equal(session_set_staff(&s, longer, &msg), ERR_INVALID);
+    assert_int_equal(session_set_staff(&s, "A\nB", &msg), ERR_INVALID);
+    assert_int_equal(session_set_staff(&s, " A", &msg), ERR_INVALID);
+    assert_int_equal(session_set_due(&s, &p, "2026-11-25", 20261126, &msg), ERR_INVALID);
+    assert_string_equal(msg.why, "due_in_past");
+    assert_int_equal(session_set_due(&s, &p, "blank", 20261126, &msg), ERR_INVALID);
+    assert_int_equal(session_parse("[session]\ndue = days\n", 21, &s, &msg), ERR_CONFIG);
+    assert_memory_equal(&s, &before, sizeof s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(B8_a_chosen_due_date_is_forgotten_at_the_branchs_midnight),
+        cmocka_unit_test(a_clock_set_back_does_not_bring_an_old_date_to_life),
+        cmocka_unit_test(B7_the_staff_name_stands_in_records_that_name_none),
+        cmocka_unit_test(a_date_given_by_hand_wins),
+        cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(what_is_refused_changes_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
