@@ -187,18 +187,23 @@ static void answer_record(struct node *n, struct http_request *rq, const char *p
         api_error(n, rq, done.err, &done.msg);
 }
 
-void api_recorded(struct node *n, const struct record_ref *ref, json_t *more, struct buf *out)
+static void recorded_json(const struct node *n, const struct record_ref *ref, unsigned copies,
+                          json_t *more, struct buf *out)
 {
     char id[RECORD_ID_TEXT];
     json_t *o;
 
     core_id_text(n->core, ref, id);
-    o = json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies",
-                  (int)core_copies(n->core, ref));
+    o = json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies", (int)copies);
     if (more)
         json_object_update(o, more);
     json_decref(more);
     json_bytes(o, out);
+}
+
+void api_recorded(struct node *n, const struct record_ref *ref, json_t *more, struct buf *out)
+{
+    recorded_json(n, ref, core_copies(n->core, ref), more, out);
 }
 
 static void record_single(struct node *n, struct http_request *rq)
@@ -215,15 +220,17 @@ static void record_batch(struct node *n, struct http_request *rq)
         const char *nl = memchr(p, '\n', (size_t)(end - p));
         size_t len = (size_t)((nl ? nl : end) - p);
         struct recorded done = { .msg = { .text = "" } };
+        unsigned copies;
         char id[RECORD_ID_TEXT];
         record_one(n, p, len, ASK_NOT, &done);
+        /* the answer leaves after the commit, and is written before it */
+        copies = done.err == ERR_OK && done.again ? core_copies(n->core, &done.ref) : 1;
         if (done.err == ERR_OK && done.note.what != LATELY_NOTHING) {
-            api_recorded(n, &done.ref, more_json(n, &done), &b);
+            recorded_json(n, &done.ref, copies, more_json(n, &done), &b);
         } else if (done.err == ERR_OK) {
             core_id_text(n->core, &done.ref, id);
             /* written plainly: a number of ours needs no escapes, and this line is the hot one */
-            buf_printf(&b, "{\"ok\":true,\"id\":\"%s\",\"copies\":%u}\n", id,
-                       done.again ? core_copies(n->core, &done.ref) : 1);
+            buf_printf(&b, "{\"ok\":true,\"id\":\"%s\",\"copies\":%u}\n", id, copies);
         } else {
             json_bytes(
                 json_pack("{s:b, s:o}", "ok", 0, "error", error_json(done.err, &done.msg, false)),
