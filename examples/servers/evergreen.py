@@ -17,6 +17,7 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import ssl
 import threading
 import time
@@ -111,14 +112,16 @@ class Sessions:
     def __init__(self, args):
         self.args, self.lib = args, Library(args)
         self.tokens, self.sessions, self.lock = {}, {}, threading.RLock()
+        self.dice = random.Random(args.seed)
 
     def spend(self, switch, action):
         """Does this bad manner happen now? Counts down."""
         with self.lock:
             left = getattr(self.args, switch).get(action, 0)
-            if left > 0:
-                getattr(self.args, switch)[action] = left - 1
-            return left > 0
+            if left <= 0 or self.dice.random() >= self.args.chance:
+                return False
+            getattr(self.args, switch)[action] = left - 1
+            return True
 
     def login(self, form):
         param = json.loads(form["param"])
@@ -333,6 +336,9 @@ def main():
     p.add_argument("--drop", type=counted, default={}, help="neither done nor answered")
     p.add_argument("--die-in", type=counted, default={}, help="HTTP 500: load=1 (the file stays, "
                    "uncounted), execute=1 (nothing was started)")
+    p.add_argument("--chance", type=float, default=1, help="of --lose, --drop, --die-in and "
+                   "--miscount, each time")
+    p.add_argument("--seed", type=int, default=1, help="of that chance")
     p.add_argument("--miscount", type=counted, default={}, help="load=1: one line too few")
     p.add_argument("--start-delay", type=float, default=0, help="seconds until execute shows")
     p.add_argument("--never-start", action="store_true")

@@ -159,10 +159,11 @@ class KohaPlugin(ByRecord, systems.KohaPlugin):
 
 
 class Evergreen(ByRecord, systems.Evergreen):
-    def manners(self, _dice, uploads):
-        n = (uploads + 2) // 3
+    def manners(self, dice, uploads):
         self.server.words += ["--work", "0.003", "--start-delay", "0.05", "--archive-delay", "0.1",
-                              "--lose", f"create={n},load={n},execute={n}", "--die-in", f"load={n}"]
+                              "--seed", str(dice.randrange(1 << 30)), "--chance", "0.1", "--die-in",
+                              f"load={uploads}", "--lose", f"create={uploads},load={uploads},"
+                              f"execute={uploads}"]
 
     def profile(self):
         return super().profile() + "patience = 2s\n"

@@ -75,7 +75,8 @@ class Sinks(fault.Case):
         self.system.open()
         self.addCleanup(self.system.close)
         text = policy_text(self.sink).replace("= hold", "= export")
-        text = text.replace(f"sink = file:{self.sink}", f"sink = {self.system.sink()}\n{self.system.more()}")
+        text = text.replace(f"sink = file:{self.sink}",
+                            f"sink = {self.system.sink()}\n{self.system.more()}")
         text = text.replace("format = symphony", f"format = {self.system.format}")
         self.publish(self.desks[0], text + self.system.profile())
         for d in self.desks:
@@ -232,9 +233,9 @@ class Sinks(fault.Case):
         self.upload_all(self.desks)
         asked = lead.stop()
         named = self.compare()
-        fault.report(f"{kind}: {hits} kills, {self.sending} while it was sending, {self.others} successors, {pauses} pauses, "
-                     f"records {sum(map(len, self.said.values()))}, none booked twice, {named} named on every "
-                     f"desk, {asked} asked; seed {fault.SEED}")
+        fault.report(f"{kind}: {hits} kills, {pauses} pauses ({self.sending} of one that was sending), "
+                     f"{self.others} successors, records {sum(map(len, self.said.values()))}, none "
+                     f"booked twice, {named} named on every desk, {asked} asked; seed {fault.SEED}")
 
     # -- what must hold in the end ---------------------------------------------------------------
 
