@@ -180,16 +180,13 @@ class Sinks(fault.Case):
 
     def another_goes_on(self, victim, slot):
         """Elected, or done; or nobody left alive knows of the "go"."""
-        for d in self.desks:
-            if d is not victim:
-                said, ledger = (fault.once(d, x) for x in ("upload/status", "status"))
-                ledger = ledger["ledger"]
-                if said["slot"] > slot or said["uploader"] == d.name:
-                    self.others += 1
-                    return True
-                if ledger["open"] or ledger["triggered"]:
-                    return False
-        return True
+        alive = [d for d in self.desks if d is not victim]
+        said = [fault.once(d, "upload/status") for d in alive]
+        if any(x["slot"] > slot or x["uploader"] == d.name for d, x in zip(alive, said)):
+            self.others += 1
+            return True
+        ledgers = [fault.once(d, "status")["ledger"] for d in alive]
+        return not any(x["open"] or x["triggered"] for x in ledgers)
 
     def pause(self, victim, slot):
         """Stopped for longer than its lease and the quiet time; it wakes up late."""
