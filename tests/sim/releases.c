@@ -97,12 +97,14 @@ void deed_release(struct sim *s, const struct args *a)
         said++;
         if (rng_chance(&s->dice, 150)) {
             struct aside_view wrong = v;
-            if (rng_chance(&s->dice, 500))
+            uint64_t slot = v.slot > 1 ? v.slot - 1 : 2;
+            if (rng_chance(&s->dice, 500)) {
                 wrong.ref.seq++; /* another record under this one's id */
-            release(s, desk, &wrong,
-                    wrong.ref.seq != v.ref.seq ? v.slot
-                    : v.slot > 1               ? v.slot - 1
-                                               : 2);
+                slot = v.slot;
+            } else if (slot > v.slot) { /* too early: right once that slot sets it aside again */
+                PUT(known(s), said, ((struct outcome_of){ v.ref, slot, v.what }));
+            }
+            release(s, desk, &wrong, slot);
             continue;
         }
         PUT(known(s), said, ((struct outcome_of){ v.ref, v.slot, v.what }));
