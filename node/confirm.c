@@ -39,7 +39,7 @@ struct look_job {
     struct job job; /* first: a job is one */
     struct http_request *rq;
     struct spoken s;
-    struct policy policy; /* how to come to the sink, as the branch does today */
+    struct policy policy; /* how to come to the sink */
     char home[4000];
     struct sink_file files[SLOT_PARTS_MAX];
     enum err err;
@@ -154,7 +154,8 @@ static enum err may_look(struct node *n, uint64_t slot, struct look_job *j, stru
         return err_why(msg, ERR_REFUSED, "cannot_look", "",
                        "this desk cannot look into %.100s: a lead confirms it", j->s.in.sink);
     name_files(j, roster_code(r), sent);
-    j->policy = *p;
+    /* A password that was renewed since counts, but another server's is not this one's business. */
+    j->policy = strcmp(p->sink, j->s.in.sink) == 0 ? *p : *sent;
     snprintf(j->home, sizeof j->home, "%s", n->dir);
     return ERR_OK;
 }

@@ -47,6 +47,7 @@ MANNERS = {
     "redirects": "answers 307 to another place",
     "write-only": "answers 405 to GET",
     "slow": "reads a little at a time",
+    "drips": "gives a file back byte by byte, without end in sight",
     "loud": "answers with a megabyte of text",
 }
 
@@ -183,7 +184,12 @@ class Drop(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
             self.close_connection = True
             self.end_headers()
-            if self.command == "GET":
+            if self.command == "GET" and self.server.bad.now("drips"):
+                for at in range(len(data)):
+                    self.wfile.write(data[at:at + 1])
+                    if self.server.stopping.wait(0.2):
+                        break
+            elif self.command == "GET":
                 self.wfile.write(data)
 
     do_HEAD = do_GET

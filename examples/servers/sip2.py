@@ -69,6 +69,7 @@ def arguments():
     a("--trickle", action="store_true", help="one byte per write")
     a("--slow", type=float, default=0, metavar="SECONDS", help="before each answer")
     a("--status-first", type=float, default=0, help="chance of a 98 that nobody asked for")
+    a("--flood", action="store_true", help="answers the first change with 98s without end")
     a("--stall", action="store_true", help="never answers the second of two messages sent at once")
     g = p.add_argument_group("how it is")
     a = g.add_argument
@@ -77,6 +78,7 @@ def arguments():
     a("--full", action="store_true", help="accepts and never answers")
     a("--refuse-login", action="store_true", help="940, and closes at the third")
     a("--version", default="2.00")
+    a("--timeout", type=int, default=600, metavar="TENTHS", help="of a second, that 98 allows an answer")
     a("--bx", default="YYYYYYYYYYYYYYYY")
     a("--idle", type=float, default=600, metavar="SECONDS", help="then it closes")
     a("--clock", type=int, default=0, metavar="SECONDS", help="its clock is so far off")
@@ -98,6 +100,7 @@ class Library:
         self.items = seed.get("items") if args.seed else None
         self.users = seed.get("users") if args.seed else None
         self.out = {}  # item: [user, due]
+        self.flooded = False
         for item, what in (self.items or {}).items():
             if what.get("out_to"):
                 self.out[item] = [what["out_to"], what.get("due", "20300101")]
@@ -241,7 +244,7 @@ class Library:
 
     def status(self, _f, _v):
         online = "N" if self.args.offline else "Y"
-        return (f"98{online}YYYNN600003{self.stamp()}{self.args.version}",
+        return (f"98{online}YYYNN{self.args.timeout:03d}003{self.stamp()}{self.args.version}",
                 f"AO{self.args.institution}|BX{self.args.bx}|".encode())
 
 
@@ -312,7 +315,12 @@ class Session(socketserver.BaseRequestHandler):
         if not self.logged_in and args.user:
             return False
         with lib.lock:
-            return self.do(code, fixed, v, seq)
+            if not args.flood or lib.flooded or code not in ("11", "09", "29"):
+                return self.do(code, fixed, v, seq)
+            lib.flooded = True
+            status = self.seal(*lib.status(fixed, v), None) + b"\r"
+        while True:
+            self.request.sendall(500 * status)
 
     def log_in(self, v, seq):
         args = self.server.args

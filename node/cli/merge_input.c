@@ -281,7 +281,8 @@ static enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n,
     if (r->m->to == NULL)
         return ERR_OK;
     if (to == NULL || fwrite(p, 1, n, to) != n || putc('\n', to) == EOF)
-        return err_set(msg, ERR_DISK, "cannot write the unknown lines");
+        return err_set(msg, errno == ENOSPC ? ERR_FULL : ERR_DISK,
+                       "cannot write the unknown lines: %s", strerror(errno));
     merge_note_unknown(r->m, r->in, line, why);
     return ERR_OK;
 }

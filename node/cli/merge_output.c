@@ -140,8 +140,9 @@ static enum err on_bytes(void *ctx, unsigned file, const uint8_t *p, size_t n, s
     FILE *to = merge_stream(m, which);
 
     if (to == NULL || fwrite(p, 1, n, to) != n)
-        return err_set(msg, ERR_DISK, "cannot write %s",
-                       m->file[which].path != NULL ? m->file[which].path : "the log");
+        return err_set(msg, errno == ENOSPC ? ERR_FULL : ERR_DISK, "cannot write %s: %s",
+                       m->file[which].path != NULL ? m->file[which].path : "the log",
+                       strerror(errno));
     return ERR_OK;
 }
 

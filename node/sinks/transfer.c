@@ -12,6 +12,7 @@
 #define CONNECT_LIMIT_MS 10000
 #define QUIET_LEAST_MS   1000
 #define QUIET_MS         30000
+#define SLOWEST          100L /* bytes/s: who gives or takes less hangs, a byte at a time */
 
 static uint64_t now_ms(void)
 {
@@ -134,6 +135,8 @@ void transfer_reset(struct transfer *t)
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->detail);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_LIMIT_MS);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(t->quiet_ms / 1000) + 1);
     curl_easy_setopt(c, CURLOPT_PROXY, strcmp(proxy, "none") == 0 ? "" : proxy);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);

@@ -102,6 +102,15 @@ class Http(branch.Case):
             self.desk_.until_done(name, path)
         self.assert_once(name, path)
 
+    def test_a_look_that_is_answered_byte_by_byte_ends(self):
+        self.serve("--bad", "no-answer=1x", "--bad", "drips=1x", promise="")
+        name, path = self.payload()
+        self.assertEqual("doubt", self.desk_.hand_over(name, path)[0])
+        begun = time.monotonic()
+        self.assertEqual("retry", self.desk_.hand_over(name, path, "look")[0])
+        self.assertLess(time.monotonic() - begun, 20)
+        self.assertEqual(("done", name), self.desk_.hand_over(name, path, "look"))
+
     def test_what_a_loader_took_away_is_a_persons_business(self):
         self.serve("--eats", "--bad", "no-answer=1x", promise="")
         name, path = self.payload()

@@ -97,6 +97,10 @@ class SinkBranch(branch.Case):
         last = desks[0].upload_status()["last"]
         (there,) = folder.iterdir()
         self.assertEqual((last["file"], last["sha256"]), (there.name, sha256(there)))
+        self.publish(desks[0], branch.policy_text(self.sink))  # the next one goes elsewhere
+        for d in desks:
+            wait_until(lambda d=d: f"sink = file:{self.sink}" in d.cli("policy", "show").out, 10,
+                       "the policy")
         self.another_desk_confirms(desks, there)
 
 

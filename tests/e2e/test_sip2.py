@@ -53,6 +53,12 @@ class Sip2(branch.Case):
                 finally:
                     s.stop()
 
+    def test_a_server_that_never_stops_talking_of_itself_is_left(self):
+        lines = day(5, 5, 3)
+        answers, effects = self.play(lines, "--flood", "--timeout", 50, seconds=30)
+        self.assertEqual({a for a, _ in answers}, {"accepted"})
+        self.assertEqual(compare(lines, answers, effects), 0)
+
     # ---- answers that say something ----
 
     def test_every_outcome_is_told_with_the_servers_words(self):
