@@ -1,7 +1,7 @@
 /* csv.c - our own format for spreadsheets: RFC 4180 with a header, every column of own.c.
  *
- * A cell that begins with = + - @ or ' gets a ' in front, so that no spreadsheet takes it for a
- * formula; it is taken away again when the file is read. */
+ * A cell that begins with = + - @ or ', or looks like 1E+05, gets a ' in front, so that no
+ * spreadsheet takes it for a formula or a number; it is taken away again when the file is read. */
 #include "own.h"
 
 #include <stdlib.h>
@@ -10,6 +10,32 @@
 #include "mem.h"
 
 #define FORMULA "=+-@'"
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* A spreadsheet makes 3.9999E+13 of a barcode of digits: what it was nobody can tell. A barcode that
+ * has this form is marked. */
+static bool is_number_of_a_spreadsheet(const char *s, size_t n)
+{
+    size_t at = 0;
+
+    while (at < n && (is_digit(s[at]) || s[at] == '.'))
+        at++;
+    if (at == 0 || at + 2 >= n || (s[at] != 'E' && s[at] != 'e') || s[at + 1] != '+')
+        return false;
+    for (at += 2; at < n && is_digit(s[at]); at++)
+        continue;
+    return at == n;
+}
+
+static bool wants_mark(const char *s, size_t n)
+{
+    return n > 0 && ((s[0] != 0 && strchr(FORMULA, s[0]) != NULL) ||
+                     is_number_of_a_spreadsheet(s, n));
+}
 
 /* ---- written ---- */
 
@@ -29,7 +55,7 @@ static void put_cell(struct buf *out, const char *value)
 
     if (quoted)
         buf_text(out, "\"");
-    if (value[0] != 0 && strchr(FORMULA, value[0]) != NULL)
+    if (wants_mark(value, strlen(value)))
         buf_text(out, "'");
     for (size_t n; *value != 0; value += n) {
         n = strcspn(value, "\"");
@@ -69,7 +95,8 @@ static unsigned csv_loses(const struct policy *p, const struct format_item *it)
 
 struct cells {
     unsigned n;
-    bool formula;                   /* a cell that a spreadsheet would take for one */
+    bool unmarked;                  /* a cell that a spreadsheet would take for something else */
+    bool marked[OWN_COLUMNS * 2];
     const char *v[OWN_COLUMNS * 2]; /* unquoted, in `text`; more is no file of ours */
     size_t len[OWN_COLUMNS * 2];
     char text[CHECK_LINE_MAX + 1];
@@ -77,7 +104,7 @@ struct cells {
 
 static bool is_text_mark(const char *cell, size_t n)
 {
-    return n > 1 && cell[0] == '\'' && strchr(FORMULA, cell[1]) != NULL && cell[1] != 0;
+    return n > 1 && cell[0] == '\'' && wants_mark(cell + 1, n - 1);
 }
 
 /* One cell, which moves *at behind it; *why on what RFC 4180 does not allow. */
@@ -107,10 +134,9 @@ static bool take_cell(struct cells *cells, const char *line, size_t n, char comm
         *why = "more cells than there can be";
         return false;
     }
-    if (is_text_mark(from, (size_t)(*into - from)))
-        from++;
-    else if (*into > from && *from != 0 && strchr(FORMULA, *from) != NULL)
-        cells->formula = true;
+    cells->marked[cells->n] = is_text_mark(from, (size_t)(*into - from));
+    from += cells->marked[cells->n];
+    cells->unmarked |= !cells->marked[cells->n] && wants_mark(from, (size_t)(*into - from));
     cells->v[cells->n] = from;
     cells->len[cells->n++] = (size_t)(*into - from);
     return true;
@@ -123,7 +149,7 @@ static bool split_line(struct cells *cells, const char *line, size_t n, char com
     size_t at = 0;
 
     cells->n = 0;
-    cells->formula = false;
+    cells->unmarked = false;
     do {
         if (!take_cell(cells, line, n, comma, &at, &into, why))
             return false;
@@ -175,6 +201,12 @@ static enum err read_header(struct format_reader *r, const char *line, size_t n,
                    : ERR_OK;
 }
 
+static bool lost_its_digits(const struct cells *cells, unsigned i, unsigned column)
+{
+    return own_columns[column].type == OWN_BARCODE && !cells->marked[i] &&
+           is_number_of_a_spreadsheet(cells->v[i], cells->len[i]);
+}
+
 static bool read_row(struct format_reader *r, const char *line, size_t n, const char **why)
 {
     memset(&r->row, 0, sizeof r->row);
@@ -188,10 +220,16 @@ static bool read_row(struct format_reader *r, const char *line, size_t n, const 
         *why = "fewer or more cells than the first line has";
         return false;
     }
-    for (unsigned i = 0; i < r->cells.n; i++)
-        if (r->column[i] >= 0 && r->cells.len[i] > 0 &&
-            !own_take(&r->row, (unsigned)r->column[i], r->cells.v[i], r->cells.len[i], why))
+    for (unsigned i = 0; i < r->cells.n; i++) {
+        if (r->column[i] < 0 || r->cells.len[i] == 0)
+            continue;
+        if (lost_its_digits(&r->cells, i, (unsigned)r->column[i])) {
+            *why = "a spreadsheet made a number of a barcode: its digits are gone";
             return false;
+        }
+        if (!own_take(&r->row, (unsigned)r->column[i], r->cells.v[i], r->cells.len[i], why))
+            return false;
+    }
     return own_complete(&r->row, why);
 }
 
@@ -269,7 +307,7 @@ static enum err check_one(struct format_check *c, const char *line, size_t n, st
                                     : err_set(msg, ERR_MALFORMED, "the header is not ours");
     if (c->cells.n != OWN_COLUMNS)
         return err_set(msg, ERR_MALFORMED, "%u cells, not %d", c->cells.n, OWN_COLUMNS);
-    if (c->cells.formula)
+    if (c->cells.unmarked)
         return err_set(msg, ERR_MALFORMED, "a cell that a spreadsheet takes for a formula");
     memset(&c->row, 0, sizeof c->row);
     for (unsigned i = 0; i < OWN_COLUMNS; i++)

@@ -11,15 +11,6 @@ static bool no(const char **why, const char *what)
     return false;
 }
 
-/* A spreadsheet makes 3.9999E+13 of a barcode of digits: what it was nobody can tell. */
-static bool is_number_of_a_spreadsheet(const char *s)
-{
-    size_t digits = strspn(s, "0123456789.");
-
-    return digits > 0 && (s[digits] == 'E' || s[digits] == 'e') && s[digits + 1] == '+' &&
-           s[digits + 2] != 0 && s[digits + 2 + strspn(s + digits + 2, "0123456789")] == 0;
-}
-
 static bool take_time(struct own_row *row, const char *name, const char *value, const char **why)
 {
     int64_t ms;
@@ -107,8 +98,6 @@ bool own_take(struct own_row *row, unsigned column, const char *value, size_t n,
     case OWN_BARCODE:
         if (!barcode_is_clean(text))
             return no(why, "a barcode with a character that no barcode has");
-        if (is_number_of_a_spreadsheet(text))
-            return no(why, "a spreadsheet made a number of a barcode: its digits are gone");
         break;
     case OWN_ID:
     case OWN_DESK:

@@ -195,6 +195,29 @@ static void the_judge_of_csv_knows_one_form(void **state)
     bench_refused(b, ",3,,", ",100,,", "count: a count is 1 to 99");
 }
 
+/* Of Code 39, or typed: one such record once stopped the whole batch. */
+static void a_barcode_that_looks_like_a_number_is_carried(void **state)
+{
+    static const char *const odd[] = { "12E+3", "1.5e+05", "+1", "-3", "1E+", "39E+12" };
+    struct bench *b = *state;
+    char at[40];
+
+    for (unsigned i = 0; i < 6; i++) {
+        snprintf(at, sizeof at, "2026-11-23T09:05:%02u-05:00", i);
+        bench_record(b, RECORD_CHECKOUT, odd[i], odd[5 - i]);
+        bench_add(b, "MAIN-1/7/0001", at);
+    }
+    bench_finish(b);
+    bench_is_good(b, 6);
+    assert_int_equal(bench_read(b, b->out.p, b->out.len, 100), ERR_OK);
+    assert_int_equal(b->n_unknown, 0);
+    assert_int_equal(b->n_events, 6);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_string_equal(b->event[i].rec.item, odd[i]);
+        assert_string_equal(b->event[i].rec.user, odd[5 - i]);
+    }
+}
+
 static void csv_from_a_spreadsheet_is_read(void **state)
 {
     struct bench *b = *state;
@@ -327,6 +350,8 @@ int main(void)
         NDJSON(what_no_reader_would_take_is_not_written),
         CSV(the_judge_of_both_names_what_is_wrong),
         NDJSON(the_judge_of_both_names_what_is_wrong),
+        CSV(a_barcode_that_looks_like_a_number_is_carried),
+        NDJSON(a_barcode_that_looks_like_a_number_is_carried),
         CSV(the_judge_of_csv_knows_one_form),
         CSV(csv_from_a_spreadsheet_is_read),
         CSV(of_csv_nothing_is_guessed_and_nothing_dropped),
