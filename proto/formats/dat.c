@@ -45,7 +45,7 @@ static enum err write(const struct policy *p, const struct dat_profile *d, const
         return cannot_write(it, "item", name, msg);
     if (loan && !barcode_is_plain(rec->user)) /* a renewal may lack it */
         return cannot_write(it, "user", name, msg);
-    if (!ymd_is_valid(civil_ymd(&at)))
+    if (!ymd_is_valid(civil_ymd(&at)) || civil_ymd(&at) < FIRST_DAY)
         return cannot_write(it, "at", name, msg);
     buf_printf(out, "%08u%02d%02d%c%-*s%s\r\n", (unsigned)civil_ymd(&at), at.hour, at.minute,
                loan ? 'L' : 'R', (int)d->item_width, rec->item, loan ? rec->user : "");

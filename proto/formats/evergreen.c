@@ -197,7 +197,8 @@ static enum err evergreen_write(const struct policy *p, struct format_state *st,
     if (!evergreen_carries(p, it->rec->kind))
         return err_why(msg, ERR_INVALID, "not_carried", "kind", "%s: Evergreen has no line for %s",
                        it->id, record_kind_name(it->rec->kind));
-    if (!ymd_is_valid(ymd_at(&p->zone, it->tick_s * 1000)))
+    if (!ymd_is_valid(ymd_at(&p->zone, it->tick_s * 1000)) || it->tick_s < EVERGREEN_SECONDS_MIN ||
+        it->tick_s >= EVERGREEN_SECONDS_MAX)
         l.bad = "at";
     put_line(&l);
     if (!out->failed && l.bad == NULL)

@@ -12,8 +12,6 @@
 
 #include "mem.h"
 
-#define SECONDS_MIN 946684800   /* 2000 */
-#define SECONDS_MAX 32503680000 /* 3000; milliseconds of our days lie far above */
 
 struct format_check {
     struct check_lines lines;
@@ -231,7 +229,7 @@ static enum err judge_time(struct format_check *c, const json_t *o, struct errms
     const json_t *v = json_object_get(o, "timestamp");
     int64_t s = json_is_integer(v) ? json_integer_value(v) : 0;
 
-    if (s < SECONDS_MIN || s >= SECONDS_MAX)
+    if (s < EVERGREEN_SECONDS_MIN || s >= EVERGREEN_SECONDS_MAX)
         return err_set(msg, ERR_MALFORMED, "the timestamp is no whole number of seconds");
     if (c->any && s < c->last_s)
         return err_set(msg, ERR_MALFORMED, "the timestamp runs back");

@@ -26,6 +26,11 @@ uint32_t civil_ymd(const struct civil *c);
 uint32_t digits_to_ymd(const char *s, size_t n);                   /* YYYYMMDD */
 bool digits_to_minute(const char *s, size_t n, struct civil *out); /* YYYYMMDDhhmm */
 #define FIRST_DAY 19710101 /* nothing happened earlier: a record's time is not negative */
+
+/* What may be a timestamp of Evergreen. */
+#define EVERGREEN_SECONDS_MIN 946684800   /* 2000 */
+#define EVERGREEN_SECONDS_MAX 32503680000 /* 3000; milliseconds of our days lie far above */
+
 bool copy_barcode(const char *s, size_t n, char out[BARCODE_MAX + 1]); /* false: it is not plain */
 void event_time(struct format_event *ev, const struct zone *z, const struct civil *local);
 

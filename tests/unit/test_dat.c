@@ -66,6 +66,8 @@ static void a_record_that_does_not_fit_leaves_nothing_behind(void **state)
     cannot_add(b, "2026-11-23T09:05:00-05:00", "item");
     record(b, RECORD_DISCHARGE, "1  2", "", 0);
     cannot_add(b, "2026-11-23T09:05:00-05:00", "item");
+    record(b, RECORD_DISCHARGE, I1, "", 0); /* a PC whose battery is dead: its judge refuses 1970 */
+    cannot_add(b, "1970-01-02T00:05:00-05:00", "at");
     record(b, RECORD_INHOUSE, I1, "", 0);
     cannot_add(b, "2026-11-23T09:05:00-05:00", "kind");
     record(b, RECORD_USER, "", U1, 0);

@@ -127,6 +127,8 @@ static void what_the_server_would_choke_on_is_not_written(void **state)
     bench_refuses(b, at, "user");
     bench_record(b, RECORD_CHECKOUT, "39999000005015", "29999000001016")->due = 20261122;
     bench_refuses(b, at, "due");
+    bench_record(b, RECORD_DISCHARGE, "39999000005015", "");
+    bench_refuses(b, "1970-01-02T00:05:00-05:00", "at"); /* a PC whose battery is dead */
     bench_record(b, RECORD_INHOUSE, "39999000005015", "")->count = 100;
     bench_refuses(b, at, "count");
     bench_okafor(b)->first[0] = 0;
