@@ -371,6 +371,28 @@ static void what_went_before_on_the_item_does_not_wait(void **state)
     assert_string_equal(merged(), "0.1 send; 1.1 send; 1.2 send R8; 1.3 waits R7");
 }
 
+/* R5 lets the later of two loans go; that of a card that nobody knows must not. */
+static void of_two_loans_without_a_return_the_one_of_a_new_card_waits_all_the_same(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 5);
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 100);
+    add(1, RECORD_CHECKOUT, I1, U2, 0, 200); /* goes after it, or not at all */
+    assert_string_equal(merged(), "0.1 send; 1.1 review R5 of 1.2; 1.2 review R5 of 1.3; 1.3 waits R7");
+}
+
+static void a_loan_of_a_new_card_waits_after_anothers_that_never_ended(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 5);
+    add(1, RECORD_CHECKOUT, I1, U3, 0, 100);
+    assert_string_equal(merged(), "0.1 send; 1.1 review R5 of 1.2; 1.2 waits R7");
+}
+
 static void a_waiting_loan_that_was_scanned_twice_waits_once(void **state)
 {
     (void)state;
@@ -804,6 +826,8 @@ int main(void)
         T(what_follows_on_the_item_of_a_waiting_record_waits_too),
         T(a_held_return_between_a_waiting_loan_and_another_waits_with_them),
         T(what_went_before_on_the_item_does_not_wait),
+        T(of_two_loans_without_a_return_the_one_of_a_new_card_waits_all_the_same),
+        T(a_loan_of_a_new_card_waits_after_anothers_that_never_ended),
         T(a_waiting_loan_that_was_scanned_twice_waits_once),
         T(a_card_of_an_earlier_slot_still_waits_with_a_flat_file),
         T(a_voided_registration_is_no_new_card),
