@@ -4,16 +4,11 @@
  * Strictly in order, one row in flight. A row whose answer got lost is an exception and is never
  * sent again, for a repeated issue is a renewal; before the next row leaves, the server must have
  * shown that it answers. */
-#include "koha.h"
-
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "aside_int.h"
-#include "web_int.h"
+#include "koha_int.h"
 
 #define SERVICE     "/cgi-bin/koha/offline_circ/service.pl"
 #define LOGIN       "/cgi-bin/koha/svc/authentication"
@@ -21,53 +16,25 @@
 #define STRANGE_MAX 3 /* answers in a row that are none: it would go on like that */
 
 struct koha {
-    struct web *web;
+    struct koha_session s;
     bool ready;     /* it answered, and let us in */
     char csrf[512]; /* from 24.05 on; "": none wanted */
     unsigned strange;
-    struct web_login login;
 };
 
 void sink_koha_end(void *session)
 {
-    struct koha *k = session;
-
-    if (!k)
-        return;
-    web_free(k->web);
-    sodium_memzero(k, sizeof *k);
-    free(k);
-}
-
-static enum delivery begin(struct sink_batch *b, struct koha **out, char words[256])
-{
-    struct koha *k = *b->session;
-
-    *out = k;
-    if (k)
-        return DELIVERY_DONE;
-    if ((k = calloc(1, sizeof *k)) == NULL) {
-        snprintf(words, 256, "out of memory");
-        return DELIVERY_RETRY;
-    }
-    if (web_find_login(b, b->policy->koha_service.user, &k->login, words))
-        k->web = web_new(b, LIMIT_MS, words);
-    if (!k->web) {
-        sink_koha_end(k);
-        return DELIVERY_STOP;
-    }
-    *b->session = *out = k;
-    return DELIVERY_DONE;
+    koha_end(session, sizeof(struct koha));
 }
 
 /* Before 24.05 the first pair is read, from then on the second; the first also names whose row it
  * is in the queue. */
 static void add_login(const struct koha *k, struct buf *form)
 {
-    web_form_add(form, "userid", k->login.user);
-    web_form_add(form, "password", k->login.pass);
-    web_form_add(form, "login_userid", k->login.user);
-    web_form_add(form, "login_password", k->login.pass);
+    web_form_add(form, "userid", k->s.login.user);
+    web_form_add(form, "password", k->s.login.pass);
+    web_form_add(form, "login_userid", k->s.login.user);
+    web_form_add(form, "login_password", k->s.login.pass);
 }
 
 /* A token against forged pages, and the cookie that it belongs to; where the server gives none, it
@@ -78,7 +45,7 @@ static enum delivery get_ready(struct koha *k, char words[256])
     struct buf form = { 0 };
     struct web_answer a;
     enum delivery d = DELIVERY_DONE;
-    enum web_end end = web_send(k->web, &rq, &a);
+    enum web_end end = web_send(k->s.web, &rq, &a);
 
     if (end == WEB_ANSWERED && a.status == 200 && a.csrf[0] != '\0') {
         memcpy(k->csrf, a.csrf, sizeof k->csrf);
@@ -86,7 +53,7 @@ static enum delivery get_ready(struct koha *k, char words[256])
         add_login(k, &form);
         rq.form = &form;
         rq.csrf = k->csrf;
-        end = web_send(k->web, &rq, &a);
+        end = web_send(k->s.web, &rq, &a);
         if (a.csrf[0] != '\0')
             memcpy(k->csrf, a.csrf, sizeof k->csrf);
     }
@@ -115,7 +82,7 @@ static enum web_end send_row(struct koha *k, const struct policy *p, const struc
     web_form_add(&form, "barcode", r->item);
     if (r->issue)
         web_form_add(&form, "cardnumber", r->card);
-    end = form.failed ? WEB_NOT_SENT : web_send(k->web, &rq, a);
+    end = form.failed ? WEB_NOT_SENT : web_send(k->s.web, &rq, a);
     buf_wipe(&form);
     return end;
 }
@@ -209,35 +176,24 @@ static void sum_up(const struct sink_batch *b, char words[256])
 {
     words[0] = '\0';
     if (b->item == b->n_lines)
-        snprintf(words, 256, "%llu rows %s", (unsigned long long)b->n_lines,
-                 b->policy->koha_service.pending ? "for Koha's queue" : "told to Koha");
+        koha_sum_up(b, words);
 }
 
 enum delivery sink_koha_deliver(struct sink_batch *b, char words[256])
 {
-    struct sink_line line;
     struct koha_row row;
-    struct koha *k;
-    enum delivery d = begin(b, &k, words);
+    enum delivery d;
+    struct koha *k = koha_begin(b, sizeof *k, LIMIT_MS, &d, words);
 
-    if (d != DELIVERY_DONE)
+    if (!k)
         return d;
     if (b->behind(b->ctx, b->item)) {
         b->answer(b->ctx, b->item, ANSWER_HELD, "");
         sum_up(b, words);
         return DELIVERY_DONE;
     }
-    if (b->line(b->ctx, b->item, &line) != ERR_OK) {
-        snprintf(words, 256, "the batch cannot be read");
-        return DELIVERY_RETRY;
-    }
-    if (koha_row(line.bytes, line.n, &row) != ERR_OK) {
-        snprintf(words, 256,
-                 "line %llu of the batch is no row for Koha: is the policy's format "
-                 "koha?",
-                 (unsigned long long)b->item);
-        return DELIVERY_STOP;
-    }
+    if ((d = koha_read_row(b, b->item, &row, words)) != DELIVERY_DONE)
+        return d;
     if ((d = deliver_row(k, b, &row, words)) == DELIVERY_DONE)
         sum_up(b, words);
     return d;

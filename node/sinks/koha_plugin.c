@@ -8,11 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <sodium.h>
-
 #include "aside_int.h"
-#include "koha.h"
-#include "web_int.h"
+#include "koha_int.h"
 
 #define BATCH    "/api/v1/contrib/offlinecirc/transactions"
 #define TOKEN    "/api/v1/oauth/token"
@@ -26,8 +23,7 @@ struct verdict {
 };
 
 struct koha_plugin {
-    struct web *web;
-    struct web_login login;
+    struct koha_session s;
     char token[2048];        /* "": none yet */
     struct verdict *verdict; /* of each line, from 0 */
     uint64_t done;           /* lines that have one */
@@ -37,33 +33,9 @@ void sink_koha_plugin_end(void *session)
 {
     struct koha_plugin *k = session;
 
-    if (!k)
-        return;
-    web_free(k->web);
-    free(k->verdict); /* Koha's words of rows name nobody that the payload does not */
-    sodium_memzero(k, sizeof *k);
-    free(k);
-}
-
-static enum delivery begin(struct sink_batch *b, struct koha_plugin **out, char words[256])
-{
-    struct koha_plugin *k = *b->session;
-
-    *out = k;
     if (k)
-        return DELIVERY_DONE;
-    if ((k = calloc(1, sizeof *k)) == NULL) {
-        snprintf(words, 256, "out of memory");
-        return DELIVERY_RETRY;
-    }
-    if (web_find_login(b, b->policy->koha_service.user, &k->login, words))
-        k->web = web_new(b, LIMIT_MS, words);
-    if (!k->web) {
-        sink_koha_plugin_end(k);
-        return DELIVERY_STOP;
-    }
-    *b->session = *out = k;
-    return DELIVERY_DONE;
+        free(k->verdict); /* Koha's words of rows name nobody that the payload does not */
+    koha_end(k, sizeof *k);
 }
 
 static enum delivery get_token(struct koha_plugin *k, char words[256])
@@ -75,9 +47,9 @@ static enum delivery get_token(struct koha_plugin *k, char words[256])
     enum web_end end;
 
     web_form_add(&form, "grant_type", "client_credentials");
-    web_form_add(&form, "client_id", k->login.user);
-    web_form_add(&form, "client_secret", k->login.pass);
-    end = web_send(k->web, &rq, &a);
+    web_form_add(&form, "client_id", k->s.login.user);
+    web_form_add(&form, "client_secret", k->s.login.pass);
+    end = web_send(k->s.web, &rq, &a);
     buf_wipe(&form);
     if (end != WEB_ANSWERED || a.status != 200) {
         d = web_failed(&a, end, "Koha", words);
@@ -111,22 +83,13 @@ static enum delivery write_rows(struct sink_batch *b, uint64_t from, uint64_t to
                                 char words[256])
 {
     const struct koha_service *s = &b->policy->koha_service;
-    struct sink_line line;
     struct koha_row row;
 
     koha_batch_begin(json, s->branchcode, s->pending);
     for (uint64_t k = from; k <= to; k++) {
-        if (b->line(b->ctx, k, &line) != ERR_OK) {
-            snprintf(words, 256, "the batch cannot be read");
-            return DELIVERY_RETRY;
-        }
-        if (koha_row(line.bytes, line.n, &row) != ERR_OK) {
-            snprintf(words, 256,
-                     "line %llu of the batch is no row for Koha: is the policy's "
-                     "format koha?",
-                     (unsigned long long)k);
-            return DELIVERY_STOP;
-        }
+        enum delivery d = koha_read_row(b, k, &row, words);
+        if (d != DELIVERY_DONE)
+            return d;
         koha_batch_row(json, &row, &b->policy->zone, k == from);
     }
     koha_batch_end(json);
@@ -144,10 +107,10 @@ static enum web_end send_rows(struct koha_plugin *k, const struct policy *p, con
     if (p->koha_service.oauth) {
         rq.bearer = k->token;
     } else {
-        rq.user = k->login.user;
-        rq.pass = k->login.pass;
+        rq.user = k->s.login.user;
+        rq.pass = k->s.login.pass;
     }
-    return web_send(k->web, &rq, a);
+    return web_send(k->s.web, &rq, a);
 }
 
 static enum delivery deliver_rows(struct koha_plugin *k, struct sink_batch *b, uint64_t from,
@@ -211,10 +174,10 @@ static enum delivery deliver_some(struct koha_plugin *k, struct sink_batch *b, c
 /* Told at the end, for what is told counts only once all are done. */
 enum delivery sink_koha_plugin_deliver(struct sink_batch *b, char words[256])
 {
-    struct koha_plugin *k;
-    enum delivery d = begin(b, &k, words);
+    enum delivery d;
+    struct koha_plugin *k = koha_begin(b, sizeof *k, LIMIT_MS, &d, words);
 
-    if (d != DELIVERY_DONE)
+    if (!k)
         return d;
     if (!k->verdict && (k->verdict = calloc(b->n_lines + 1, sizeof *k->verdict)) == NULL) {
         snprintf(words, 256, "out of memory");
@@ -225,7 +188,6 @@ enum delivery sink_koha_plugin_deliver(struct sink_batch *b, char words[256])
     for (uint64_t i = 0; i < b->n_lines; i++)
         if (k->verdict[i].answer != ANSWER_ACCEPTED)
             b->answer(b->ctx, i + 1, k->verdict[i].answer, k->verdict[i].words);
-    snprintf(words, 256, "%llu rows %s", (unsigned long long)b->n_lines,
-             b->policy->koha_service.pending ? "for Koha's queue" : "told to Koha");
+    koha_sum_up(b, words);
     return DELIVERY_DONE;
 }
