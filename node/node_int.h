@@ -115,7 +115,7 @@ struct node {
     struct job *jobs_to_start; /* once what they may read is committed */
     bool runs;                 /* run/ is ours to remove */
     uint64_t ticked_ms, started_ms, hint_ms;
-    unsigned hints;    /* rounds through [peers] known */
+    unsigned hints; /* rounds through [peers] known */
     struct probe *probe;
     uint8_t probe_policy[HASH_BYTES];
 };
@@ -148,7 +148,15 @@ void api_recorded(struct node *n, const struct record_ref *ref, json_t *more,
                   struct buf *out); /* takes more; NULL: none */
 void api_json_later(struct node *n, struct http_request *rq, json_t *j); /* after the commit */
 void api_json(struct http_request *rq, unsigned status, json_t *j);      /* takes j */
-json_t *api_roles(unsigned roles);
+
+/* status.c */
+void status_get(struct node *n, struct http_request *rq);
+void status_peers(struct node *n, struct http_request *rq);
+void status_policy(struct node *n, struct http_request *rq);
+void status_upload(struct node *n, struct http_request *rq);
+const char *status_desk_name(const struct node *n, const struct desk_id *id); /* "?": not known */
+json_t *status_roles(unsigned roles);
+json_t *status_problems(const struct node *n, const struct moment *now); /* status_problems.c */
 
 struct payload; /* payload_int.h */
 
@@ -167,7 +175,7 @@ void upload_build(struct node *n, uint64_t number, const struct buf *draft);
 void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
                     const struct buf *intent);
 void upload_watch(struct node *n, const struct ledger_view *v); /* after each round */
-void upload_end(struct node *n);                                 /* lets go of the payload */
+void upload_end(struct node *n);                                /* lets go of the payload */
 void upload_say_unbegun(struct node *n);
 void upload_clean(const struct node *n); /* at the start, before anything else writes there */
 
@@ -246,7 +254,8 @@ bool damage_lies_here(const char *dir, char name[80]);
 
 /* probe.c */
 struct probe;
-struct probe *probe_start(const struct policy *p, const char *state_dir); /* NULL: nothing to watch */
+struct probe *probe_start(const struct policy *p,
+                          const char *state_dir);           /* NULL: nothing to watch */
 bool probe_fetch(struct probe *p, struct watch_check *out); /* a look since the last fetch */
 void probe_stop(struct probe *p); /* NULL is fine; its thread says nothing any more */
 
