@@ -236,17 +236,13 @@ static bool read_row(struct format_reader *r, const char *line, size_t n, const 
 static enum err read_one(struct format_reader *r, uint64_t number, const char *line, size_t n,
                          struct errmsg *msg)
 {
-    struct format_event ev;
     const char *why = NULL;
 
     if (r->comma == 0)
         return read_header(r, line, n, msg);
     if (!read_row(r, line, n, &why))
         return r->to.unknown(r->to.ctx, number, (const uint8_t *)line, n, why, msg);
-    ev.rec = r->row.rec;
-    ev.line = number;
-    ev.desk = r->row.desk;
-    return r->to.event(r->to.ctx, &ev, msg);
+    return own_event(&r->to, number, &r->row, msg);
 }
 
 static struct format_reader *csv_read_new(const struct policy *p, const struct format_read *to)
@@ -279,9 +275,6 @@ static void csv_read_free(struct format_reader *r)
 
 struct format_check {
     struct check_lines lines;
-    struct zone zone;
-    bool pin;
-    struct own_row row;
     struct own_judge judge;
     struct cells cells;
 };
@@ -296,6 +289,7 @@ static bool is_header(const struct cells *cells)
 
 static enum err check_one(struct format_check *c, const char *line, size_t n, struct errmsg *msg)
 {
+    struct own_row *row = &c->judge.row;
     const char *why = NULL;
 
     if (n == 0 || line[n - 1] != '\r')
@@ -309,15 +303,13 @@ static enum err check_one(struct format_check *c, const char *line, size_t n, st
         return err_set(msg, ERR_MALFORMED, "%u cells, not %d", c->cells.n, OWN_COLUMNS);
     if (c->cells.unmarked)
         return err_set(msg, ERR_MALFORMED, "a cell that a spreadsheet takes for a formula");
-    memset(&c->row, 0, sizeof c->row);
+    memset(row, 0, sizeof *row);
     for (unsigned i = 0; i < OWN_COLUMNS; i++)
-        if (c->cells.len[i] > 0 && !own_take(&c->row, i, c->cells.v[i], c->cells.len[i], &why))
+        if (c->cells.len[i] > 0 && !own_take(row, i, c->cells.v[i], c->cells.len[i], &why))
             return err_set(msg, ERR_MALFORMED, "%s: %s", own_columns[i].name, why);
-    if (c->row.rec.reg.pin[0] != 0 && !c->pin)
-        return err_set(msg, ERR_MALFORMED, "a PIN, which the policy does not send");
-    if (!own_complete(&c->row, &why))
+    if (!own_complete(row, &why))
         return err_set(msg, ERR_MALFORMED, "%s", why);
-    return own_judge(&c->judge, &c->row, &c->zone, msg);
+    return own_judge(&c->judge, msg);
 }
 
 static struct format_check *csv_check_new(const struct policy *p)
@@ -325,8 +317,8 @@ static struct format_check *csv_check_new(const struct policy *p)
     struct format_check *c = mem_zero(1, sizeof *c);
 
     if (c != NULL) {
-        c->zone = p->zone;
-        c->pin = p->csv_pin;
+        c->judge.zone = p->zone;
+        c->judge.pin = p->csv_pin;
     }
     return c;
 }

@@ -107,7 +107,6 @@ struct format_reader {
 static enum err read_one(struct format_reader *r, uint64_t number, const char *line, size_t n,
                          struct errmsg *msg)
 {
-    struct format_event ev;
     struct taken t;
     enum err e = ERR_OK;
 
@@ -121,10 +120,7 @@ static enum err read_one(struct format_reader *r, uint64_t number, const char *l
         e = r->to.unknown(r->to.ctx, number, (const uint8_t *)line, n,
                           "read, but it has keys that are none of ours: they are left out", msg);
     }
-    ev.rec = r->row.rec;
-    ev.line = number;
-    ev.desk = r->row.desk;
-    return e == ERR_OK ? r->to.event(r->to.ctx, &ev, msg) : e;
+    return e == ERR_OK ? own_event(&r->to, number, &r->row, msg) : e;
 }
 
 static struct format_reader *ndjson_read_new(const struct policy *p, const struct format_read *to)
@@ -157,9 +153,6 @@ static void ndjson_read_free(struct format_reader *r)
 
 struct format_check {
     struct check_lines lines;
-    struct zone zone;
-    bool pin;
-    struct own_row row;
     struct own_judge judge;
 };
 
@@ -169,13 +162,11 @@ static enum err check_one(struct format_check *c, const char *line, size_t n, st
 
     if (n < 2 || line[0] != '{' || line[n - 1] != '}')
         return err_set(msg, ERR_MALFORMED, "not one JSON object");
-    if (!take_line(&c->row, line, n, &t))
+    if (!take_line(&c->judge.row, line, n, &t))
         return t.no_memory ? ERR_NOMEM : err_set(msg, ERR_MALFORMED, "%s", t.why);
     if (t.foreign)
         return err_set(msg, ERR_MALFORMED, "a key that is none of ours");
-    if (c->row.rec.reg.pin[0] != 0 && !c->pin)
-        return err_set(msg, ERR_MALFORMED, "a PIN, which the policy does not send");
-    return own_judge(&c->judge, &c->row, &c->zone, msg);
+    return own_judge(&c->judge, msg);
 }
 
 static struct format_check *ndjson_check_new(const struct policy *p)
@@ -183,8 +174,8 @@ static struct format_check *ndjson_check_new(const struct policy *p)
     struct format_check *c = mem_zero(1, sizeof *c);
 
     if (c != NULL) {
-        c->zone = p->zone;
-        c->pin = p->ndjson_pin;
+        c->judge.zone = p->zone;
+        c->judge.pin = p->ndjson_pin;
     }
     return c;
 }

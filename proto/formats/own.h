@@ -53,15 +53,20 @@ struct own_row {
 bool own_take(struct own_row *row, unsigned column, const char *value, size_t n, const char **why);
 /* Is all there that its op needs? Once, after the last value. */
 bool own_complete(struct own_row *row, const char **why);
+/* Of a reader: a whole row goes on as what happened. */
+enum err own_event(const struct format_read *to, uint64_t line, const struct own_row *row,
+                   struct errmsg *msg);
 
 /* A validator's judgement of a row that own_take() and own_complete() took: all that our writer
- * always writes is there, times do not run back, E2 and E3. */
+ * always writes is there, times do not run back, E2 and E3, and no PIN that the policy keeps. */
 struct own_judge {
+    struct zone zone;
+    bool pin;           /* may be there */
+    struct own_row row; /* to be judged */
     struct seen_set seen;
     bool any;
     int64_t at_ms;
 };
-enum err own_judge(struct own_judge *j, const struct own_row *row, const struct zone *zone,
-                   struct errmsg *msg);
+enum err own_judge(struct own_judge *j, struct errmsg *msg);
 
 #endif

@@ -128,15 +128,25 @@ bool own_complete(struct own_row *row, const char **why)
     return true;
 }
 
-enum err own_judge(struct own_judge *j, const struct own_row *row, const struct zone *zone,
+enum err own_event(const struct format_read *to, uint64_t line, const struct own_row *row,
                    struct errmsg *msg)
 {
+    struct format_event ev = { .rec = row->rec, .line = line, .desk = row->desk };
+
+    return to->event(to->ctx, &ev, msg);
+}
+
+enum err own_judge(struct own_judge *j, struct errmsg *msg)
+{
+    const struct own_row *row = &j->row;
     const struct record *r = &row->rec;
     const char *item = r->kind == RECORD_USER ? "" : r->item;
 
+    if (r->reg.pin[0] != 0 && !j->pin)
+        return err_set(msg, ERR_MALFORMED, "a PIN, which the policy does not send");
     if (row->id[0] == 0 || !row->has_recorded)
         return err_set(msg, ERR_MALFORMED, "%s is missing", row->id[0] == 0 ? "id" : "recorded");
-    if (r->due != 0 && r->due < ymd_at(zone, r->at_ms))
+    if (r->due != 0 && r->due < ymd_at(&j->zone, r->at_ms))
         return err_set(msg, ERR_MALFORMED, "the due date is before the event");
     if (j->any && r->at_ms < j->at_ms)
         return err_set(msg, ERR_MALFORMED, "the time runs back");
