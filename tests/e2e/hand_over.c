@@ -10,35 +10,12 @@
 
 #include <sodium.h>
 
-#include "credential.h"
-#include "sink.h"
-
-static const char *home;
-static struct policy policy;
+#include "drive.h"
 
 static bool may_send(void *ctx)
 {
     (void)ctx;
     return getenv("TOO_LATE") == NULL;
-}
-
-static enum err secret(void *ctx, const char *kind, char out[512], struct errmsg *msg)
-{
-    (void)ctx;
-    return credential_read(home, policy.access.credential, kind, out, msg);
-}
-
-static size_t read_file(const char *path, char *out, size_t room)
-{
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(out, 1, room, f) : 0;
-
-    if (!f || ferror(f)) {
-        fprintf(stderr, "cannot read %s\n", path);
-        exit(2);
-    }
-    fclose(f);
-    return n;
 }
 
 static void digest(struct sink_file *f)
@@ -63,29 +40,28 @@ int main(int argc, char **argv)
 {
     static const char *const names[] = { "done",   "retry",    "stop", "doubt",
                                          "absent", "unproven", "later" };
-    static char text[POLICY_TEXT_MAX], words[256];
+    static struct drive_base d;
+    static char words[256];
     static struct sink_file file;
-    struct errmsg msg = { .text = "" };
-    struct sink_batch b = { .n_files = 1, .files = &file, .policy = &policy, .may_send = may_send };
-    enum delivery d;
-    size_t n;
+    struct sink_batch b = { .n_files = 1,
+                            .files = &file,
+                            .policy = &d.policy,
+                            .secret = drive_secret,
+                            .may_send = may_send,
+                            .ctx = &d };
+    enum delivery how;
 
     if (argc != 7 || sodium_init() < 0)
         return 64;
-    home = b.home = argv[1];
-    n = read_file(argv[2], text, sizeof text);
-    if (policy_parse(text, n, &policy, &msg) != ERR_OK) {
-        fprintf(stderr, "%s\n", msg.text);
-        return 78;
-    }
+    d.home = b.home = argv[1];
+    drive_policy(&d, argv[2]);
     b.writer = argv[4];
     b.name = argv[5];
-    b.secret = secret;
     snprintf(file.name, sizeof file.name, "%s", argv[5]);
     snprintf(file.path, sizeof file.path, "%s", argv[6]);
     digest(&file);
-    d = strcmp(argv[3], "look") == 0 ? sink_look(policy.sink, &b, words)
-                                     : sink_deliver(policy.sink, &b, words);
-    printf("%s %s\n", names[d], words);
+    how = strcmp(argv[3], "look") == 0 ? sink_look(d.policy.sink, &b, words)
+                                       : sink_deliver(d.policy.sink, &b, words);
+    printf("%s %s\n", names[how], words);
     return 0;
 }

@@ -8,7 +8,6 @@
  * journal gets "P hex" (progress.. as the seats would keep it) and, with it in one write, "A line
  * answer words". QUIET_MS: a successor's wait. ARRIVED=yes|no: what a lead says when asked.
  * Exit 0: handed over, and "F evidence" is in the journal; 3: stopped; 4: a lead is asked. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,41 +17,16 @@
 
 #include <sodium.h>
 
-#include "credential.h"
-#include "sink.h"
+#include "drive.h"
 
 struct drive {
-    struct policy policy;
-    const char *home, *path;
-    char *payload;
-    char **line; /* with its LF */
-    uint64_t n;
-    struct buf told; /* "A .." of this send */
+    struct drive_base base;
+    const char *path; /* of the journal */
+    struct buf told;  /* "A .." of this send */
     struct progress at;
     bool mine, fresh;
     int journal;
 };
-
-static void fail(const char *what, const char *which)
-{
-    fprintf(stderr, "sink_drive: %s %s: %s\n", what, which, strerror(errno));
-    exit(2);
-}
-
-static char *slurp(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    long n;
-    char *p;
-
-    if (!f || fseek(f, 0, SEEK_END) != 0 || (n = ftell(f)) < 0)
-        fail("cannot read", path);
-    rewind(f);
-    if ((p = calloc(1, (size_t)n + 1)) == NULL || fread(p, 1, (size_t)n, f) != (size_t)n)
-        fail("cannot read", path);
-    fclose(f);
-    return p;
-}
 
 static void pause_ms(unsigned ms)
 {
@@ -62,18 +36,6 @@ static void pause_ms(unsigned ms)
 }
 
 /* ---- what a sink asks for ---- */
-
-static enum err get_line(void *ctx, uint64_t k, struct sink_line *out)
-{
-    struct drive *d = ctx;
-
-    memset(out, 0, sizeof *out);
-    if (k == 0 || k > d->n)
-        return ERR_MISSING;
-    out->bytes = (const uint8_t *)d->line[k - 1];
-    out->n = strcspn(d->line[k - 1], "\n") + 1;
-    return ERR_OK;
-}
 
 static void get_answer(void *ctx, uint64_t k, enum answer a, const char *words)
 {
@@ -87,19 +49,6 @@ static bool is_behind(void *ctx, uint64_t k)
 {
     (void)ctx, (void)k;
     return false;
-}
-
-static enum err get_secret(void *ctx, const char *kind, char out[512], struct errmsg *msg)
-{
-    struct drive *d = ctx;
-
-    return credential_read(d->home, d->policy.access.credential, kind, out, msg);
-}
-
-static bool may(void *ctx)
-{
-    (void)ctx;
-    return true;
 }
 
 /* ---- the journal ---- */
@@ -159,9 +108,9 @@ static void read_journal(struct drive *d)
 
 static uint64_t items(const struct drive *d)
 {
-    struct slot_part part = { .lines = d->n };
+    struct slot_part part = { .lines = d->base.n };
 
-    return delivery_items(sink_class_of(d->policy.sink), &part, 1);
+    return delivery_items(sink_class_of(d->base.policy.sink), &part, 1);
 }
 
 static void person(struct drive *d, const char *words)
@@ -187,7 +136,7 @@ static void take_key(struct progress *next, const struct sink_batch *b)
 
 static void looked(struct drive *d, struct sink_batch *b, enum delivery found, const char *words)
 {
-    enum sink_class c = sink_class_of(d->policy.sink);
+    enum sink_class c = sink_class_of(d->base.policy.sink);
     struct progress next;
 
     if (delivery_after_look(c, items(d), &d->at, found, &next) == LOOK_PERSON) {
@@ -238,10 +187,11 @@ static void act(struct drive *d, struct sink_batch *b, bool look)
     char words[256] = "";
     enum delivery how;
 
-    b->item = sink_has_steps(sink_class_of(d->policy.sink)) ? d->at.done + 1 : 0;
+    b->item = sink_has_steps(sink_class_of(d->base.policy.sink)) ? d->at.done + 1 : 0;
     memcpy(b->key, d->at.key, sizeof b->key);
     buf_reset(&d->told);
-    how = look ? sink_look(d->policy.sink, b, words) : sink_deliver(d->policy.sink, b, words);
+    how = look ? sink_look(d->base.policy.sink, b, words)
+               : sink_deliver(d->base.policy.sink, b, words);
     if (getenv("TRACE"))
         fprintf(stderr, "%s %llu: %d %s\n", look ? "look" : "send", (unsigned long long)b->item,
                 how, words);
@@ -262,7 +212,7 @@ static void act(struct drive *d, struct sink_batch *b, bool look)
 static void hand_over(struct drive *d, struct sink_batch *b)
 {
     const char *ms = getenv("QUIET_MS");
-    enum sink_class c = sink_class_of(d->policy.sink);
+    enum sink_class c = sink_class_of(d->base.policy.sink);
     struct progress next;
 
     d->mine = d->fresh;
@@ -293,51 +243,32 @@ static void hand_over(struct drive *d, struct sink_batch *b)
 
 /* ---- begin ---- */
 
-static void split(struct drive *d)
-{
-    for (char *p = d->payload; *p; p++)
-        d->n += *p == '\n';
-    if ((d->line = calloc(d->n + 1, sizeof *d->line)) == NULL)
-        fail("no memory for", "the payload");
-    d->n = 0;
-    for (char *p = d->payload; *p; p = strchr(p, '\n') + 1)
-        if (strncmp(p, "Version=", 8) != 0)
-            d->line[d->n++] = p;
-}
-
 int main(int argc, char **argv)
 {
     static struct drive d;
     void *session = NULL;
     struct sink_batch b = { .name = "MAIN/e0/s1/1a2b3c4d",
-                            .line = get_line,
+                            .line = drive_line,
                             .answer = get_answer,
                             .behind = is_behind,
-                            .secret = get_secret,
+                            .secret = drive_secret,
                             .session = &session,
-                            .may_send = may,
+                            .may_send = drive_may,
                             .ctx = &d };
-    struct errmsg msg = { .text = "" };
     struct buf text = { 0 };
-    char *policy;
 
     if (argc != 5 || sodium_init() < 0)
         return 2;
-    d.home = b.home = argv[1];
-    policy = slurp(argv[2]);
-    if (policy_parse(policy, strlen(policy), &d.policy, &msg) != ERR_OK) {
-        fprintf(stderr, "sink_drive: %s\n", msg.text);
-        return 2;
-    }
-    d.payload = slurp(argv[3]);
+    d.base.home = b.home = argv[1];
+    drive_policy(&d.base, argv[2]);
+    drive_payload(&d.base, argv[3], "Version=");
     d.path = argv[4];
-    split(&d);
-    b.policy = &d.policy;
-    b.n_lines = d.n;
+    b.policy = &d.base.policy;
+    b.n_lines = d.base.n;
     read_journal(&d);
     hand_over(&d, &b);
     buf_text(&text, "F\n");
     append(&d, &text);
-    sink_end(d.policy.sink, session);
+    sink_end(d.base.policy.sink, session);
     return 0;
 }

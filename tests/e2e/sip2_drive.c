@@ -7,7 +7,6 @@
  * "S k" is on disk before line k may leave, "N k" says that nothing left, "R k answer words" what
  * became of it. At a start the last S without one of them is in doubt. Exit 0: all told; 3: stop.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,54 +16,16 @@
 
 #include <sodium.h>
 
-#include "credential.h"
-#include "sink.h"
+#include "drive.h"
 #include "sip2.h"
 
 struct drive {
-    struct policy policy;
-    const char *home;
-    char *payload;
-    char **line; /* with LF */
-    uint64_t n;
+    struct drive_base base;
     char *answer; /* of each line: enum answer, 0 none */
     int journal;
     uint64_t told; /* this call's line, 0: none */
     char words[ANSWER_WORDS_MAX + 1];
 };
-
-static void fail(const char *what, const char *which)
-{
-    fprintf(stderr, "sip2_drive: %s %s: %s\n", what, which, strerror(errno));
-    exit(2);
-}
-
-static char *slurp(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    long n;
-    char *p;
-
-    if (!f || fseek(f, 0, SEEK_END) != 0 || (n = ftell(f)) < 0)
-        fail("cannot read", path);
-    rewind(f);
-    if ((p = calloc(1, (size_t)n + 1)) == NULL || fread(p, 1, (size_t)n, f) != (size_t)n)
-        fail("cannot read", path);
-    fclose(f);
-    return p;
-}
-
-static enum err get_line(void *ctx, uint64_t k, struct sink_line *out)
-{
-    struct drive *d = ctx;
-
-    memset(out, 0, sizeof *out);
-    if (k == 0 || k > d->n)
-        return ERR_MISSING;
-    out->bytes = (const uint8_t *)d->line[k - 1];
-    out->n = strcspn(d->line[k - 1], "\n") + 1;
-    return ERR_OK;
-}
 
 static void get_answer(void *ctx, uint64_t k, enum answer a, const char *words)
 {
@@ -80,28 +41,15 @@ static bool is_behind(void *ctx, uint64_t k)
     struct drive *d = ctx;
     struct sip2_ask me, other;
 
-    sip2_ask_of(d->line[k - 1], strcspn(d->line[k - 1], "\n"), &me, NULL);
+    sip2_ask_of(d->base.line[k - 1], strcspn(d->base.line[k - 1], "\n"), &me, NULL);
     for (uint64_t j = 1; j < k; j++) {
         if (d->answer[j - 1] != ANSWER_QUARANTINED && d->answer[j - 1] != ANSWER_HELD)
             continue;
-        sip2_ask_of(d->line[j - 1], strcspn(d->line[j - 1], "\n"), &other, NULL);
+        sip2_ask_of(d->base.line[j - 1], strcspn(d->base.line[j - 1], "\n"), &other, NULL);
         if (strcmp(me.item, other.item) == 0)
             return true;
     }
     return false;
-}
-
-static enum err get_secret(void *ctx, const char *kind, char out[512], struct errmsg *msg)
-{
-    struct drive *d = ctx;
-
-    return credential_read(d->home, d->policy.access.credential, kind, out, msg);
-}
-
-static bool may(void *ctx)
-{
-    (void)ctx;
-    return true;
 }
 
 /* One write, then the flush that a seat's commit has. */
@@ -135,7 +83,7 @@ static uint64_t read_journal(struct drive *d, const char *path, uint64_t *next)
         uint64_t k = strtoull(l + 2, NULL, 10);
         char name[32] = "";
         doubt = l[0] == 'S' ? k : 0;
-        if (l[0] != 'R' || k == 0 || k > d->n)
+        if (l[0] != 'R' || k == 0 || k > d->base.n)
             continue;
         *next = k + 1;
         sscanf(l + 2, "%*s %31s", name);
@@ -214,39 +162,26 @@ int main(int argc, char **argv)
 {
     static struct drive d;
     void *session = NULL;
-    struct sink_batch b = { .line = get_line,
+    struct sink_batch b = { .line = drive_line,
                             .answer = get_answer,
                             .behind = is_behind,
-                            .secret = get_secret,
+                            .secret = drive_secret,
                             .session = &session,
-                            .may_send = may,
+                            .may_send = drive_may,
                             .ctx = &d };
-    struct errmsg msg = { .text = "" };
-    char *text;
     uint64_t next, doubt;
 
     if (argc != 6 || sodium_init() < 0)
         return 2;
-    text = slurp(argv[2]);
-    if (policy_parse(text, strlen(text), &d.policy, &msg) != ERR_OK) {
-        fprintf(stderr, "sip2_drive: %s\n", msg.text);
-        return 2;
-    }
-    free(text);
-    d.payload = slurp(argv[3]);
-    d.home = b.home = argv[5];
-    for (char *p = d.payload; *p; p++)
-        d.n += *p == '\n';
-    d.line = calloc(d.n + 1, sizeof *d.line);
-    d.answer = calloc(d.n + 1, 1);
-    if (!d.line || !d.answer)
+    drive_policy(&d.base, argv[2]);
+    drive_payload(&d.base, argv[3], NULL);
+    d.base.home = b.home = argv[5];
+    if ((d.answer = calloc(d.base.n + 1, 1)) == NULL)
         fail("no memory for", argv[3]);
-    for (uint64_t i = 0; i < d.n; i++)
-        d.line[i] = i == 0 ? d.payload : strchr(d.line[i - 1], '\n') + 1;
-    b.policy = &d.policy;
-    b.n_lines = d.n;
+    b.policy = &d.base.policy;
+    b.n_lines = d.base.n;
     doubt = read_journal(&d, argv[4], &next);
-    for (uint64_t k = next; k <= d.n; k++)
+    for (uint64_t k = next; k <= d.base.n; k++)
         play(&d, argv[1], &b, k, k == doubt);
     sink_end(argv[1], session);
     return 0;
