@@ -480,44 +480,55 @@ enum err ledger_trigger(struct ledger *l, const struct ledger_moment *now, const
     return e;
 }
 
+/* Those without an epoch of their own. False: none of them. */
+static bool take_timeless(struct ledger *l, const struct ledger_moment *now,
+                          const struct desk_id *from, unsigned type, struct mp *m)
+{
+    uint64_t slot;
+    size_t n = 0;
+    const uint8_t *p;
+
+    switch (type) {
+    case WIRE_RECEIPT:
+        seat_on_receipt(l, now, from, m);
+        return true;
+    case WIRE_SLOTS_WANT:
+        slot = mp_get_u64(m);
+        if (!m->bad)
+            ledger_send_receipts(l, from, slot);
+        return true;
+    case WIRE_TRIGGER:
+        p = mp_get_bin(m, &n);
+        if (!m->bad)
+            take_trigger(l, now, p, n, false, NULL);
+        return true;
+    case WIRE_OVERRIDE:
+        epochs_on_override(l, now, m);
+        return true;
+    case WIRE_EVIDENCE:
+        evidence_on_receipt(l, now, m);
+        return true;
+    case WIRE_DECISION:
+        handover_on_decision(l, now, m);
+        return true;
+    case WIRE_ANSWERS_ASK:
+        answering_on_ask(l, from, m);
+        return true;
+    case WIRE_ANSWERS:
+        answering_on_answers(l, now, from, m);
+        return true;
+    }
+    return false;
+}
+
 void ledger_message(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
                     unsigned type, struct mp *m)
 {
     uint64_t number, term, dec;
     uint8_t hash[HASH_BYTES];
-    size_t n = 0;
-    const uint8_t *p;
 
-    switch (type) { /* those without an epoch of their own */
-    case WIRE_RECEIPT:
-        seat_on_receipt(l, now, from, m);
+    if (take_timeless(l, now, from, type, m))
         return;
-    case WIRE_SLOTS_WANT:
-        number = mp_get_u64(m);
-        if (!m->bad)
-            ledger_send_receipts(l, from, number);
-        return;
-    case WIRE_TRIGGER:
-        p = mp_get_bin(m, &n);
-        if (!m->bad)
-            take_trigger(l, now, p, n, false, NULL);
-        return;
-    case WIRE_OVERRIDE:
-        epochs_on_override(l, now, m);
-        return;
-    case WIRE_EVIDENCE:
-        evidence_on_receipt(l, now, m);
-        return;
-    case WIRE_DECISION:
-        handover_on_decision(l, now, m);
-        return;
-    case WIRE_ANSWERS_ASK:
-        answering_on_ask(l, from, m);
-        return;
-    case WIRE_ANSWERS:
-        answering_on_answers(l, now, from, m);
-        return;
-    }
     number = mp_get_u64(m);
     mp_get_raw(m, hash, sizeof hash);
     term = mp_get_u64(m);
