@@ -2,23 +2,8 @@
 #ifndef FORMAT_BENCH_H
 #define FORMAT_BENCH_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "format_file.h"
 
-#include "format.h"
-
-#ifndef GOLDEN_DIR
-#define GOLDEN_DIR "tests/golden"
-#endif
-
-#define BENCH_HEAD                                                                                 \
-    "[branch]\ncode = MAIN\nzone = America/New_York\nzone_rule = EST5EDT,M3.2.0,M11.1.0\n"
 #define BENCH_EVENTS 64
 
 struct bench {
@@ -39,15 +24,10 @@ struct bench {
 static struct bench *bench_new(const struct format *f, const char *policy)
 {
     struct bench *b = calloc(1, sizeof *b);
-    struct buf text = { 0 };
-    struct errmsg msg = { .text = "" };
 
+    assert_non_null(b);
     b->f = f;
-    buf_text(&text, BENCH_HEAD);
-    buf_text(&text, policy);
-    if (policy_parse((const char *)text.p, text.len, &b->p, &msg) != ERR_OK)
-        fail_msg("%s", msg.text);
-    buf_free(&text);
+    file_policy(&b->p, policy);
     return b;
 }
 
@@ -114,17 +94,7 @@ static inline unsigned loses(const struct bench *b)
 static inline enum err judge_by(struct bench *b, const void *text, size_t n, size_t step,
                                 uint64_t *records)
 {
-    struct format_check *c = b->f->check_new(&b->p);
-    enum err e = ERR_OK;
-
-    memset(&b->msg, 0, sizeof b->msg);
-    assert_non_null(c);
-    for (size_t at = 0; at < n && e == ERR_OK; at += step)
-        e = b->f->check_add(c, (const uint8_t *)text + at, at + step < n ? step : n - at, &b->msg);
-    if (e == ERR_OK)
-        e = b->f->check_end(c, records, &b->msg);
-    b->f->check_free(c);
-    return e;
+    return file_judge(b->f, &b->p, text, n, step, records, &b->msg);
 }
 
 static inline void accepted(struct bench *b, uint64_t records)
@@ -151,17 +121,7 @@ static inline void refused(struct bench *b, const char *text, const char *becaus
 
 static inline void wrote_golden(struct bench *b, const char *name)
 {
-    char path[512], wanted[4096];
-    size_t n;
-    FILE *f;
-
-    snprintf(path, sizeof path, GOLDEN_DIR "/%s", name);
-    f = fopen(path, "rb");
-    assert_non_null(f);
-    n = fread(wanted, 1, sizeof wanted, f);
-    fclose(f);
-    assert_int_equal(b->out.len, n);
-    assert_memory_equal(b->out.p, wanted, n);
+    file_is_golden(&b->out, name);
 }
 
 /* ---- reading ---- */
@@ -194,18 +154,11 @@ static inline enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, si
 static inline void read_by(struct bench *b, const void *text, size_t n, size_t step)
 {
     struct format_read to = { .ctx = b, .event = on_event, .unknown = on_unknown };
-    struct format_reader *r = b->f->read_new(&b->p, &to);
 
     b->n_events = b->n_unknown = 0;
     memset(b->event, 0, sizeof b->event);
     buf_reset(&b->unknown);
-    assert_non_null(r);
-    for (size_t at = 0; at < n; at += step)
-        assert_int_equal(
-            b->f->read_add(r, (const uint8_t *)text + at, at + step < n ? step : n - at, &b->msg),
-            ERR_OK);
-    assert_int_equal(b->f->read_end(r, &b->msg), ERR_OK);
-    b->f->read_free(r);
+    assert_int_equal(file_read(b->f, &b->p, &to, text, n, step, &b->msg), ERR_OK);
 }
 
 /* However it is cut into chunks, the same comes of it. */

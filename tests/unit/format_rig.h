@@ -2,20 +2,7 @@
 #ifndef FORMAT_RIG_H
 #define FORMAT_RIG_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "format.h"
-
-#ifndef GOLDEN_DIR
-#define GOLDEN_DIR "tests/golden"
-#endif
+#include "format_file.h"
 
 #define BENCH_EVENTS 32
 
@@ -36,21 +23,14 @@ struct bench {
     } unknown[BENCH_EVENTS];
 };
 
-#define BENCH_BRANCH                                                                               \
-    "[branch]\ncode = MAIN\nzone = America/New_York\n"                                             \
-    "zone_rule = EST5EDT,M3.2.0,M11.1.0\n"
-
 /* more: further sections of the policy. */
 static inline struct bench *bench_new(const struct format *f, const char *more)
 {
     struct bench *b = calloc(1, sizeof *b);
-    char text[2048];
 
     assert_non_null(b);
     b->f = f;
-    snprintf(text, sizeof text, BENCH_BRANCH "%s", more);
-    if (policy_parse(text, strlen(text), &b->p, &b->msg) != ERR_OK)
-        fail_msg("%s", b->msg.text);
+    file_policy(&b->p, more);
     return b;
 }
 
@@ -142,36 +122,14 @@ static inline void bench_finish(struct bench *b)
 
 static inline void bench_is_golden(struct bench *b, const char *name)
 {
-    char path[512], *wanted = calloc(1, 65536);
-    FILE *f;
-    size_t n;
-
-    snprintf(path, sizeof path, GOLDEN_DIR "/%s", name);
-    f = fopen(path, "rb");
-    assert_non_null(f);
-    n = fread(wanted, 1, 65536, f);
-    fclose(f);
-    if (b->out.len != n || memcmp(b->out.p, wanted, n) != 0)
-        fail_msg("%s:\n%.*s", name, (int)b->out.len, (char *)b->out.p);
-    free(wanted);
+    file_is_golden(&b->out, name);
 }
 
 /* Judges text in pieces of that size; on refusal the message is in b->msg. */
 static inline enum err bench_judge(struct bench *b, const void *text, size_t n, size_t piece,
                                    uint64_t *records)
 {
-    struct format_check *c = b->f->check_new(&b->p);
-    enum err e = ERR_OK;
-
-    memset(&b->msg, 0, sizeof b->msg);
-    assert_non_null(c);
-    for (size_t at = 0; e == ERR_OK && at < n; at += piece)
-        e = b->f->check_add(c, (const uint8_t *)text + at, n - at < piece ? n - at : piece,
-                            &b->msg);
-    if (e == ERR_OK)
-        e = b->f->check_end(c, records, &b->msg);
-    b->f->check_free(c);
-    return e;
+    return file_judge(b->f, &b->p, text, n, piece, records, &b->msg);
 }
 
 static inline void bench_is_good(struct bench *b, unsigned lines)
@@ -234,17 +192,9 @@ static inline enum err bench_unknown(void *ctx, uint64_t line, const uint8_t *p,
 static inline enum err bench_read(struct bench *b, const void *text, size_t n, size_t piece)
 {
     struct format_read to = { .ctx = b, .event = bench_event, .unknown = bench_unknown };
-    struct format_reader *r = b->f->read_new(&b->p, &to);
-    enum err e = ERR_OK;
 
-    assert_non_null(r);
     b->n_events = b->n_unknown = 0;
-    for (size_t at = 0; e == ERR_OK && at < n; at += piece)
-        e = b->f->read_add(r, (const uint8_t *)text + at, n - at < piece ? n - at : piece, &b->msg);
-    if (e == ERR_OK)
-        e = b->f->read_end(r, &b->msg);
-    b->f->read_free(r);
-    return e;
+    return file_read(b->f, &b->p, &to, text, n, piece, &b->msg);
 }
 
 static inline void bench_reads(struct bench *b, const char *text)

@@ -44,7 +44,7 @@ static void a_loan_without_due_date_gets_the_policys_and_that_is_counted(void **
 
 static void a_policy_without_the_rule_is_refused_when_it_is_published(void **state)
 {
-    static const char text[] = BENCH_HEAD "[upload]\nformat = sierra\n";
+    static const char text[] = FILE_BRANCH "[upload]\nformat = sierra\n";
     struct bench *b = *state;
 
     assert_int_equal(policy_parse(text, sizeof text - 1, &b->p, &b->msg), ERR_CONFIG);

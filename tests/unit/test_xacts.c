@@ -171,7 +171,7 @@ static void what_is_lost_is_said(void **state)
 
 static void a_policy_without_its_numbers_is_refused(void **state)
 {
-    static const char text[] = BENCH_BRANCH "[upload]\nformat = evergreen\n[evergreen]\n%s";
+    static const char text[] = FILE_BRANCH "[upload]\nformat = evergreen\n[evergreen]\n%s";
     static const struct {
         const char *keys, *because;
     } rows[] = {
