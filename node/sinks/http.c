@@ -177,21 +177,36 @@ static enum delivery put_one(struct transfer *t, const struct login *l, enum put
     return d;
 }
 
-static enum delivery put_all(struct sink_batch *b, enum put_promise p, char words[256])
-{
+struct visit { /* one to the server, for all files */
     struct transfer t;
     struct login l;
-    enum delivery d = transfer_begin(&t, b, words);
+};
 
-    memset(&l, 0, sizeof l);
-    if (d == DELIVERY_DONE)
-        d = find_login(b, &l, words);
+static enum delivery visit_begin(struct visit *v, struct sink_batch *b, char words[256])
+{
+    enum delivery d = transfer_begin(&v->t, b, words);
+
+    memset(&v->l, 0, sizeof v->l);
+    return d == DELIVERY_DONE ? find_login(b, &v->l, words) : d;
+}
+
+static void visit_end(struct visit *v)
+{
+    transfer_free(&v->t);
+    sodium_memzero(&v->l, sizeof v->l);
+}
+
+static enum delivery put_all(struct sink_batch *b, enum put_promise p, char words[256])
+{
+    struct visit v;
+    enum delivery d = visit_begin(&v, b, words);
+
     for (unsigned i = 0; i < b->n_files && d == DELIVERY_DONE; i++)
-        d = b->may_send(b->ctx) ? put_one(&t, &l, p, &b->files[i], words) : sink_too_late(words);
+        d = b->may_send(b->ctx) ? put_one(&v.t, &v.l, p, &b->files[i], words)
+                                : sink_too_late(words);
     if (d == DELIVERY_DONE)
         sink_say_names(b, words);
-    transfer_free(&t);
-    sodium_memzero(&l, sizeof l);
+    visit_end(&v);
     return d;
 }
 
@@ -212,30 +227,22 @@ enum delivery sink_key_deliver(struct sink_batch *b, char words[256])
 
 enum delivery sink_https_look(struct sink_batch *b, char words[256])
 {
-    struct transfer t;
-    struct login l;
-    enum delivery d = transfer_begin(&t, b, words);
+    struct visit v;
+    enum delivery d = visit_begin(&v, b, words);
 
-    memset(&l, 0, sizeof l);
-    if (d == DELIVERY_DONE)
-        d = find_login(b, &l, words);
     for (unsigned i = 0; i < b->n_files && d == DELIVERY_DONE; i++)
-        d = put_looked(look_for(&t, &l, &b->files[i]), b->files[i].name, words);
-    transfer_free(&t);
-    sodium_memzero(&l, sizeof l);
+        d = put_looked(look_for(&v.t, &v.l, &b->files[i]), b->files[i].name, words);
+    visit_end(&v);
     return d;
 }
 
 enum put_there sink_http_check(struct sink_batch *b, unsigned i, char words[256])
 {
     enum put_there there = THERE_UNKNOWN;
-    struct transfer t;
-    struct login l;
+    struct visit v;
 
-    memset(&l, 0, sizeof l);
-    if (transfer_begin(&t, b, words) == DELIVERY_DONE && find_login(b, &l, words) == DELIVERY_DONE)
-        there = look_for(&t, &l, &b->files[i]);
-    transfer_free(&t);
-    sodium_memzero(&l, sizeof l);
+    if (visit_begin(&v, b, words) == DELIVERY_DONE)
+        there = look_for(&v.t, &v.l, &b->files[i]);
+    visit_end(&v);
     return there;
 }
