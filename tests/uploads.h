@@ -1,4 +1,5 @@
-/* uploads.h - for unit tests of what becomes of uploads: a world whose payloads are the real ones. */
+/* uploads.h - for unit tests of what becomes of uploads: a world whose payloads are the real ones.
+ */
 #ifndef TIDEOVER_UPLOADS_H
 #define TIDEOVER_UPLOADS_H
 
@@ -163,6 +164,32 @@ static inline void days(struct world *w, int n)
     for (unsigned i = 0; i < w->n; i++)
         w->v[i].wall_step += n * DAY;
     run(w, 15000); /* elections, the horizon, erasing */
+}
+
+/* Twelve seconds in which the disk of a desk without others fails from the k-th write on. If it
+ * came to that, the batch is thrown away and the core with it, as the node does, and it starts anew
+ * on a good disk. */
+static inline bool dies_at_write(struct world *w, unsigned k)
+{
+    const struct disk *d = memdisk_disk(w->v[0].disk);
+    uint8_t probe[] = { 'x' };
+
+    memdisk_fail_at(w->v[0].disk, k);
+    for (unsigned i = 0; i < 60; i++) {
+        struct moment now;
+        w->now_ms += 200;
+        now = moment(w, 0);
+        core_tick(w->v[0].core, &now);
+        if (d->del(d->ctx, TABLE_META, probe, 1) != ERR_OK) {
+            stop(w, 0);
+            start(w, 0);
+            memdisk_fail_at(w->v[0].disk, 0);
+            return true;
+        }
+        finish(w, 0);
+        pump(w);
+    }
+    return false;
 }
 
 static inline unsigned rows(struct world *w, unsigned desk, enum table t)

@@ -222,30 +222,10 @@ static void a_failure_at_any_write_keeps_what_is_open(void **state)
     for (k = 1; failed; k++) {
         assert_true(k < 300);
         w->v[0].wall_step = 31 * DAY;
-        memdisk_fail_at(w->v[0].disk, k);
-        failed = false;
-        for (unsigned i = 0; i < 60 && !failed; i++) {
-            struct moment now;
-            uint8_t probe[] = { 'x' };
-            const struct disk *d = memdisk_disk(w->v[0].disk);
-            w->now_ms += 200;
-            now = moment(w, 0);
-            core_tick(w->v[0].core, &now);
-            failed = d->del(d->ctx, TABLE_META, probe, 1) != ERR_OK; /* it fails from there on */
-            if (failed)
-                break;
-            finish(w, 0);
-            pump(w);
-        }
-        if (failed) { /* as the node does: the batch is thrown away, and the core with it */
-            unsigned whole, kept;
-            stop(w, 0);
-            start(w, 0);
-            kept = rows(w, 0, TABLE_KEPT);
-            whole = (unsigned)view(w, 0).held;
+        failed = dies_at_write(w, k);
+        if (failed) {
             assert_int_equal(rows(w, 0, TABLE_ASIDE), 3);
-            assert_true(kept + whole / 3 >= 3);
-            memdisk_fail_at(w->v[0].disk, 0);
+            assert_true(rows(w, 0, TABLE_KEPT) + (unsigned)view(w, 0).held / 3 >= 3);
         }
     }
     run(w, 10000);

@@ -205,7 +205,8 @@ static void a_seat_takes_only_what_a_lead_released_here_as_it_stands(void **stat
     world_free(w);
 }
 
-static void what_was_erased_around_it_can_still_be_released_and_is_read_until_confirmed(void **state)
+static void
+what_was_erased_around_it_can_still_be_released_and_is_read_until_confirmed(void **state)
 {
     struct world *w = branch_of(3);
     char held[BARCODE_MAX + 1], at_b[BARCODE_MAX + 1];
@@ -305,7 +306,8 @@ static void a_card_that_the_format_cannot_say_is_to_be_made_by_hand(void **state
     say(w, 0, WORD_CONFIRM, 1);
     days(w, 31); /* it does not vanish either */
     assert_int_equal(core_aside_count(w->v[1].core, ASIDE_BY_HAND), 1);
-    assert_int_equal(release_all(w, 0, 1), 2); /* in vain: it stands aside again, with another upload */
+    assert_int_equal(release_all(w, 0, 1),
+                     2); /* in vain: it stands aside again, with another upload */
     run(w, 4000);
     upload(w, 0);
     assert_int_equal(core_aside_count(w->v[1].core, ASIDE_BY_HAND), 1);
@@ -432,27 +434,9 @@ static void a_failure_at_any_write_loses_no_outcome(void **state)
     press(w, 0);
     for (k = 1; failed; k++) {
         assert_true(k < 300);
-        memdisk_fail_at(w->v[0].disk, k);
-        failed = false;
-        for (unsigned i = 0; i < 60 && !failed; i++) {
-            struct moment now;
-            uint8_t probe[] = { 'x' };
-            const struct disk *d = memdisk_disk(w->v[0].disk);
-            w->now_ms += 200;
-            now = moment(w, 0);
-            core_tick(w->v[0].core, &now);
-            failed = d->del(d->ctx, TABLE_META, probe, 1) != ERR_OK;
-            if (failed)
-                break;
-            finish(w, 0);
-            pump(w);
-        }
-        if (failed) {
-            stop(w, 0);
-            start(w, 0);
-            memdisk_fail_at(w->v[0].disk, 0);
+        failed = dies_at_write(w, k);
+        if (failed)
             assert_int_equal(rows(w, 0, TABLE_ASIDE), 3);
-        }
     }
     run(w, 20000);
     assert_int_equal(decided(w), 2);
@@ -469,7 +453,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_was_held_goes_again_once_on_a_leads_word),
         cmocka_unit_test(a_word_on_another_upload_or_on_what_was_sent_releases_nothing),
         cmocka_unit_test(a_seat_takes_only_what_a_lead_released_here_as_it_stands),
-        cmocka_unit_test(what_was_erased_around_it_can_still_be_released_and_is_read_until_confirmed),
+        cmocka_unit_test(
+            what_was_erased_around_it_can_still_be_released_and_is_read_until_confirmed),
         cmocka_unit_test(cards_that_exist_let_go_what_waits_for_them_then_and_later),
         cmocka_unit_test(a_card_that_the_format_cannot_say_is_to_be_made_by_hand),
         cmocka_unit_test(a_void_takes_back_what_was_released_too),
