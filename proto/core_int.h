@@ -271,6 +271,11 @@ enum err past_settle_record(struct core *c, const struct record_ref *ref);
 enum err past_take_back(struct core *c, const struct record_ref *ref, uint64_t slot);
 enum err past_count_rows(struct core *c);
 uint64_t past_set_aside(const struct core *c);
+enum err past_load_number(const struct core *c, const uint8_t *key, size_t n, uint64_t *out);
+
+/* past_horizon.c */
+enum err past_load_agreed(struct core *c);
+void past_learn_agrees(struct core *c); /* now and then */
 uint64_t past_wants_horizon(const struct core *c);
 enum err past_horizon_ok(const struct core *c, const struct intent *in, struct errmsg *msg);
 
