@@ -588,103 +588,13 @@ out:
     return e;
 }
 
-/* ---- questions ---- */
-
-unsigned roster_ops(const struct roster *r)
-{
-    return r->n_ops;
-}
-
-const uint8_t *roster_op(const struct roster *r, unsigned i, size_t *n)
-{
-    *n = r->ops[i].n;
-    return r->ops[i].bytes;
-}
-
-const uint8_t *roster_op_hash(const struct roster *r, unsigned i)
-{
-    return r->ops[i].hash;
-}
-
-bool roster_has_op(const struct roster *r, const uint8_t hash[HASH_BYTES])
-{
-    return roster_op_index(r, hash) >= 0;
-}
-
-const uint8_t *roster_hash(const struct roster *r)
-{
-    return r->set_hash;
-}
-
-const uint8_t *roster_tip(const struct roster *r)
-{
-    return r->ops[r->tip].hash;
-}
-
-const uint8_t *roster_branch(const struct roster *r)
-{
-    return r->branch;
-}
-
-const uint8_t *roster_root(const struct roster *r)
-{
-    return r->root;
-}
-
-const char *roster_code(const struct roster *r)
-{
-    return r->code;
-}
-
-unsigned roster_desks(const struct roster *r)
-{
-    return r->n_desks;
-}
-
-const struct desk *roster_desk(const struct roster *r, unsigned i)
-{
-    return &r->desks[i];
-}
+/* ---- looked up ---- */
 
 const struct desk *roster_find(const struct roster *r, const struct desk_id *id)
 {
     unsigned at = r->by_id[cell_of(r, id)];
 
     return at > 0 ? &r->desks[at - 1] : NULL;
-}
-
-const struct desk *roster_find_name(const struct roster *r, const char *name)
-{
-    const struct desk *found_one = NULL;
-
-    for (unsigned i = 0; i < r->n_desks; i++) /* the active one, else the newest of that name */
-        if (strcmp(r->desks[i].name, name) == 0 && (!found_one || found_one->state != DESK_ACTIVE))
-            found_one = &r->desks[i];
-    return found_one;
-}
-
-const struct desk *roster_find_curve(const struct roster *r, const uint8_t curve_pk[KEY_BYTES])
-{
-    for (unsigned i = 0; i < r->n_desks; i++)
-        if (memcmp(r->desks[i].curve_pk, curve_pk, KEY_BYTES) == 0)
-            return &r->desks[i];
-    return NULL;
-}
-
-bool roster_key(const struct roster *r, uint8_t lead_pk[KEY_BYTES], uint8_t hash[HASH_BYTES])
-{
-    memcpy(lead_pk, r->key_pk, KEY_BYTES);
-    memcpy(hash, r->key_hash, HASH_BYTES);
-    return r->has_key;
-}
-
-unsigned roster_active(const struct roster *r)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < r->n_desks; i++)
-        n += r->desks[i].state == DESK_ACTIVE;
-    return n;
 }
 
 bool roster_admitted(const struct roster *r, const struct feed_id *feed, uint64_t *to,
@@ -715,52 +625,9 @@ uint64_t roster_trusted_to(const struct roster *r, const struct feed_id *feed)
     return to;
 }
 
-bool roster_is_lead(const struct roster *r, const uint8_t pk[KEY_BYTES])
-{
-    for (unsigned i = 0; i < r->n_leads; i++)
-        if (memcmp(r->leads[i].pk, pk, KEY_BYTES) == 0)
-            return !r->leads[i].dropped;
-    return false;
-}
-
-unsigned roster_seats_wanted(const struct roster *r, const struct desk_id *now, unsigned n_now,
-                             struct desk_id out[SEATS_MAX])
-{
-    unsigned active = roster_active(r), want = active <= 2 ? 1 : active <= 4 ? 3 : 5, n = 0;
-
-    for (unsigned i = 0; i < n_now; i++)
-        out[n++] = now[i];
-    for (unsigned i = 0; i < r->n_desks && n < want; i++) {
-        bool has = false;
-        for (unsigned k = 0; k < n; k++)
-            has |= desk_id_eq(&out[k], &r->desks[i].id);
-        if (!has && r->desks[i].seat && r->desks[i].state == DESK_ACTIVE)
-            out[n++] = r->desks[i].id;
-    }
-    return n > 0 && n % 2 == 0 ? n - 1 : n; /* two or four are no safer than one or three */
-}
-
-const struct policy *roster_policy(const struct roster *r)
-{
-    return r->policy && r->policy->policy.rules > 0 ? &r->policy->policy : NULL;
-}
-
-const uint8_t *roster_policy_hash(const struct roster *r)
-{
-    static const uint8_t none[HASH_BYTES];
-
-    return r->policy ? r->policy->hash : none;
-}
-
 const struct policy *roster_policy_by_hash(const struct roster *r, const uint8_t hash[HASH_BYTES])
 {
     const struct past_policy *p = find_policy(r, hash);
 
     return p && p->policy.rules > 0 ? &p->policy : NULL;
-}
-
-const char *roster_policy_text(const struct roster *r, size_t *n)
-{
-    *n = r->policy ? r->policy->n : 0;
-    return r->policy ? r->policy->text : "";
 }

@@ -1,4 +1,5 @@
-/* roster_int.h - the roster's insides, shared by roster.c (meaning) and roster_ops.c (making). */
+/* roster_int.h - the roster's insides, shared by roster.c (meaning), roster_facts.c and
+ * roster_view.c (questions), roster_ops.c (making). */
 #ifndef TIDEOVER_ROSTER_INT_H
 #define TIDEOVER_ROSTER_INT_H
 
