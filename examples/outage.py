@@ -208,8 +208,8 @@ class Outage:
         for desk in self.desks:
             wait_until(lambda d=desk: self.is_delivered(d), 60, f"{desk.name} to say delivered")
         last = self.first.upload_status()["last"]
-        say(f"{last['desk']} was elected and sent {last.get('file') or 'it'}; every desk knows it was "
-            "delivered")
+        say(f"{last['desk']} was elected and sent it; every desk knows that it was delivered")
+        say(f"its receipt says: {last['file']}")
         self.again()
         self.compare()
 

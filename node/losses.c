@@ -45,10 +45,9 @@ json_t *losses_json(const struct policy *p, const struct export_result *r)
     }
     if (r->moved > 0) {
         snprintf(text, sizeof text,
-                 "%s: two events on one item never share a %s, and times never run back: %llu "
-                 "record%s moved to a later one",
-                 name, f && f->tick_s == 60 ? "minute" : "second", (unsigned long long)r->moved,
-                 r->moved == 1 ? " is" : "s are");
+                 "%s: %llu record%s moved to a later %s: no two on one item share one",
+                 name, (unsigned long long)r->moved, r->moved == 1 ? " is" : "s are",
+                 f && f->tick_s == 60 ? "minute" : "second");
         add(all, "moved", r->moved, text);
     }
     return all;
@@ -61,8 +60,7 @@ bool format_unverified_words(const struct policy *p, char out[LOSS_SENTENCE_MAX]
     if (!f || !f->unverified || !f->unverified(p))
         return false;
     snprintf(out, LOSS_SENTENCE_MAX,
-             "%s is unverified until your site compared one file of ours with a real one "
-             "(verified = yes in [%s])",
+             "%s is unverified: compare a file of ours with one of your site ([%s] verified)",
              f->name, f->name);
     return true;
 }

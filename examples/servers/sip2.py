@@ -31,7 +31,8 @@ FIXED = {"93": 2, "99": 8, "11": 38, "09": 37, "29": 38, "63": 31, "17": 18, "97
 
 
 def arguments():
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a = p.add_argument
     a("--port", type=int, default=0)
     a("--ledger", required=True, help="effects as JSON lines; read first, if it is there")

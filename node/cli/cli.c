@@ -284,7 +284,7 @@ int cli_parse(int argc, char **argv, struct cli *c, bool *done)
     }
     if (at < argc && verb_exists(argv[at]) &&
         (c->value[OPT_HELP] != NULL || asks_for_help(argc - at, argv + at))) {
-        help_verb(argv[at], stdout);
+        help_verb(argv[at], at + 1 < argc ? argv[at + 1] : NULL, stdout);
         return 0;
     }
     rc = parse_verb(argc - at, argv + at, c);

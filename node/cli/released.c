@@ -205,7 +205,7 @@ int cmd_upload_release(struct cli *c)
     if (rc == 0 && c->json)
         cli_json(answer);
     else if (rc == 0)
-        printf("%lld record%s released%s: they go with the next upload (tideover upload plan).\n",
+        printf("%lld record%s released%s, to go with the next upload (tideover upload plan).\n",
                j_int(answer, "records", 0), j_int(answer, "records", 0) == 1 ? " is" : "s are",
                j_is(answer, "more") ? ", the rest with the same command again" : "");
     json_decref(all);

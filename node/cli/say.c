@@ -45,7 +45,9 @@ int cli_usage(const struct cli *c, const char *fmt, ...)
     if (c->command != NULL) {
         fputs("Usage: ", stderr);
         command_usage(c->command, stderr);
-        fprintf(stderr, "More: tideover %s --help\n", c->command->verb);
+        fprintf(stderr, "More: tideover %s%s%s --help\n", c->command->verb,
+                c->command->object != NULL ? " " : "",
+                c->command->object != NULL ? c->command->object : "");
     } else {
         fputs("All verbs: tideover --help\n", stderr);
     }

@@ -5,7 +5,13 @@
 
 #include "ini_int.h"
 
-#define NEAR 2
+#define NEAR  2
+#define WIDTH 92 /* of a usage line, with room for "Usage: " in front */
+
+/* As format.c has them; a test compares. */
+#define FORMATS                                                                                    \
+    "symphony, ldflat, alma, aleph, sierra, destiny,\n"                                            \
+    "                              sip2, evergreen, koha, koha-json, csv or ndjson"
 
 static const struct option_row options[OPT_COUNT] = {
     [OPT_STATE] = { "state", "DIR", "the desk's state directory (else TIDEOVER_STATE)" },
@@ -45,25 +51,25 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_YES] = { "yes", NULL, "do not ask" },
     [OPT_SLOT] = { "slot", "N", "of this upload; else of the last" },
     [OPT_NEW_PASSPHRASE] = { "new-passphrase-file", "N",
-                             "the new passphrase: first line of N; six words are made if N is not "
-                             "there" },
+                             "the new passphrase: first line of N; six words if N is not there" },
     [OPT_ROOT_KEY] = { "root-key-file", "R", "the branch's root key: its backup file" },
     [OPT_BACKUP_PASSPHRASE] = { "backup-passphrase-file", "B",
-                                "the backup's own passphrase: first line of B; six words are made "
-                                "if B is not there" },
+                                "its own passphrase: first line of B; six words if B is not there" },
     [OPT_DROP_OTHERS] = { "drop-others", NULL, "all other lead keys end" },
     [OPT_LAST_OP] = { "last", "OP", "its last operation that counts; else the newest known here" },
     [OPT_ARRIVED] = { "arrived", "yes|no", "whether the file in doubt was loaded" },
-    [OPT_FORMAT] = { "format", "NAME", "symphony, or ldflat: the user file beside the log" },
+    [OPT_FORMAT] = { "format", "NAME", FORMATS ";\n                              "
+                    "ldflat is Symphony's user file alone" },
     [OPT_REASON] = { "reason", "TEXT", "why, in one line; it stays in the branch's records" },
     [OPT_ASIDE] = { "reason", "WHY",
-                    "held, waits, review, late_void, unwritable, behind or by_hand" },
+                    "held, waits, review, late_void, unwritable, behind, by_hand, refused,\n"
+                    "                              quarantined, kept_back or in_doubt" },
     [OPT_PLAN] = { "plan", NULL, "say what it would mean; sign nothing" },
     [OPT_CHECK] = { "check", NULL, "look at the file from this desk; no passphrase" },
     [OPT_CSV] = { "csv", NULL, "for a spreadsheet, user numbers in full" },
-    [OPT_OUT] = { "out", "FILE", "the file to write; - is standard output" },
-    [OPT_FROM] = { "from", "FORMAT", "the files' format; else each is recognised by its lines" },
-    [OPT_TO_FORMAT] = { "to", "FORMAT", "the format to write" },
+    [OPT_OUT] = { "out", "FILE", "the file to write (of export also -: standard output)" },
+    [OPT_FROM] = { "from", "FORMAT", "the files' format (as --to); else each is recognised by its lines" },
+    [OPT_TO_FORMAT] = { "to", "FORMAT", "the format to write: " FORMATS },
     [OPT_ZONE] = { "zone", "NAME", "zone of local times: Europe/Paris; else this PC's" },
     [OPT_STATION] = { "station", "N", "Symphony station of lines that name none" },
     [OPT_TMP] = { "tmp", "DIR", "for temporary files, as large as the input; else beside --out" },
@@ -161,7 +167,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_LOAN, OPT_YES, OPT_JSON },
-      "what the policy's SIP2 server really does; with --loan by one loan that is undone at once",
+      "what the SIP2 server really does; --loan: by one loan that is undone",
       "  tideover server test\n"
       "  tideover server test --loan                     asks for an item and a test user\n"
       "  tideover server test --loan --yes < two-lines   item, then user\n",
@@ -190,7 +196,7 @@ const struct command commands[] = {
       "DESK NAME",
       { OPT_NONE },
       { OPT_PASSPHRASE, OPT_JSON },
-      "call a desk by another name; record numbers and stations keep the one it joined with",
+      "call a desk by another name; numbers and stations keep the first one",
       "  tideover rename MAIN-2 CHILDREN\n",
       cmd_rename,
       false },
@@ -209,7 +215,7 @@ const struct command commands[] = {
       NULL,
       { OPT_OUT },
       { OPT_BACKUP_PASSPHRASE, OPT_JSON },
-      "write this desk's keys and its place in the branch to a sealed file; never records",
+      "write this desk's keys and its place to a sealed file; never records",
       "  tideover backup --out /media/stick/main-1.backup\n",
       cmd_backup,
       false },
@@ -247,7 +253,7 @@ const struct command commands[] = {
       NULL,
       { OPT_ROOT_KEY },
       { OPT_NEW_PASSPHRASE, OPT_DROP_OTHERS, OPT_JSON },
-      "make a new lead key with the branch's root key; this desk becomes a lead desk",
+      "make a lead key with the root key; this desk becomes a lead desk",
       "  tideover lead new --root-key-file /media/stick/root-key-backup\n"
       "  tideover lead new --root-key-file root-key-backup --drop-others\n",
       cmd_lead_new,
@@ -257,7 +263,7 @@ const struct command commands[] = {
       "KEY",
       { OPT_ROOT_KEY },
       { OPT_LAST_OP, OPT_JSON },
-      "end a lead key that was lost; what it signs after its last operation is void",
+      "end a lost lead key; what it signs after its last operation is void",
       "  tideover lead drop river-candle-seven-north --root-key-file root-key-backup\n"
       "  tideover lead drop river-candle-seven-north --root-key-file R --last 1f03a2b4c5d6e7f8\n",
       cmd_lead_drop,
@@ -303,7 +309,7 @@ const struct command commands[] = {
       "NAME [KIND]",
       { OPT_NONE },
       { OPT_NONE },
-      "keep a password, token or key that the sink needs, on this desk; asks, or reads stdin",
+      "keep a secret that the sink needs, on this desk; asks, or reads stdin",
       "  tideover credential set upload.token\n"
       "  tideover credential set ils user; tideover credential set ils password\n"
       "  tideover credential set drop key < id_ed25519\n"
@@ -360,7 +366,7 @@ const struct command commands[] = {
       NULL,
       { OPT_USER },
       { REGISTRATION, OPT_AT, OPT_KEEP, OPT_JSON },
-      "record a new user (other programs on this PC can see arguments; --batch - hides them)",
+      "record a new user (other programs can see arguments; --batch - hides them)",
       "  tideover record user --user 29999000001016 --first Ada --last Byron --birth 1990-12-10\n"
       "  tideover record --batch -     and there a line with \"op\":\"user\"\n",
       cmd_record,
@@ -379,7 +385,7 @@ const struct command commands[] = {
       NULL,
       { OPT_BATCH },
       { OPT_JSON },
-      "record many: one answer per line, each once its record is safe; empty lines get none",
+      "record many: one answer per line, once it is safe; empty lines get none",
       "  tideover record --batch today.ndjson\n"
       "  echo '{\"op\":\"discharge\",\"item\":\"39999000005015\"}' | tideover record --batch -\n",
       cmd_record,
@@ -389,7 +395,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_TYPED },
-      "what a scanner types, one scan a line: answers as JSON, one a line, each once it is safe",
+      "what a scanner types, a scan a line: JSON answers, each once it is safe",
       "  tideover record scan < /dev/ttyUSB0\n"
       "  printf '29999000001016\\n39999000005015\\n*NEXT\\n' | tideover record scan\n"
       "  Codes: *CHECKOUT *DISCHARGE *RENEW *INHOUSE *NEWUSER *NEXT *UNDO *OK *CANCEL\n"
@@ -401,7 +407,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_JSON },
-      "who works at this desk, the chosen due date, and as what the branch uploads",
+      "who works at this desk, the due date, and as what the branch uploads",
       "  tideover session show\n",
       cmd_session_show,
       false },
@@ -410,7 +416,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_STAFF, OPT_DUE, OPT_JSON },
-      "change of staff; a due date for today: 2026-12-07, 14d, none, or rule (the policy's)",
+      "change of staff; today's due date: 2026-12-07, 14d, none, or rule",
       "  tideover session set --staff Ana\n  tideover session set --due 21d\n",
       cmd_session_set,
       false },
@@ -520,7 +526,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_REASON, OPT_PLAN, OPT_YES, OPT_PASSPHRASE, OPT_JSON },
-      "go on without seats that cannot be reached (records may reach the server twice)",
+      "go on without seats that cannot be reached (records may be sent twice)",
       "  tideover upload override --plan\n"
       "  tideover upload override --reason \"OFFICE and MAIN-2 were stolen\"\n",
       cmd_upload_override,
@@ -539,7 +545,7 @@ const struct command commands[] = {
       NULL,
       { OPT_SLOT },
       { OPT_CHECK, OPT_PASSPHRASE, OPT_JSON },
-      "a second voice: this upload did arrive (nothing is ever erased without one)",
+      "a second voice: this upload did arrive (nothing is erased without one)",
       "  tideover upload confirm --slot 3\n"
       "  tideover upload confirm --slot 3 --check     another desk than the sender looks itself\n",
       cmd_upload_confirm,
@@ -559,7 +565,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_SLOT, OPT_CSV, OPT_FULL, OPT_JSON },
-      "what the ILS refused, or may not have booked: its words, what they mean, what to do",
+      "what the ILS refused or may not have booked, why, and what to do",
       "  tideover upload exceptions\n"
       "  tideover upload exceptions --slot 3 --csv > exceptions.csv\n",
       cmd_upload_exceptions,
@@ -579,7 +585,7 @@ const struct command commands[] = {
       "[ID...]",
       { OPT_NONE },
       { OPT_SLOT, OPT_ASIDE, OPT_YES, OPT_FULL, OPT_PASSPHRASE, OPT_JSON },
-      "set-aside records go with the next upload, once: those named, or all of one upload",
+      "set-aside records go with the next upload, once: some, or all of one",
       "  tideover upload release MAIN-1/3/0042\n"
       "  tideover upload release --slot 3 --reason held\n",
       cmd_upload_release,
@@ -589,7 +595,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_SLOT, OPT_PASSPHRASE, OPT_JSON },
-      "the new cards exist in the ILS, up to this upload: what waited for them goes with the next",
+      "the new cards exist in the ILS: what waited for them goes next",
       "  tideover upload cards\n  tideover upload cards --slot 3\n",
       cmd_upload_cards,
       false },
@@ -598,7 +604,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_FULL, OPT_JSON },
-      "what desks disagree about in what waits: both sides, and what goes as things stand",
+      "what desks disagree about: both sides, and what goes as things stand",
       "  tideover conflicts list\n",
       cmd_conflicts_list,
       false },
@@ -607,7 +613,7 @@ const struct command commands[] = {
       "ID...",
       { OPT_NONE },
       { OPT_PASSPHRASE, OPT_JSON },
-      "a lead says that these go whatever the rules say (both loans: the server decides)",
+      "a lead says: these go whatever the rules say (the server decides)",
       "  tideover conflicts send MAIN-1/3/0042 KIDS-1/7/0003\n",
       cmd_conflicts_send,
       false },
@@ -625,7 +631,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_JSON },
-      "which uploads' records are erased, which will be when; the desks do it by themselves",
+      "which uploads are erased, which will be when; desks do it by themselves",
       "  tideover erase\n",
       cmd_erase,
       false },
@@ -640,6 +646,8 @@ const struct command commands[] = {
       "  tideover merge standlog.42 desk.koc@+90s --to symphony --station 42 --out MAIN.log\n"
       "                                a clock that was 90 s slow; formats are recognised\n"
       "  tideover merge *.koc --to koha --out all.koc --zone Europe/Paris --json\n"
+      "  tideover merge main.koc --to symphony --station 42 --policy main.ini --out MAIN.log\n"
+      "                                main.ini: what `tideover policy show` prints\n"
       "  tideover merge LOG-A LOG-B --measure   by how much do their clocks differ?\n"
       "  Beside FILE: FILE.report (what became of each line), FILE.unknown (lines that were not\n"
       "  understood, as they were), FILE.users (new cards, if the format wants them apart; load\n"
@@ -652,16 +660,18 @@ const struct command commands[] = {
       { OPT_FORMAT, OPT_OUT },
       { OPT_JSON },
       "write what is pending to a file; nothing counts as uploaded",
-      "  tideover export --format symphony --out main.log\n",
+      "  tideover export --format symphony --out main.log\n"
+      "  tideover export --format csv --out -\n",
       cmd_export,
       false },
     { "help",
       NULL,
-      "[VERB]",
+      "[VERB] [OBJECT]",
       { OPT_NONE },
       { OPT_NONE },
       "this text, or that of one verb",
-      "  tideover help upload\n",
+      "  tideover help upload\n"
+      "  tideover help upload run\n",
       cmd_help,
       false },
 };
@@ -740,26 +750,35 @@ const char *object_near(const char *verb, const char *object)
     return near;
 }
 
-static void add_option(struct buf *b, enum cli_opt o, bool needed)
+/* begin: where the last line begins; a line that would be too long goes on below. */
+static void add_option(struct buf *b, size_t *begin, enum cli_opt o, bool needed)
 {
     const struct option_row *row = &options[o];
+    char text[80];
+    int n = snprintf(text, sizeof text, " %s--%s%s%s%s", needed ? "" : "[", row->name,
+                     row->value != NULL ? " " : "", row->value != NULL ? row->value : "",
+                     needed ? "" : "]");
 
-    buf_printf(b, " %s--%s%s%s%s", needed ? "" : "[", row->name, row->value != NULL ? " " : "",
-               row->value != NULL ? row->value : "", needed ? "" : "]");
+    if (b->len - *begin + (size_t)n > WIDTH) {
+        buf_printf(b, "\n       ");
+        *begin = b->len - 7;
+    }
+    buf_printf(b, "%s", text);
 }
 
 void command_usage(const struct command *c, FILE *to)
 {
     struct buf b = { 0 };
+    size_t begin = 0;
 
     buf_printf(&b, "tideover %s%s%s", c->verb, c->object != NULL ? " " : "",
                c->object != NULL ? c->object : "");
     if (c->args != NULL)
         buf_printf(&b, " %s", c->args);
     for (unsigned i = 0; i < NEEDS_MAX && c->needs[i] != OPT_NONE; i++)
-        add_option(&b, c->needs[i], true);
+        add_option(&b, &begin, c->needs[i], true);
     for (unsigned i = 0; i < TAKES_MAX && c->takes[i] != OPT_NONE; i++)
-        add_option(&b, c->takes[i], false);
+        add_option(&b, &begin, c->takes[i], false);
     fprintf(to, "%.*s\n", (int)b.len, b.p != NULL ? (const char *)b.p : "");
     buf_free(&b);
 }
@@ -804,18 +823,25 @@ void help_all(FILE *to)
           "  tideover node &\n"
           "  tideover record checkout --user 29999000001016 --item 39999000005015\n"
           "  tideover upload plan\n"
-          "\nMore on one verb: tideover VERB --help\n",
+          "\nMore on one verb: tideover VERB --help, or tideover VERB OBJECT --help\n",
           to);
 }
 
-void help_verb(const char *verb, FILE *to)
+static bool is_asked(const struct command *c, const char *verb, const struct command *only)
 {
+    return only != NULL ? c == only : strcmp(c->verb, verb) == 0;
+}
+
+void help_verb(const char *verb, const char *object, FILE *to)
+{
+    const struct command *one = object != NULL ? command_find(verb, object) : NULL,
+                         *only = one != NULL && one->object != NULL ? one : NULL;
     bool taken[OPT_COUNT] = { false };
 
     for (unsigned i = 0; i < n_commands; i++) {
         const struct command *c = &commands[i];
 
-        if (strcmp(c->verb, verb) != 0)
+        if (!is_asked(c, verb, only))
             continue;
         command_usage(c, to);
         fprintf(to, "    %s\n", c->help);
@@ -831,7 +857,7 @@ void help_verb(const char *verb, FILE *to)
     print_globals(to);
     fputs("\nExamples:\n", to);
     for (unsigned i = 0; i < n_commands; i++)
-        if (strcmp(commands[i].verb, verb) == 0)
+        if (is_asked(&commands[i], verb, only))
             fputs(commands[i].examples, to);
 }
 
@@ -843,6 +869,6 @@ int cmd_help(struct cli *c)
     }
     if (!verb_exists(c->argv[0]))
         return cli_usage(c, "there is no verb \"%s\"", c->argv[0]);
-    help_verb(c->argv[0], stdout);
+    help_verb(c->argv[0], c->argc > 1 ? c->argv[1] : NULL, stdout);
     return 0;
 }

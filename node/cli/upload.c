@@ -6,17 +6,23 @@
 
 #include "setup.h"
 
-/* "slot 3: 421 records in FILE by MAIN-1, 2026-11-23 14:05:10" */
+/* "slot 3, 421 of 538 records sent, FILE, by MAIN-1, 2026-11-23 14:05:10" */
 static void print_last(const json_t *last)
 {
-    char at[32], n[32];
+    long long records = j_int(last, "records", 0), lines = j_int(last, "lines", records);
+    char at[32], n[32], sent[40] = "";
 
     if (!json_is_object(last))
         return;
     words_time(json_object_get(last, "at"), true, at);
-    words_number(j_int(last, "records", 0), n);
-    printf("Last upload: slot %lld, %s records, %s, by %s, %s\n", j_int(last, "slot", 0), n,
-           j_text(last, "file", "-"), j_text(last, "desk", "-"), at);
+    words_number(records, n);
+    if (lines < records) {
+        words_number(lines, sent);
+        strcat(sent, " of ");
+    }
+    printf("Last upload: slot %lld, %s%s record%s sent, %s, by %s, %s\n", j_int(last, "slot", 0),
+           sent, n, records == 1 ? "" : "s", j_text(last, "file", "-"), j_text(last, "desk", "-"),
+           at);
 }
 
 /* ---- plan, status, report ---- */
@@ -33,7 +39,8 @@ int cmd_upload_plan(struct cli *c)
         cli_json(plan);
     } else if (rc == 0) {
         plan_print(c, plan);
-        puts("Nothing was sent. To send: tideover upload run");
+        puts(j_int(plan, "total", 0) == 0 ? "No record of the branch is pending."
+                                          : "Nothing was sent. To send: tideover upload run");
     }
     json_decref(plan);
     client_close(cl);
@@ -54,7 +61,7 @@ static void print_set_aside(const json_t *answer)
            j_int(answer, "set_aside", 0) == 1 ? "" : "s", why.len > 1 ? ", " : "",
            why.len > 1 ? (const char *)why.p : "");
     if (j_int(answer, "released", 0) > 0)
-        printf("Released     %lld of them: they go with the next upload\n",
+        printf("Released     %lld of them, to go with the next upload\n",
                j_int(answer, "released", 0));
     buf_free(&why);
 }
@@ -67,7 +74,8 @@ static void print_override(const json_t *s)
         printf("Override     number %lld is in force\n", j_int(s, "epoch", 0));
     words_number(j_int(s, "doubled", 0), n);
     if (j_int(s, "doubled", 0) > 0)
-        printf("Sent twice   %s records: tideover upload overlaps\n", n);
+        printf("Sent twice   %s record%s: tideover upload overlaps\n", n,
+               j_int(s, "doubled", 0) == 1 ? "" : "s");
 }
 
 int cmd_upload_status(struct cli *c)
@@ -88,13 +96,15 @@ int cmd_upload_status(struct cli *c)
         if (strcmp(state, "failed") == 0)
             printf("%s# Problem: %s%s\n", hue(c, HUE_BAD), j_text(s, "message", "it failed"),
                    hue(c, HUE_OFF));
-        printf("Upload       %s (slot %lld)", state, j_int(s, "slot", 0));
+        printf("Upload       %s", state);
+        if (strcmp(state, "delivered") != 0) /* then its slot is that of the next one */
+            printf(" (slot %lld)", j_int(s, "slot", 0));
         if (total > 0)
             printf(", %lld / %lld", j_int(s, "done", 0), total);
         if (j_text(s, "uploader", NULL) != NULL)
             printf(", by %s (term %lld)", j_text(s, "uploader", "-"), j_int(s, "term", 0));
         words_number(j_int(s, "pending", 0), n);
-        printf("\nNot uploaded %s records\n", n);
+        printf("\nNot uploaded %s record%s\n", n, j_int(s, "pending", 0) == 1 ? "" : "s");
         print_set_aside(s);
         print_override(s);
         print_last(json_object_get(s, "last"));

@@ -34,7 +34,8 @@ static void print_line(const char *label, long long n, const char *what)
     printf("  %-10s %s%s\n", label, number, what);
 }
 
-/* "538 records from 4 desks, 2026-11-23 09:12:04 to 13:58:40 -05:00; 6 duplicates, .. leave 524" */
+/* "538 records from 4 desks, 2026-11-23 09:12:04 to 13:58:40 -05:00", and below it "of these    6
+ * duplicates, .. leave 524" */
 static void print_total(const json_t *p)
 {
     static const char *const fates[] = { "send_total", "held",   "waits",      "review",
@@ -48,14 +49,16 @@ static void print_total(const json_t *p)
         rest -= j_int(p, fates[i], 0);
     rest = j_int(p, "voids", rest);
     words_number(total, n);
-    printf("%s record%s from %lld desk%s", n, total == 1 ? "" : "s", desks, desks == 1 ? "" : "s");
+    printf("%s record%s", n, total == 1 ? "" : "s");
+    if (desks > 0) /* none: all of them were released */
+        printf(" from %lld desk%s", desks, desks == 1 ? "" : "s");
     words_span(json_object_get(p, "first"), json_object_get(p, "last"), span);
     if (total > 0)
         printf(", %s", span);
     if (duplicates > 0 || voided > 0 || rest > 0) {
         long long left = total - duplicates - voided - (rest > 0 ? rest : 0);
 
-        printf("; %lld duplicate%s, %lld voided", duplicates, duplicates == 1 ? "" : "s", voided);
+        printf("\n  of these   %lld duplicate%s, %lld voided", duplicates, duplicates == 1 ? "" : "s", voided);
         if (rest > 0)
             printf(" (and %s%lld void%s)", rest == voided ? "their " : "", rest,
                    rest == 1 ? "" : "s");
@@ -137,13 +140,17 @@ void plan_print(const struct cli *c, const json_t *p)
     print_line("wait", j_int(p, "waits", 0), " behind the registration of their card");
     print_line("wait", j_int(p, "behind", 0), " behind an unwritable record of their item or card");
     print_line("too late", j_int(p, "late_voids", 0),
-               " voids of records sent before: to be undone in the ILS");
+               j_int(p, "late_voids", 0) == 1
+                   ? " void of a record sent before: to be undone in the ILS"
+                   : " voids of records sent before: to be undone in the ILS");
     print_line("review", j_int(p, "review", 0), " not sent until a lead decides");
     print_line("replaced", j_int(p, "superseded", 0), " by a later due date of the same loan");
     print_line("not sent", j_int(p, "uncarried", 0) - j_int(p, "by_hand", 0),
                " that the format cannot say");
     print_line("by hand", j_int(p, "by_hand", 0),
-               " new cards that the format cannot say, to be registered by hand");
+               j_int(p, "by_hand", 0) == 1
+                   ? " new card that the format cannot say, to be registered by hand"
+                   : " new cards that the format cannot say, to be registered by hand");
     print_line("unwritable", j_int(p, "unwritable", 0), " with a value the format cannot hold");
     print_texts(c, HUE_WARN, "  note       ", json_object_get(p, "losses"));
     if (j_text(p, "unverified", NULL) != NULL)

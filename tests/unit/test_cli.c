@@ -14,6 +14,7 @@
 #include "cli/cli_int.h"
 #include "cli/lines.h"
 #include "cli/zonefile.h"
+#include "format.h"
 
 /* ---- what a run prints ---- */
 
@@ -125,6 +126,43 @@ static void help_shows_every_verb_and_each_verb_its_examples(void **state)
         snprintf(words, sizeof words, "help %s", c->verb);
         assert_int_equal(run(&k, words), 0);
         assert_non_null(strstr(k.text[0], c->examples));
+    }
+}
+
+/* Nobody who asks for one command wants a page about twelve others. */
+static void help_on_one_command_is_of_that_one_alone(void **state)
+{
+    struct capture k, other;
+    char names[FORMAT_NAMES_MAX];
+
+    (void)state;
+    assert_int_equal(run(&k, "upload run --help"), 0);
+    assert_non_null(strstr(k.text[0], "tideover upload run"));
+    assert_null(strstr(k.text[0], "exceptions"));
+    assert_int_equal(run(&other, "help upload run"), 0);
+    assert_string_equal(k.text[0], other.text[0]);
+    assert_int_equal(run(&k, "upload --help"), 0);
+    assert_non_null(strstr(k.text[0], "tideover upload exceptions"));
+
+    /* the formats are those that there are */
+    assert_int_equal(run(&k, "export --help"), 0);
+    format_names(false, names);
+    for (char *name = strtok(names, ", "); name != NULL; name = strtok(NULL, ", "))
+        assert_non_null(strstr(k.text[0], name));
+}
+
+static void no_line_of_any_help_is_wider_than_a_hundred_columns(void **state)
+{
+    struct capture k;
+    char words[64];
+
+    (void)state;
+    for (unsigned i = 0; i <= n_commands; i++) { /* the last: the page of all verbs */
+        snprintf(words, sizeof words, "%s --help", i < n_commands ? commands[i].verb : "");
+        assert_int_equal(run(&k, words), 0);
+        for (char *line = strtok(k.text[0], "\n"); line != NULL; line = strtok(NULL, "\n"))
+            if (strlen(line) > 100)
+                fail_msg("%s", line);
     }
 }
 
@@ -531,6 +569,8 @@ int main(void)
         cmocka_unit_test(every_verb_has_help_and_an_example),
         cmocka_unit_test(every_option_has_a_name_and_help),
         cmocka_unit_test(help_shows_every_verb_and_each_verb_its_examples),
+        cmocka_unit_test(help_on_one_command_is_of_that_one_alone),
+        cmocka_unit_test(no_line_of_any_help_is_wider_than_a_hundred_columns),
         cmocka_unit_test(mistakes_on_the_command_line_are_64_and_say_what),
         cmocka_unit_test(the_state_directory_may_stand_anywhere_and_wins_over_the_environment),
         cmocka_unit_test(with_json_a_failure_is_an_object_too),

@@ -238,6 +238,33 @@ static void what_the_policys_sink_needs_is_missed_in_time(void **state)
     assert_non_null(strstr(words, "no credential my.ca"));
 }
 
+/* A name without KIND would be put where no login looks for it. */
+static void a_sink_that_logs_in_names_the_kind_that_is_missing(void **state)
+{
+    static struct policy p = { .access.credential = "lib", .sip2.login = true };
+    static const char *const sinks[] = { "sip2s://ils:6001", "evergreen:https://ils",
+                                         "koha:https://ils", "koha-plugin:https://ils" };
+    char words[256];
+
+    (void)state;
+    assert_int_equal(put("lib", NULL, "x"), ERR_OK);
+    for (unsigned i = 0; i < sizeof sinks / sizeof sinks[0]; i++) {
+        strcpy(p.sink, sinks[i]);
+        credential_lacks(home, &p, words);
+        assert_non_null(strstr(words, "credential set lib user"));
+    }
+    assert_int_equal(put("lib", "user", "x"), ERR_OK);
+    credential_lacks(home, &p, words);
+    assert_non_null(strstr(words, "credential set lib password"));
+    assert_int_equal(put("lib", "password", "x"), ERR_OK);
+    credential_lacks(home, &p, words);
+    assert_string_equal(words, "");
+    strcpy(p.sink, "sip2s://ils:6001");
+    p.sip2.login = false;
+    credential_lacks(home, &p, words);
+    assert_string_equal(words, "");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -249,6 +276,7 @@ int main(void)
         T(a_secret_is_one_line),
         T(keys_and_certificates_are_what_they_are_called),
         T(what_the_policys_sink_needs_is_missed_in_time),
+        T(a_sink_that_logs_in_names_the_kind_that_is_missing),
         T(the_list_names_both_places_and_what_cannot_be_used),
     };
 
