@@ -11,6 +11,7 @@
 #define TIDEOVER_CORE_H
 
 #include "aside.h"
+#include "blocklist.h"
 #include "disk.h"
 #include "effect.h"
 #include "feeds.h"
@@ -96,6 +97,14 @@ enum err core_record_telling(struct core *c, const struct moment *now, struct re
                              bool *again, struct errmsg *msg);
 /* Signs what waits, puts it on the disk and pushes it to the peers. Call once before the commit. */
 enum err core_seal(struct core *c, struct errmsg *msg);
+
+/* A block list, in three steps: the last one replaces the one in force, if it is newer. */
+enum err core_blocklist_begin(struct core *c, const struct moment *now,
+                              enum blocklist_format format, int64_t date_ms, struct errmsg *msg);
+enum err core_blocklist_lines(struct core *c, const char *p, size_t n, struct errmsg *msg);
+enum err core_blocklist_end(struct core *c, const struct moment *now, struct errmsg *msg);
+const struct blocklist_head *core_blocklist(const struct core *c); /* NULL: none */
+enum blocked core_blocked(const struct core *c, const char *user);
 
 enum err core_roster_add(struct core *c, const struct moment *now, const uint8_t *op, size_t n,
                          struct errmsg *msg);

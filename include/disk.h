@@ -31,6 +31,7 @@ enum table {
     TABLE_ASIDE, /* feed 24, seq be64                         -> slot, why, machine id */
     TABLE_KEPT,  /* feed 24, seq be64                         -> h before it, record */
     TABLE_ANSWERS, /* slot be64, intent hash 8, number be64   -> h up to it, answer */
+    TABLE_BLOCKLIST, /* part be32: 0 the head, then rows       -> see store/FORMAT.md */
     TABLE_COUNT
 };
 

@@ -4,7 +4,7 @@
  * hashes under a key of this start, so that a dump of it names nobody. Bounded: two generations of
  * LATELY_ROWS; the older one goes when the newer is full.
  *
- * L1 double_scan       the same again within the policy's double_scan
+ * L1 double_scan       the same again at this desk within the policy's double_scan
  * L2 lent_to_another   a checkout, or a renewal that names its user, of what another user has
  * L3 lent_already      a checkout of what this user has
  * L4 lent_just_now     a discharge of what was lent or renewed minutes ago at another desk

@@ -151,6 +151,9 @@ struct policy {
     uint32_t quiet_ms;  /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
     unsigned keep_days; /* [keep] after_upload: a confirmed upload's records stay so long */
     unsigned unconfirmed_days;          /* [keep] unconfirmed = never | days */
+    bool blocklist_by_lead;             /* [blocklist] import = desk (default) | lead */
+    bool blocklist_override;            /* [blocklist] override = no (default) | lead */
+    uint32_t blocklist_warn_ms;         /* [blocklist] warn_after = 7d */
     bool csv_pin, ndjson_pin;           /* [csv], [ndjson] write_pin, default no */
     struct evergreen_profile evergreen; /* [evergreen] and [profiles] */
     struct symphony_profile symphony;   /* [symphony] and [stations] */

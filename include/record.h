@@ -56,6 +56,7 @@ enum record_flag {
     RECORD_OVERRIDE = 1 << 1, /* a lead overrode a refusal */
     RECORD_PRACTICE = 1 << 2, /* never uploaded (R10); such records have their own store */
     RECORD_CONFIRMED = 1 << 3, /* the desk was told what the branch did just now, and meant it */
+    RECORD_UNCHECKED = 1 << 4, /* the block list was not asked, as the session says */
 };
 
 struct registration {

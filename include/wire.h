@@ -49,6 +49,8 @@ enum wire_type { /* numbers are for ever */
                  WIRE_WORD = 50, /* what people say of decided slots: the sync's */
                  WIRE_ANSWERS_ASK = 51,
                  WIRE_ANSWERS = 52,
+                 WIRE_BLOCKLIST_ASK = 55,
+                 WIRE_BLOCKLIST = 56,
                  /* joining, on its own socket */
                  WIRE_JOIN = 64,
                  WIRE_WELCOME = 65,

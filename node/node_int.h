@@ -160,6 +160,16 @@ json_t *status_problems(const struct node *n, const struct moment *now); /* stat
 
 struct payload; /* payload_int.h */
 
+/* blocklist.c */
+json_t *blocklist_json(const struct node *n); /* NULL: there is none */
+bool blocklist_is_old(const struct node *n, char text[256]);
+void blocklist_get(struct node *n, struct http_request *rq);
+void blocklist_begin(struct node *n, struct http_request *rq, json_t *body);
+void blocklist_lines(struct node *n, struct http_request *rq, json_t *body);
+void blocklist_end(struct node *n, struct http_request *rq, json_t *body);
+void blocklist_test(struct node *n, struct http_request *rq, json_t *body);
+void lead_override_block(struct node *n, struct http_request *rq, json_t *body);
+
 json_t *note_json(const struct node *n, const struct told_note *t); /* note.c; NULL: nothing */
 
 /* session.c */

@@ -146,6 +146,8 @@ enum err record_of_json(const struct core *c, const json_t *o, struct record *ou
             out->flags |= json_is_true(v) ? RECORD_TYPED : 0;
         } else if (strcmp(name, "confirm") == 0 && json_is_boolean(v)) {
             out->flags |= json_is_true(v) ? RECORD_CONFIRMED : 0;
+        } else if (strcmp(name, "block_list") == 0 && json_is_boolean(v)) {
+            out->flags |= json_is_true(v) ? 0 : RECORD_UNCHECKED;
         } else if (!json_is_string(v)) {
             e = err_why(msg, ERR_INVALID, "bad_type", "", "%.40s has to be text in quotes", name);
         } else {
@@ -196,6 +198,10 @@ void record_to_json(const struct record *r, json_t *o)
         json_object_set_new(o, "typed", json_true());
     if (r->flags & RECORD_CONFIRMED)
         json_object_set_new(o, "confirmed", json_true());
+    if (r->flags & RECORD_OVERRIDE)
+        json_object_set_new(o, "override", json_true());
+    if (r->flags & RECORD_UNCHECKED)
+        json_object_set_new(o, "block_list", json_false());
     if (r->count)
         json_object_set_new(o, "count", json_integer(r->count));
 }

@@ -76,7 +76,7 @@ void status_get(struct node *n, struct http_request *rq)
     struct ledger_view l;
     struct store_stats st;
     unsigned online = 0;
-    json_t *o;
+    json_t *o, *list;
 
     core_view(n->core, &now, &v);
     core_ledger_view(n->core, &now, &l);
@@ -116,6 +116,9 @@ void status_get(struct node *n, struct http_request *rq)
                         json_pack("{s:I, s:I, s:I}", "messages", (json_int_t)v.refused,
                                   "handshakes", (json_int_t)net_refused(n->net), "requests",
                                   (json_int_t)http_refused(n->http)));
+    if ((list = blocklist_json(n)) == NULL)
+        list = json_null();
+    json_object_set_new(o, "block_list", list);
     json_object_set_new(o, "start", json_integer((json_int_t)v.start));
     json_object_set_new(o, "problems", status_problems(n, &now));
     api_json(rq, 200, o);

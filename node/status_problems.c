@@ -155,6 +155,7 @@ json_t *status_problems(const struct node *n, const struct moment *now)
     json_t *all = json_array();
     struct core_view v;
     struct ledger_view l;
+    char text[256];
 
     core_view(n->core, now, &v);
     core_ledger_view(n->core, now, &l);
@@ -171,6 +172,8 @@ json_t *status_problems(const struct node *n, const struct moment *now)
                     "this desk gets it once it meets a lead desk that has it");
     store_problem(n, all);
     credential_problem(n, all);
+    if (blocklist_is_old(n, text))
+        add_problem(all, "block_list_old", NULL, text);
     if (keys_root_is_here(n->dir))
         add_problem(all, "root_key_here", NULL,
                     "the branch root key still lies on this PC: move root-key-backup off it");

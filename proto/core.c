@@ -264,6 +264,7 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
     record_load_keys(c);
     erase_load(c);
     lately_load(c);
+    blocklist_load(c);
     *out = c;
     return ERR_OK;
 }
@@ -287,6 +288,7 @@ void core_close(struct core *c)
     hmap_free(&c->keys);
     hmap_free(&c->old_keys);
     lately_free(&c->lately);
+    blocked_free(&c->blocked);
     free(c->key_refs);
     effects_free(&c->fx);
     free(c);

@@ -59,6 +59,13 @@ struct peer {
                                               one was said long after that: two PCs have its key */
 };
 
+struct blocked_users {
+    struct blocklist list, coming; /* in force; being fetched. rows 0: none */
+    struct blocklist_draft draft;  /* being imported here; date 0: none */
+    uint64_t asked_ms, refused_ms;
+    uint8_t refused[BLOCKLIST_ID];
+};
+
 /* A decided upload, for as long as there is something to say of it. */
 struct past_slot {
     uint64_t slot, set_aside;
@@ -161,6 +168,7 @@ struct core {
     uint64_t n_key_refs;
 
     struct lately lately;
+    struct blocked_users blocked;
     struct watch watch;
     uint64_t opened_ms, now_ms, beat_ms, slow_ms;
     uint64_t refused;
@@ -213,6 +221,17 @@ enum err core_new_mark(struct core *c); /* one above the last, on the disk */
 
 /* recording.c */
 void record_load_keys(struct core *c);
+
+/* core_blocklist.c */
+void blocked_free(struct blocked_users *b);
+void blocklist_load(struct core *c);
+void blocklist_put_version(const struct core *c, struct buf *b);
+#define BLOCKLIST_VERSION_FIELDS 3
+void blocklist_hear_version(struct core *c, struct peer *p, struct mp *m);
+void blocklist_on_ask(struct core *c, struct peer *p, struct mp *m);
+void blocklist_on_part(struct core *c, struct peer *p, struct mp *m);
+enum err blocklist_allows(const struct core *c, const struct record *r, int64_t now_ms,
+                          struct errmsg *msg);
 
 /* core_lately.c */
 void lately_load(struct core *c); /* after the cuts are known */

@@ -14,7 +14,8 @@ static bool counts(const struct core *c, const struct record_ref *ref)
     const struct feed *f = feeds_find(&c->feeds, &ref->feed);
     struct record_ref voider;
 
-    return f != NULL && (!f->forked || ref->seq <= f->seq) && ref->seq > feeds_cut(&c->feeds, &ref->feed) &&
+    return f != NULL && (!f->forked || ref->seq <= f->seq) &&
+           ref->seq > feeds_cut(&c->feeds, &ref->feed) &&
            ref->seq <= roster_trusted_to(c->roster, &ref->feed) &&
            feeds_void_of(c->conf.disk, ref, &voider) == ERR_MISSING;
 }
@@ -135,7 +136,8 @@ void lately_load(struct core *c)
         struct record_ref ref = { f->opening.id, 0 };
         struct block b;
         bool old = false;
-        for (uint64_t seq = f->seq; seq > cut && !old && read < LATELY_READ_MAX; seq = b.first - 1) {
+        for (uint64_t seq = f->seq; seq > cut && !old && read < LATELY_READ_MAX;
+             seq = b.first - 1) {
             struct block_walk w;
             const uint8_t *p;
             size_t n;

@@ -209,7 +209,8 @@ enum lately_what lately_judge(const struct lately_event *a, const struct lately_
 
     if (a->ref.seq == 0 || ago < 0 || ago >= LATELY_MS)
         return LATELY_NOTHING;
-    if (a->kind == b->kind && same_user(a, b) && ago < (int64_t)double_scan_ms)
+    if (a->kind == b->kind && same_user(a, b) && ago < (int64_t)double_scan_ms &&
+        desk_id_eq(&a->ref.feed.desk, &b->ref.feed.desk))
         return LATELY_DOUBLE_SCAN;
     if (a->kind == RECORD_USER)
         return b->kind == RECORD_USER ? LATELY_CARD : LATELY_NEW_CARD;

@@ -555,9 +555,10 @@ bool peer_in_peace(const struct core *c)
 
 static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
 {
+    bool list = core_blocklist(c) != NULL;
     struct buf b = { 0 };
 
-    wire_begin(&b, WIRE_BEAT, 11 + STANDING_FIELDS);
+    wire_begin(&b, WIRE_BEAT, 11 + STANDING_FIELDS + (list ? BLOCKLIST_VERSION_FIELDS : 0));
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_u64(&b, ledger_decided(c->ledger));
@@ -570,6 +571,8 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
     mp_put_bin(&b, c->past.release.hash, sizeof c->past.release.hash);
     mp_put_u64(&b, c->watch.seen);
     ledger_put_standing(c->ledger, &b);
+    if (list)
+        blocklist_put_version(c, &b);
     peer_send(c, p, &b);
 }
 
@@ -628,6 +631,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     memcpy(p->released, released, sizeof released);
     p->sees = sees <= WATCH_OFFLINE ? (enum watch_state)sees : WATCH_UNKNOWN;
     said_compare(c, p, words);
+    blocklist_hear_version(c, p, m);
 }
 
 void sync_peer_up(struct core *c, const struct moment *now, struct peer *p)

@@ -24,6 +24,8 @@ static const char *const service_time_words[] = { "utc", "local", NULL };
 static const char *const login_words[] = { "basic", "oauth", NULL };
 static const char *const evergreen_registration_words[] = { "none", "xacts", NULL };
 static const char *const registration_words[] = { "flat", "jy", "none", NULL };
+static const char *const import_words[] = { "desk", "lead", NULL };
+static const char *const override_words[] = { "no", "lead", NULL };
 static const char *const au_words[] = { "auto", "yes", "no", NULL };
 
 static bool made_of(const char *s, const char *chars)
@@ -365,6 +367,9 @@ static const struct ini_key keys[] = {
     { "upload", "insecure", ini_yes_no, PLACE(access.insecure), 0, 0, NULL },
     { "keep", "after_upload", ini_unsigned, PLACE(keep_days), 0, KEEP_DAYS_MAX, NULL },
     { "keep", "unconfirmed", read_unconfirmed, PLACE(unconfirmed_days), 0, KEEP_DAYS_MAX, NULL },
+    { "blocklist", "import", ini_word, PLACE(blocklist_by_lead), 0, 0, import_words },
+    { "blocklist", "override", ini_word, PLACE(blocklist_override), 0, 0, override_words },
+    { "blocklist", "warn_after", ini_ms, PLACE(blocklist_warn_ms), HOUR_MS, 0, NULL },
     { "symphony", "library", read_code, PLACE(symphony.library), 1, 0, NULL },
     { "symphony", "user_access", read_field, PLACE(symphony.user_access), 1, 0, NULL },
     { "symphony", "staff_login", read_field, PLACE(symphony.staff_login), 1, 0, NULL },
@@ -446,6 +451,7 @@ static void set_defaults(struct policy *p)
         .quiet_ms = QUIET_BY_CLASS,
         .keep_days = 30,
         .unconfirmed_days = POLICY_NEVER,
+        .blocklist_warn_ms = 7 * 24 * HOUR_MS,
         .evergreen = { .registration = true },
         .symphony = { .user_access = "OFFLINE",
                       .clearance = "NONE",

@@ -91,6 +91,15 @@ static const char *const sections[] = {
     "unconfirmed = never\n"
     "\n",
 
+    "[blocklist]\n"
+    "# Who may import the list of blocked users: desk (any desk), or lead (a lead's or an admin's).\n"
+    "import = desk\n"
+    "# May a lead with the passphrase let a blocked user borrow? no, or lead.\n"
+    "override = no\n"
+    "# The list is older than this: every desk says so.\n"
+    "warn_after = 7d\n"
+    "\n",
+
     "[symphony]\n"
     "# SirsiDynix has not published the bytes of its offline log: compare with a file of yours.\n"
     "# library: default is the branch's code; staff_login: default is the library's name and "

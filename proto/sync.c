@@ -508,6 +508,12 @@ void sync_message(struct core *c, const struct moment *now, struct peer *p, cons
     case WIRE_KEY:
         leadkey_on_key(c, m);
         break;
+    case WIRE_BLOCKLIST_ASK:
+        blocklist_on_ask(c, p, m);
+        break;
+    case WIRE_BLOCKLIST:
+        blocklist_on_part(c, p, m);
+        break;
     case WIRE_BYE:
         p->ever_heard = false;
         break;

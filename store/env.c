@@ -25,9 +25,9 @@ const struct table_row table_rows[TABLE_COUNT] = {
     [TABLE_FORKS] = { "forks", 14 },  [TABLE_TAILS] = { "tails", 15 },
     [TABLE_WORDS] = { "words", 13 },  [TABLE_ASIDE] = { "aside", 11 },
     [TABLE_KEPT] = { "kept", 12 },
-    [TABLE_ANSWERS] = { "answers", 16 },
+    [TABLE_ANSWERS] = { "answers", 16 }, [TABLE_BLOCKLIST] = { "blocklist", 19 },
 };
-_Static_assert(TABLE_COUNT == 16, "a new table needs its row above, and a line in FORMAT.md");
+_Static_assert(TABLE_COUNT == 17, "a new table needs its row above, and a line in FORMAT.md");
 
 static const char own_name[] = "store";
 static char check_key[] = "version";

@@ -76,6 +76,9 @@ enum cli_opt {
     OPT_KEEP,
     OPT_STAFF,
     OPT_TYPED,
+    OPT_OVERRIDE,
+    OPT_DATE,
+    OPT_LIST_FORMAT,
     OPT_COUNT
 };
 
@@ -303,6 +306,9 @@ int cmd_backup(struct cli *c);
 int cmd_restore(struct cli *c);
 int cmd_policy_show(struct cli *c);
 int cmd_policy_publish(struct cli *c);
+int cmd_blocklist_import(struct cli *c);
+int cmd_blocklist_show(struct cli *c);
+int cmd_blocklist_test(struct cli *c);
 int cmd_credential_set(struct cli *c);
 int cmd_credential_list(struct cli *c);
 int cmd_node(struct cli *c);

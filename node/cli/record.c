@@ -14,7 +14,7 @@ static const struct {
     { OPT_TYPE, "type" },
 };
 
-static int record_body(const struct cli *c, struct buf *body)
+static int record_json(const struct cli *c, json_t **out)
 {
     json_t *o = json_object();
     bool good = o != NULL && j_put(o, "op", c->command->object);
@@ -29,7 +29,24 @@ static int record_body(const struct cli *c, struct buf *body)
     }
     if (c->value[OPT_KEEP])
         json_object_set_new(o, "confirm", json_true());
-    return j_body(o, NULL, body) ? 0 : cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
+    *out = o;
+    return o ? 0 : cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
+}
+
+static int record_plain(struct cli *c, json_t *o, json_t **answer)
+{
+    struct client *cl = NULL;
+    struct buf body = { 0 };
+    int rc =
+        j_body(o, NULL, &body) ? 0 : cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
+
+    if (rc == 0)
+        rc = cli_connect(c, &cl);
+    if (rc == 0)
+        rc = cli_call(c, cl, "/api/v1/records", &body, NULL, answer);
+    buf_wipe(&body);
+    client_close(cl);
+    return rc;
 }
 
 static void print_saved(const struct cli *c, const json_t *answer)
@@ -51,24 +68,19 @@ static void print_saved(const struct cli *c, const json_t *answer)
 
 int cmd_record(struct cli *c)
 {
-    struct client *cl = NULL;
-    struct buf body = { 0 };
-    json_t *answer = NULL;
+    json_t *answer = NULL, *o = NULL;
     int rc;
 
     if (c->command->object == NULL)
         return batch_run(c, c->value[OPT_BATCH]);
-    rc = record_body(c, &body);
+    rc = record_json(c, &o);
     if (rc == 0)
-        rc = cli_connect(c, &cl);
-    if (rc == 0)
-        rc = cli_call(c, cl, "/api/v1/records", &body, NULL, &answer);
+        rc = c->value[OPT_OVERRIDE] ? cli_call_as_lead(c, "/api/v1/records/override", o, &answer)
+                                    : record_plain(c, o, &answer);
     if (rc == 0 && c->json)
         cli_json(answer);
     else if (rc == 0)
         print_saved(c, answer);
     json_decref(answer);
-    buf_wipe(&body);
-    client_close(cl);
     return rc;
 }

@@ -32,8 +32,7 @@ static const char *scan(struct world *w, unsigned i, struct record r, enum ask a
         assert_string_equal(msg.why, lately_code(note.what));
     else
         assert_int_equal(*e, ERR_OK);
-    if (note.what != LATELY_NOTHING)
-        {
+    if (note.what != LATELY_NOTHING) {
         char name[16];
         snprintf(name, sizeof name, "DESK-%u", node_of(w, &note.other.feed.desk) + 1);
         assert_string_equal(note.desk, name);
