@@ -25,7 +25,7 @@ static enum err may_import(const struct core *c, const struct desk_id *id, struc
 
     if (!p)
         return err_set(msg, ERR_CONFIG, "this version cannot read the branch's policy");
-    if (!d || d->state != DESK_ACTIVE)
+    if (!d || d->state == DESK_REVOKED)
         return err_set(msg, ERR_DENIED, "a block list of a desk that left the branch");
     if (p->blocklist_by_lead && !(d->roles & (ROLE_LEAD | ROLE_ADMIN)))
         return err_why(msg, ERR_DENIED, "lead_desk", "",
@@ -80,7 +80,7 @@ static enum err open_head(const struct core *c, const uint8_t *p, size_t n,
     if (!blocklist_signer(p, n, &id))
         return err_set(msg, ERR_MALFORMED, "the head of a block list does not parse");
     if ((d = roster_find(c->roster, &id)) == NULL)
-        return err_set(msg, ERR_DENIED, "a block list of a desk that is not on the roster");
+        return err_set(msg, ERR_MISSING, "a block list of a desk that is not on the roster");
     return blocklist_head_open(p, n, roster_branch(c->roster), d->sign_pk, out, msg);
 }
 
@@ -257,12 +257,23 @@ void blocklist_on_ask(struct core *c, struct peer *p, struct mp *m)
     peer_send(c, p, &b);
 }
 
-static void refuse(struct core *c, struct peer *p, const uint8_t id[BLOCKLIST_ID], const char *why)
+static void pass_over(struct core *c, const uint8_t id[BLOCKLIST_ID])
 {
     memcpy(c->blocked.refused, id, BLOCKLIST_ID);
     c->blocked.refused_ms = c->now_ms;
     blocklist_free(&c->blocked.coming);
+}
+
+static void refuse(struct core *c, struct peer *p, const uint8_t id[BLOCKLIST_ID], const char *why)
+{
+    pass_over(c, id);
     peer_refuse(c, p, why);
+}
+
+/* Is it one for this desk, by what it knows now? The sender may know more. */
+static bool suits(const struct core *c, const struct blocklist_head *h)
+{
+    return may_import(c, &h->desk, NULL) == ERR_OK && h->date_ms <= c->wall_ms + AHEAD_MS;
 }
 
 static void take_head(struct core *c, struct peer *p, const uint8_t id[BLOCKLIST_ID],
@@ -271,13 +282,14 @@ static void take_head(struct core *c, struct peer *p, const uint8_t id[BLOCKLIST
     struct blocklist *l = &c->blocked.coming;
     struct errmsg msg = { .text = "" };
     struct blocklist_head h;
+    enum err e = open_head(c, bytes, n, &h, &msg);
 
-    if (open_head(c, bytes, n, &h, &msg) != ERR_OK || may_import(c, &h.desk, &msg) != ERR_OK) {
-        refuse(c, p, id, msg.text);
+    if (e == ERR_MISSING || (e == ERR_OK && !suits(c, &h))) {
+        pass_over(c, id);
         return;
     }
-    if (memcmp(h.id, id, sizeof h.id) != 0 || h.date_ms > c->wall_ms + AHEAD_MS) {
-        refuse(c, p, id, "a block list with another name, or of a day to come");
+    if (e != ERR_OK || memcmp(h.id, id, sizeof h.id) != 0) {
+        refuse(c, p, id, e != ERR_OK ? msg.text : "a block list of another name");
         return;
     }
     if (!is_newer(c, &h))

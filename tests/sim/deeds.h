@@ -9,6 +9,9 @@ void deed_scan(struct sim *s, const struct args *a);
 void deed_traffic(struct sim *s, const struct args *a);
 void deed_press(struct sim *s, const struct args *a);
 
+/* check_blocklist.c */
+void deed_blocklist(struct sim *s, const struct args *a);
+
 /* check_erase.c */
 void deed_confirm(struct sim *s, const struct args *a);
 void deed_done(struct sim *s, const struct args *a);

@@ -248,6 +248,18 @@ static void releases(struct plan *p, uint64_t seed)
     }
 }
 
+/* Desks take in block lists, apart and at once. Dice of its own. */
+static void blocklists(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x626c6f636b) };
+    unsigned times = (unsigned)rng_between(&r, 1, 5);
+
+    for (unsigned i = 0; i < times; i++)
+        line(p, "blocklist", rng_between(&r, 2000, p->end_ms))->args = (struct args){
+            .desk = { (int)rng_between(&r, 0, p->desks - 1) }, .num = { rng_between(&r, 1, 40) }
+        };
+}
+
 static int who_forgets(const struct plan *p, uint64_t *at_ms)
 {
     const struct verb *wipe = verb_named("wipe"), *restore = verb_named("restore");
@@ -315,6 +327,8 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
         releases(&p, seed);
     if (seed % 4 == 1 && !p.overrides && !out->setup.liar)
         erasings(&p, seed);
+    if (seed % 6 == 4)
+        blocklists(&p, seed);
     if (p.forgot)
         regains(&p, seed);
     line(&p, "heal", p.end_ms);

@@ -100,6 +100,8 @@ const struct verb verbs[] = {
       deed_release, 0, NULL },
     { "cards", "d", "a lead says that the new cards exist", VERB_AT_DESK, deed_cards, 0, NULL },
     { "press", "d", "a lead asks for an upload", VERB_AT_DESK, deed_press, 0, NULL },
+    { "blocklist", "dn", "a desk takes in a list of so many blocked users", VERB_AT_DESK,
+      deed_blocklist, 0, NULL },
     { "override", "d", "a lead signs an override there, if it is allowed", VERB_AT_DESK,
       deed_override, 0, NULL },
     { "join", "dd|n", "at the first's, the second joins; 1: named for a seat", VERB_AT_DESK,

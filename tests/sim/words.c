@@ -33,6 +33,10 @@ static const char *name_of(unsigned type)
         return "FORK_ASK";
     case WIRE_FORK_PROOF:
         return "FORK_PROOF";
+    case WIRE_BLOCKLIST_ASK:
+        return "BLOCKLIST_ASK";
+    case WIRE_BLOCKLIST:
+        return "BLOCKLIST";
     case WIRE_PREVOTE:
         return "PREVOTE";
     case WIRE_PREVOTED:
