@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""What desks disagree about is listed before the upload, and goes as a lead says."""
+import unittest
+import uuid
+
+import branch
+from branch import all_hold, item, user, wait_until
+
+
+def loan(who, n):
+    return {"key": uuid.uuid4().hex, "op": "checkout", "user": who, "item": item(n)}
+
+
+class Conflicts(branch.Case):
+    def test_an_item_out_twice_is_listed_and_goes_as_the_lead_says(self):
+        a, b, c = desks = self.branch()
+        first = self.feed(a, [loan(user(5), 1)])[0]
+        second = self.feed(b, [loan(user(6), 1)])[0]
+        all_hold(desks, 2, 5)
+        listed = c.cli("conflicts", "list").out
+        self.assertIn(first, listed)
+        self.assertIn(second, listed)
+        self.assertIn("R5", listed)
+        self.assertIn("no, unless a lead says so", listed)
+        says = a.cli("conflicts", "send", first, "--lead-passphrase-file", self.lead)
+        self.assertIn("1 record will be sent", says.out)
+        a.cli("conflicts", "void", second, "--lead-passphrase-file", self.lead)
+        for d in desks:
+            wait_until(lambda d=d: "no, a lead voided it" in d.cli("conflicts", "list").out, 10,
+                       f"{d.name} to hear of it")
+        self.upload(a)
+        sent = "".join(p.read_text() for p in self.files())
+        self.assertIn(user(5), sent)
+        self.assertNotIn(user(6), sent)
+        late = a.cli("conflicts", "void", first, "--lead-passphrase-file", self.lead, check=False)
+        self.assert_refused(late, 65, "in an upload already")
+        self.assertIn("No conflicts", a.cli("conflicts", "list").out)
+
+
+if __name__ == "__main__":
+    unittest.main()
