@@ -312,7 +312,7 @@ const struct command commands[] = {
       "FILE",
       { OPT_NONE },
       { OPT_LIST_FORMAT, OPT_DATE, OPT_JSON },
-      "take in the library system's list of blocked users, for every desk of the branch",
+      "take in the list of blocked users, for every desk",
       "  tideover blocklist import delinq --format symphony\n"
       "  tideover blocklist import list.txt --format evergreen --date 2026-11-23T02:00:00-05:00\n",
       cmd_blocklist_import,
