@@ -322,7 +322,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_JSON },
-      "how old the list is, how many are on it, and who imported it; never the numbers",
+      "how old it is, how many stand on it, who imported it; no numbers",
       "  tideover blocklist show\n",
       cmd_blocklist_show,
       false },
