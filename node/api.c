@@ -289,6 +289,8 @@ static const struct route {
     { "GET", "/api/v1/upload/plan", HTTP_CTL, report_plan, NULL },
     { "GET", "/api/v1/upload/report", HTTP_CTL, get_report, NULL },
     { "GET", "/api/v1/export", HTTP_CTL, get_export, NULL },
+    { "GET", "/api/v1/bundle", HTTP_CTL, bundle_get, NULL },
+    { "POST", "/api/v1/bundle", HTTP_CTL, NULL, bundle_put },
     { "POST", "/api/v1/log/verify", HTTP_CTL, verify_start, NULL },
     { "POST", "/api/v1/invites", HTTP_CTL, NULL, lead_invite },
     { "POST", "/api/v1/revoke", HTTP_CTL, NULL, lead_revoke },

@@ -614,6 +614,7 @@ static void node_close(struct node *n)
     struct http_request *rq;
 
     upload_end(n);
+    buf_free(&n->bundle);
     while (n->jobs > 0) { /* they hold snapshots of the store and answer requests */
         struct pollfd p = { n->wake_fd, POLLIN, 0 };
         uint64_t drained;

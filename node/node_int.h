@@ -113,6 +113,7 @@ struct node {
         char why[256];
     } unbegun;
     struct job *jobs_to_start; /* once what they may read is committed */
+    struct buf bundle;         /* pieces of a part that comes in */
     bool runs;                 /* run/ is ours to remove */
     uint64_t ticked_ms, started_ms, hint_ms;
     unsigned hints; /* rounds through [peers] known */
@@ -207,6 +208,10 @@ json_t *exceptions_counts(const struct node *n, uint64_t slot);
 void stream_export(struct node *n, struct http_request *rq, const char *format);
 void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit);
 void stream_conflicts(struct node *n, struct http_request *rq); /* of what waits: for a lead */
+
+/* bundle.c */
+void bundle_get(struct node *n, struct http_request *rq);
+void bundle_put(struct node *n, struct http_request *rq, json_t *body);
 
 /* verify.c */
 void verify_start(struct node *n, struct http_request *rq);

@@ -199,6 +199,7 @@ void forks_ask_proof(struct core *c, struct peer *p, const struct feed_id *id);
 /* A block that does not fit may itself be the other history. Returns whether it proves a fork. */
 bool forks_evident(struct core *c, const struct feed *f, const struct fork_run *run);
 bool forks_search(struct core *c, struct peer *p, const struct feed *f); /* false: not now */
+void forks_send_proof(struct core *c, const struct peer *p, const struct feed *f);
 void forks_on_ask(struct core *c, struct peer *p, struct mp *m);
 void forks_on_proof(struct core *c, struct peer *p, struct mp *m);
 /* core_override.c: what the ledger asks */
@@ -331,6 +332,7 @@ int erase_on_floor(struct core *c, struct peer *p,
                    struct mp *m); /* index of the feed, -1: not taken */
 
 /* said.c */
+unsigned said_send(struct core *c, const struct peer *p, unsigned from); /* returns the next */
 void said_compare(struct core *c, struct peer *p, const uint8_t theirs[WORD_ID_BYTES]);
 void said_on_word(struct core *c, struct peer *p, struct mp *m);
 
@@ -341,6 +343,8 @@ void sync_tick(struct core *c, const struct moment *now);
 void sync_message(struct core *c, const struct moment *now, struct peer *p, const char *ip,
                   unsigned type, struct mp *m);
 void sync_peer_up(struct core *c, const struct moment *now, struct peer *p);
+void sync_send_block(struct core *c, const struct peer *p, const struct feed *f,
+                     const struct block *b);
 void sync_push(struct core *c, struct feed *f, const struct block *b);
 void sync_acknowledge(struct core *c); /* for every feed that moved in this batch */
 void sync_send_roster(struct core *c); /* tell everybody that ours changed */

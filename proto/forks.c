@@ -317,7 +317,7 @@ bool forks_search(struct core *c, struct peer *p, const struct feed *f)
     return true;
 }
 
-static void answer(struct core *c, struct peer *p, const struct buf *proof, const struct feed *f,
+static void answer(struct core *c, const struct peer *p, const struct buf *proof, const struct feed *f,
                    const struct block *run)
 {
     struct buf b = { 0 }, opening = { 0 }, block = { 0 };
@@ -372,6 +372,16 @@ static void answer_run(struct core *c, struct peer *p, const struct feed *f, uin
         answer(c, p, NULL, NULL, NULL);
     buf_free(&raw);
     buf_free(&records);
+}
+
+void forks_send_proof(struct core *c, const struct peer *p, const struct feed *f)
+{
+    struct buf proof = { 0 };
+    struct fork k;
+
+    if (forks_proof(c, &f->opening.id, &proof, &k) == ERR_OK)
+        answer(c, p, &proof, NULL, NULL);
+    buf_free(&proof);
 }
 
 void forks_on_ask(struct core *c, struct peer *p, struct mp *m)

@@ -7,7 +7,7 @@
 #define WORDS_AT_ONCE  (256u << 10) /* a long set goes in turns */
 
 /* Bytes of words from `from` on, as many as fit; returns the next. */
-static unsigned send_some(struct core *c, const struct peer *p, unsigned from)
+unsigned said_send(struct core *c, const struct peer *p, unsigned from)
 {
     struct buf body = { 0 }, b = { 0 };
     unsigned i = from;
@@ -30,7 +30,7 @@ void said_compare(struct core *c, struct peer *p, const uint8_t theirs[WORD_ID_B
         (p->words_sent_ms != 0 && c->now_ms - p->words_sent_ms < WORDS_AGAIN_MS))
         return;
     p->words_sent_ms = c->now_ms;
-    p->words_next = send_some(c, p, p->words_next < c->said.n ? p->words_next : 0);
+    p->words_next = said_send(c, p, p->words_next < c->said.n ? p->words_next : 0);
 }
 
 void said_on_word(struct core *c, struct peer *p, struct mp *m)
@@ -59,7 +59,7 @@ enum err core_say(struct core *c, const struct moment *now, const uint8_t *word,
         past_hear(c);
     for (unsigned i = 0; e == ERR_OK && fresh && i < c->n_peers; i++)
         if (peer_is_active(c, &c->peers[i]))
-            send_some(c, &c->peers[i], c->said.n - 1);
+            said_send(c, &c->peers[i], c->said.n - 1);
     return e;
 }
 

@@ -188,8 +188,8 @@ static void on_vector(struct core *c, struct peer *p, struct mp *m)
         sync_send_vector(c, p);
 }
 
-static void send_block(struct core *c, const struct peer *p, const struct feed *f,
-                       const struct block *b)
+void sync_send_block(struct core *c, const struct peer *p, const struct feed *f,
+                     const struct block *b)
 {
     struct buf msg = { 0 }, opening = { 0 }, block = { 0 };
 
@@ -226,7 +226,7 @@ static void on_want(struct core *c, struct peer *p, struct mp *m)
     }
     while (from <= to && feeds_range(c->conf.disk, c->feeds.v[at].alias, from, to, &raw, &records,
                                      &b, NULL) == ERR_OK) {
-        send_block(c, p, &c->feeds.v[at], &b);
+        sync_send_block(c, p, &c->feeds.v[at], &b);
         from = block_last(&b) + 1;
     }
     if (peer_room(c, p) && p->sent[at] < from - 1)
@@ -426,7 +426,7 @@ void sync_push(struct core *c, struct feed *f, const struct block *b)
         if (!p->up || !sync_is_online(c, p) || !peer_room(c, p) || p->sent[i] + 1 < b->first ||
             block_last(b) > p->have[i] + PUSH_AHEAD)
             continue; /* it asks for what it misses when it sees our vector */
-        send_block(c, p, f, b);
+        sync_send_block(c, p, f, b);
         p->sent[i] = block_last(b);
     }
 }

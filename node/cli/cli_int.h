@@ -339,6 +339,8 @@ int cmd_conflicts_list(struct cli *c);
 int cmd_conflicts_send(struct cli *c);
 int cmd_conflicts_void(struct cli *c);
 int cmd_erase(struct cli *c);
+int cmd_bundle_export(struct cli *c);
+int cmd_bundle_import(struct cli *c);
 int cmd_export(struct cli *c);
 int cmd_merge(struct cli *c);
 int cmd_help(struct cli *c);

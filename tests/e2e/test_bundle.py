@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""A desk whose network is dead: its records go on a stick to another one, and into the upload."""
+import signal
+import unittest
+
+import branch
+from branch import all_hold, checkouts, held, wait_until
+
+
+class Bundle(branch.Case):
+    def test_a_desk_without_a_network_is_in_the_upload(self):
+        one, two, three = self.branch()
+        for d in one, two:  # nobody hears it, as with a dead switch
+            d.node.send_signal(signal.SIGSTOP)
+            self.addCleanup(d.node.send_signal, signal.SIGCONT)
+        wait_until(lambda: three.status()["peers"]["online"] == 0, 20, "three to be alone")
+        self.feed(three, checkouts(1, 30))
+        stick = self.home / "kids.bundle"
+        said = three.cli("bundle", "export", stick)
+        self.assertIn("tideover bundle import", said.out)
+        self.assertEqual(0o600, stick.stat().st_mode & 0o777)
+        self.assertNotIn(b"29999000", stick.read_bytes())
+        self.assert_refused(three.cli("bundle", "export", stick, check=False), 73, "there already")
+        own = three.cli("bundle", "import", stick, check=False)
+        self.assert_sentence(own.err, "wrote that file itself")
+        three.stop()
+
+        for d in one, two:
+            d.node.send_signal(signal.SIGCONT)
+        wait_until(lambda: one.status()["peers"]["online"] == 1, 20, "one and two to meet again")
+        whole = stick.read_bytes()
+        torn = self.home / "torn.bundle"
+        torn.write_bytes(whole[:-1])
+        self.assert_sentence(one.cli("bundle", "import", torn, check=False).err, "ends too early")
+        bent = self.home / "bent.bundle"
+        bent.write_bytes(whole[:-80] + bytes([whole[-80] ^ 1]) + whole[-79:])
+        self.assert_sentence(one.cli("bundle", "import", bent, check=False).err, "damaged or forged")
+        self.assertEqual(0, held(one))
+        for new in (30, 0):  # twice is once
+            got = one.cli("bundle", "import", stick, json=True)["files"][0]
+            self.assertEqual((three.name, new, 0), (got["desk"], got["records"], got["refused"]))
+        all_hold([one, two], 30, 20)
+        self.upload(one)
+        self.assertEqual(30, sum(1 for p in self.files() if p.suffix != ".flat"
+                                 for _ in p.read_bytes().splitlines()))
+
+        back = self.home / "back.bundle"  # and the way back: it learns that they are uploaded
+        one.cli("bundle", "export", back)
+        one.stop()
+        two.stop()
+        three.start()
+        three.cli("bundle", "import", back)
+        self.assertEqual(0, three.status()["records"]["pending"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
