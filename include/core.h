@@ -20,6 +20,7 @@
 #include "ledger.h"
 #include "merge.h"
 #include "roster.h"
+#include "sightings.h"
 #include "watch.h"
 #include "word.h"
 
@@ -137,6 +138,7 @@ void core_delivered(struct core *c, const struct moment *now, uint64_t number, e
 const struct roster *core_roster(const struct core *c);
 const struct feeds *core_feeds(const struct core *c);
 const struct ledger *core_ledger(const struct core *c);
+const struct sightings *core_sightings(const struct core *c);
 const struct said *core_said(const struct core *c);
 const struct ident *core_me(const struct core *c);
 void core_ledger_view(const struct core *c, const struct moment *now, struct ledger_view *out);

@@ -289,6 +289,7 @@ static const struct route {
     { "GET", "/api/v1/upload/plan", HTTP_CTL, report_plan, NULL },
     { "GET", "/api/v1/upload/report", HTTP_CTL, get_report, NULL },
     { "GET", "/api/v1/export", HTTP_CTL, get_export, NULL },
+    { "GET", "/api/v1/outage", HTTP_DESK, outage_get, NULL },
     { "GET", "/api/v1/bundle", HTTP_CTL, bundle_get, NULL },
     { "POST", "/api/v1/bundle", HTTP_CTL, NULL, bundle_put },
     { "POST", "/api/v1/log/verify", HTTP_CTL, verify_start, NULL },

@@ -209,6 +209,9 @@ void stream_export(struct node *n, struct http_request *rq, const char *format);
 void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit);
 void stream_conflicts(struct node *n, struct http_request *rq); /* of what waits: for a lead */
 
+/* outage.c */
+void outage_get(struct node *n, struct http_request *rq);
+
 /* bundle.c */
 void bundle_get(struct node *n, struct http_request *rq);
 void bundle_put(struct node *n, struct http_request *rq, json_t *body);

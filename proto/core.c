@@ -261,6 +261,7 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
         return e;
     }
     c->memory_lost = sync_memory_was_lost(conf->disk);
+    sightings_load(&c->sightings, conf->disk);
     record_load_keys(c);
     erase_load(c);
     lately_load(c);
@@ -292,6 +293,11 @@ void core_close(struct core *c)
     free(c->key_refs);
     effects_free(&c->fx);
     free(c);
+}
+
+const struct sightings *core_sightings(const struct core *c)
+{
+    return &c->sightings;
 }
 
 struct effects *core_effects(struct core *c)
@@ -449,6 +455,7 @@ void core_server(struct core *c, const struct moment *now, const struct watch_ch
         effects_event(&c->fx, "server %s%s%s", watch_state_name(c->watch.seen),
                       c->watch.why[0] ? ": " : "", c->watch.why);
         c->beat_ms = 0; /* the others hear it at once */
+        sightings_note(&c->sightings, c->conf.disk, now->wall_ms, &c->conf.me->id, c->watch.seen);
     }
 }
 

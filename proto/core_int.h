@@ -170,6 +170,7 @@ struct core {
     struct lately lately;
     struct blocked_users blocked;
     struct watch watch;
+    struct sightings sightings;
     uint64_t opened_ms, now_ms, beat_ms, slow_ms;
     uint64_t refused;
     struct buf lead_key; /* sealed; empty: none kept here */

@@ -630,6 +630,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
     memcpy(p->words, words, sizeof words);
     memcpy(p->released, released, sizeof released);
     p->sees = sees <= WATCH_OFFLINE ? (enum watch_state)sees : WATCH_UNKNOWN;
+    sightings_note(&c->sightings, c->conf.disk, now->wall_ms, &p->id, p->sees);
     said_compare(c, p, words);
     blocklist_hear_version(c, p, m);
 }

@@ -67,6 +67,7 @@ enum cli_opt {
     OPT_MEASURE,
     OPT_CHECK,
     OPT_CSV,
+    OPT_HTML,
     OPT_REASON,
     OPT_ASIDE,
     OPT_PLAN,
@@ -339,6 +340,7 @@ int cmd_conflicts_list(struct cli *c);
 int cmd_conflicts_send(struct cli *c);
 int cmd_conflicts_void(struct cli *c);
 int cmd_erase(struct cli *c);
+int cmd_report(struct cli *c);
 int cmd_bundle_export(struct cli *c);
 int cmd_bundle_import(struct cli *c);
 int cmd_export(struct cli *c);
