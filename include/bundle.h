@@ -1,9 +1,9 @@
 /* bundle.h - what a desk holds, in a file for a stick: for one whose network is dead.
  *
  * A bundle is what the wire would carry to a desk that has nothing: roster, floors, blocks, proofs
- * of forks, words, overrides, receipts. It goes in parts; each stands alone, is sealed for the desks
- * of the branch and signed by the desk that wrote it, so a torn file is good up to the tear, and
- * what is taken twice changes nothing. Byte form: PROTOCOL.md, "Bundle". */
+ * of forks, words, overrides, receipts. It goes in parts; each stands alone, is sealed for the
+ * desks of the branch and signed by the desk that wrote it, so a torn file is good up to the tear,
+ * and what is taken twice changes nothing. Byte form: PROTOCOL.md, "Bundle". */
 #ifndef TIDEOVER_BUNDLE_H
 #define TIDEOVER_BUNDLE_H
 
@@ -14,9 +14,10 @@
 struct core;   /* core.h */
 struct moment; /* core.h */
 
-#define BUNDLE_HEAD     "tideover bundle 1\n" /* the file's first line; then be32 length, part */
-#define BUNDLE_PART_MAX (2u << 20) /* a part closes behind the message that fills it; a receipt, the
-                                      longest message, has a megabyte at most */
+#define BUNDLE_HEAD "tideover bundle 1\n" /* the file's first line; then be32 length, part */
+#define BUNDLE_PART_MAX                                                                            \
+    (2u << 20) /* a part closes behind the message that fills it; a receipt, the                   \
+                  longest message, has a megabyte at most */
 
 struct bundle_at { /* where the next part begins; zeros: the first */
     unsigned stage;
@@ -30,7 +31,7 @@ enum err core_bundle(struct core *c, struct bundle_at *at, struct buf *out, bool
                      struct errmsg *msg);
 
 struct bundle_taken {
-    struct desk_id from;     /* who wrote it */
+    struct desk_id from;        /* who wrote it */
     unsigned messages, refused; /* refused: an event says why */
     bool last;
 };

@@ -17,8 +17,8 @@ static json_t *base64_json(const struct buf *b)
     json_t *j = NULL;
 
     if (text)
-        j = json_string(sodium_bin2base64(text, room, b->p, b->len,
-                                          sodium_base64_VARIANT_ORIGINAL));
+        j = json_string(
+            sodium_bin2base64(text, room, b->p, b->len, sodium_base64_VARIANT_ORIGINAL));
     free(text);
     return j;
 }
@@ -38,8 +38,9 @@ void bundle_get(struct node *n, struct http_request *rq)
                                    : err_set(&msg, ERR_INVALID, "at= is not what a part said");
     bundle_at_text(&at, text);
     if (e == ERR_OK)
-        api_json(rq, 200, json_pack("{s:i, s:o, s:o}", "schema", 1, "part", base64_json(&part),
-                                    "next", last ? json_null() : json_string(text)));
+        api_json(rq, 200,
+                 json_pack("{s:i, s:o, s:o}", "schema", 1, "part", base64_json(&part), "next",
+                           last ? json_null() : json_string(text)));
     else
         api_error(n, rq, e, &msg);
     buf_free(&part);
@@ -84,10 +85,11 @@ static void take(struct node *n, struct http_request *rq)
     core_view(n->core, &now, &after);
     d = roster_find(core_roster(n->core), &t.from);
     if (e == ERR_OK)
-        api_json_later(n, rq, json_pack("{s:i, s:s, s:I, s:I, s:I, s:b}", "schema", 1, "desk",
-                                        d ? d->name : "?", "messages", (json_int_t)t.messages,
-                                        "refused", (json_int_t)t.refused, "records",
-                                        (json_int_t)(after.held - before.held), "last", t.last));
+        api_json_later(n, rq,
+                       json_pack("{s:i, s:s, s:I, s:I, s:I, s:b}", "schema", 1, "desk",
+                                 d ? d->name : "?", "messages", (json_int_t)t.messages, "refused",
+                                 (json_int_t)t.refused, "records",
+                                 (json_int_t)(after.held - before.held), "last", t.last));
     else
         api_error(n, rq, e, &msg);
 }

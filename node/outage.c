@@ -14,9 +14,9 @@ void outage_get(struct node *n, struct http_request *rq)
     for (unsigned i = 0; i < s->n; i++) {
         const struct desk *d = roster_find(r, &s->v[i].desk);
         rfc3339_at(p ? &p->zone : NULL, s->v[i].at_ms, at);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "at", at, "desk",
-                                              d ? d->name : "?", "state",
-                                              watch_state_name(s->v[i].state)));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s}", "at", at, "desk", d ? d->name : "?",
+                                        "state", watch_state_name(s->v[i].state)));
     }
     rfc3339_at(p ? &p->zone : NULL, now.wall_ms, at);
     api_json(rq, 200,

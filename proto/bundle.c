@@ -12,8 +12,8 @@
 #include "mem.h"
 #include "slot.h"
 
-#define PART_FULL  (192u << 10) /* a few blocks: small enough for one answer of the local API */
-#define KEY_BOX    (crypto_secretbox_KEYBYTES + crypto_secretbox_MACBYTES)
+#define PART_FULL    (192u << 10) /* a few blocks: small enough for one answer of the local API */
+#define KEY_BOX      (crypto_secretbox_KEYBYTES + crypto_secretbox_MACBYTES)
 #define MESSAGES_MAX 65536
 
 static const char domain[] = "tideover bundle v1";
@@ -188,7 +188,8 @@ static bool gather(struct core *c, struct bundle_at *at, struct buf *body)
     return !body->failed;
 }
 
-/* A key for this part alone, in a box for each desk: which box is whose, only its desk finds out. */
+/* A key for this part alone, in a box for each desk: which box is whose, only its desk finds out.
+ */
 static void put_keys(const struct core *c, const uint8_t key[32], const uint8_t esk[32],
                      struct buf *inner)
 {

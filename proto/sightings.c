@@ -1,4 +1,5 @@
-/* sightings.c - one small row, written only when some desk sees the server otherwise than before. */
+/* sightings.c - one small row, written only when some desk sees the server otherwise than before.
+ */
 #include "sightings.h"
 
 #include <string.h>

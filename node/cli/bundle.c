@@ -71,7 +71,7 @@ static int write_parts(const struct cli *c, struct client *cl, const struct targ
         more = j_text(answer, "next", NULL) != NULL;
         snprintf(next, sizeof next, "%s", j_text(answer, "next", ""));
         json_decref(answer);
-        progress_show(&progress, "parts written", (uint64_t)++*parts, 0);
+        progress_show(&progress, "parts written", (uint64_t)++ * parts, 0);
     }
     progress_end(&progress);
     return rc;
@@ -201,17 +201,19 @@ static int import_file(const struct cli *c, struct client *cl, const char *path,
         return cli_fail(c, err_exit(ERR_NOFILE), "no_file", "cannot read %s: %s", path,
                         strerror(errno));
     if (fread(head, 1, sizeof head - 1, f) != sizeof head - 1 || strcmp(head, BUNDLE_HEAD) != 0)
-        rc = cli_fail(c, err_exit(ERR_MALFORMED), "malformed",
-                      "%s is not a bundle of this program: look for the file that \"tideover bundle "
-                      "export\" wrote",
-                      path);
+        rc =
+            cli_fail(c, err_exit(ERR_MALFORMED), "malformed",
+                     "%s is not a bundle of this program: look for the file that \"tideover bundle "
+                     "export\" wrote",
+                     path);
     else
         rc = read_parts(c, cl, f, path, im, &torn);
     if (rc == 0 && (torn || !im->last))
-        rc = cli_fail(c, err_exit(ERR_MALFORMED), "torn",
-                      "%s ends too early: %lld whole part%s and %lld new records were taken; copy it "
-                      "again, and import it once more",
-                      path, im->parts, im->parts == 1 ? "" : "s", im->records);
+        rc = cli_fail(
+            c, err_exit(ERR_MALFORMED), "torn",
+            "%s ends too early: %lld whole part%s and %lld new records were taken; copy it "
+            "again, and import it once more",
+            path, im->parts, im->parts == 1 ? "" : "s", im->records);
     fclose(f);
     return rc;
 }

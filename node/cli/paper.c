@@ -65,8 +65,8 @@ static void put_verdict(json_t *paper, const json_t *facts)
     if (pending > 0)
         say(s, "%s record%s not uploaded yet.", number(pending, n), pending == 1 ? " is" : "s are");
     if (aside > 0)
-        say(s, "%s record%s set aside and wait%s for a person or a later upload.",
-            number(aside, n), aside == 1 ? " was" : "s were", aside == 1 ? "s" : "");
+        say(s, "%s record%s set aside and wait%s for a person or a later upload.", number(aside, n),
+            aside == 1 ? " was" : "s were", aside == 1 ? "s" : "");
     if (open > 0)
         say(s, "%s record%s refused or in doubt, and nobody has settled %s yet.", number(open, n),
             open == 1 ? " was" : "s were", open == 1 ? "it" : "them");
@@ -102,9 +102,9 @@ static void put_server(json_t *paper, const json_t *facts)
     json_array_foreach(list, i, o)
     {
         moment_of(o, "at", at);
-        json_array_append_new(json_object_get(s, "rows"),
-                              json_pack("[s, s, s]", at, j_text(o, "desk", "-"),
-                                        j_text(o, "state", "-")));
+        json_array_append_new(
+            json_object_get(s, "rows"),
+            json_pack("[s, s, s]", at, j_text(o, "desk", "-"), j_text(o, "state", "-")));
     }
 }
 
@@ -167,7 +167,8 @@ static void put_counts(json_t *paper, const json_t *u)
                  { "behind", "behind an unwritable record of their item or card" },
                  { "late_voids", "taken back too late: to be undone in the ILS" } };
     static const char *const kinds[] = { "user", "checkout", "renew", "discharge", "inhouse" };
-    static const char *const head[] = { "How many", "Of what" }, *const by[] = { "Records", "Desk" };
+    static const char *const head[] = { "How many", "Of what" }, *const by[] = { "Records",
+                                                                                 "Desk" };
     json_t *s, *to, *d;
     char n[32], what[64];
     size_t i;
@@ -207,16 +208,17 @@ static void put_lists(json_t *paper, const json_t *u)
         return;
     s = section(paper, "Duplicates, conflicts and what was left out");
     heads(s, head, 5);
-    json_object_foreach(lists, name, list) json_array_foreach(list, i, d)
-        json_array_append_new(json_object_get(s, "rows"),
-                              json_pack("[s, s, s, s, s]", j_text(d, "id", "-"), name,
-                                        j_text(d, "rule", ""), j_text(d, "of", ""),
-                                        j_text(d, "why", "")));
+    json_object_foreach(lists, name, list) json_array_foreach(list, i, d) json_array_append_new(
+        json_object_get(s, "rows"),
+        json_pack("[s, s, s, s, s]", j_text(d, "id", "-"), name, j_text(d, "rule", ""),
+                  j_text(d, "of", ""), j_text(d, "why", "")));
 }
 
 static void put_exceptions(json_t *paper, const json_t *facts)
 {
-    static const char *const head[] = { "Record", "Item", "User", "Answer", "What it means", "Open" };
+    static const char *const head[] = {
+        "Record", "Item", "User", "Answer", "What it means", "Open"
+    };
     const json_t *list = json_object_get(facts, "exceptions"), *o;
     json_t *s;
     size_t i;

@@ -44,9 +44,9 @@ static int add_upload(const struct cli *c, struct client *cl, long long slot, js
         json_object_set(facts, "upload", r);
     snprintf(path, sizeof path, "/api/v1/upload/exceptions?slot=%lld", slot);
     if (rc == 0 && (rc = cli_call(c, cl, path, NULL, NULL, &e)) == 0) {
-        json_object_set_new(facts, "exceptions",
-                            exception_facts(json_object_get(e, "exceptions"),
-                                            c->value[OPT_FULL] != NULL));
+        json_object_set_new(
+            facts, "exceptions",
+            exception_facts(json_object_get(e, "exceptions"), c->value[OPT_FULL] != NULL));
         json_object_set(facts, "exceptions_open", json_object_get(e, "open"));
         json_object_set(facts, "exceptions_more", json_object_get(e, "more"));
     }
@@ -114,7 +114,8 @@ int cmd_report(struct cli *c)
     struct client *cl = NULL;
     int rc;
 
-    if (text != NULL && (*text == 0 || strlen(text) > 18 || text[strspn(text, "0123456789")] != 0)) {
+    if (text != NULL &&
+        (*text == 0 || strlen(text) > 18 || text[strspn(text, "0123456789")] != 0)) {
         json_decref(facts);
         return cli_usage(c, "--slot must be a number, not \"%s\"", text);
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A desk whose network is dead: its records go on a stick to another one, and into the upload."""
+import json
 import signal
 import unittest
 
@@ -43,6 +44,14 @@ class Bundle(branch.Case):
         self.upload(one)
         self.assertEqual(30, sum(1 for p in self.files() if p.suffix != ".flat"
                                  for _ in p.read_bytes().splitlines()))
+
+        self.assertNotIn("Nothing is unsent", one.cli("report").out)  # three is away
+        page = self.home / "outage.html"
+        facts = one.cli("report", json=True)
+        one.cli("report", "--html", page)
+        for said in page.read_text(encoding="utf-8"), json.dumps(facts):
+            self.assertIn(facts["upload"]["parts"][0]["sha256"], said)
+            self.assertNotRegex(said, r"[0-9]{14}")  # no barcode in full
 
         back = self.home / "back.bundle"  # and the way back: it learns that they are uploaded
         one.cli("bundle", "export", back)

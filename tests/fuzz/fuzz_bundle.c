@@ -1,5 +1,5 @@
-/* fuzz_bundle.c - the bytes of a stick, at a desk of the branch. What is behind the seal the harness
- * seals itself, as a malicious desk of the branch could.
+/* fuzz_bundle.c - the bytes of a stick, at a desk of the branch. What is behind the seal the
+ * harness seals itself, as a malicious desk of the branch could.
  *
  * Input: one byte (0: a part, 1: the inside of one, signed anew), then the bytes. */
 #include "../world.h"
