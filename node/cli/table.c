@@ -701,7 +701,7 @@ const struct command commands[] = {
       NULL,
       { OPT_NONE },
       { OPT_SLOT, OPT_HTML, OPT_FULL, OPT_JSON },
-      "the outage in one report, for the director: when, who, how much, what is unsent",
+      "the outage in one report: when, who, how much, what is unsent",
       "  tideover report\n"
       "  tideover report --slot 3 --html outage.html\n",
       cmd_report,
@@ -711,7 +711,7 @@ const struct command commands[] = {
       "FILE",
       { OPT_NONE },
       { OPT_JSON },
-      "all that this desk holds, in a file for a stick: for a desk whose network is dead",
+      "all that this desk holds, in a file for a stick",
       "  tideover bundle export /media/stick/main-2.bundle\n"
       "  Only desks of the branch can open it. Export again as often as you like.\n",
       cmd_bundle_export,
