@@ -126,6 +126,17 @@ static bool may_vote(struct sim *s, const struct args *a)
     return s->desk[a->desk[0]].core && s->desk[a->desk[0]].view.may_vote;
 }
 
+static bool lost(struct sim *s, const struct args *a)
+{
+    struct moment now = sim_moment(s, a->desk[0]);
+    struct core_view v;
+
+    if (!s->desk[a->desk[0]].core)
+        return false;
+    core_view(s->desk[a->desk[0]].core, &now, &v);
+    return v.memory_lost;
+}
+
 static bool holds(struct sim *s, const struct args *a)
 {
     return s->desk[a->desk[0]].held_records >= a->num[0];
@@ -166,6 +177,7 @@ const struct cond_kind cond_kinds[] = {
     { "accepted", "dn", "the desk accepted an intent of slot n", accepted },
     { "seats", "dn", "so many seats are in force there", seats },
     { "may-vote", "d", "its start is known to enough seats", may_vote },
+    { "lost", "d", "it knows that it lost its memory", lost },
     { "holds", "dn", "at least so many records there", holds },
     { "forked", "d", "it has the proof that a feed has two histories", forked },
     { "erased", "d", "records are erased there", erased },
