@@ -34,6 +34,7 @@ struct desk_number { /* a number that the ILS has for a desk */
 /* Site profile of SirsiDynix Symphony; every unverified guess is a key here. */
 struct symphony_profile {
     char library[16];                    /* FE, and name of the file */
+    char file_name[32];                  /* "standlog.901": the loader's own; "": named by content */
     char user_access[32];                /* FF, default OFFLINE */
     char staff_login[32];                /* FW, default <library>CIRC */
     char clearance[16];                  /* Fc, default NONE */

@@ -430,7 +430,9 @@ void export_part_name(const struct policy *p, const char *code, uint32_t epoch, 
     if (strcmp(p->format, "symphony") == 0 && p->symphony.library[0])
         n.library = p->symphony.library;
     sodium_bin2hex(hex, sizeof hex, part->sha256, 4);
-    if (f && f->file_name)
+    if (f == &format_symphony && p->symphony.file_name[0])
+        snprintf(out, FORMAT_NAME_MAX, "%s", p->symphony.file_name);
+    else if (f && f->file_name)
         f->file_name(&n, out);
     else
         snprintf(out, FORMAT_NAME_MAX, "%s-%08u-e%u-s%06llu-%s.%s", n.library, n.day, n.epoch,

@@ -52,6 +52,17 @@ static enum err read_field(const struct ini_key *row, const char *key, const cha
     return ini_text(row, key, value, into, msg);
 }
 
+/* Beside nothing of ours, and no path. */
+static enum err read_loaders_name(const struct ini_key *row, const char *key, const char *value,
+                                  void *into, struct errmsg *msg)
+{
+    if (value[0] == '.' ||
+        !made_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"))
+        return err_set(msg, ERR_CONFIG,
+                       "is the name of one file, of letters, digits, \".\", \"_\" and \"-\"");
+    return ini_text(row, key, value, into, msg);
+}
+
 static enum err read_zone_rule(const struct ini_key *row, const char *key, const char *value,
                                void *into, struct errmsg *msg)
 {
@@ -387,6 +398,7 @@ static const struct ini_key keys[] = {
     { "symphony", "user_environment", read_field, PLACE(symphony.user_environment), 1, 0, NULL },
     { "symphony", "user_hist_rule", read_field, PLACE(symphony.user_hist_rule), 1, 0, NULL },
     { "symphony", "user_years", ini_unsigned, PLACE(symphony.user_years), 0, 99, NULL },
+    { "symphony", "file_name", read_loaders_name, PLACE(symphony.file_name), 0, 0, NULL },
     { "symphony", "write_pin", ini_yes_no, PLACE(symphony.write_pin), 0, 0, NULL },
     { "symphony", "verified", ini_yes_no, PLACE(symphony.verified), 0, 0, NULL },
     { "symphony", "default_station", ini_unsigned, PLACE(symphony.default_station), 0, 9999, NULL },
@@ -509,6 +521,24 @@ static bool probe_is_open(const struct policy *p, const char *probe)
            url_parse(probe, &u, NULL) == ERR_OK && !url_is_loopback(&u);
 }
 
+/* A name that does not tell one batch from the next is safe only where each file is taken away
+ * before the next one comes, and a person is asked in doubt. */
+static enum err check_file_name(const struct policy *p, struct errmsg *msg)
+{
+    if (p->symphony.file_name[0] == 0 || strcmp(p->format, "symphony") != 0 ||
+        strcmp(p->sink, "none") == 0)
+        return ERR_OK;
+    if (sink_class_of(p->sink) != SINK_DROP)
+        return err_set(msg, ERR_CONFIG,
+                       "file_name in [symphony] needs a sink that a loader empties: "
+                       "drop:DESK:/folder");
+    if (p->symphony.registration == REGISTRATION_FLAT)
+        return err_set(msg, ERR_CONFIG,
+                       "file_name in [symphony] is the one file of an upload: registration must be "
+                       "jy or none, a user file may not lie beside it");
+    return ERR_OK;
+}
+
 /* What only two keys together can get wrong. */
 static enum err check_access(const struct policy *p, struct errmsg *msg)
 {
@@ -596,7 +626,8 @@ enum err policy_parse(const char *text, size_t n, struct policy *out, struct err
         return err_set(msg, ERR_CONFIG,
                        "the policy needs \"zone_rule\" in [branch], like EST5EDT,M3.2.0,M11.1.0");
     derive(&p);
-    if ((e = check_access(&p, msg)) != ERR_OK || (e = check_lines(&p, msg)) != ERR_OK)
+    if ((e = check_file_name(&p, msg)) != ERR_OK || (e = check_access(&p, msg)) != ERR_OK ||
+        (e = check_lines(&p, msg)) != ERR_OK)
         return e;
     f = format_by_name(p.format);
     if (f != NULL && f->needs != NULL && (e = f->needs(&p, msg)) != ERR_OK)

@@ -51,7 +51,8 @@ static enum delivery in_doubt(const struct sink_file *f, char words[256])
     return DELIVERY_DOUBT;
 }
 
-/* The name holds the hash of the content, so what stood under it is ours: never "nothing left". */
+/* The name holds the hash of the content, or is the loader's one name: what stood under it and
+ * cannot be read may be ours, and is never "nothing left". */
 static enum delivery compare_own(const struct sink_batch *b, const struct sink_file *f,
                                  const char *final, char words[256])
 {
@@ -132,6 +133,13 @@ enum delivery sink_drop_deliver(struct sink_batch *b, char words[256])
     return d;
 }
 
+/* Under the loader's own name another file proves nothing: ours may have been taken, and this one
+ * have come after it. */
+static bool is_loaders_name(const struct sink_batch *b, const struct sink_file *f)
+{
+    return b->policy && strcmp(f->name, b->policy->symphony.file_name) == 0;
+}
+
 enum delivery sink_drop_look(struct sink_batch *b, char words[256])
 {
     enum delivery d = DELIVERY_DONE;
@@ -143,6 +151,10 @@ enum delivery sink_drop_look(struct sink_batch *b, char words[256])
         final_name(b, &b->files[i], final);
         if (access(final, F_OK) == 0) {
             d = compare(b, &b->files[i], final, words);
+            if (d == DELIVERY_STOP && is_loaders_name(b, &b->files[i])) {
+                snprintf(words, 256, "%s", b->files[i].name);
+                d = DELIVERY_UNPROVEN;
+            }
         } else if (errno == ENOENT && access(b->target, F_OK) == 0) {
             snprintf(words, 256, "%s", b->files[i].name);
             d = DELIVERY_UNPROVEN; /* taken away, or never there */

@@ -231,6 +231,34 @@ static void a_file_that_was_left_there_counts_once(void **state)
     bench_free(t);
 }
 
+/* standlog.901 holds no hash: what stands there after an uploader died may be the next one. */
+static void another_file_under_the_loaders_own_name_is_for_a_person(void **state)
+{
+    struct bench *t = bench_new((struct fault){ 0 });
+    struct policy *p = calloc(1, sizeof *p);
+    FILE *other;
+
+    (void)state;
+    assert_non_null(p);
+    assert_non_null(other = fopen(t->final, "wb"));
+    fputs("what WorkFlows wrote", other);
+    fclose(other);
+    t->batch.policy = p;
+    assert_int_equal(sink_drop_look(&t->batch, t->words), DELIVERY_STOP);
+    snprintf(p->symphony.file_name, sizeof p->symphony.file_name, "%.31s", t->file.name);
+    snprintf(t->file.name, sizeof t->file.name, "%s", p->symphony.file_name);
+    snprintf(t->final, sizeof t->final, "%s/%s", t->target, t->file.name);
+    assert_non_null(other = fopen(t->final, "wb"));
+    fputs("what WorkFlows wrote", other);
+    fclose(other);
+    assert_int_equal(sink_drop_look(&t->batch, t->words), DELIVERY_UNPROVEN);
+    assert_string_equal(t->words, t->file.name);
+    assert_int_equal(deliver(t), DELIVERY_STOP); /* and nothing is overwritten */
+    assert_non_null(strstr(t->words, "nothing was overwritten"));
+    free(p);
+    bench_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +269,7 @@ int main(void)
         cmocka_unit_test(a_file_under_its_name_that_cannot_be_read_is_a_doubt_too),
         cmocka_unit_test(a_kept_file_that_met_a_full_disk_is_written_again),
         cmocka_unit_test(a_file_that_was_left_there_counts_once),
+        cmocka_unit_test(another_file_under_the_loaders_own_name_is_for_a_person),
         cmocka_unit_test(D9_nothing_leaves_when_the_lease_is_over),
     };
 

@@ -732,6 +732,10 @@ static void flat_registrations_are_a_part_of_their_own_before_the_log(void **sta
     assert_non_null(strstr((char *)users_bytes.p, ".USER_ID.   |a29999000001032"));
     export_file_name(&b.job, &r, 1, name);
     assert_int_equal(strncmp(name, "MAIN-20261123-e0-s000001-", 25), 0);
+    strcpy(b.job.policy.symphony.file_name, "standlog.901");
+    export_file_name(&b.job, &r, 1, name);
+    assert_string_equal(name, "standlog.901");
+    b.job.policy.symphony.file_name[0] = 0;
 }
 
 static void a_format_without_times_has_a_file_for_each_day_named_by_it(void **state)
