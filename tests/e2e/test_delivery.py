@@ -199,7 +199,7 @@ class Drop(branch.Case):
 
     def test_a_drop_at_an_unknown_desk_and_a_sink_without_a_program_are_refused(self):
         one = self.branch(branch.NAMES[:1])[0]
-        for sink, words in (("drop:NOBODY:" + str(self.sink), "NOBODY"), ("ask:server", "file:"),
+        for sink, words in (("drop:NOBODY:" + str(self.sink), "NOBODY"), ("ask:https://server/dir/", "no program stands"),
                             ("drop:MAIN-1:relative", "absolute")):
             path = self.home / "bad.ini"
             path.write_text(branch.policy_text(self.sink).replace("file:" + str(self.sink), sink))

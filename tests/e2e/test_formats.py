@@ -130,7 +130,7 @@ class Formats(branch.Case):
         self.publish(one, self.policy("symphony"))
         self.feed(one, [checkout(400)])
         all_hold(desks, 17, 5)
-        self.assertIn("until your site compared", one.cli("upload", "plan", json=True)["unverified"])
+        self.assertIn("is unverified: compare a file", one.cli("upload", "plan", json=True)["unverified"])
         self.assertIn("symphony is unverified", one.cli("upload", "plan").out)
         self.uploaded(one)
         self.assertTrue(any(re.search(r"\tformat symphony\tunverified\n", m.read_text())
