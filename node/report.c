@@ -179,16 +179,18 @@ void report_plan(struct node *n, struct http_request *rq)
     node_start_job(n, &b->job);
 }
 
-/* Of what it set aside. */
-static json_int_t still_open(const struct node *n, uint64_t slot)
+/* Of what it set aside; null: this desk is still counting. */
+static json_t *still_open(const struct node *n, uint64_t slot)
 {
     struct record_ref at = { .seq = 0 };
     struct aside_view v;
     json_int_t open = 0;
 
+    if (!core_asides_known(n->core))
+        return json_null();
     while (core_aside_next(n->core, &at, &v))
         open += v.slot == slot;
-    return open;
+    return json_integer(open);
 }
 
 static json_t *receipt_json(const struct node *n, const struct receipt *r, const struct intent *in,
@@ -210,7 +212,7 @@ static json_t *receipt_json(const struct node *n, const struct receipt *r, const
                                                (json_int_t)in->parts[i].bytes, "sha256", sha));
     }
     rfc3339_at(zone, r->at_ms, at);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o, s:I}", "answers",
+    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o, s:o}", "answers",
                      exceptions_counts(n, in->slot), "desk", d ? d->name : "?",
                      "file", r->evidence, "sha256", sha, "accepted_by", by, "parts", parts, "at",
                      at, "term", (json_int_t)r->term, "sink", in->sink, "confirmed",

@@ -72,7 +72,11 @@ class Upload(branch.Case):
         for d in desks:
             last = wait_until(lambda d=d: settled(d), 15, f"{d.name} to know of it")
             self.assertEqual((log.name, sha256(log)), (last["file"], last["sha256"]), d.name)
-        reports = [d.cli("upload", "report", json=True) for d in desks]
+        reports = []
+        for d in desks:
+            wait_until(lambda d=d: d.cli("upload", "report", json=True)["open"] is not None, 15,
+                       f"{d.name} to have counted what is open")
+            reports.append(d.cli("upload", "report", json=True))
         for r in reports:
             self.assertEqual(reports[0], r)
         return reports[0]
