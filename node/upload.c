@@ -238,9 +238,9 @@ static void end_done(struct job *j)
 
 static void retire(struct node *n, struct payload *p)
 {
-    struct end_job *e = calloc(1, sizeof *e);
+    struct end_job *e = p->session ? calloc(1, sizeof *e) : NULL;
 
-    if (!e) {
+    if (!e) { /* no connection to close, which may take its time */
         sink_end(p->sink, p->session);
         payload_free(p);
         return;
@@ -267,6 +267,11 @@ void upload_watch(struct node *n, const struct ledger_view *v)
         upload_end(n);
 }
 
+static bool is_whole(const struct payload *p)
+{
+    return !sink_has_steps(sink_class_of(p->sink));
+}
+
 static void deliver_done(struct job *j)
 {
     struct deliver_job *d = (struct deliver_job *)j;
@@ -275,8 +280,9 @@ static void deliver_done(struct job *j)
 
     d->payload->busy = false;
     d->payload->stale = d->told.n > 0 && d->delivery != DELIVERY_DONE;
-    if (!d->payload->built && n->payload == d->payload)
-        n->payload = NULL; /* half of it: built anew at the next try */
+    if (n->payload == d->payload &&
+        (!d->payload->built || (d->delivery != DELIVERY_DONE && is_whole(d->payload))))
+        n->payload = NULL; /* built anew at the next try: no plain text lies here meanwhile */
     if (n->payload != d->payload)
         retire(n, d->payload);
     if (!n->stopped)
