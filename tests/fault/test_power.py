@@ -25,7 +25,7 @@ from branch import checkout, item, log_list, wait_until
 from drive import Batch, Desk, Timeout, _disown, _own
 
 STORE_ROUNDS = 1000 if LONG else 200
-BRANCH_ROUNDS = 200 if LONG else 40
+BRANCH_ROUNDS = 200 if LONG else 25
 CONTROL_ROUNDS = 6
 TOOLS = pathlib.Path(os.environ.get("TIDEOVER_TOOLS", branch.BINARY.parent))
 NOFLUSH = {"LD_PRELOAD": str(TOOLS / "libnoflush.so")}
