@@ -248,8 +248,8 @@ void uploader_write_receipt(struct ledger *l, const struct ledger_moment *now, c
     r.progress = progress.p;
     r.progress_len = progress.len;
     receipt_encode(&r, l->me->sign_sk, &b);
-    buf_free(&progress);
     seat_settle(l, now, b.p, b.len, &r, &l->cur);
+    buf_free(&progress); /* r borrows it */
     send_receipt_to_all(l, l->cur.slot, &b);
     buf_free(&b);
     if (seats)
