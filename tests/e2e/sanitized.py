@@ -61,7 +61,7 @@ class Sanitized(branch.Case):
             for d in desks:
                 for path in ("/api/v1/status", "/api/v1/peers", "/api/v1/records", "/healthz"):
                     work += [pool.submit(get, d, path) for _ in range(6)]
-                work += [pool.submit(get, d, "/api/v1/records", json.dumps(checkout(5000 + k)))
+                work += [pool.submit(get, d, "/api/v1/records", json.dumps(checkout(5000 + k, confirm=True)))
                          for k in range(6)]
                 work.append(pool.submit(garbage, d))
             for w in work:
