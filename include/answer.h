@@ -20,7 +20,7 @@ enum answer {                         /* on the wire and the disk: numbers are f
               ANSWER_DOUBT = 7,       /* sent once; nobody can tell whether it was booked */
               ANSWER_LAST = ANSWER_DOUBT
 };
-const char *answer_name(enum answer a); /* "accepted" .. ; "unknown" */
+const char *answer_name(enum answer a);  /* "accepted" .. ; "unknown" */
 bool answer_is_exception(enum answer a); /* a person must do something */
 /* For people, by kind (enum record_kind) of the record: what it means, and what to do; sentences
  * without their full stop. */

@@ -11,8 +11,9 @@
 #include "ident.h"
 #include "record.h"
 
-#define SINK_KEY_MAX      64  /* what one item of a batch leaves for the next, with its NUL */
-#define ANSWER_BYTES_LIMIT 256 /* of one row: 200 of words and all other fields at their longest */
+#define SINK_KEY_MAX       64  /* what one item of a batch leaves for the next, with its NUL */
+#define ANSWER_BYTES_LIMIT 256 /* of one row: 200 of words and all other fields at their longest   \
+                                */
 
 struct answer_row {
     uint64_t line; /* in the payload, from 1 */
@@ -44,7 +45,7 @@ void told_free(struct told *t); /* wiped: words may hold names */
 
 #define HOLD_DIGEST 16
 
-struct holds; /* items and cards that are held */
+struct holds;                  /* items and cards that are held */
 struct holds *holds_new(void); /* NULL: out of memory */
 void holds_free(struct holds *h);
 /* item and user are digests of the line's barcodes, zeros: it has none. */

@@ -13,24 +13,24 @@
 
 enum aside_what { /* on the disk and under the hash: numbers are for ever */
                   ASIDE_NONE = 0,
-                  ASIDE_HELD = 1,       /* R8 */
-                  ASIDE_WAITS = 2,      /* R7 */
-                  ASIDE_REVIEW = 3,     /* R5, R6, R11 */
-                  ASIDE_LATE_VOID = 4,  /* R2 */
-                  ASIDE_UNWRITABLE = 5, /* E5 */
-                  ASIDE_BEHIND = 6,     /* E5 */
-                  ASIDE_BY_HAND = 7,    /* a new card that the format has no way to say */
+                  ASIDE_HELD = 1,        /* R8 */
+                  ASIDE_WAITS = 2,       /* R7 */
+                  ASIDE_REVIEW = 3,      /* R5, R6, R11 */
+                  ASIDE_LATE_VOID = 4,   /* R2 */
+                  ASIDE_UNWRITABLE = 5,  /* E5 */
+                  ASIDE_BEHIND = 6,      /* E5 */
+                  ASIDE_BY_HAND = 7,     /* a new card that the format has no way to say */
                   ASIDE_REFUSED = 8,     /* answer.h: the ILS did not book it */
                   ASIDE_QUARANTINED = 9, /* breaks the ILS's connection each time */
                   ASIDE_KEPT_BACK = 10,  /* not sent, behind one of those */
                   ASIDE_DOUBT = 11,      /* sent once; nobody can tell whether it was booked */
-                  ASIDE_AGAIN = 254,    /* released and sent: readable until that is confirmed */
-                  ASIDE_UNKNOWN = 255,  /* this desk could not compute the list of its slot */
+                  ASIDE_AGAIN = 254,     /* released and sent: readable until that is confirmed */
+                  ASIDE_UNKNOWN = 255,   /* this desk could not compute the list of its slot */
 };
-#define ASIDE_KINDS 256 /* for tables by it */
-const char *aside_name(enum aside_what w);      /* "held" .. */
+#define ASIDE_KINDS 256                          /* for tables by it */
+const char *aside_name(enum aside_what w);       /* "held" .. */
 enum aside_what aside_by_name(const char *name); /* ASIDE_NONE: no such word */
-const char *aside_next_step(enum aside_what w); /* for a lead, a sentence without its full stop */
+const char *aside_next_step(enum aside_what w);  /* for a lead, a sentence without its full stop */
 /* Can it be sent again, if a lead says so? */
 bool aside_may_go_again(enum aside_what w);
 int ref_cmp(const struct record_ref *a, const struct record_ref *b); /* by feed and sequence */

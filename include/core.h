@@ -181,9 +181,9 @@ struct core_view {
     bool revoked, retired;
     bool contested; /* two leads worked apart: roster_conflicts() */
     bool mark_confirmed;
-    struct watch watch;       /* the library's server, as this desk sees it */
-    enum watch_state server;  /* and as it shows it: with BACK */
-    uint64_t refused;         /* messages refused, all peers and strangers */
+    struct watch watch;      /* the library's server, as this desk sees it */
+    enum watch_state server; /* and as it shows it: with BACK */
+    uint64_t refused;        /* messages refused, all peers and strangers */
 };
 /* The decided uploads, oldest first, and what becomes of their records. */
 struct past_view {

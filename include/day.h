@@ -33,8 +33,9 @@ struct civil {
 void civil_from_unix(int64_t unix_s, int offset_s, struct civil *out); /* proleptic Gregorian */
 int64_t civil_to_unix(const struct civil *c, int offset_s);
 
-/* Local time to Unix seconds: the earlier moment of an hour that comes twice; a time that the spring
- * change skips is taken as standard time. *offset_s (NULL is fine): seconds east of UTC there. */
+/* Local time to Unix seconds: the earlier moment of an hour that comes twice; a time that the
+ * spring change skips is taken as standard time. *offset_s (NULL is fine): seconds east of UTC
+ * there. */
 int64_t zone_unix_s(const struct zone *z, const struct civil *local, int *offset_s);
 /* The same in a log that goes on: where that would run back behind last_s, but the second run of
  * the autumn hour would not, it is the second run. */

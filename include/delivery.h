@@ -61,12 +61,12 @@ struct decision_bytes { /* as a lead signed it */
 };
 
 struct progress {
-    uint64_t step; /* odd: item done + 1 may be on its way; even: none is. Only grows */
-    uint64_t done;   /* items that are settled: arrived, or answered ANSWER_DOUBT */
-    uint64_t doubts; /* items that no look could prove either way */
-    uint64_t n_answers;          /* what was said so far (answers.h); with a step's majority */
+    uint64_t step;      /* odd: item done + 1 may be on its way; even: none is. Only grows */
+    uint64_t done;      /* items that are settled: arrived, or answered ANSWER_DOUBT */
+    uint64_t doubts;    /* items that no look could prove either way */
+    uint64_t n_answers; /* what was said so far (answers.h); with a step's majority */
     uint8_t answers[HASH_BYTES]; /* h(n_answers); zeros while none */
-    char key[SINK_KEY_MAX]; /* what the last item left for the next: a session's key */
+    char key[SINK_KEY_MAX];      /* what the last item left for the next: a session's key */
     unsigned n_decisions;
     struct decision_bytes decisions[PROGRESS_DECISIONS_MAX];
 };

@@ -27,9 +27,9 @@ enum table {
     TABLE_EVIDENCE, /* number be32, hash 32, slot be64         -> receipt of a lost epoch */
     TABLE_WORDS,    /* id of the word 16                           -> signed word */
     TABLE_FORKS,    /* feed 24                                     -> fork proof */
-    TABLE_TAILS, /* feed 24, last seq be64, hash 32             -> block of a history that lost */
-    TABLE_ASIDE, /* feed 24, seq be64                         -> slot, why, machine id */
-    TABLE_KEPT,  /* feed 24, seq be64                         -> h before it, record */
+    TABLE_TAILS,   /* feed 24, last seq be64, hash 32             -> block of a history that lost */
+    TABLE_ASIDE,   /* feed 24, seq be64                         -> slot, why, machine id */
+    TABLE_KEPT,    /* feed 24, seq be64                         -> h before it, record */
     TABLE_ANSWERS, /* slot be64, intent hash 8, number be64   -> h up to it, answer */
     TABLE_BLOCKLIST, /* part be32: 0 the head, then rows       -> see store/FORMAT.md */
     TABLE_COUNT

@@ -62,8 +62,8 @@
 #define TERM_LEAP_MAX    (1u << 20) /* no honest desk is a million elections ahead */
 #define DELIVERY_TRIES   6          /* half a minute, then another desk may do better */
 #define LEDGER_RETRY_MS  500        /* unanswered questions are asked again */
-#define LEDGER_FETCH_MS   10000 /* without any answer, then whose vote told of them is doubted.. */
-#define LEDGER_VAIN_MS    30000 /* .. for so long */
+#define LEDGER_FETCH_MS  10000 /* without any answer, then whose vote told of them is doubted.. */
+#define LEDGER_VAIN_MS   30000 /* .. for so long */
 #define LEDGER_ANSWER_MS                                                                           \
     600000 /* a build or delivery unanswered so long is lost: it is done anew */
 

@@ -65,7 +65,7 @@ struct merge_job {
     char code[16];
     uint64_t slot;
     uint32_t epoch;
-    uint64_t records; /* under the ranges and released */
+    uint64_t records;                /* under the ranges and released */
     struct merge_released *released; /* owned; sorted by feed and sequence */
     unsigned n_released;
     struct merge_ruling *rulings; /* owned; in any order */
@@ -84,8 +84,8 @@ struct merged {
     bool has_other;
     unsigned other_feed;
     uint64_t other_seq;
-    uint32_t due; /* to be sent; may be a duplicate's later one (R3) */
-    bool early;   /* R7: a registration pulled before its card's first use */
+    uint32_t due;                       /* to be sent; may be a duplicate's later one (R3) */
+    bool early;                         /* R7: a registration pulled before its card's first use */
     const struct merge_released *again; /* released by a lead; NULL: of this slot's ranges */
 };
 

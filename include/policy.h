@@ -33,15 +33,15 @@ struct desk_number { /* a number that the ILS has for a desk */
 
 /* Site profile of SirsiDynix Symphony; every unverified guess is a key here. */
 struct symphony_profile {
-    char library[16];                    /* FE, and name of the file */
-    char file_name[32];                  /* "standlog.901": the loader's own; "": named by content */
-    char user_access[32];                /* FF, default OFFLINE */
-    char staff_login[32];                /* FW, default <library>CIRC */
-    char clearance[16];                  /* Fc, default NONE */
-    char client[4];                      /* dC, default 3 */
-    bool header, trailer, crlf;          /* defaults yes, yes, no */
-    char due_code[3];                    /* CF (default) or WH */
-    char due_time[6];                    /* "23:59"; empty: a date without time */
+    char library[16];           /* FE, and name of the file */
+    char file_name[32];         /* "standlog.901": the loader's own; "": named by content */
+    char user_access[32];       /* FF, default OFFLINE */
+    char staff_login[32];       /* FW, default <library>CIRC */
+    char clearance[16];         /* Fc, default NONE */
+    char client[4];             /* dC, default 3 */
+    bool header, trailer, crlf; /* defaults yes, yes, no */
+    char due_code[3];           /* CF (default) or WH */
+    char due_time[6];           /* "23:59"; empty: a date without time */
     enum registration_form registration; /* default flat */
     char user_profile[32];  /* UM's companion PE, default ADULT; a registration's type overrides */
     char user_language[16]; /* Ib, default ENGLISH */

@@ -14,8 +14,9 @@
 #define POOL_FILES_MAX 64                  /* desks of a branch, a file each */
 #define POOL_DESKS_MAX 1024                /* different stations in them */
 #define POOL_LINES_MAX (UINT64_C(1) << 30) /* of one file */
-#define POOL_CONFLICTS 65536 /* cards registered twice with different data: more are no accident   \
-                              */
+#define POOL_CONFLICTS                                                                             \
+    65536 /* cards registered twice with different data: more are no accident                      \
+           */
 #define POOL_SPILLS    6
 #define POOL_SAMPLES   64                /* differences of two files' clocks that are remembered */
 #define POOL_SAMPLE_MS (2 * 3600 * 1000) /* farther apart it is not one event */

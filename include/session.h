@@ -30,8 +30,8 @@ void session_text(const struct session *s, struct buf *out);
 /* "": nobody. ERR_INVALID: not clean, too long. */
 enum err session_set_staff(struct session *s, const char *staff, struct errmsg *msg);
 /* "rule", or as due_parse(): "none", "14d", "2026-12-07". *s is as it was on failure. */
-enum err session_set_due(struct session *s, const struct policy *p, const char *due,
-                         uint32_t today, struct errmsg *msg);
+enum err session_set_due(struct session *s, const struct policy *p, const char *due, uint32_t today,
+                         struct errmsg *msg);
 /* B8: what is in force today. */
 enum session_due session_due_today(const struct session *s, uint32_t today);
 /* B7 and B8, to a record before core_record(). */

@@ -20,15 +20,17 @@ enum word_kind {                   /* on the wire and the disk: numbers are for 
                  WORD_CONFIRM = 3, /* the upload did arrive: a second voice beside the uploader's */
                  WORD_RESTORE = 4, /* this desk that lost its memory gets its vote back; a lead's */
                  WORD_ONLINE = 5,  /* desks may work online before upload `slot`; a lead's */
-                 WORD_CARDS = 6, /* the cards registered up to that upload exist in the ILS; a lead's */
-                 WORD_SEND = 7,  /* these records, not uploaded yet, go, whatever R3, R5, R8 and R11
-                                    say; a lead's. ruling.c */
-                 WORD_VOID = 8,  /* these, not uploaded yet, are taken back (R2); a lead's */
+                 WORD_CARDS =
+                     6, /* the cards registered up to that upload exist in the ILS; a lead's */
+                 WORD_SEND = 7, /* these records, not uploaded yet, go, whatever R3, R5, R8 and R11
+                                   say; a lead's. ruling.c */
+                 WORD_VOID = 8, /* these, not uploaded yet, are taken back (R2); a lead's */
 };
 
 struct word_ref {
     struct record_ref ref;
-    uint8_t id[MACHINE_ID]; /* RELEASE, SEND, VOID: proves the record to a desk that has its word alone */
+    uint8_t id[MACHINE_ID]; /* RELEASE, SEND, VOID: proves the record to a desk that has its word
+                               alone */
 };
 
 struct word {

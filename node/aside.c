@@ -92,7 +92,8 @@ void aside_list(struct node *n, struct http_request *rq)
     }
     api_json(rq, 200,
              json_pack("{s:i, s:b, s:I, s:I, s:o, s:o}", "schema", 1, "known",
-                       core_asides_known(n->core), "total", total, "released", released, "reasons", aside_counts_json(n), "records", list));
+                       core_asides_known(n->core), "total", total, "released", released, "reasons",
+                       aside_counts_json(n), "records", list));
 }
 
 /* ---- released ---- */
@@ -126,12 +127,12 @@ static enum err pick_named(const struct node *n, const json_t *ids, struct picke
         if (e != ERR_OK)
             return e;
         if (!core_aside_of(n->core, &ref, &v))
-            return err_why(msg, ERR_MISSING, "not_set_aside", "ids",
-                           "%.60s is not set aside: it was sent, is settled, or is not uploaded yet",
-                           text);
+            return err_why(
+                msg, ERR_MISSING, "not_set_aside", "ids",
+                "%.60s is not set aside: it was sent, is settled, or is not uploaded yet", text);
         if (!aside_may_go_again(v.what))
-            return err_why(msg, ERR_REFUSED, "cannot_go", "ids", "%.60s cannot be sent again: %.80s",
-                           text, aside_next_step(v.what));
+            return err_why(msg, ERR_REFUSED, "cannot_go", "ids",
+                           "%.60s cannot be sent again: %.80s", text, aside_next_step(v.what));
         pick(p, &v);
     }
     return ERR_OK;
@@ -198,8 +199,8 @@ static enum err sign_release(struct node *n, struct lead_job *l, json_t **answer
     if (e == ERR_OK)
         e = say_picked(n, p, l->sk, &l->msg);
     if (e == ERR_OK)
-        *answer = json_pack("{s:i, s:I, s:b}", "schema", 1, "records", (json_int_t)p->n, "more",
-                            p->more);
+        *answer =
+            json_pack("{s:i, s:I, s:b}", "schema", 1, "records", (json_int_t)p->n, "more", p->more);
     free(p);
     return e;
 }

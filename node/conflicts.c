@@ -1,16 +1,17 @@
-/* conflicts.c - a lead's words on records that no upload has yet: they go, or they are taken back. */
+/* conflicts.c - a lead's words on records that no upload has yet: they go, or they are taken back.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lead_int.h"
 
-static enum err add_ref(const struct node *n, const char *id, enum word_kind kind,
-                        struct buf *refs, struct errmsg *msg)
+static enum err add_ref(const struct node *n, const char *id, enum word_kind kind, struct buf *refs,
+                        struct errmsg *msg)
 {
     struct record *r = calloc(1, sizeof *r);
     struct word_ref ref;
-    enum err e = r ? core_id_parse(n->core, id, &ref.ref, msg)
-                   : err_set(msg, ERR_NOMEM, "out of memory");
+    enum err e =
+        r ? core_id_parse(n->core, id, &ref.ref, msg) : err_set(msg, ERR_NOMEM, "out of memory");
     unsigned k;
 
     if (e == ERR_OK && (e = core_rule_ref(n->core, &ref.ref, &ref, msg)) == ERR_OK)
@@ -53,8 +54,8 @@ static enum err sign_rule(struct node *n, struct lead_job *l, json_t **answer)
     if (e == ERR_OK)
         e = word_say(n, &w, &refs, l->sk, &l->msg);
     if (e == ERR_OK)
-        *answer = json_pack("{s:i, s:s, s:I}", "schema", 1, "say", say, "records",
-                            (json_int_t)w.n_refs);
+        *answer =
+            json_pack("{s:i, s:s, s:I}", "schema", 1, "say", say, "records", (json_int_t)w.n_refs);
     buf_free(&refs);
     return e;
 }

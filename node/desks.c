@@ -180,8 +180,8 @@ static json_t *conflict_json(const struct node *n, const struct roster_conflict 
 
     if (c->type == OP_SET && d)
         json_object_update_new(o, json_pack("{s:s, s:s, s:o, s:o}", "desk", d->name, "wanted_name",
-                                            c->name, "wanted_roles", status_roles(c->roles), "roles",
-                                            status_roles(d->roles)));
+                                            c->name, "wanted_roles", status_roles(c->roles),
+                                            "roles", status_roles(d->roles)));
     if (c->type == OP_ADD) {
         desk_id_short(&c->desk, brief);
         json_object_update_new(o, json_pack("{s:s, s:s}", "desk", c->name, "id", brief));

@@ -45,8 +45,8 @@ json_t *losses_json(const struct policy *p, const struct export_result *r)
     }
     if (r->moved > 0) {
         snprintf(text, sizeof text,
-                 "%s: %llu record%s moved to a later %s: no two on one item share one",
-                 name, (unsigned long long)r->moved, r->moved == 1 ? " is" : "s are",
+                 "%s: %llu record%s moved to a later %s: no two on one item share one", name,
+                 (unsigned long long)r->moved, r->moved == 1 ? " is" : "s are",
                  f && f->tick_s == 60 ? "minute" : "second");
         add(all, "moved", r->moved, text);
     }

@@ -228,8 +228,8 @@ unsigned payload_part(const struct payload *p, unsigned file)
 
 /* ---- beginning and end ---- */
 
-struct payload *payload_new(struct node *n, const struct intent *in,
-                            const uint8_t hash[HASH_BYTES], uint64_t number, struct errmsg *msg)
+struct payload *payload_new(struct node *n, const struct intent *in, const uint8_t hash[HASH_BYTES],
+                            uint64_t number, struct errmsg *msg)
 {
     struct payload *p = calloc(1, sizeof *p);
     char hex[9];

@@ -25,8 +25,8 @@ struct payload {
     uint64_t slot, number; /* number: of the delivery that it was built for; in its files' names */
     char sink[SINK_TEXT_MAX], name[96];
     bool built, busy;
-    uint64_t seen; /* answers of the ledger's that the holds know */
-    bool stale;    /* the holds know answers that do not count */
+    uint64_t seen;                         /* answers of the ledger's that the holds know */
+    bool stale;                            /* the holds know answers that do not count */
     struct slot_part want[SLOT_PARTS_MAX]; /* as agreed on */
     unsigned n_want;
     FILE *file[PAYLOAD_FILES], *index[2], *manifest; /* index: of users, of the log */
@@ -37,8 +37,8 @@ struct payload {
     struct buf line; /* the one read last */
 };
 
-struct payload *payload_new(struct node *n, const struct intent *in,
-                            const uint8_t hash[HASH_BYTES], uint64_t number, struct errmsg *msg);
+struct payload *payload_new(struct node *n, const struct intent *in, const uint8_t hash[HASH_BYTES],
+                            uint64_t number, struct errmsg *msg);
 void payload_free(struct payload *p); /* removes the files; NULL is fine */
 /* On a job's thread: writes the files, the index and the manifest. ERR_BUG: other bytes than were
  * agreed on. */

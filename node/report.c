@@ -213,9 +213,9 @@ static json_t *receipt_json(const struct node *n, const struct receipt *r, const
     }
     rfc3339_at(zone, r->at_ms, at);
     return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o, s:o}", "answers",
-                     exceptions_counts(n, in->slot), "desk", d ? d->name : "?",
-                     "file", r->evidence, "sha256", sha, "accepted_by", by, "parts", parts, "at",
-                     at, "term", (json_int_t)r->term, "sink", in->sink, "confirmed",
+                     exceptions_counts(n, in->slot), "desk", d ? d->name : "?", "file", r->evidence,
+                     "sha256", sha, "accepted_by", by, "parts", parts, "at", at, "term",
+                     (json_int_t)r->term, "sink", in->sink, "confirmed",
                      word_confirmed_json(n, r, in->slot), "open", still_open(n, in->slot));
 }
 
@@ -258,7 +258,8 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
     }
     if (e == ERR_MISSING && slot > 0) {
         err_why(&msg, e, "no_upload", "slot",
-                "there is no upload %llu: see \"tideover upload status\"", (unsigned long long)slot);
+                "there is no upload %llu: see \"tideover upload status\"",
+                (unsigned long long)slot);
     } else if (s == 0 || e == ERR_MISSING) {
         e = err_why(&msg, ERR_MISSING, "no_upload", "", "nothing has been uploaded yet");
     } else if (e == ERR_OK && (b = batch_new(n, &in, &msg)) != NULL) {

@@ -5,8 +5,9 @@
 #include "node_int.h"
 #include "record_json.h"
 
-#define SESSION_FILE "session" /* a staff name stands in it: 0600, as all of the state directory   \
-                                */
+#define SESSION_FILE                                                                               \
+    "session" /* a staff name stands in it: 0600, as all of the state directory                    \
+               */
 
 void session_load(struct node *n)
 {

@@ -172,7 +172,8 @@ static bool wait_message(struct sip2_link *l, bool status, uint64_t until_ms,
             out->why = "the server closed the connection";
             return false;
         }
-        if (none ? !wait_for(l, POLLIN, until_ms) : now_ms() >= until_ms) { /* or it says 98 for ever */
+        if (none ? !wait_for(l, POLLIN, until_ms)
+                 : now_ms() >= until_ms) { /* or it says 98 for ever */
             out->why = "the server did not answer in time";
             return false;
         }

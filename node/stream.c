@@ -118,7 +118,7 @@ void stream_export(struct node *n, struct http_request *rq, const char *format)
 
 /* The list is every decided slot in turn and then what is pending, each in merged order. */
 struct list_job {
-    struct batch_job b; /* first */
+    struct batch_job b;          /* first */
     struct slot_released *again; /* owned, sorted: listed where they went last */
     unsigned n_again, again_room;
     unsigned n_jobs;
@@ -306,7 +306,7 @@ static enum err add_slot(struct node *n, struct list_job *l, uint64_t slot, stru
         if (!note_again(l, in.released, in.n_released))
             e = err_set(msg, ERR_NOMEM, "out of memory");
         else if (in.type != SLOT_SEATS &&
-            (e = core_merge_job(n->core, &in, &l->jobs[l->n_jobs], msg)) == ERR_OK)
+                 (e = core_merge_job(n->core, &in, &l->jobs[l->n_jobs], msg)) == ERR_OK)
             l->n_jobs++;
         if (e == ERR_BUSY || e == ERR_MISSING)
             e = ERR_OK; /* its records are still on their way to this desk, or erased */

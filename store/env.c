@@ -17,15 +17,23 @@
 
 /* The numbers are associated data of every value: never change one, never use one twice. */
 const struct table_row table_rows[TABLE_COUNT] = {
-    [TABLE_META] = { "meta", 1 },     [TABLE_ROSTER] = { "roster", 2 },
-    [TABLE_FEEDS] = { "feeds", 3 },   [TABLE_BLOCKS] = { "blocks", 4 },
-    [TABLE_PAPER] = { "paper", 5 },   [TABLE_CARDS] = { "cards", 6 },
-    [TABLE_VOIDS] = { "voids", 7 },   [TABLE_SLOTS] = { "slots", 8 },
-    [TABLE_EPOCHS] = { "epochs", 9 }, [TABLE_EVIDENCE] = { "evidence", 10 },
-    [TABLE_FORKS] = { "forks", 14 },  [TABLE_TAILS] = { "tails", 15 },
-    [TABLE_WORDS] = { "words", 13 },  [TABLE_ASIDE] = { "aside", 11 },
+    [TABLE_META] = { "meta", 1 },
+    [TABLE_ROSTER] = { "roster", 2 },
+    [TABLE_FEEDS] = { "feeds", 3 },
+    [TABLE_BLOCKS] = { "blocks", 4 },
+    [TABLE_PAPER] = { "paper", 5 },
+    [TABLE_CARDS] = { "cards", 6 },
+    [TABLE_VOIDS] = { "voids", 7 },
+    [TABLE_SLOTS] = { "slots", 8 },
+    [TABLE_EPOCHS] = { "epochs", 9 },
+    [TABLE_EVIDENCE] = { "evidence", 10 },
+    [TABLE_FORKS] = { "forks", 14 },
+    [TABLE_TAILS] = { "tails", 15 },
+    [TABLE_WORDS] = { "words", 13 },
+    [TABLE_ASIDE] = { "aside", 11 },
     [TABLE_KEPT] = { "kept", 12 },
-    [TABLE_ANSWERS] = { "answers", 16 }, [TABLE_BLOCKLIST] = { "blocklist", 19 },
+    [TABLE_ANSWERS] = { "answers", 16 },
+    [TABLE_BLOCKLIST] = { "blocklist", 19 },
 };
 _Static_assert(TABLE_COUNT == 17, "a new table needs its row above, and a line in FORMAT.md");
 

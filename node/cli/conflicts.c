@@ -56,7 +56,8 @@ static void print_all(const struct cli *c, const struct buf *body)
     }
     if (n > 0) {
         table_print(&t);
-        puts("To change what goes: \"tideover conflicts send ID\", \"tideover conflicts void ID\".");
+        puts(
+            "To change what goes: \"tideover conflicts send ID\", \"tideover conflicts void ID\".");
     } else if (!c->json) {
         puts("No conflicts in what waits to be uploaded.");
     }

@@ -1,5 +1,5 @@
-/* exceptions.c - `tideover upload exceptions`: what the ILS did not book as it was sent, and what to
- * do about each. */
+/* exceptions.c - `tideover upload exceptions`: what the ILS did not book as it was sent, and what
+ * to do about each. */
 #include "client.h"
 
 #include <stdlib.h>
@@ -8,7 +8,9 @@
 
 #define KNOWN_TRIES 50 /* five a second */
 
-static const char *const heading[] = { "ID", "AT", "DESK", "STAFF", "OP", "ITEM", "USER", "ANSWER" };
+static const char *const heading[] = {
+    "ID", "AT", "DESK", "STAFF", "OP", "ITEM", "USER", "ANSWER"
+};
 #define COLUMNS (sizeof heading / sizeof heading[0])
 
 /* All pages in one; "known" of the last. */
@@ -23,8 +25,8 @@ static int ask(const struct cli *c, struct client *cl, json_t **out)
         return cli_usage(c, "--slot must be a number, not \"%s\"", slot);
     for (unsigned tries = 0;;) {
         json_t *page = NULL, *list = json_object_get(all, "exceptions");
-        snprintf(path, sizeof path, "/api/v1/upload/exceptions?slot=%s&after=%zu", slot ? slot : "0",
-                 json_array_size(list));
+        snprintf(path, sizeof path, "/api/v1/upload/exceptions?slot=%s&after=%zu",
+                 slot ? slot : "0", json_array_size(list));
         if ((rc = cli_call(c, cl, path, NULL, NULL, &page)) != 0)
             break;
         if (all == NULL) {
@@ -68,8 +70,8 @@ static void csv_cell(const char *s, bool last)
 
 static void print_csv(const json_t *list)
 {
-    static const char *const columns[] = { "id",   "at",   "desk",   "staff", "op",    "item",
-                                           "user", "due",  "answer", "words", "means", "next" };
+    static const char *const columns[] = { "id",   "at",  "desk",   "staff", "op",    "item",
+                                           "user", "due", "answer", "words", "means", "next" };
     const unsigned n = sizeof columns / sizeof columns[0];
     const json_t *o;
     size_t i;
@@ -120,7 +122,8 @@ static size_t print_those(const struct cli *c, const json_t *list, bool open)
     if (n == 0)
         return 0;
     table_begin(&t, heading, COLUMNS);
-    json_array_foreach(list, i, o) if (is_meant(o, open)) add_row(&t, o, c->value[OPT_FULL] != NULL);
+    json_array_foreach(list, i, o) if (is_meant(o, open))
+        add_row(&t, o, c->value[OPT_FULL] != NULL);
     table_print(&t);
     table_end(&t);
     json_array_foreach(list, i, o)
@@ -142,9 +145,10 @@ static void print_exceptions(const struct cli *c, const json_t *answer)
     if (open == 0)
         puts("No exception is open.");
     else
-        printf("\n%zu open. Settled by hand: tideover upload done ID... Send again: tideover upload "
-               "release ID...\n",
-               open);
+        printf(
+            "\n%zu open. Settled by hand: tideover upload done ID... Send again: tideover upload "
+            "release ID...\n",
+            open);
     if (c->value[OPT_SLOT] == NULL)
         return; /* of all uploads together they would hide what is to be done */
     fputs("\n", stdout);

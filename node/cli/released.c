@@ -8,7 +8,9 @@
 
 #define KNOWN_TRIES 50 /* five a second */
 
-static const char *const heading[] = { "ID", "OP", "ITEM", "USER", "NAME", "AT", "UPLOAD", "REASON" };
+static const char *const heading[] = {
+    "ID", "OP", "ITEM", "USER", "NAME", "AT", "UPLOAD", "REASON"
+};
 #define COLUMNS (sizeof heading / sizeof heading[0])
 
 static bool is_number(const char *s)
@@ -24,8 +26,8 @@ static int ask(const struct cli *c, struct client *cl, json_t **out)
 
     if (slot != NULL && !is_number(slot))
         return cli_usage(c, "--slot must be a number, not \"%s\"", slot);
-    if (reason != NULL && (strlen(reason) > 15 ||
-                           reason[strspn(reason, "abcdefghijklmnopqrstuvwxyz_")] != 0))
+    if (reason != NULL &&
+        (strlen(reason) > 15 || reason[strspn(reason, "abcdefghijklmnopqrstuvwxyz_")] != 0))
         return cli_usage(c, "a reason is held, waits, review, late_void, unwritable, behind, "
                             "by_hand, refused, quarantined, kept_back or in_doubt");
     snprintf(path, sizeof path, "/api/v1/upload/aside?slot=%s&reason=%s", slot ? slot : "0",
@@ -43,7 +45,8 @@ static int ask(const struct cli *c, struct client *cl, json_t **out)
 static void add_row(struct table *t, const json_t *o, bool full)
 {
     char user[40], at[32];
-    const char *last = full ? j_text(o, "last", "") : "", *first = full ? j_text(o, "first", "") : "";
+    const char *last = full ? j_text(o, "last", "") : "",
+               *first = full ? j_text(o, "first", "") : "";
 
     words_barcode(j_text(o, "user", ""), full, user);
     words_time(json_object_get(o, "at"), true, at);
@@ -135,11 +138,11 @@ static json_t *plan_of(const struct cli *c, const json_t *answer)
     const json_t *o;
     size_t i;
 
-    json_array_foreach(json_object_get(answer, "records"), i, o) if (is_named(c, o) && may_go(o) &&
-                                                                    !j_is(o, "released"))
+    json_array_foreach(json_object_get(answer, "records"), i,
+                       o) if (is_named(c, o) && may_go(o) && !j_is(o, "released"))
         json_array_append(json_object_get(plan, "records"), (json_t *)(uintptr_t)o);
-    json_object_set_new(plan, "total",
-                        json_integer((json_int_t)json_array_size(json_object_get(plan, "records"))));
+    json_object_set_new(
+        plan, "total", json_integer((json_int_t)json_array_size(json_object_get(plan, "records"))));
     return plan;
 }
 
@@ -233,11 +236,12 @@ int cmd_upload_cards(struct cli *c)
     if (rc == 0 && c->json)
         cli_json(answer);
     else if (rc == 0)
-        printf("The cards registered up to upload %lld exist: %lld record%s that waited go%s with the "
-               "next upload.\n",
-               j_int(answer, "slot", 0), j_int(answer, "records", 0),
-               j_int(answer, "records", 0) == 1 ? "" : "s",
-               j_int(answer, "records", 0) == 1 ? "es" : "");
+        printf(
+            "The cards registered up to upload %lld exist: %lld record%s that waited go%s with the "
+            "next upload.\n",
+            j_int(answer, "slot", 0), j_int(answer, "records", 0),
+            j_int(answer, "records", 0) == 1 ? "" : "s",
+            j_int(answer, "records", 0) == 1 ? "es" : "");
     json_decref(answer);
     return rc;
 }

@@ -35,7 +35,8 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_AT_ADDRESS] = { "at", "ADDR:PORT", "where the inviting desk answers, if not as coded" },
     [OPT_USER] = { "user", "U", "the user's number" },
     [OPT_ITEM] = { "item", "I", "the item's number" },
-    [OPT_DUE] = { "due", "YYYY-MM-DD", "due date, or none: the server decides; left out: the policy's rule" },
+    [OPT_DUE] = { "due", "YYYY-MM-DD",
+                  "due date, or none: the server decides; left out: the policy's rule" },
     [OPT_AT] = { "at", "TIME", "when it happened, from paper: 2026-11-23T09:12:04-05:00" },
     [OPT_FIRST] = { "first", "NAME", "given name" },
     [OPT_LAST] = { "last", "NAME", "family name" },
@@ -58,12 +59,14 @@ static const struct option_row options[OPT_COUNT] = {
                              "the new passphrase: first line of N; six words if N is not there" },
     [OPT_ROOT_KEY] = { "root-key-file", "R", "the branch's root key: its backup file" },
     [OPT_BACKUP_PASSPHRASE] = { "backup-passphrase-file", "B",
-                                "its own passphrase: first line of B; six words if B is not there" },
+                                "its own passphrase: first line of B; six words if B is not "
+                                "there" },
     [OPT_DROP_OTHERS] = { "drop-others", NULL, "all other lead keys end" },
     [OPT_LAST_OP] = { "last", "OP", "its last operation that counts; else the newest known here" },
     [OPT_ARRIVED] = { "arrived", "yes|no", "whether the file in doubt was loaded" },
-    [OPT_FORMAT] = { "format", "NAME", FORMATS ";\n                              "
-                    "ldflat is Symphony's user file alone" },
+    [OPT_FORMAT] = { "format", "NAME",
+                     FORMATS ";\n                              "
+                             "ldflat is Symphony's user file alone" },
     [OPT_REASON] = { "reason", "TEXT", "why, in one line; it stays in the branch's records" },
     [OPT_ASIDE] = { "reason", "WHY",
                     "held, waits, review, late_void, unwritable, behind, by_hand, refused,\n"
@@ -72,7 +75,8 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_CHECK] = { "check", NULL, "look at the file from this desk; no passphrase" },
     [OPT_CSV] = { "csv", NULL, "for a spreadsheet, user numbers in full" },
     [OPT_OUT] = { "out", "FILE", "the file to write (of export also -: standard output)" },
-    [OPT_FROM] = { "from", "FORMAT", "the files' format (as --to); else each is recognised by its lines" },
+    [OPT_FROM] = { "from", "FORMAT",
+                   "the files' format (as --to); else each is recognised by its lines" },
     [OPT_TO_FORMAT] = { "to", "FORMAT", "the format to write: " FORMATS },
     [OPT_ZONE] = { "zone", "NAME", "zone of local times: Europe/Paris; else this PC's" },
     [OPT_STATION] = { "station", "N", "Symphony station of lines that name none" },

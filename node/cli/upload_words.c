@@ -58,7 +58,8 @@ static void print_total(const json_t *p)
     if (duplicates > 0 || voided > 0 || rest > 0) {
         long long left = total - duplicates - voided - (rest > 0 ? rest : 0);
 
-        printf("\n  of these   %lld duplicate%s, %lld voided", duplicates, duplicates == 1 ? "" : "s", voided);
+        printf("\n  of these   %lld duplicate%s, %lld voided", duplicates,
+               duplicates == 1 ? "" : "s", voided);
         if (rest > 0)
             printf(" (and %s%lld void%s)", rest == voided ? "their " : "", rest,
                    rest == 1 ? "" : "s");

@@ -11,11 +11,11 @@
 
 #define MANY 20000
 
-static unsigned rows_told;           /* by the next delivery; each telling has words of its own */
-static const char *voice = "first";  /* in them */
-static unsigned liar = NODES, lies;  /* whose ANSWERS are bent on their way, and how many were */
+static unsigned rows_told;          /* by the next delivery; each telling has words of its own */
+static const char *voice = "first"; /* in them */
+static unsigned liar = NODES, lies; /* whose ANSWERS are bent on their way, and how many were */
 static struct record_ref refused_ref;
-static bool alone_then;              /* from the next delivery on nobody hears the uploader */
+static bool alone_then; /* from the next delivery on nobody hears the uploader */
 
 static void tell(struct told *t, unsigned n)
 {

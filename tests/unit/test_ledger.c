@@ -906,7 +906,8 @@ static void L8_a_delivered_slot_gets_a_receipt_that_others_can_check(void **stat
     (void)state;
     propose(t, &intent);
     answer_accept(t, B, &intent);
-    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_DONE, "x.log", NULL);
+    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_DONE, "x.log",
+                     NULL);
     drain(t);
     assert_int_equal(ledger_decided(t->l), 2);
     assert_int_equal(t->decided, 2); /* slot 1 when it was read, slot 2 now */
@@ -989,7 +990,8 @@ static void an_answer_after_the_lease_is_no_receipt(void **state)
     propose(t, &intent);
     answer_accept(t, B, &intent);
     t->now.boot_ms += LEASE_MS;
-    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_DONE, "x.log", NULL);
+    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_DONE, "x.log",
+                     NULL);
     drain(t);
     assert_int_equal(ledger_decided(t->l), 1);
     tick(t, 1);
@@ -1043,7 +1045,8 @@ static void a_sink_that_stops_needs_a_person_who_presses_again(void **state)
     (void)state;
     propose(t, &intent);
     answer_accept(t, B, &intent);
-    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_STOP, "unequal", NULL);
+    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, DELIVERY_STOP, "unequal",
+                     NULL);
     drain(t);
     assert_true(view(t).stopped);
     assert_string_equal(view(t).problem, "unequal");

@@ -357,7 +357,8 @@ static void a_held_return_between_a_waiting_loan_and_another_waits_with_them(voi
     add(1, RECORD_DISCHARGE, I1, "", 0, 100);
     add(1, RECORD_CHECKOUT, I1, U1, 0, 200);
     add(1, RECORD_DISCHARGE, I1, "", 0, 300);
-    assert_string_equal(merged(), "0.1 send; 1.1 waits R7; 1.2 waits R7; 1.3 waits R7; 1.4 held R8");
+    assert_string_equal(merged(),
+                        "0.1 send; 1.1 waits R7; 1.2 waits R7; 1.3 waits R7; 1.4 held R8");
 }
 
 static void what_went_before_on_the_item_does_not_wait(void **state)
@@ -380,7 +381,8 @@ static void of_two_loans_without_a_return_the_one_of_a_new_card_waits_all_the_sa
     add(1, RECORD_CHECKOUT, I1, U1, 0, 5);
     add(1, RECORD_CHECKOUT, I1, U3, 0, 100);
     add(1, RECORD_CHECKOUT, I1, U2, 0, 200); /* goes after it, or not at all */
-    assert_string_equal(merged(), "0.1 send; 1.1 review R5 of 1.2; 1.2 review R5 of 1.3; 1.3 waits R7");
+    assert_string_equal(merged(),
+                        "0.1 send; 1.1 review R5 of 1.2; 1.2 review R5 of 1.3; 1.3 waits R7");
 }
 
 static void a_loan_of_a_new_card_waits_after_anothers_that_never_ended(void **state)
@@ -425,7 +427,8 @@ static void a_voided_registration_is_no_new_card(void **state)
 
 /* ---- R5 ---- */
 
-static void of_two_loans_without_a_discharge_the_later_is_sent_and_the_earlier_reviewed(void **state)
+static void
+of_two_loans_without_a_discharge_the_later_is_sent_and_the_earlier_reviewed(void **state)
 {
     (void)state;
     add(0, RECORD_CHECKOUT, I1, U1, 0, 0);
@@ -499,8 +502,7 @@ static void a_lead_sends_a_held_discharge_a_duplicate_and_a_late_renewal(void **
     add(0, RECORD_RENEW, I1, U1, 0, 100);
     add(0, RECORD_CHECKOUT, I2, U1, 0, 200);
     add(0, RECORD_CHECKOUT, I2, U1, 0, 201);
-    assert_string_equal(merged(),
-                        "0.1 held R8; 0.2 review R11; 0.3 send; 0.4 duplicate R3 of 0.3");
+    assert_string_equal(merged(), "0.1 held R8; 0.2 review R11; 0.3 send; 0.4 duplicate R3 of 0.3");
     b.job.rulings = calloc(3, sizeof *b.job.rulings);
     b.job.n_rulings = 3;
     b.job.rulings[0] = (struct merge_ruling){ 0, 1, WORD_SEND };

@@ -515,11 +515,9 @@ static int tear_down(void **state)
 static enum err add(struct bench *b, unsigned kind, const char *user, const char *item,
                     uint32_t due)
 {
-    struct format_item it = { .rec = &b->rec,
-                              .id = "KIDS-1/3/0042",
-                              .desk = "KIDS-1",
-                              .tick_s = 1795442700,
-                              .due = due };
+    struct format_item it = {
+        .rec = &b->rec, .id = "KIDS-1/3/0042", .desk = "KIDS-1", .tick_s = 1795442700, .due = due
+    };
 
     memset(&b->rec, 0, sizeof b->rec);
     b->rec.kind = (uint8_t)kind;

@@ -55,11 +55,9 @@ static int64_t utc(const char *local) /* "2026-03-09T10:15:32-04:00" */
 
 static enum err add(struct bench *b, const char *local, const char *desk)
 {
-    struct format_item it = { .rec = &b->rec,
-                              .id = "MAIN-1/1/0001",
-                              .desk = desk,
-                              .tick_s = utc(local),
-                              .due = b->rec.due };
+    struct format_item it = {
+        .rec = &b->rec, .id = "MAIN-1/1/0001", .desk = desk, .tick_s = utc(local), .due = b->rec.due
+    };
 
     return format_symphony.write(&b->p, &b->st, &it, &b->out, &b->msg);
 }
