@@ -79,16 +79,19 @@ class Outage:
 
     # -- the branch --------------------------------------------------------------------------
 
+    def policy(self):
+        """The sample policy, pointed at the library system of this run."""
+        text = (HERE / "policy.ini").read_text(encoding="utf-8")
+        text = re.sub(r"(?m)^probe\b.*", f"probe = tcp:127.0.0.1:{self.ils.port}", text)
+        text = text.replace("sink   = file:@OUT@", f"sink   = {self.ils.sink()}\n{self.ils.more()}")
+        text = text.replace("format = symphony", f"format = {self.ils.format}", 1)
+        return text + "\n" + self.ils.profile()
+
     def found(self):
         step("Founding the branch")
         self.ils.open()
-        policy = (HERE / "policy.ini").read_text(encoding="utf-8")
-        policy = re.sub(r"(?m)^probe\b.*", f"probe = tcp:127.0.0.1:{self.ils.port}", policy)
-        policy = policy.replace("sink   = file:@OUT@", f"sink   = {self.ils.sink()}\n{self.ils.more()}")
-        policy = policy.replace("format = symphony", f"format = {self.ils.format}", 1)
-        policy += "\n" + self.ils.profile()
         path = self.home / "policy.ini"
-        path.write_text(policy, encoding="utf-8")
+        path.write_text(self.policy(), encoding="utf-8")
         words = set(re.findall(r'"([a-z]+)"', (HERE.parent / "proto/words.c").read_text()))
         said = self.first.init("MAIN", policy=path, passphrase_file=self.lead)
         shown = drive.four_words(said.out + said.err, words)

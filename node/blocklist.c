@@ -162,8 +162,8 @@ static enum err override_one(struct node *n, struct lead_job *l, json_t **out)
     if (e != ERR_OK)
         return e;
     core_id_text(n->core, &ref, id);
-    *out = json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies",
-                     (int)core_copies(n->core, &ref));
+    /* Answered once it is on this disk; the others get it afterwards. */
+    *out = json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies", 1);
     if ((told = note_json(n, &note)) != NULL)
         json_object_set_new(*out, "note", told);
     return ERR_OK;

@@ -250,8 +250,10 @@ static void ago_text(int64_t ms, char out[32])
 {
     long long s = ms / 1000, m = s / 60, h = m / 60;
 
-    if (m == 0)
-        snprintf(out, 32, "%lld second%s ago", s, s == 1 ? "" : "s");
+    if (s < 2)
+        snprintf(out, 32, "a moment ago");
+    else if (m == 0)
+        snprintf(out, 32, "%lld seconds ago", s);
     else if (h == 0)
         snprintf(out, 32, "%lld minute%s ago", m, m == 1 ? "" : "s");
     else
