@@ -284,6 +284,8 @@ static const struct route {
     { "GET", "/api/v1/records", HTTP_CTL, get_list, NULL },
     { "GET", "/api/v1/conflicts", HTTP_CTL, stream_conflicts, NULL },
     { "POST", "/api/v1/conflicts", HTTP_CTL, NULL, conflicts_rule },
+    { "GET", "/api/v1/worklist", HTTP_DESK, worklist_get, NULL },
+    { "POST", "/api/v1/worklist/done", HTTP_CTL, NULL, worklist_tick },
     { "GET", "/api/v1/policy", HTTP_DESK, status_policy, NULL },
     { "GET", "/api/v1/upload/status", HTTP_DESK, status_upload, NULL },
     { "GET", "/api/v1/upload/plan", HTTP_CTL, report_plan, NULL },

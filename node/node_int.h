@@ -250,6 +250,10 @@ void overlaps_get(struct node *n, struct http_request *rq);
 /* word.c */
 void word_confirm(struct node *n, struct http_request *rq, json_t *body);
 void word_done(struct node *n, struct http_request *rq, json_t *body);
+/* worklist.c */
+void worklist_get(struct node *n, struct http_request *rq);
+void worklist_tick(struct node *n, struct http_request *rq, json_t *body);
+
 /* aside.c */
 void aside_list(struct node *n, struct http_request *rq);
 json_t *aside_counts_json(const struct node *n); /* by reason */

@@ -95,7 +95,7 @@ static enum err add_ref(const struct node *n, const char *id, struct buf *refs, 
 }
 
 /* Of a whole upload, or of records by name: of those the slot says nothing. */
-static enum err sign_done(struct node *n, struct lead_job *l, json_t **answer)
+enum err word_sign_done(struct node *n, struct lead_job *l, json_t **answer)
 {
     const json_t *ids = json_object_get(l->body, "ids"), *id;
     struct word w = { .kind = WORD_DONE, .slot = word_slot(l->body) };
@@ -125,7 +125,7 @@ static enum err sign_done(struct node *n, struct lead_job *l, json_t **answer)
 
 void word_done(struct node *n, struct http_request *rq, json_t *body)
 {
-    lead_start(n, rq, body, sign_done);
+    lead_start(n, rq, body, word_sign_done);
 }
 
 /* ---- a desk that lost its memory ---- */

@@ -14,6 +14,8 @@ struct spoken { /* a decided upload */
 /* ERR_MISSING: there is no such upload. spoken_free() in any case. */
 enum err spoken_of(const struct node *n, uint64_t slot, struct spoken *s, struct errmsg *msg);
 void spoken_free(struct spoken *s);
+/* Says DONE of the upload or the records that the body names. */
+enum err word_sign_done(struct node *n, struct lead_job *l, json_t **answer);
 uint64_t word_slot(const json_t *body); /* its "slot"; 0: none */
 
 #endif

@@ -269,6 +269,9 @@ void words_time(const json_t *t, bool day, char out[32]);
 void words_span(const json_t *from, const json_t *to, char out[80]);
 void words_barcode(const char *s, bool full, char out[40]); /* "…1234" */
 
+/* A quoted cell on stdout, then a comma or the end of the line; never a formula. */
+void csv_cell(const char *s, bool last);
+
 /* ---- shared between verbs ---- */
 void print_seats_left(const json_t *answer);                  /* of retire and revoke */
 void print_server(const struct cli *c, const json_t *server); /* of status: a line or three */
@@ -336,6 +339,8 @@ int cmd_upload_aside(struct cli *c);
 int cmd_upload_exceptions(struct cli *c);
 int cmd_upload_release(struct cli *c);
 int cmd_upload_cards(struct cli *c);
+int cmd_worklist(struct cli *c);
+int cmd_worklist_done(struct cli *c);
 int cmd_conflicts_list(struct cli *c);
 int cmd_conflicts_send(struct cli *c);
 int cmd_conflicts_void(struct cli *c);

@@ -53,21 +53,6 @@ static int ask(const struct cli *c, struct client *cl, json_t **out)
 
 /* ---- for a spreadsheet ---- */
 
-static void csv_cell(const char *s, bool last)
-{
-    bool formula = *s != 0 && strchr("=+-@", *s) != NULL; /* a spreadsheet would run it */
-
-    putchar('"');
-    if (formula)
-        putchar('\'');
-    for (; *s != 0; s++) {
-        if (*s == '"')
-            putchar('"');
-        putchar(*s);
-    }
-    fputs(last ? "\"\r\n" : "\",", stdout);
-}
-
 static void print_csv(const json_t *list)
 {
     static const char *const columns[] = { "id",   "at",  "desk",   "staff", "op",    "item",

@@ -101,6 +101,21 @@ void words_barcode(const char *s, bool full, char out[40])
         snprintf(out, 40, "…%s", s + n - SHOWN_DIGITS);
 }
 
+void csv_cell(const char *s, bool last)
+{
+    bool formula = *s != 0 && strchr("=+-@\t\r", *s) != NULL; /* a spreadsheet would run it */
+
+    putchar('"');
+    if (formula)
+        putchar('\'');
+    for (; *s != 0; s++) {
+        if (*s == '"')
+            putchar('"');
+        putchar(*s);
+    }
+    fputs(last ? "\"\r\n" : "\",", stdout);
+}
+
 /* ---- JSON ---- */
 
 long long j_int(const json_t *o, const char *key, long long otherwise)
