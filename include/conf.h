@@ -14,6 +14,8 @@
 #define CONF_PEERS_MAX 64
 #define CONF_ADDR_MAX  64
 
+enum conf_slip { SLIP_80MM, SLIP_58MM, SLIP_A4, SLIP_OFF };
+
 struct conf {
     char name[DESK_NAME_MAX + 1]; /* [node] name; for people, the identity is the key */
     char listen[CONF_ADDR_MAX];   /* [peers] listen, default 0.0.0.0:7411 (tcp:// accepted) */
@@ -21,7 +23,12 @@ struct conf {
     unsigned n_known;
     char known[CONF_PEERS_MAX][CONF_ADDR_MAX]; /* [peers] known = A:P, B:P */
     uint32_t away_after_ms;                    /* [peers] away_after, default 30s */
-    int log_level; /* [log] level = error | warn | info (default) | debug */
+    int slip;                                  /* [desk] slip = 80mm (default) | 58mm | a4 | off */
+    bool slip_auto;      /* [desk] slip_auto = no: each user's slip prints by itself */
+    bool sounds;         /* [desk] sounds = yes */
+    char slip_title[81]; /* [desk] slip_title: the library, default the branch's code */
+    char slip_ask[201];  /* [desk] slip_ask: whom to ask; default nothing */
+    int log_level;       /* [log] level = error | warn | info (default) | debug */
 };
 
 /* DIR/tideover.conf. ERR_NOFILE: no state there; ERR_CONFIG names the line. */

@@ -102,7 +102,7 @@ struct recorded { /* what became of one request to record */
     struct errmsg msg;
     struct record_ref ref;
     struct told_note note;
-    uint32_t due; /* as it stands in the record; 0: none, or one made before */
+    uint32_t due; /* as it stands in the record; 0: none */
     bool again;
 };
 
@@ -121,7 +121,7 @@ static void record_one(struct node *n, const char *text, size_t len, enum ask as
     if (out->err == ERR_OK)
         out->err = core_record_telling(n->core, &now, r, ask, &out->note, &out->ref, &out->again,
                                        &out->msg);
-    if (out->err == ERR_OK && !out->again)
+    if (out->err == ERR_OK)
         out->due = r->due;
     free(r);
 }
@@ -271,6 +271,7 @@ static const struct route {
     { "POST", "/api/v1/records/batch", HTTP_DESK, record_batch, NULL },
     { "POST", "/api/v1/records/void", HTTP_DESK, record_void, NULL },
     { "POST", "/api/v1/scan", HTTP_DESK, NULL, scan_post },
+    { "GET", "/api/v1/desk", HTTP_DESK, shift_get, NULL },
     { "GET", "/api/v1/session-settings", HTTP_DESK, session_get, NULL },
     { "POST", "/api/v1/session-settings", HTTP_DESK, NULL, session_put },
     { "POST", "/api/v1/records/override", HTTP_CTL, NULL, lead_override_block },

@@ -82,6 +82,8 @@ static enum err read_known(const struct ini_key *row, const char *key, const cha
     return ERR_OK;
 }
 
+static const char *const slip_words[] = { "80mm", "58mm", "a4", "off", NULL };
+
 #define PLACE(member) offsetof(struct conf, member), sizeof((struct conf *)0)->member
 
 static const struct ini_key keys[] = {
@@ -90,6 +92,11 @@ static const struct ini_key keys[] = {
     { "peers", "known", read_known, PLACE(known), 0, 0, NULL },
     { "peers", "away_after", ini_ms, PLACE(away_after_ms), 1000, 24 * 3600 * 1000, NULL },
     { "web", "listen", read_web, PLACE(web), 0, 0, NULL },
+    { "desk", "slip", ini_word, PLACE(slip), 0, 0, slip_words },
+    { "desk", "slip_auto", ini_yes_no, PLACE(slip_auto), 0, 0, NULL },
+    { "desk", "slip_title", ini_text, PLACE(slip_title), 1, 0, NULL },
+    { "desk", "slip_ask", ini_text, PLACE(slip_ask), 1, 0, NULL },
+    { "desk", "sounds", ini_yes_no, PLACE(sounds), 0, 0, NULL },
     { "log", "level", ini_word, PLACE(log_level), 0, 0, level_words },
 };
 
@@ -127,9 +134,11 @@ static enum err read_text(const char *path, struct buf *out, struct errmsg *msg)
 
 enum err conf_read(const char *state_dir, struct conf *out, struct errmsg *msg)
 {
-    struct conf c = {
-        .listen = LISTEN_DEFAULT, .web = WEB_DEFAULT, .away_after_ms = 30000, .log_level = 2
-    };
+    struct conf c = { .listen = LISTEN_DEFAULT,
+                      .web = WEB_DEFAULT,
+                      .away_after_ms = 30000,
+                      .sounds = true,
+                      .log_level = 2 };
     struct buf path = { 0 }, text = { 0 };
     enum err e;
 
@@ -172,6 +181,16 @@ void conf_default_text(const char *name, const char *listen, const char *web, st
                "[web]\n"
                "# This PC only; anything but 127.0.0.1 and [::1] is refused.\n"
                "listen = %s\n"
+               "\n"
+               "[desk]\n"
+               "# The slip that a user takes along: 80mm, 58mm, a4 or off; slip_auto = yes prints\n"
+               "# it when the next user comes.\n"
+               "#slip = 80mm\n"
+               "#slip_auto = no\n"
+               "# What stands above it, and whom to ask.\n"
+               "#slip_title = Main Street Library\n"
+               "#slip_ask = Questions: 555 0100, or any desk\n"
+               "#sounds = yes\n"
                "\n"
                "[log]\n"
                "# error, warn, info or debug; never user data, at any level.\n"

@@ -20,6 +20,7 @@
 #include "net.h"
 #include "session.h"
 #include "store.h"
+#include "today.h"
 
 #define INVITES_MAX 16
 
@@ -74,6 +75,7 @@ struct node {
     struct conf conf;
     struct ident me;
     struct session session;
+    struct today today; /* shift.c */
     struct store *store;
     struct core *core;
     struct net *net;
@@ -178,6 +180,8 @@ void session_load(struct node *n);
 enum err session_keep(struct node *n, const struct session *s, struct errmsg *msg); /* durable */
 void session_get(struct node *n, struct http_request *rq);
 void session_put(struct node *n, struct http_request *rq, json_t *body);
+/* shift.c: what the Desk page shows */
+void shift_get(struct node *n, struct http_request *rq);
 /* scan.c */
 void scan_post(struct node *n, struct http_request *rq, json_t *body);
 

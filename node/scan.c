@@ -152,8 +152,7 @@ static enum err record(struct scanning *s, struct record *r, json_t *o, struct t
     core_id_text(s->n->core, &ref, s->last);
     json_object_set_new(o, "op", json_string(record_kind_name(r->kind)));
     json_object_set_new(o, "id", json_string(s->last));
-    if (!again)
-        api_put_due(r->due, s->p, o, "due");
+    api_put_due(r->due, s->p, o, "due");
     return ERR_OK;
 }
 

@@ -45,6 +45,10 @@ static json_t *due_json(const struct session *s, const struct policy *p, uint32_
 
     if (due == SESSION_DAYS)
         json_object_set_new(o, "days", json_integer(s->days));
+    if (due == SESSION_RULE) { /* of an item that no row of [due] names */
+        api_put_due(due_by_rule(&p->due, "", today, today), p, o, "date");
+        json_object_set_new(o, "varies", json_boolean(p->due.n_rules > 0));
+    }
     if (due == SESSION_DAYS || due == SESSION_DATE)
         api_put_due(due == SESSION_DATE ? s->date : due_after_days(&p->due, today, s->days, today),
                     p, o, "date");

@@ -152,6 +152,19 @@ static enum err own_clock(struct core *c, const struct moment *now, int64_t *at_
     return ERR_OK;
 }
 
+/* What was made of a request that is repeated: its answer promises the same due date again. */
+static void recall(const struct core *c, const struct record_ref *ref, struct record *r)
+{
+    const struct feed *f = feeds_find(&c->feeds, &ref->feed);
+    struct buf raw = { 0 };
+    struct record made;
+
+    r->due = 0; /* it waits for its commit still, or is erased */
+    if (f && feeds_record(c->conf.disk, f->alias, ref->seq, &raw, &made, NULL) == ERR_OK)
+        r->due = made.due;
+    buf_wipe(&raw);
+}
+
 enum err core_record_telling(struct core *c, const struct moment *now, struct record *r,
                              enum ask ask, struct told_note *note, struct record_ref *out,
                              bool *again, struct errmsg *msg)
@@ -165,8 +178,10 @@ enum err core_record_telling(struct core *c, const struct moment *now, struct re
     if (note)
         memset(note, 0, sizeof *note);
     *again = key_is_set(r->key) && key_known(c, r->key, out);
-    if (*again)
+    if (*again) {
+        recall(c, out, r);
         return ERR_OK;
+    }
     if (!me || me->state == DESK_REVOKED)
         return err_why(msg, ERR_DENIED, "revoked", "",
                        "this desk was revoked: it is no longer part of the branch");

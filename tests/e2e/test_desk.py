@@ -2,6 +2,7 @@
 """At the desk: raw scans through one box, questions, undo, and a session that survives a restart."""
 import json
 import unittest
+import urllib.request
 
 import branch
 from branch import item, user
@@ -63,6 +64,35 @@ class Desk(branch.Case):
         desk.cli("session", "end")
         self.scan(desk, "*DISCHARGE", item(4))
         self.assertNotIn("staff", branch.log_list(desk)[-1])
+
+    def test_what_the_page_shows_beside_its_scans(self):
+        one, two = self.branch(names=branch.NAMES[:2])
+        got = self.scan(one, user(1), item(1), item(2), "*UNDO", "*DISCHARGE", item(3))
+        self.scan(two, "*DISCHARGE", item(9))
+
+        def shown():
+            request = urllib.request.Request(f"http://127.0.0.1:{one.web_port}/api/v1/desk?rows=2")
+            token = (one.state / "run" / "desk.token").read_text().strip()
+            request.add_header("Authorization", "Bearer " + token)
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+
+        branch.wait_until(lambda: shown()["rows"][0]["copies"] == 2, 60, "a copy at the other desk")
+        page = shown()
+        self.assertEqual(page["counts"], {"checkout": 1, "discharge": 1, "renew": 0, "user": 0,
+                                          "inhouse": 0})
+        self.assertEqual([(r["op"], r["item"], r["state"]) for r in page["rows"]],
+                         [("discharge", item(3), "saved"), ("checkout", item(2), "voided")])
+        self.assertEqual(page["rows"][1]["id"], got[2]["id"])
+        self.assertEqual(page["rows"][1]["user_end"], user(1)[-4:])
+        self.assertNotIn(user(1), json.dumps(page))
+        self.assertTrue(0 < page["day_ends_s"] <= 86400)
+        self.assertIsNone(page["stopped"])
+        self.assertEqual(page["slip"], {"paper": "80mm", "auto": False, "title": "MAIN", "ask": ""})
+        key = page["page_key"]
+        one.stop()
+        one.start()
+        self.assertEqual(shown()["page_key"], key)  # what a page sealed it can open again
 
 
 if __name__ == "__main__":
