@@ -51,6 +51,10 @@ int net_door_open(struct net *n, const uint8_t curve_sk[KEY_BYTES], uint16_t *po
 void net_door_answer(struct net *n, int door, uint64_t client, const uint8_t *p, size_t len);
 void net_door_close(struct net *n, int door);
 
+struct net_traffic { /* bytes of messages in the clear, since the start */
+    uint64_t sent, received;
+};
+struct net_traffic net_traffic(const struct net *n, const struct desk_id *peer);
 uint64_t net_refused(const struct net *n); /* handshakes with keys that are not on the roster */
 
 #endif

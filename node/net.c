@@ -21,6 +21,7 @@
 struct dealer {
     struct desk_id peer;
     void *sock, *monitor;
+    struct net_traffic traffic;
 };
 
 struct door {
@@ -243,7 +244,17 @@ bool net_send(struct net *n, const struct desk_id *peer, const uint8_t *p, size_
 {
     struct dealer *d = dealer_of(n, peer);
 
-    return d && d->sock && zmq_send(d->sock, p, len, ZMQ_DONTWAIT) >= 0;
+    if (!d || !d->sock || zmq_send(d->sock, p, len, ZMQ_DONTWAIT) < 0)
+        return false;
+    d->traffic.sent += len;
+    return true;
+}
+
+struct net_traffic net_traffic(const struct net *n, const struct desk_id *peer)
+{
+    const struct dealer *d = dealer_of((struct net *)n, peer);
+
+    return d ? d->traffic : (struct net_traffic){ 0 };
 }
 
 /* ---- ZAP (RFC 27) ---- */
@@ -337,6 +348,14 @@ static bool receive(void *sock, zmq_msg_t *id, zmq_msg_t *body, bool *good)
     return true;
 }
 
+static void count_received(struct net *n, const struct desk_id *from, size_t len)
+{
+    struct dealer *d = dealer_of(n, from);
+
+    if (d)
+        d->traffic.received += len;
+}
+
 static void router_serve(struct net *n)
 {
     for (unsigned i = 0; i < AT_ONCE_MAX; i++) {
@@ -352,9 +371,11 @@ static void router_serve(struct net *n)
             /* from the payload frame: the id frame has lost it by now in 4.3.4 */
             user = zmq_msg_gets(&body, "User-Id");
             ip = zmq_msg_gets(&body, "Peer-Address");
-            if (user && hex_decode(user, from.b, sizeof from.b))
+            if (user && hex_decode(user, from.b, sizeof from.b)) {
+                count_received(n, &from, zmq_msg_size(&body));
                 n->ev->message(n->ev->ctx, &from, ip ? ip : "", zmq_msg_data(&body),
                                zmq_msg_size(&body));
+            }
         }
         zmq_msg_close(&id);
         zmq_msg_close(&body);

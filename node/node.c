@@ -41,12 +41,17 @@ static void on_signal(int sig)
 
 /* ---- clocks and log ---- */
 
-static uint64_t clock_ms(clockid_t id)
+static uint64_t clock_us(clockid_t id)
 {
     struct timespec t;
 
     clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint64_t clock_ms(clockid_t id)
+{
+    return clock_us(id) / 1000;
 }
 
 struct moment node_now(void)
@@ -394,6 +399,19 @@ static void tell_lease(struct node *n)
     n->sending_until_ms = v.sending_until_ms;
     pthread_mutex_unlock(&n->lock);
     upload_watch(n, &v);
+    metrics_watch(&n->metrics, n->core, &v);
+}
+
+/* Nothing is timed that has nothing to write. */
+static enum err commit_timed(struct node *n, struct errmsg *msg)
+{
+    uint64_t began = clock_us(CLOCK_MONOTONIC);
+    bool writes = store_batch_is_open(n->store);
+    enum err e = store_commit(n->store, msg);
+
+    if (writes && e == ERR_OK)
+        metrics_commit(&n->metrics, (double)(clock_us(CLOCK_MONOTONIC) - began) / 1e6);
+    return e;
 }
 
 void node_cycle(struct node *n)
@@ -402,7 +420,7 @@ void node_cycle(struct node *n)
 
     n->batch_bytes = 0;
     if (!n->stopped && (core_seal(n->core, &msg) != ERR_OK || had_memory(n, &msg) != ERR_OK ||
-                        store_commit(n->store, &msg) != ERR_OK)) {
+                        commit_timed(n, &msg) != ERR_OK)) {
         store_abort(n->store);
         stop_saving(n, msg.text);
     } else if (!n->stopped) {

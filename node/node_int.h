@@ -17,6 +17,7 @@
 #include "export.h"
 #include "http.h"
 #include "invite.h"
+#include "metrics.h"
 #include "net.h"
 #include "session.h"
 #include "store.h"
@@ -119,6 +120,7 @@ struct node {
     bool runs;                 /* run/ is ours to remove */
     uint64_t ticked_ms, started_ms, hint_ms;
     unsigned hints; /* rounds through [peers] known */
+    struct metrics metrics;
     struct probe *probe;
     uint8_t probe_policy[HASH_BYTES];
 };

@@ -152,6 +152,8 @@ static enum err record(struct scanning *s, struct record *r, json_t *o, struct t
     core_id_text(s->n->core, &ref, s->last);
     json_object_set_new(o, "op", json_string(record_kind_name(r->kind)));
     json_object_set_new(o, "id", json_string(s->last));
+    if (!again)
+        metrics_recorded(&s->n->metrics, r->kind);
     api_put_due(r->due, s->p, o, "due");
     return ERR_OK;
 }
@@ -232,6 +234,7 @@ static void carry_out(struct scanning *s, enum err e, const struct box_answer *a
     else if (e == ERR_OK && a->act == BOX_DUE)
         e = choose_due(s, a->days, o, msg);
     if (e != ERR_OK) {
+        metrics_rejected(&s->n->metrics, msg->why);
         json_decref(o);
         o = json_pack("{s:b, s:o}", "ok", 0, "error", api_error_json(e, msg));
         if (a->act == BOX_UNDO)

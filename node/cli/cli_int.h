@@ -80,6 +80,8 @@ enum cli_opt {
     OPT_OVERRIDE,
     OPT_DATE,
     OPT_LIST_FORMAT,
+    OPT_WARN_BEHIND,
+    OPT_CRIT_BEHIND,
     OPT_COUNT
 };
 
@@ -323,6 +325,8 @@ int cmd_session_set(struct cli *c);
 int cmd_session_end(struct cli *c);
 int cmd_void(struct cli *c);
 int cmd_status(struct cli *c);
+int cmd_check(struct cli *c);
+int cmd_watch(struct cli *c);
 int cmd_peers(struct cli *c);
 int cmd_log_list(struct cli *c);
 int cmd_log_verify(struct cli *c);
