@@ -20,7 +20,7 @@ struct probe {
     char target[2][POLICY_TEXT_VALUE]; /* primary, backup ("" = none) */
     char expect[POLICY_TEXT_VALUE];
     uint32_t every_ms;
-    struct policy policy; /* of SIP2: how to log in */
+    struct policy policy; /* how to come there, and to log in */
     char dir[4096];       /* where this desk's secrets lie */
     struct {
         uint64_t until_ms; /* no question before */
@@ -60,12 +60,23 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+/* As the sinks come there; looked for each time, for the certificates may come after the policy. */
+static bool ask_page(const struct probe *p, unsigned i, char why[PROBE_WHY])
+{
+    struct reach reach;
+
+    if (reach_find(p->dir, &p->policy, &reach, NULL) == ERR_OK)
+        return probe_ask(p->target[i], &reach, p->expect, why);
+    snprintf(why, PROBE_WHY, "this desk cannot use the credential %.20s.ca", p->policy.access.ca);
+    return false;
+}
+
 static bool ask(struct probe *p, unsigned i, char why[PROBE_WHY])
 {
     bool person = false, there;
 
     if (!probe_is_sip2(p->target[i]))
-        return probe_ask(p->target[i], p->expect, why);
+        return ask_page(p, i, why);
     if (now_ms() < p->locked[i].until_ms) {
         snprintf(why, PROBE_WHY, "%s", p->locked[i].why);
         return false;

@@ -12,8 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
-
 #include "probe_int.h"
 
 /* ---- tcp:HOST:PORT ---- */
@@ -39,13 +37,14 @@ static int connects(const struct addrinfo *a)
     return rc;
 }
 
-static bool ask_tcp(const char *host_port, const char *expect, char why[PROBE_WHY])
+static bool ask_tcp(const char *host_port, const struct reach *reach, const char *expect,
+                    char why[PROBE_WHY])
 {
     char host[POLICY_TEXT_VALUE], *port;
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all = NULL;
     int rc = ETIMEDOUT, found;
 
-    (void)expect;
+    (void)reach, (void)expect;
     snprintf(host, sizeof host, "%s", host_port);
     if ((port = strrchr(host, ':')) == NULL) {
         snprintf(why, PROBE_WHY, "no port in the address");
@@ -98,7 +97,8 @@ static bool judge_page(CURLcode rc, long status, const struct page *page, const 
     return false;
 }
 
-static bool ask_http(const char *url, const char *expect, char why[PROBE_WHY])
+static bool ask_http(const char *url, const struct reach *reach, const char *expect,
+                     char why[PROBE_WHY])
 {
     CURL *c = curl_easy_init();
     struct page *page = calloc(1, sizeof *page);
@@ -107,9 +107,9 @@ static bool ask_http(const char *url, const char *expect, char why[PROBE_WHY])
     CURLcode rc;
 
     if (c && page) {
+        reach_set(c, reach);
         curl_easy_setopt(c, CURLOPT_URL, url);
         curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-        curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)PROBE_LIMIT_MS);
         curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);
         curl_easy_setopt(c, CURLOPT_WRITEDATA, page);
@@ -126,7 +126,8 @@ static bool ask_http(const char *url, const char *expect, char why[PROBE_WHY])
 
 /* ---- evergreen:URL, koha:URL: the base address, asked as formats these systems' own way ---- */
 
-static bool ask_evergreen(const char *base, const char *expect, char why[PROBE_WHY])
+static bool ask_evergreen(const char *base, const struct reach *reach, const char *expect,
+                          char why[PROBE_WHY])
 {
     char url[2 * POLICY_TEXT_VALUE];
 
@@ -134,23 +135,26 @@ static bool ask_evergreen(const char *base, const char *expect, char why[PROBE_W
     snprintf(url, sizeof url,
              "%s/osrf-gateway-v1?service=open-ils.auth&method=opensrf.system.echo&param=%%22up%%22",
              base);
-    return ask_http(url, "\"up\"", why);
+    return ask_http(url, reach, "\"up\"", why);
 }
 
-static bool ask_koha(const char *base, const char *expect, char why[PROBE_WHY])
+static bool ask_koha(const char *base, const struct reach *reach, const char *expect,
+                     char why[PROBE_WHY])
 {
     char url[2 * POLICY_TEXT_VALUE];
 
     snprintf(url, sizeof url, "%s/cgi-bin/koha/svc/authentication", base);
-    return ask_http(url, expect[0] ? expect : "<status>", why);
+    return ask_http(url, reach, expect[0] ? expect : "<status>", why);
 }
 
-bool probe_ask(const char *target, const char *expect, char why[PROBE_WHY])
+bool probe_ask(const char *target, const struct reach *reach, const char *expect,
+               char why[PROBE_WHY])
 {
     static const struct {
         const char *scheme;
         size_t skip;
-        bool (*ask)(const char *target, const char *expect, char why[PROBE_WHY]);
+        bool (*ask)(const char *target, const struct reach *reach, const char *expect,
+                    char why[PROBE_WHY]);
     } kinds[] = {
         { "tcp:", 4, ask_tcp },
         { "http", 0, ask_http },
@@ -161,7 +165,7 @@ bool probe_ask(const char *target, const char *expect, char why[PROBE_WHY])
     why[0] = '\0';
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strncmp(target, kinds[i].scheme, strlen(kinds[i].scheme)) == 0)
-            return kinds[i].ask(target + kinds[i].skip, expect, why);
+            return kinds[i].ask(target + kinds[i].skip, reach, expect, why);
     snprintf(why, PROBE_WHY, "this version knows no such address");
     return false;
 }

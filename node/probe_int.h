@@ -6,14 +6,16 @@
 #include <stdbool.h>
 
 #include "policy.h"
+#include "reach.h"
 #include "watch.h"
 
 #define PROBE_LIMIT_MS 5000
 #define PROBE_WHY      (WATCH_WHY_MAX / 2) /* room for two in one sentence */
 
-/* Does it answer as such a server does? why: in a few words, if not. expect: text that must stand
- * in a page; "": any. */
-bool probe_ask(const char *target, const char *expect, char why[PROBE_WHY]);
+/* Does it answer as such a server does, by that way? why: in a few words, if not. expect: text that
+ * must stand in a page; "": any. */
+bool probe_ask(const char *target, const struct reach *reach, const char *expect,
+               char why[PROBE_WHY]);
 
 /* sip2://HOST:PORT, sip2s://..: logs in as [sip2] says. *person: the server said no in a way that
  * only a person can mend; asking again soon may lock the login. */

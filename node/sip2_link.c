@@ -3,21 +3,15 @@
 #include "sip2_link.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-
-#include <curl/curl.h>
 
 #define CONNECT_MS 5000
 #define LOGIN_MS   5000  /* the kernel accepts for a full server that never answers */
 #define IDLE_MS    30000 /* then a 99 first: many servers close what is silent for a minute */
-#define QUIET_MS   60000 /* the class's: what was sent is taken or given up by then */
 #define SLOWEST    64    /* answers among which the slowest is looked for */
 
 struct sip2_link {
@@ -311,24 +305,13 @@ enum err sip2_site_find(const char *state_dir, const struct policy *p, const cha
         e = credential_read(state_dir, name, "user", out->user, msg);
     if (e == ERR_OK && p->sip2.login)
         e = credential_read(state_dir, name, "password", out->password, msg);
-    if (e == ERR_OK && p->access.ca[0] != '\0')
-        e = credential_find(state_dir, p->access.ca, "ca", out->ca, msg);
-    return e;
-}
-
-/* As long as the class's quiet time: what the kernel still holds is gone when a successor looks. */
-static int set_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
-{
-    unsigned limit = QUIET_MS;
-
-    (void)ctx;
-    (void)purpose;
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
-    return CURL_SOCKOPT_OK;
+    return e == ERR_OK ? reach_find(state_dir, p, &out->reach, msg) : e;
 }
 
 static CURLcode connect_to(struct sip2_link *l, const struct sip2_site *s)
 {
+    /* The class's quiet time: what the kernel still holds is gone when a successor looks. */
+    static const uint32_t quiet_ms = 60000;
     char url[600];
     bool v6 = strchr(s->url.host, ':') != NULL;
 
@@ -336,38 +319,29 @@ static CURLcode connect_to(struct sip2_link *l, const struct sip2_site *s)
         return CURLE_OUT_OF_MEMORY;
     snprintf(url, sizeof url, "%s://%s%.255s%s:%u", s->tls ? "https" : "http", v6 ? "[" : "",
              s->url.host, v6 ? "]" : "", s->port);
+    reach_set(l->curl, &s->reach);
+    reach_set_patience(l->curl, &quiet_ms);
     curl_easy_setopt(l->curl, CURLOPT_URL, url);
     curl_easy_setopt(l->curl, CURLOPT_CONNECT_ONLY, 1L);
-    curl_easy_setopt(l->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(l->curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(l->curl, CURLOPT_HTTPPROXYTUNNEL, 1L);
     curl_easy_setopt(l->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(l->curl, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(l->curl, CURLOPT_SOCKOPTFUNCTION, set_socket);
     curl_easy_setopt(l->curl, CURLOPT_SSL_ENABLE_ALPN, 0L);
-    curl_easy_setopt(l->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (s->ca[0] != '\0') {
-        curl_easy_setopt(l->curl, CURLOPT_CAINFO, s->ca);
-        curl_easy_setopt(l->curl, CURLOPT_CAPATH, NULL);
-    }
     return curl_easy_perform(l->curl);
 }
 
 static enum delivery could_not_connect(const struct sip2_site *s, CURLcode rc, char words[256])
 {
-    switch (rc) {
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
+    if (reach_is_barred(rc)) {
         snprintf(words, 256,
                  "the SIP2 server %.100s has a certificate that is not trusted here: nothing was "
                  "sent. If it is the right server, put its CA's certificate into [upload] ca",
                  s->url.host);
         return DELIVERY_STOP;
-    default:
-        snprintf(words, 256, "the SIP2 server %.100s port %u cannot be reached: %s", s->url.host,
-                 s->port, curl_easy_strerror(rc));
-        return DELIVERY_RETRY;
     }
+    snprintf(words, 256, "the SIP2 server %.100s port %u cannot be reached: %s", s->url.host,
+             s->port, curl_easy_strerror(rc));
+    return DELIVERY_RETRY;
 }
 
 static enum delivery log_in(struct sip2_link *l, const struct sip2_site *s, char words[256])

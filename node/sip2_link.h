@@ -6,6 +6,7 @@
 #include "credential.h"
 #include "delivery.h"
 #include "policy.h"
+#include "reach.h"
 #include "sip2.h"
 #include "url.h"
 
@@ -17,7 +18,7 @@ struct sip2_site {
     unsigned port;
     bool tls;
     char user[CREDENTIAL_LINE_MAX + 1], password[CREDENTIAL_LINE_MAX + 1]; /* "": no login */
-    char ca[4096]; /* file of certificates that are trusted instead of the system's; "": none */
+    struct reach reach;
 };
 /* Where sip2[s]://HOST[:PORT] is, and this desk's secrets for it as the policy names them.
  * ERR_CONFIG says what is missing. Wipe it. */

@@ -55,7 +55,6 @@ static bool set_common(struct transfer *t, const struct login *l, const char *na
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "tideover/" TIDEOVER_VERSION);
     set_login(c, l);
     return transfer_aim(t, name);
 }
@@ -99,13 +98,6 @@ static size_t drop_answer(char *p, size_t size, size_t n, void *ctx)
     return t->in.bytes <= ANSWER_MAX ? size * n : 0;
 }
 
-static bool is_barred(CURLcode rc)
-{
-    return rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE ||
-           rc == CURLE_SSL_ISSUER_ERROR || rc == CURLE_UNSUPPORTED_PROTOCOL ||
-           rc == CURLE_URL_MALFORMAT;
-}
-
 static void how_it_ended(struct transfer *t, CURLcode rc, struct put_answer *a)
 {
     long status = 0;
@@ -115,10 +107,10 @@ static void how_it_ended(struct transfer *t, CURLcode rc, struct put_answer *a)
     transfer_why(t, rc, a->detail);
     if (rc == CURLE_OK || (rc == CURLE_WRITE_ERROR && t->in.bytes > ANSWER_MAX))
         a->end = PUT_ANSWERED;
-    else if (transfer_has_left(t->curl, t->to.scheme, t->b->policy->access.proxy))
+    else if (reach_has_left(t->curl, t->to.scheme, &t->reach))
         a->end = PUT_LOST;
     else
-        a->end = is_barred(rc) ? PUT_BARRED : PUT_NOT_SENT;
+        a->end = reach_is_barred(rc) ? PUT_BARRED : PUT_NOT_SENT;
 }
 
 static void send_file(struct transfer *t, const struct login *l, const struct sink_file *f,

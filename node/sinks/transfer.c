@@ -1,18 +1,12 @@
 /* transfer.c - libcurl, set up so that nothing goes astray. */
 #include "transfer_int.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
-#include "credential.h"
-
-#define CONNECT_LIMIT_MS 10000
-#define QUIET_LEAST_MS   1000
-#define QUIET_MS         30000
-#define SLOWEST          100L /* bytes/s: who gives or takes less hangs, a byte at a time */
+#define QUIET_LEAST_MS 1000
+#define QUIET_MS       30000
+#define SLOWEST        100L /* bytes/s: who gives or takes less hangs, a byte at a time */
 
 static uint64_t now_ms(void)
 {
@@ -23,17 +17,6 @@ static uint64_t now_ms(void)
 }
 
 /* ---- called by libcurl ---- */
-
-/* The system's own patience with a wire on which nothing is acknowledged. */
-static int watch_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
-{
-    const struct transfer *t = ctx;
-    unsigned ms = t->quiet_ms;
-
-    (void)purpose;
-    return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0 ? CURL_SOCKOPT_OK
-                                                                              : CURL_SOCKOPT_ERROR;
-}
 
 /* At least once a second, whatever happens. */
 static int watch_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
@@ -82,24 +65,10 @@ static size_t take_bytes(char *p, size_t size, size_t n, void *ctx)
 
 /* ---- setting up ---- */
 
-static enum delivery find_ca(struct transfer *t, char words[256])
-{
-    const char *name = t->b->policy->access.ca;
-    struct errmsg msg = { .text = "" };
-
-    if (name[0] == '\0')
-        return DELIVERY_DONE;
-    if (credential_find(t->b->home, name, "ca", t->ca, &msg) == ERR_OK)
-        return DELIVERY_DONE;
-    snprintf(words, 256, "%.255s", msg.text);
-    return DELIVERY_RETRY; /* another desk may have it */
-}
-
 enum delivery transfer_begin(struct transfer *t, struct sink_batch *b, char words[256])
 {
     uint32_t quiet = policy_quiet_ms(b->policy, QUIET_MS);
     struct errmsg msg = { .text = "" };
-    enum delivery d;
 
     memset(t, 0, sizeof *t);
     t->b = b;
@@ -108,8 +77,10 @@ enum delivery transfer_begin(struct transfer *t, struct sink_batch *b, char word
         snprintf(words, 256, "the sink %.200s", msg.text);
         return DELIVERY_STOP;
     }
-    if ((d = find_ca(t, words)) != DELIVERY_DONE)
-        return d;
+    if (reach_find(b->home, b->policy, &t->reach, &msg) != ERR_OK) {
+        snprintf(words, 256, "%.255s", msg.text);
+        return DELIVERY_RETRY; /* another desk may have it */
+    }
     if ((t->curl = curl_easy_init()) == NULL) {
         snprintf(words, 256, "out of memory");
         return DELIVERY_RETRY;
@@ -128,26 +99,14 @@ void transfer_free(struct transfer *t)
 
 void transfer_reset(struct transfer *t)
 {
-    const char *proxy = t->b->policy->access.proxy;
     CURL *c = t->curl;
 
     curl_easy_reset(c); /* of options; connections stay */
+    reach_set(c, &t->reach);
+    reach_set_patience(c, &t->quiet_ms);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->detail);
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_LIMIT_MS);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)(t->quiet_ms / 1000) + 1);
-    curl_easy_setopt(c, CURLOPT_PROXY, strcmp(proxy, "none") == 0 ? "" : proxy);
-    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (t->ca[0] != '\0') {
-        curl_easy_setopt(c, CURLOPT_CAINFO, t->ca);
-        curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
-    }
-    curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, watch_socket);
-    curl_easy_setopt(c, CURLOPT_SOCKOPTDATA, t);
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, watch_progress);
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, t);
@@ -181,17 +140,6 @@ CURLcode transfer_run(struct transfer *t)
     t->moved = 0;
     t->moved_ms = now_ms();
     return curl_easy_perform(t->curl);
-}
-
-bool transfer_has_left(CURL *c, const char *scheme, const char *proxy)
-{
-    bool tunnel = strcmp(proxy, "none") != 0 && *proxy != '\0' && strncmp(scheme, "https", 5) == 0;
-    curl_off_t began = 0;
-    long sent = 0;
-
-    curl_easy_getinfo(c, CURLINFO_REQUEST_SIZE, &sent);
-    curl_easy_getinfo(c, CURLINFO_PRETRANSFER_TIME_T, &began);
-    return sent > 0 && (!tunnel || began > 0);
 }
 
 void transfer_why(const struct transfer *t, CURLcode rc, char out[160])

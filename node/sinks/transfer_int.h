@@ -13,6 +13,7 @@
 #include <sodium.h>
 
 #include "put.h"
+#include "reach.h"
 #include "sink.h"
 #include "url.h"
 
@@ -21,7 +22,7 @@ struct transfer {
     struct sink_batch *b;
     struct url to;
     char detail[CURL_ERROR_SIZE]; /* libcurl's own words, of the last perform */
-    char ca[4096];
+    struct reach reach;
     uint32_t quiet_ms;
     enum { TRANSFER_WENT_ON, TRANSFER_STALLED, TRANSFER_TOO_LATE } gave_up;
     curl_off_t moved; /* bytes both ways, and when that number last grew */
@@ -42,9 +43,6 @@ void transfer_reset(struct transfer *t);
 /* The URL of a name within the sink's directory; "": of the directory itself, '/' at its end. */
 bool transfer_aim(struct transfer *t, const char *name);
 CURLcode transfer_run(struct transfer *t);
-/* Did a byte of ours leave in the request that ended? libcurl counts the bytes of "CONNECT" to a
- * proxy as well: in a tunnel that was never built nothing of ours was sent. */
-bool transfer_has_left(CURL *c, const char *scheme, const char *proxy);
 /* Why it ended as it did, for people: at most 160 bytes, clean text. */
 void transfer_why(const struct transfer *t, CURLcode rc, char out[160]);
 

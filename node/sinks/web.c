@@ -1,26 +1,19 @@
 /* web.c - requests to web services by libcurl. */
 #include "web_int.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <sodium.h>
 
-#include "transfer_int.h"
+#include "reach.h"
 #include "url.h"
-
-#define CONNECT_LIMIT_MS 10000
 
 struct web {
     CURL *curl;
     char base[POLICY_TEXT_VALUE];
-    char proxy[sizeof((struct sink_access *)0)->proxy];
-    bool has_ca;
-    char ca[4096];
+    struct reach reach;
     uint32_t limit_ms;
 };
 
@@ -36,13 +29,6 @@ static enum err may_go_there(const char *text, const struct sink_access *access,
     return e;
 }
 
-/* NAME.ca, where the policy names one. */
-static enum err find_ca(const struct sink_batch *b, struct web *w, struct errmsg *msg)
-{
-    w->has_ca = b->policy->access.ca[0] != '\0';
-    return w->has_ca ? credential_find(b->home, b->policy->access.ca, "ca", w->ca, msg) : ERR_OK;
-}
-
 struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[256])
 {
     const struct sink_access *access = &b->policy->access;
@@ -51,7 +37,8 @@ struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[25
     size_t n = strlen(b->target);
 
     if (!w || may_go_there(b->target, access, &msg) != ERR_OK || n >= sizeof w->base ||
-        find_ca(b, w, &msg) != ERR_OK || (w->curl = curl_easy_init()) == NULL) {
+        reach_find(b->home, b->policy, &w->reach, &msg) != ERR_OK ||
+        (w->curl = curl_easy_init()) == NULL) {
         free(w);
         snprintf(words, 256, "%s", msg.text);
         return NULL;
@@ -59,8 +46,6 @@ struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[25
     while (n > 0 && b->target[n - 1] == '/')
         n--;
     memcpy(w->base, b->target, n);
-    if (strcmp(access->proxy, "none") != 0)
-        memcpy(w->proxy, access->proxy, sizeof w->proxy);
     w->limit_ms = policy_quiet_ms(b->policy, limit_ms); /* what a successor waits for */
     if (w->limit_ms == 0 || w->limit_ms > limit_ms)
         w->limit_ms = limit_ms;
@@ -146,42 +131,22 @@ static size_t take_header(char *p, size_t size, size_t n, void *ctx)
     return size * n;
 }
 
-/* A server that vanished is noticed in the time after which a successor believes that nothing is on
- * its way any more. */
-static int watch_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
-{
-    unsigned ms = *(const uint32_t *)ctx;
-
-    (void)purpose;
-    return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0 ? CURL_SOCKOPT_OK
-                                                                              : CURL_SOCKOPT_ERROR;
-}
-
 static void set_common(struct web *w, const char *url, struct web_answer *a)
 {
     CURL *c = w->curl;
 
     curl_easy_reset(c); /* of options; cookies stay */
+    reach_set(c, &w->reach);
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
-    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(c, CURLOPT_PROXY, w->proxy);
     curl_easy_setopt(c, CURLOPT_COOKIEFILE, ""); /* keeps cookies, in memory */
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_LIMIT_MS);
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)w->limit_ms);
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (w->has_ca) {
-        curl_easy_setopt(c, CURLOPT_CAINFO, w->ca);
-        curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
-    }
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "tideover/" TIDEOVER_VERSION);
-    curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, watch_socket);
-    curl_easy_setopt(c, CURLOPT_SOCKOPTDATA, &w->limit_ms);
+    /* A server that vanished is noticed in the time after which a successor believes that nothing
+     * is on its way any more. */
+    reach_set_patience(c, &w->limit_ms);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, a);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
@@ -233,12 +198,9 @@ static enum web_end how_it_ended(const struct web *w, CURLcode rc, const char *d
     if (rc == CURLE_OK)
         return WEB_ANSWERED;
     snprintf(a->words, sizeof a->words, "%s", *detail ? detail : curl_easy_strerror(rc));
-    if (transfer_has_left(c, w->base, w->proxy))
+    if (reach_has_left(c, w->base, &w->reach))
         return WEB_LOST;
-    return rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE ||
-                   rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL
-               ? WEB_BARRED
-               : WEB_NOT_SENT;
+    return reach_is_barred(rc) ? WEB_BARRED : WEB_NOT_SENT;
 }
 
 enum web_end web_send(struct web *w, const struct web_request *rq, struct web_answer *a)

@@ -9,6 +9,7 @@ import unittest
 
 import branch
 import sip2
+from sinks import Proxy
 from sip2 import Drive, Server, compare, day, line
 
 LONG = os.environ.get("TIDEOVER_LONG") == "1"
@@ -255,6 +256,15 @@ class Sip2(branch.Case):
         (self.home / "credentials/ours.ca").write_text((self.home / "right.crt").read_text())
         code, said = d.run(s.port, "sip2s")
         self.assertEqual(code, 0, said)
+        compare(lines, d.answers(), s.effects())
+
+    def test_it_goes_through_the_policys_proxy(self):
+        lines, proxy, s = day(10, 4, 10), Proxy(), self.server()
+        self.addCleanup(proxy.close)
+        d = Drive(self.home, lines, upload=f"proxy = http://127.0.0.1:{proxy.port}")
+        code, said = d.run(s.port)
+        self.assertEqual(code, 0, said)
+        self.assertEqual(("CONNECT", f"127.0.0.1:{s.port}"), proxy.asked[0])
         compare(lines, d.answers(), s.effects())
 
 

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """The server watch: primary, backup, offline, back with records to upload first."""
 import http.server
+import ssl
 import threading
 import unittest
 
 import branch
+import ils
 from branch import wait_until
+from sinks import Proxy
 
 
 class Library:
     """A page that says it is the library, or an error page, or nothing at all."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, tls=None):
         page = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,6 +31,10 @@ class Library:
         self.text = "Welcome to the library"
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls / "cert.pem", tls / "key.pem")
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
@@ -82,6 +89,23 @@ class Watch(branch.Case):
         refused = desks[0].cli("server", "online", "--lead-passphrase-file", self.lead,
                                check=False)
         self.assert_refused(refused, 65, "nothing waits to be uploaded")
+
+    def test_the_probe_goes_the_way_of_the_sink_by_its_proxy_and_with_its_certificates(self):
+        tls, proxy = ils.certificate(self.home / "tls"), Proxy()
+        library = Library(tls=tls)
+        self.addCleanup(library.close)
+        self.addCleanup(proxy.close)
+        (desk,) = self.branch(branch.NAMES[:1])
+        self.publish(desk, branch.policy_text(self.sink).replace(
+            "quiet = 1s", f"quiet = 1s\nca = own\nproxy = http://127.0.0.1:{proxy.port}") + (
+            "[server]\n"
+            f"probe = https://127.0.0.1:{library.port}/\nexpect = Welcome\nevery = 500ms\n"
+            "offline_after = 2\nback_after = 2\n"))
+        self.see([desk], "offline")
+        self.assertIn("cannot use the credential own.ca", desk.status()["server"]["why"])
+        desk.cli("credential", "set", "own", "ca", text=(tls / "ca.pem").read_text())
+        self.see([desk], "online")
+        self.assertIn(("CONNECT", f"127.0.0.1:{library.port}"), proxy.asked)
 
 
 if __name__ == "__main__":
