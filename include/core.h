@@ -241,6 +241,17 @@ unsigned core_quarantined(const struct core *c, unsigned i,
 enum err core_history_at(const struct core *c, const struct feed_id *feed, uint64_t to,
                          uint8_t hash[HASH_SHORT_BYTES]);
 
+/* A desk's own records that no upload has yet: here, and anywhere as far as this desk was told. */
+struct desk_held {
+    uint64_t held, known;
+    bool self, ever_heard;
+    uint64_t silent_ms; /* since it was last heard */
+    bool complete; /* nothing of it can be missing: it told just now what it holds, or it records no
+                      more */
+};
+void core_desk_held(const struct core *c, const struct moment *now, const struct desk_id *id,
+                    struct desk_held *out);
+
 unsigned core_copies(const struct core *c, const struct record_ref *ref); /* desks that hold it */
 void core_id_text(const struct core *c, const struct record_ref *ref, char out[RECORD_ID_TEXT]);
 enum err core_id_parse(const struct core *c, const char *text, struct record_ref *out,

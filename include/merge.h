@@ -55,6 +55,7 @@ struct merge_ruling { /* a lead's word on a record of the ranges */
     unsigned feed;
     uint64_t seq;
     uint8_t what; /* enum word_kind: SEND or VOID */
+    uint8_t word[SLOT_WORD_ID];
 };
 
 struct merge_job {

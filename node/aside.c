@@ -1,5 +1,6 @@
 /* aside.c - what decided uploads set aside: the list of it, and the leads' words that send it
  * again. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,26 @@ static bool choose(const char *reason, uint64_t slot, struct choice *out, struct
     return false;
 }
 
+/* What a void came too late for may never have been sent: then there is nothing to undo. */
+static void tell_void(const struct node *n, const struct record *r, json_t *o)
+{
+    struct aside_view of;
+    char id[RECORD_ID_TEXT], next[160];
+    bool unsent = core_aside_of(n->core, &r->target, &of) && of.what != ASIDE_DOUBT &&
+                  of.what != ASIDE_UNKNOWN;
+
+    core_id_text(n->core, &r->target, id);
+    json_object_set_new(o, "of", json_string(id));
+    json_object_set_new(o, "never_sent", json_boolean(unsent));
+    if (!unsent)
+        return;
+    snprintf(next, sizeof next,
+             "%s, which it takes back, was never sent: nothing to undo in the ILS. Say \"upload "
+             "done\" of both",
+             id);
+    json_object_set_new(o, "next", json_string(next));
+}
+
 static json_t *one_json(const struct node *n, const struct aside_view *v)
 {
     struct record *r = calloc(1, sizeof *r);
@@ -47,6 +68,8 @@ static json_t *one_json(const struct node *n, const struct aside_view *v)
                   "next", aside_next_step(v->what));
     if (r && core_aside_record(n->core, &v->ref, r, NULL) == ERR_OK)
         record_to_json(r, o);
+    if (r && v->what == ASIDE_LATE_VOID)
+        tell_void(n, r, o);
     if (r && !json_object_get(o, "at") && r->at_ms > 0) {
         rfc3339_format(r->at_ms, r->utc_off_min, at);
         json_object_set_new(o, "at", json_string(at));

@@ -34,6 +34,7 @@ void batch_free(struct batch_job *b)
         fclose(b->out);
     merge_job_free(&b->merge);
     asides_free(&b->aside);
+    free(b->unsent.v);
     json_decref(b->lists);
     json_decref(b->more);
     free(b);

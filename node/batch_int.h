@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "aside.h"
+#include "decisions.h"
 #include "export.h"
 #include "node_int.h"
 #include "policy_check.h"
@@ -24,6 +25,8 @@ struct batch_job {
     FILE *out;                /* export, list: an unlinked file beside our state */
     unsigned wanted_part;     /* export: 0 users, 1 all of the log */
     uint64_t n, after, limit; /* list */
+    struct unsent unsent; /* plan, report: voids of these undo nothing; never_sent: how many */
+    uint64_t never_sent;
     json_t *lists;            /* report: duplicates and others, by verdict */
     json_t *more;             /* plan, report: fields that the loop's thread knows */
     const char *state_sent;

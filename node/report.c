@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "batch_int.h"
-#include "losses.h"
 #include "day.h"
+#include "decisions.h"
+#include "losses.h"
+#include "plan_desks.h"
 
 /* A record that a lead sent again: how it goes now stands in the other lists, if it does not. */
 static void list_released(struct batch_job *b, const struct merged *m)
@@ -24,6 +26,14 @@ static void list_released(struct batch_job *b, const struct merged *m)
                                           (json_int_t)m->again->slot));
 }
 
+/* Its record was set aside by an earlier upload and is still not sent. */
+static bool undoes_nothing(const struct batch_job *b, const struct merged *m)
+{
+    struct record_ref of = { b->merge.feeds[m->other_feed].feed, m->other_seq };
+
+    return m->verdict == VERDICT_LATE_VOID && m->has_other && unsent_has(&b->unsent, &of);
+}
+
 static void list_anomaly(void *ctx, const struct merged *m, enum outcome o, unsigned part,
                          uint64_t line, const uint8_t *bytes, size_t n, const char *why)
 {
@@ -31,6 +41,11 @@ static void list_anomaly(void *ctx, const struct merged *m, enum outcome o, unsi
     const char *name = o == OUTCOME_NOT_SENT ? verdict_name(m->verdict) : outcome_name(o);
     json_t *list, *entry;
     char id[RECORD_ID_TEXT];
+
+    if (undoes_nothing(b, m)) {
+        name = "never_sent";
+        b->never_sent++;
+    }
 
     (void)part;
     (void)line;
@@ -104,7 +119,8 @@ static json_t *counts_json(const struct batch_job *b)
                                         (json_int_t)r->verdicts[VERDICT_VOIDED]));
     json_object_update_new(o, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "voids",
                                         voids, "late_voids",
-                                        (json_int_t)r->verdicts[VERDICT_LATE_VOID], "superseded",
+                                        (json_int_t)(r->verdicts[VERDICT_LATE_VOID] -
+                                                     b->never_sent), "superseded",
                                         (json_int_t)r->verdicts[VERDICT_SUPERSEDED], "review",
                                         (json_int_t)r->verdicts[VERDICT_REVIEW], "uncarried",
                                         (json_int_t)r->outcomes[OUTCOME_UNCARRIED], "unwritable",
@@ -114,6 +130,7 @@ static json_t *counts_json(const struct batch_job *b)
     json_object_set_new(o, "losses", losses_json(&b->merge.policy, &b->result));
     if (format_unverified_words(&b->merge.policy, words))
         json_object_set_new(o, "unverified", json_string(words));
+    json_object_set_new(o, "never_sent", json_integer((json_int_t)b->never_sent));
     json_object_set_new(o, "by_hand", json_integer((json_int_t)r->by_hand));
     json_object_set_new(o, "released", json_integer((json_int_t)r->released));
     if (r->first_ms > 0) {
@@ -167,13 +184,19 @@ void report_plan(struct node *n, struct http_request *rq)
 {
     struct errmsg msg = { .text = "" };
     struct batch_job *b = batch_new(n, NULL, &msg);
+    bool complete;
+    json_t *desks;
 
     if (!b) {
         batch_refuse(n, NULL, rq, &msg);
         return;
     }
     b->rq = rq;
-    b->more = json_pack("{s:o, s:s}", "missing", missing_desks(n), "sink", b->merge.policy.sink);
+    desks = plan_desks(n, &b->merge, &complete);
+    unsent_load(n, &b->unsent);
+    b->more = json_pack("{s:o, s:o, s:b, s:o, s:s}", "missing", missing_desks(n), "desks", desks,
+                        "complete", complete, "decisions", decisions_json(n, &b->merge), "sink",
+                        b->merge.policy.sink);
     b->job.run = plan_run;
     b->job.done = plan_done;
     node_start_job(n, &b->job);
@@ -265,6 +288,8 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
     } else if (e == ERR_OK && (b = batch_new(n, &in, &msg)) != NULL) {
         b->rq = rq;
         b->more = receipt_json(n, &r, &in, &b->merge.policy.zone);
+        json_object_set_new(b->more, "decisions", decisions_json(n, &b->merge));
+        unsent_load(n, &b->unsent);
         b->job.run = plan_run;
         b->job.done = plan_done;
     }

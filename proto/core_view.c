@@ -355,9 +355,12 @@ static enum err fill_rulings(const struct core *c, const struct intent *in, stru
         e = err_set(msg, ERR_NOMEM, "out of memory");
     for (unsigned i = 0; e == ERR_OK && i < n; i++) {
         const struct merge_feed *f = job_feed(j, &v[i].ref.feed);
-        if (f)
-            j->rulings[j->n_rulings++] =
-                (struct merge_ruling){ (unsigned)(f - j->feeds), v[i].ref.seq, v[i].what };
+        struct merge_ruling *r = &j->rulings[j->n_rulings];
+        if (!f)
+            continue;
+        *r = (struct merge_ruling){ (unsigned)(f - j->feeds), v[i].ref.seq, v[i].what, { 0 } };
+        memcpy(r->word, v[i].word, sizeof r->word);
+        j->n_rulings++;
     }
     free(pending);
     return e;

@@ -49,19 +49,35 @@ static void moment_of(const json_t *o, const char *key, char out[80])
         words_span(at, at, out);
 }
 
-/* What is still here, in words; "nothing is unsent" only if that is known. */
+/* Who could not be asked may have recorded more: the sentence says whose word it is. */
+static void put_nothing_unsent(json_t *s, const json_t *desks)
+{
+    size_t n = json_array_size(desks), heard = 0, i;
+    const json_t *d;
+
+    json_array_foreach(desks, i, d) heard += j_is(d, "complete");
+    if (heard == n)
+        say(s, "Nothing is unsent: every record of the branch was handed over, and nothing waits "
+               "for a person. Each of its %zu desk%s was heard just before this was written.",
+            n, n == 1 ? "" : "s");
+    else
+        say(s, "As far as %zu of the %zu desks know, nothing is unsent: every record that is here "
+               "was handed over, and nothing waits for a person.",
+            heard, n);
+}
+
+/* What is still here, in words. */
 static void put_verdict(json_t *paper, const json_t *facts)
 {
-    json_t *s = section(paper, "In short"), *m;
-    const json_t *missing = json_object_get(facts, "missing");
+    json_t *s = section(paper, "In short"), *d;
+    const json_t *desks = json_object_get(facts, "desks");
     long long pending = j_int(facts, "pending", 0), aside = j_int(facts, "set_aside", 0),
               open = j_int(facts, "exceptions_open", 0);
     char n[32];
     size_t i;
 
-    if (pending == 0 && aside == 0 && open == 0 && json_array_size(missing) == 0)
-        say(s, "Nothing is unsent: every record of the branch was handed over, and nothing waits "
-               "for a person.");
+    if (pending == 0 && aside == 0 && open == 0)
+        put_nothing_unsent(s, desks);
     if (pending > 0)
         say(s, "%s record%s not uploaded yet.", number(pending, n), pending == 1 ? " is" : "s are");
     if (aside > 0)
@@ -70,20 +86,8 @@ static void put_verdict(json_t *paper, const json_t *facts)
     if (open > 0)
         say(s, "%s record%s refused or in doubt, and nobody has settled %s yet.", number(open, n),
             open == 1 ? " was" : "s were", open == 1 ? "it" : "them");
-    json_array_foreach(missing, i, m)
-    {
-        long long lacking = j_int(m, "missing", 0), seen = j_int(m, "last_seen_s", -1);
-        char ago[32];
-        words_ago(seen, ago);
-        if (lacking > 0)
-            say(s, "%s has %s records that are not here.", j_text(m, "desk", "a desk"),
-                number(lacking, n));
-        else if (seen >= 0)
-            say(s, "%s is away (last heard: %s) and may have more.", j_text(m, "desk", "a desk"),
-                ago);
-        else
-            say(s, "%s has not been heard and may have more.", j_text(m, "desk", "a desk"));
-    }
+    json_array_foreach(desks, i, d) if (!j_is(d, "complete"))
+        say(s, "%s.", j_text(d, "words", "A desk could not be asked"));
 }
 
 static void put_server(json_t *paper, const json_t *facts)
@@ -165,7 +169,8 @@ static void put_counts(json_t *paper, const json_t *u)
                  { "uncarried", "that the format cannot say" },
                  { "unwritable", "with a value the format cannot hold" },
                  { "behind", "behind an unwritable record of their item or card" },
-                 { "late_voids", "taken back too late: to be undone in the ILS" } };
+                 { "late_voids", "taken back too late: to be undone in the ILS" },
+                 { "never_sent", "taken back before they were ever sent: nothing to undo" } };
     static const char *const kinds[] = { "user", "checkout", "renew", "discharge", "inhouse" };
     static const char *const head[] = { "How many", "Of what" }, *const by[] = { "Records",
                                                                                  "Desk" };
@@ -214,6 +219,28 @@ static void put_lists(json_t *paper, const json_t *u)
                   j_text(d, "of", ""), j_text(d, "why", "")));
 }
 
+static void put_decisions(json_t *paper, const json_t *u)
+{
+    static const char *const head[] = { "Record", "Is", "Said by the lead", "When" };
+    const json_t *list = json_object_get(u, "decisions"), *o;
+    json_t *s;
+    char at[80];
+    size_t i;
+
+    if (json_array_size(list) == 0)
+        return;
+    s = section(paper, "What a lead decided before it was sent");
+    heads(s, head, 4);
+    json_array_foreach(list, i, o)
+    {
+        bool taken = strcmp(j_text(o, "say", ""), "void") == 0;
+        moment_of(o, "at", at);
+        json_array_append_new(json_object_get(s, "rows"),
+                              json_pack("[s, s, s, s]", j_text(o, "id", "-"),
+                                        taken ? "taken back" : "sent", j_text(o, "lead", "-"), at));
+    }
+}
+
 static void put_exceptions(json_t *paper, const json_t *facts)
 {
     static const char *const head[] = {
@@ -256,6 +283,7 @@ json_t *paper_of(const json_t *facts)
     }
     put_counts(paper, u);
     put_lists(paper, u);
+    put_decisions(paper, u);
     put_exceptions(paper, facts);
     return paper;
 }

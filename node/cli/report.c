@@ -71,7 +71,7 @@ static int gather(const struct cli *c, struct client *cl, long long slot, json_t
         json_object_set(facts, "server", json_object_get(outage, "sightings"));
         json_object_set(facts, "pending", json_object_get(status, "pending"));
         json_object_set(facts, "set_aside", json_object_get(status, "set_aside"));
-        json_object_set(facts, "missing", json_object_get(plan, "missing"));
+        json_object_set(facts, "desks", json_object_get(plan, "desks"));
         if (slot == 0)
             slot = j_int(json_object_get(status, "last"), "slot", 0);
         if (slot > 0)

@@ -1,6 +1,8 @@
 /* upload_words.c - a plan as people read it: problems first, every record accounted for. */
 #include "cli_int.h"
 
+#include <string.h>
+
 /* "2 new users (first), 401 checkouts, 18 renewals" */
 static void add_kinds(struct buf *b, const json_t *send)
 {
@@ -34,14 +36,24 @@ static void print_line(const char *label, long long n, const char *what)
     printf("  %-10s %s%s\n", label, number, what);
 }
 
+static long long desks_with_records(const json_t *p)
+{
+    const json_t *d;
+    long long n = 0;
+    size_t i;
+
+    json_array_foreach(json_object_get(p, "desks"), i, d) n += j_int(d, "records", 0) > 0;
+    return n;
+}
+
 /* "538 records from 4 desks, 2026-11-23 09:12:04 to 13:58:40 -05:00", and below it "of these    6
  * duplicates, .. leave 524" */
 static void print_total(const json_t *p)
 {
     static const char *const fates[] = { "send_total", "held",   "waits",      "review",
                                          "duplicates", "voided", "superseded", "uncarried",
-                                         "unwritable", "behind", "late_voids" };
-    long long total = j_int(p, "total", 0), rest = total, desks = (long long)j_count(p, "desks"),
+                                         "unwritable", "behind", "late_voids", "never_sent" };
+    long long total = j_int(p, "total", 0), rest = total, desks = desks_with_records(p),
               duplicates = j_int(p, "duplicates", 0), voided = j_int(p, "voided", 0);
     char n[32], span[80];
 
@@ -79,29 +91,42 @@ static void print_texts(const struct cli *c, enum hue h, const char *label, cons
         json_is_string(t) ? json_string_value(t) : j_text(t, "message", "-"), hue(c, HUE_OFF));
 }
 
-/* "BUS is away (last seen: 3 h) and may have more" */
-static void print_missing(const struct cli *c, const json_t *missing)
+/* What may be missing stands first, in the node's words; the rest of the desks below the counts. */
+static void print_missing(const struct cli *c, const json_t *desks)
 {
-    const json_t *m;
-    char ago[32];
+    const json_t *d;
     size_t i;
 
-    json_array_foreach(missing, i, m)
-    {
-        long long seen = j_int(m, "last_seen_s", -1), lacking = j_int(m, "missing", 0),
-                  known = j_int(m, "records_known", -1);
+    json_array_foreach(desks, i, d) if (!j_is(d, "complete"))
+        printf("%s# %s%s\n", hue(c, HUE_WARN), j_text(d, "words", "-"), hue(c, HUE_OFF));
+}
 
-        words_ago(seen, ago);
-        printf("%s# %s ", hue(c, HUE_WARN), j_text(m, "desk", "a desk"));
-        if (lacking > 0 && seen >= 0)
-            printf("has %lld records that are not here yet (last heard: %s)", lacking, ago);
-        else if (seen >= 0)
-            printf("is away (last heard: %s) and may have more", ago);
-        else
-            printf("has not been heard since this node started, and may have more");
-        if (known >= 0)
-            printf(" than the %lld known", known);
-        puts(hue(c, HUE_OFF));
+static void print_desks(const json_t *p)
+{
+    const json_t *desks = json_object_get(p, "desks"), *d;
+    size_t i;
+
+    if (json_object_get(p, "complete") == NULL) /* of an upload that is over */
+        return;
+    if (j_is(p, "complete"))
+        printf("  missing    nothing: every desk of the branch was heard just now\n");
+    json_array_foreach(desks, i, d) if (j_is(d, "complete"))
+        printf("  desk       %s\n", j_text(d, "words", "-"));
+}
+
+/* "decided    KIDS-1/3/0042 is sent, a lead said 2026-11-23 14:05:10 -05:00" */
+static void print_decisions(const json_t *decisions)
+{
+    const json_t *d;
+    char at[80];
+    size_t i;
+
+    json_array_foreach(decisions, i, d)
+    {
+        words_span(json_object_get(d, "at"), json_object_get(d, "at"), at);
+        printf("  decided    %s is %s, a lead said (%s) %s\n", j_text(d, "id", "-"),
+               strcmp(j_text(d, "say", ""), "void") == 0 ? "taken back" : "sent",
+               j_text(d, "lead", "-"), at);
     }
 }
 
@@ -126,7 +151,7 @@ void plan_print(const struct cli *c, const json_t *p)
     struct buf kinds = { 0 };
 
     print_texts(c, HUE_BAD, "# Problem: ", json_object_get(p, "problems"));
-    print_missing(c, json_object_get(p, "missing"));
+    print_missing(c, json_object_get(p, "desks"));
     print_total(p);
     add_kinds(&kinds, json_object_get(p, "send"));
     buf_add(&kinds, "", 1);
@@ -144,6 +169,10 @@ void plan_print(const struct cli *c, const json_t *p)
                j_int(p, "late_voids", 0) == 1
                    ? " void of a record sent before: to be undone in the ILS"
                    : " voids of records sent before: to be undone in the ILS");
+    print_line("idle", j_int(p, "never_sent", 0),
+               j_int(p, "never_sent", 0) == 1
+                   ? " void of a record that was never sent: nothing to undo in the ILS"
+                   : " voids of records that were never sent: nothing to undo in the ILS");
     print_line("review", j_int(p, "review", 0), " not sent until a lead decides");
     print_line("replaced", j_int(p, "superseded", 0), " by a later due date of the same loan");
     print_line("not sent", j_int(p, "uncarried", 0) - j_int(p, "by_hand", 0),
@@ -159,5 +188,7 @@ void plan_print(const struct cli *c, const json_t *p)
                hue(c, HUE_OFF));
     if (j_text(p, "sink", NULL) != NULL)
         printf("  goes to    %s, as %s\n", j_text(p, "sink", "-"), j_text(p, "format", "-"));
+    print_decisions(json_object_get(p, "decisions"));
+    print_desks(p);
     buf_free(&kinds);
 }

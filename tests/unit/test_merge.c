@@ -488,9 +488,9 @@ static void what_a_lead_says_goes_and_what_he_voids_does_not(void **state)
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         b.job.n_rulings = 0;
         if (cases[i].first)
-            b.job.rulings[b.job.n_rulings++] = (struct merge_ruling){ 0, 1, cases[i].first };
+            b.job.rulings[b.job.n_rulings++] = (struct merge_ruling){ .feed = 0, .seq = 1, .what = cases[i].first };
         if (cases[i].second)
-            b.job.rulings[b.job.n_rulings++] = (struct merge_ruling){ 1, 1, cases[i].second };
+            b.job.rulings[b.job.n_rulings++] = (struct merge_ruling){ .feed = 1, .seq = 1, .what = cases[i].second };
         assert_string_equal(merged(), cases[i].then);
     }
 }
@@ -505,9 +505,9 @@ static void a_lead_sends_a_held_discharge_a_duplicate_and_a_late_renewal(void **
     assert_string_equal(merged(), "0.1 held R8; 0.2 review R11; 0.3 send; 0.4 duplicate R3 of 0.3");
     b.job.rulings = calloc(3, sizeof *b.job.rulings);
     b.job.n_rulings = 3;
-    b.job.rulings[0] = (struct merge_ruling){ 0, 1, WORD_SEND };
-    b.job.rulings[1] = (struct merge_ruling){ 0, 2, WORD_SEND };
-    b.job.rulings[2] = (struct merge_ruling){ 0, 4, WORD_SEND };
+    b.job.rulings[0] = (struct merge_ruling){ .feed = 0, .seq = 1, .what = WORD_SEND };
+    b.job.rulings[1] = (struct merge_ruling){ .feed = 0, .seq = 2, .what = WORD_SEND };
+    b.job.rulings[2] = (struct merge_ruling){ .feed = 0, .seq = 4, .what = WORD_SEND };
     assert_string_equal(merged(), "0.1 send lead; 0.2 send lead; 0.3 send; 0.4 send lead");
 }
 
@@ -520,7 +520,7 @@ static void of_two_registrations_the_one_that_is_left_goes_and_its_card_with_it(
     assert_string_equal(merged(), "0.1 review R6; 1.1 review R6; 0.2 waits R6");
     b.job.rulings = calloc(1, sizeof *b.job.rulings);
     b.job.n_rulings = 1;
-    b.job.rulings[0] = (struct merge_ruling){ 1, 1, WORD_VOID };
+    b.job.rulings[0] = (struct merge_ruling){ .feed = 1, .seq = 1, .what = WORD_VOID };
     assert_string_equal(merged(), "0.1 send; 1.1 voided R2; 0.2 send");
 }
 
@@ -531,7 +531,7 @@ static void a_lead_cannot_send_what_its_own_desk_took_back(void **state)
     add_void(0, 0, 1, 9);
     b.job.rulings = calloc(1, sizeof *b.job.rulings);
     b.job.n_rulings = 1;
-    b.job.rulings[0] = (struct merge_ruling){ 0, 1, WORD_SEND };
+    b.job.rulings[0] = (struct merge_ruling){ .feed = 0, .seq = 1, .what = WORD_SEND };
     assert_string_equal(merged(), "0.1 voided R2 of 0.2; 0.2 void R2 of 0.1");
 }
 

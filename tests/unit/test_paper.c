@@ -86,6 +86,26 @@ static void nothing_is_unsent_only_if_that_is_so(void **state)
     json_decref(facts);
 }
 
+static void a_desk_that_was_not_heard_is_named_and_nobody_speaks_for_it(void **state)
+{
+    json_t *facts = facts_of("quiet.json"), *paper;
+    char *text;
+
+    (void)state;
+    json_array_append_new(json_object_get(facts, "desks"),
+                          json_pack("{s:s, s:b, s:s}", "desk", "KIDS-1", "complete", 0, "words",
+                                    "KIDS-1 was last seen 4 s ago with 30 records, all here; it "
+                                    "may have more"));
+    paper = paper_of(facts);
+    text = json_dumps(paper, 0);
+    assert_null(strstr(text, "Nothing is unsent"));
+    assert_non_null(strstr(text, "As far as 2 of the 3 desks know, nothing is unsent"));
+    assert_non_null(strstr(text, "KIDS-1 was last seen 4 s ago with 30 records"));
+    free(text);
+    json_decref(paper);
+    json_decref(facts);
+}
+
 /* Texts come from other desks and from the ILS. */
 static void a_page_runs_nothing_that_stands_in_a_text(void **state)
 {
@@ -147,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_outage_with_everything_in_it),
         cmocka_unit_test(nothing_is_unsent_only_if_that_is_so),
+        cmocka_unit_test(a_desk_that_was_not_heard_is_named_and_nobody_speaks_for_it),
         cmocka_unit_test(a_page_runs_nothing_that_stands_in_a_text),
         cmocka_unit_test(a_change_is_noted_once_and_outlives_a_restart),
     };

@@ -1,0 +1,71 @@
+/* decisions.c - who ruled on records of a batch, what and when; voids of what was never sent. */
+#include "decisions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aside.h"
+#include "day.h"
+
+static bool find_word(const struct said *said, const uint8_t id[SLOT_WORD_ID], struct word *out)
+{
+    for (unsigned i = 0; i < said->n; i++)
+        if (memcmp(said->v[i].id, id, SLOT_WORD_ID) == 0)
+            return said_word(said, i, out);
+    return false;
+}
+
+json_t *decisions_json(const struct node *n, const struct merge_job *m)
+{
+    const struct said *said = core_said(n->core);
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < m->n_rulings && i < DECISIONS_LISTED; i++) {
+        const struct merge_ruling *r = &m->rulings[i];
+        char id[RECORD_ID_TEXT], by[64] = "", at[36] = "";
+        struct word w;
+        merge_id_text(&m->feeds[r->feed], r->seq, id);
+        if (find_word(said, r->word, &w)) {
+            key_words(w.key, by);
+            rfc3339_at(&m->policy.zone, w.at_ms, at);
+        }
+        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "say",
+                                             r->what == WORD_VOID ? "void" : "send", "at", at,
+                                             "lead", by));
+    }
+    return all;
+}
+
+/* ---- voids of records that were never sent ---- */
+
+static int by_ref(const void *x, const void *y)
+{
+    return ref_cmp(x, y);
+}
+
+bool unsent_load(const struct node *n, struct unsent *u)
+{
+    struct record_ref at = { .seq = 0 };
+    struct aside_view v;
+    unsigned room = 0;
+
+    while (core_aside_next(n->core, &at, &v)) {
+        if (v.what == ASIDE_LATE_VOID || v.what == ASIDE_DOUBT || v.what == ASIDE_UNKNOWN)
+            continue; /* those were, or nobody knows */
+        if (u->n == room) {
+            struct record_ref *grown = realloc(u->v, (room = room ? 2 * room : 64) * sizeof *u->v);
+            if (!grown)
+                return false;
+            u->v = grown;
+        }
+        u->v[u->n++] = v.ref;
+    }
+    if (u->n > 0)
+        qsort(u->v, u->n, sizeof *u->v, by_ref);
+    return true;
+}
+
+bool unsent_has(const struct unsent *u, const struct record_ref *ref)
+{
+    return u->n > 0 && bsearch(ref, u->v, u->n, sizeof *u->v, by_ref) != NULL;
+}

@@ -1,0 +1,23 @@
+/* decisions.h - what leads ruled of a batch's records, and which earlier records were never sent. */
+#ifndef TIDEOVER_DECISIONS_H
+#define TIDEOVER_DECISIONS_H
+
+#include "merge.h"
+#include "node_int.h"
+
+#define DECISIONS_LISTED 1000 /* a report is for people */
+
+/* [{id, say, at, lead}], on the loop's thread; lead: the words of the key, empty if the word is not
+ * here. */
+json_t *decisions_json(const struct node *n, const struct merge_job *m);
+
+/* What is set aside and open, and was not sent: a void of it has nothing to undo in the ILS. Begin
+ * with zeros; free v. */
+struct unsent {
+    struct record_ref *v; /* owned; sorted */
+    unsigned n;
+};
+bool unsent_load(const struct node *n, struct unsent *u); /* false: no memory */
+bool unsent_has(const struct unsent *u, const struct record_ref *ref);
+
+#endif
