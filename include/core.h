@@ -198,6 +198,15 @@ void core_past_view(const struct core *c, unsigned i, struct past_view *out);
 
 void core_view(const struct core *c, const struct moment *now, struct core_view *out);
 
+/* This PC's clock, beside those of the desks heard in the last minutes (clocks.h). */
+struct clock_view {
+    bool known;       /* else too few are heard, or they are too far apart */
+    unsigned desks;   /* compared, this one included */
+    int64_t ahead_ms; /* of the branch's time */
+    bool impossible;  /* a wrong date, not a clock that is off */
+};
+void core_clock(const struct core *c, const struct moment *now, struct clock_view *out);
+
 /* What was set aside and is open, in the order of the records. */
 struct aside_view {
     struct record_ref ref;

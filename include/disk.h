@@ -32,6 +32,7 @@ enum table {
     TABLE_KEPT,    /* feed 24, seq be64                         -> h before it, record */
     TABLE_ANSWERS, /* slot be64, intent hash 8, number be64   -> h up to it, answer */
     TABLE_BLOCKLIST, /* part be32: 0 the head, then rows       -> see store/FORMAT.md */
+    TABLE_CLOCKS,    /* feed 24                                    -> correction, as measured */
     TABLE_COUNT
 };
 

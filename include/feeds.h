@@ -53,6 +53,9 @@ struct feeds {
         uint8_t hash[HASH_SHORT_BYTES]; /* of h(to), as the slot named it */
         uint64_t gone;                  /* how far below the horizon */
         bool held;                      /* looked at once: just these records are here */
+        bool clock_known; /* an upload corrected its clock: every later one says the same */
+        enum clock_class clock;
+        int64_t correction_ms;
     } * cuts; /* how far slots went, also of feeds that are not here yet; sorted by id */
     unsigned n_cuts, cuts_room;
     /* NULL, or told of every record that is appended and whose kind is known. */
@@ -131,6 +134,7 @@ enum err feeds_load_floor(struct feeds *fs, struct feed *f, struct buf *raw, str
 
 uint64_t feeds_cut(const struct feeds *fs, const struct feed_id *id); /* 0: nothing was sent */
 const struct feed_cut *feeds_cut_of(const struct feeds *fs, const struct feed_id *id);
+void feeds_set_clock(struct feeds *fs, const struct slot_range *r); /* behind feeds_set_cut */
 void feeds_recheck_cut(struct feeds *fs, const struct feed_id *id); /* blocks went away */
 bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
                    const uint8_t hash[HASH_SHORT_BYTES]); /* false: no memory */

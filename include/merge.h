@@ -38,6 +38,8 @@ struct merge_feed {
     uint64_t base;     /* erased up to here, and h there */
     uint8_t base_hash[HASH_BYTES];
     int64_t correction_ms;
+    enum clock_class clock;
+    bool clock_known; /* by measurement; else correction_ms is 0 */
     int64_t opened_ms; /* the feed's clock at its start */
     uint32_t number;
     char suffix;

@@ -83,7 +83,9 @@ struct record {
     struct registration reg;       /* of RECORD_USER */
 };
 
-/* When it happened, by what the desk knew: paper_ms if typed, else at_ms + correction_ms. */
+#define RECORD_TIME_MAX INT64_C(253402300799999) /* ms: the end of the year 9999 */
+/* When it happened, by what the desk knew: paper_ms if typed, else at_ms + correction_ms, kept
+ * between 1970 and RECORD_TIME_MAX. */
 int64_t record_time(const struct record *r, int64_t correction_ms);
 
 /* Appends the bytes. ERR_INVALID if a field is over its limit, ERR_NOMEM. */

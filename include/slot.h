@@ -53,6 +53,12 @@ struct slot_range { /* records from..to of one feed, both included, and the feed
     enum clock_class clock;
 };
 
+/* Else a later upload may know better: suspect, or nobody measured it. */
+static inline bool slot_clock_is_known(const struct slot_range *r)
+{
+    return r->clock != CLOCK_SUSPECT && (r->clock != CLOCK_IMPOSSIBLE || r->correction_ms != 0);
+}
+
 struct slot_released { /* set aside by an earlier upload; a lead's word sends it again */
     struct record_ref ref;
     uint64_t slot; /* of its last outcome */

@@ -51,6 +51,8 @@ enum wire_type { /* numbers are for ever */
                  WIRE_ANSWERS = 52,
                  WIRE_BLOCKLIST_ASK = 55,
                  WIRE_BLOCKLIST = 56,
+                 WIRE_CLOCKS_ASK = 57,
+                 WIRE_CLOCKS = 58,
                  /* joining, on its own socket */
                  WIRE_JOIN = 64,
                  WIRE_WELCOME = 65,

@@ -117,6 +117,8 @@ static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, stru
                        "agreed on");
     for (unsigned i = 0; i < in->n_ranges; i++) {
         enum err e = range_ok(c, &in->ranges[i], adopted, msg);
+        if (e == ERR_OK && !adopted && in->type == SLOT_UPLOAD)
+            e = clocks_ok(c, &in->ranges[i], msg);
         if (e != ERR_OK)
             return e;
         records += in->ranges[i].to - in->ranges[i].from + 1;
@@ -176,6 +178,7 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
         if (feeds_hash_at(&c->feeds, f, r->to, h) != ERR_OK)
             return err_set(msg, ERR_DISK, "a block cannot be read");
         memcpy(r->hash, h, sizeof r->hash);
+        clocks_propose(c, f, r);
         in->records += r->to - r->from + 1;
         in->n_ranges++;
     }
@@ -185,7 +188,7 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
 
 static bool ask_gathered(void *ctx)
 {
-    return sync_gathered(ctx) && !release_waits(ctx) && !ruling_waits(ctx);
+    return sync_gathered(ctx) && !release_waits(ctx) && !ruling_waits(ctx) && !clocks_wait(ctx);
 }
 
 static uint64_t ask_wants_horizon(void *ctx)
@@ -205,6 +208,8 @@ static void ask_decided(void *ctx, const struct receipt *rc, const struct intent
     for (unsigned i = 0; i < in->n_ranges; i++) {
         const struct slot_range *r = &in->ranges[i];
         c->short_of_memory |= !feeds_set_cut(&c->feeds, &r->feed, r->to, r->hash);
+        if (in->type == SLOT_UPLOAD)
+            feeds_set_clock(&c->feeds, r);
     }
     c->short_of_memory |= !past_decided(c, rc, in);
     restored_decided(c, rc, in);
@@ -256,6 +261,7 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
         (e = ledger_open(conf->me, c->roster, conf->disk, &c->fx, &c->ask, &lnow, &c->ledger,
                          msg)) != ERR_OK ||
         (e = forks_load(c, msg)) != ERR_OK || (e = past_load(c, msg)) != ERR_OK ||
+        (e = clocks_load(&c->clocks, conf->disk, msg)) != ERR_OK ||
         (e = next_mark(c, msg)) != ERR_OK) {
         core_close(c);
         return e;
@@ -282,12 +288,14 @@ void core_close(struct core *c)
     for (unsigned i = 0; i < c->n_peers; i++) {
         free(c->peers[i].have);
         free(c->peers[i].sent);
+        free(c->peers[i].clocks);
     }
     free(c->peers);
     buf_free(&c->wait);
     buf_wipe(&c->lead_key);
     hmap_free(&c->keys);
     hmap_free(&c->old_keys);
+    clocks_free(&c->clocks);
     lately_free(&c->lately);
     blocked_free(&c->blocked);
     free(c->key_refs);

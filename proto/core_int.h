@@ -4,6 +4,7 @@
 #define TIDEOVER_CORE_INT_H
 
 #include "core.h"
+#include "clocks.h"
 #include "fork.h"
 #include "hmap.h"
 #include "lately.h"
@@ -35,9 +36,12 @@ struct peer {
     unsigned n_have;
     int64_t echo_wall_ms; /* its clock in its last beat, and our boot time then */
     uint64_t echo_boot_ms;
-    int64_t clock_ms;
+    int64_t ahead_ms; /* its clock minus our boot time, by the best sample */
     bool has_clock;
-    uint64_t best_rtt_ms;
+    uint64_t best_rtt_ms, sample_ms; /* sample_ms: boot time of that */
+    struct clock_word *clocks;       /* owned: what it measured, as it said last */
+    unsigned n_clocks;
+    bool clocks_told; /* since we asked */
     uint64_t refused, refused_said_ms; /* how many messages; when the log said so last, 0: never */
     uint64_t agrees;                   /* the horizon it would agree to */
     uint8_t words[WORD_ID_BYTES];      /* the hash of the words that it knows */
@@ -167,6 +171,9 @@ struct core {
     struct record_ref *key_refs;
     uint64_t n_key_refs;
 
+    struct clocks clocks;
+    bool clocks_asking; /* since clocks_ms; asked again at clocks_again_ms */
+    uint64_t clocks_ms, clocks_again_ms;
     struct lately lately;
     struct blocked_users blocked;
     struct watch watch;
@@ -234,6 +241,27 @@ void blocklist_on_ask(struct core *c, struct peer *p, struct mp *m);
 void blocklist_on_part(struct core *c, struct peer *p, struct mp *m);
 enum err blocklist_allows(const struct core *c, const struct record *r, int64_t now_ms,
                           struct errmsg *msg);
+
+/* core_clocks.c */
+struct beat_clock { /* what a BEAT says of clocks */
+    int64_t wall_ms, echo_ms; /* its own; ours as it heard it last (0: never), .. */
+    uint64_t held_ms;         /* .. so long ago */
+    bool open;                /* it writes a feed: */
+    uint8_t name[FEED_NAME_BYTES];
+    int64_t feed_ms; /* what that feed's clock shows */
+};
+#define CLOCK_BEAT_FIELDS 2
+void clocks_put_beat(const struct core *c, struct buf *b);
+bool clocks_get_beat(struct mp *m, struct beat_clock *out); /* name and feed_ms */
+void clocks_on_beat(struct core *c, struct peer *p, const struct moment *now,
+                    const struct beat_clock *b);
+void clocks_tick(struct core *c, const struct moment *now);
+void clocks_on_ask(struct core *c, const struct peer *p);
+void clocks_on_words(struct core *c, struct peer *p, struct mp *m);
+bool clocks_wait(struct core *c); /* for what the others measured */
+/* Correction and class of a range that is filled in else. */
+void clocks_propose(const struct core *c, const struct feed *f, struct slot_range *r);
+enum err clocks_ok(const struct core *c, const struct slot_range *r, struct errmsg *msg);
 
 /* core_lately.c */
 void lately_load(struct core *c); /* after the cuts are known */

@@ -88,7 +88,7 @@ void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
     out->cloned = peer_is_cloned(c, p);
     out->has_clock = p->has_clock;
     out->sees = out->state == PEER_ONLINE ? p->sees : WATCH_UNKNOWN;
-    out->clock_ms = p->clock_ms;
+    out->clock_ms = p->ahead_ms + (int64_t)now->boot_ms - now->wall_ms;
     out->missing = sync_missing(c, p);
     for (unsigned k = 0; k < c->feeds.n; k++)
         if (sync_have(p, k) < c->feeds.v[k].seq)
@@ -229,6 +229,22 @@ static struct merge_feed *job_feed(struct merge_job *j, const struct feed_id *id
     return NULL;
 }
 
+static void set_clock(struct merge_feed *f, const struct slot_range *r)
+{
+    f->correction_ms = r->correction_ms;
+    f->clock = r->clock;
+    f->clock_known = slot_clock_is_known(r);
+}
+
+/* As it would be if the upload began now. */
+static void clock_now(const struct core *c, const struct feed *here, struct merge_feed *f)
+{
+    struct slot_range r = { .feed = f->feed };
+
+    clocks_propose(c, here, &r);
+    set_clock(f, &r);
+}
+
 /* What went before slot `slot` of each feed, told by the receipts: a report of an old slot must see
  * the branch as that slot saw it. */
 static enum err cuts_before(const struct core *c, uint64_t slot, uint64_t back_to, uint64_t cards,
@@ -252,6 +268,8 @@ static enum err cuts_before(const struct core *c, uint64_t slot, uint64_t back_t
                 f->back = in.ranges[i].to + 1;
             if (f && s <= cards)
                 f->carded = in.ranges[i].to;
+            if (f && in.type == SLOT_UPLOAD && !f->clock_known)
+                set_clock(f, &in.ranges[i]);
         }
         intent_free(&in);
     }
@@ -290,6 +308,8 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
         const struct feed *here = feeds_find(&c->feeds, &f->feed);
         uint64_t held = here->unknown_from > 0 ? here->unknown_from - 1 : here->seq;
         f->to = in ? f->from - 1 : held < trusted ? held : trusted;
+        if (!in && f->to >= f->from)
+            clock_now(c, here, f);
     }
     for (unsigned i = 0; e == ERR_OK && in && i < in->n_ranges; i++) {
         struct merge_feed *f = job_feed(j, &in->ranges[i].feed);
@@ -304,7 +324,7 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
             return err_set(msg, ERR_BUSY, "not every record of slot %llu is here yet",
                            (unsigned long long)slot);
         f->to = in->ranges[i].to;
-        f->correction_ms = in->ranges[i].correction_ms;
+        set_clock(f, &in->ranges[i]);
     }
     for (unsigned i = 0; i < j->n_feeds; i++) /* a report of long ago looks back less far now */
         if (j->feeds[i].back <= j->feeds[i].base)

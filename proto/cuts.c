@@ -58,13 +58,24 @@ bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
         }
         memmove(fs->cuts + at + 1, fs->cuts + at, (fs->n_cuts - at) * sizeof *fs->cuts);
         fs->n_cuts++;
-        fs->cuts[at].id = *id;
-        fs->cuts[at].gone = 0;
+        fs->cuts[at] = (struct feed_cut){ .id = *id };
     }
     fs->cuts[at].to = to;
     memcpy(fs->cuts[at].hash, hash, HASH_SHORT_BYTES);
     fs->cuts[at].held = false;
     return true;
+}
+
+void feeds_set_clock(struct feeds *fs, const struct slot_range *r)
+{
+    bool there;
+    unsigned at = cut_place(fs, &r->feed, &there);
+
+    if (!there || fs->cuts[at].clock_known || !slot_clock_is_known(r))
+        return;
+    fs->cuts[at].clock_known = true;
+    fs->cuts[at].clock = r->clock;
+    fs->cuts[at].correction_ms = r->correction_ms;
 }
 
 void feeds_recheck_cut(struct feeds *fs, const struct feed_id *id)

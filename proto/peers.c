@@ -7,7 +7,6 @@
 
 #include "core_int.h"
 
-#define WALL_MS_MAX        INT64_C(253402300799999) /* end of the year 9999 */
 #define HELLO_AGAIN_MS     1000
 #define RECONNECT_HEARD_MS 100 /* it has just reached us, so we can reach it */
 #define RECONNECT_MIN_MS   500
@@ -558,7 +557,8 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
     bool list = core_blocklist(c) != NULL;
     struct buf b = { 0 };
 
-    wire_begin(&b, WIRE_BEAT, 11 + STANDING_FIELDS + (list ? BLOCKLIST_VERSION_FIELDS : 0));
+    wire_begin(&b, WIRE_BEAT,
+               11 + CLOCK_BEAT_FIELDS + STANDING_FIELDS + (list ? BLOCKLIST_VERSION_FIELDS : 0));
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_u64(&b, ledger_decided(c->ledger));
@@ -570,61 +570,38 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
     mp_put_u64(&b, c->past.agrees);
     mp_put_bin(&b, c->past.release.hash, sizeof c->past.release.hash);
     mp_put_u64(&b, c->watch.seen);
+    clocks_put_beat(c, &b);
     ledger_put_standing(c->ledger, &b);
     if (list)
         blocklist_put_version(c, &b);
     peer_send(c, p, &b);
 }
 
-/* Round trip as in NTP: they say our clock back, and how long they held it. The quickest of the
- * recent ones is the best; it slowly loses its lead. */
-static void take_clock(struct peer *p, const struct moment *now, int64_t their_wall, int64_t echo,
-                       uint64_t held)
-{
-    int64_t rtt;
-
-    if (their_wall < 0 || their_wall > WALL_MS_MAX || echo < 0 || echo > WALL_MS_MAX ||
-        held > 60000)
-        return; /* no clock says that */
-    p->echo_wall_ms = their_wall;
-    p->echo_boot_ms = now->boot_ms;
-    rtt = now->wall_ms - echo - (int64_t)held;
-    if (echo == 0 || rtt < 0 || rtt > 60000)
-        return;
-    if (p->has_clock && (uint64_t)rtt > p->best_rtt_ms) {
-        p->best_rtt_ms += 1 + p->best_rtt_ms / 8;
-        return;
-    }
-    p->clock_ms = their_wall + rtt / 2 - now->wall_ms;
-    p->best_rtt_ms = (uint64_t)rtt;
-    p->has_clock = true;
-}
-
 void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m)
 {
     uint8_t ros[HASH_BYTES], words[WORD_ID_BYTES], released[sizeof p->released];
-    int64_t wall, echo;
-    uint64_t dec, held, every, agrees, sees;
+    struct beat_clock clock;
+    uint64_t dec, every, agrees, sees;
 
     mp_get_raw(m, p->vector_hash, sizeof p->vector_hash);
     mp_get_raw(m, ros, sizeof ros);
     dec = mp_get_u64(m);
-    wall = mp_get_i64(m);
-    echo = mp_get_i64(m);
-    held = mp_get_u64(m);
+    clock.wall_ms = mp_get_i64(m);
+    clock.echo_ms = mp_get_i64(m);
+    clock.held_ms = mp_get_u64(m);
     every = mp_get_u64(m);
     mp_get_raw(m, words, sizeof words);
     agrees = mp_get_u64(m);
     mp_get_raw(m, released, sizeof released);
     sees = mp_get_u64(m);
-    if (!ledger_get_standing(m, &p->standing))
+    if (!clocks_get_beat(m, &clock) || !ledger_get_standing(m, &p->standing))
         return;
     p->beat_every_ms = every < BEAT_MS           ? BEAT_MS
                        : every > BEAT_SLOWEST_MS ? BEAT_SLOWEST_MS
                                                  : every;
     if (p->standing.votes) /* a late HELLO said otherwise; who is lost says so every second */
         p->memory_lost = false;
-    take_clock(p, now, wall, echo, held);
+    clocks_on_beat(c, p, now, &clock);
     compare(c, p, ros, dec);
     p->agrees = agrees;
     memcpy(p->words, words, sizeof words);

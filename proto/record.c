@@ -7,14 +7,13 @@
 #include "day.h"
 
 /* The last millisecond of the year 9999: keeps sums of times far from overflow. */
-#define AT_MS_MAX   253402300799999
 #define OFF_MIN_MAX (26 * 60) /* no zone is further from UTC */
 
 enum field_type {
     F_U8,
     F_U32,
     F_U64,
-    F_TIME,   /* int64_t, 0 to AT_MS_MAX */
+    F_TIME,   /* int64_t, 0 to RECORD_TIME_MAX */
     F_OFFSET, /* int32_t minutes */
     F_DATE,   /* uint32_t yyyymmdd */
     F_RAW,    /* limit is the exact size */
@@ -35,14 +34,14 @@ struct field {
 
 static const struct field fields[] = {
     { 1, F_U8, AT(kind), UINT8_MAX, "kind" },
-    { 2, F_TIME, AT(at_ms), AT_MS_MAX, "at" },
+    { 2, F_TIME, AT(at_ms), RECORD_TIME_MAX, "at" },
     { 3, F_OFFSET, AT(utc_off_min), OFF_MIN_MAX, "utc_off" },
     { 4, F_BARCODE, AT(item), BARCODE_MAX, "item" },
     { 5, F_BARCODE, AT(user), BARCODE_MAX, "user" },
     { 6, F_DATE, AT(due), UINT32_MAX, "due" },
     { 7, F_TEXT, AT(staff), STAFF_MAX, "staff" },
     { 8, F_U32, AT(flags), UINT32_MAX, "flags" },
-    { 9, F_TIME, AT(paper_ms), AT_MS_MAX, "paper_at" },
+    { 9, F_TIME, AT(paper_ms), RECORD_TIME_MAX, "paper_at" },
     { 10, F_U8, AT(count), 99, "count" },
     { 11, F_RAW, AT(target.feed.desk), DESK_ID_BYTES, "target_desk" },
     { 12, F_RAW, AT(target.feed.name), FEED_NAME_BYTES, "target_feed" },
@@ -109,7 +108,7 @@ static bool value_fits(const struct record *r, const struct field *f)
     case F_U64:
         return *(const uint64_t *)p <= f->limit;
     case F_TIME:
-        return *(const int64_t *)p >= 0 && *(const int64_t *)p <= AT_MS_MAX;
+        return *(const int64_t *)p >= 0 && *(const int64_t *)p <= RECORD_TIME_MAX;
     case F_OFFSET:
         return *(const int32_t *)p >= -OFF_MIN_MAX && *(const int32_t *)p <= OFF_MIN_MAX;
     case F_DATE:
@@ -226,7 +225,11 @@ static void get_value(struct mp *m, const struct field *f, struct record *r)
 
 int64_t record_time(const struct record *r, int64_t correction_ms)
 {
-    return r->paper_ms != 0 ? r->paper_ms : r->at_ms + correction_ms;
+    int64_t ms = r->at_ms + correction_ms;
+
+    if (r->paper_ms != 0)
+        return r->paper_ms;
+    return ms < 0 ? 0 : ms > RECORD_TIME_MAX ? RECORD_TIME_MAX : ms;
 }
 
 enum err record_encode(const struct record *r, struct buf *out, struct errmsg *msg)

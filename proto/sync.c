@@ -514,6 +514,12 @@ void sync_message(struct core *c, const struct moment *now, struct peer *p, cons
     case WIRE_BLOCKLIST:
         blocklist_on_part(c, p, m);
         break;
+    case WIRE_CLOCKS_ASK:
+        clocks_on_ask(c, p);
+        break;
+    case WIRE_CLOCKS:
+        clocks_on_words(c, p, m);
+        break;
     case WIRE_BYE:
         p->ever_heard = false;
         break;
@@ -529,6 +535,8 @@ void sync_tick(struct core *c, const struct moment *now)
 
     if (beat)
         c->beat_ms = c->now_ms + (peer_in_peace(c) ? BEAT_PEACE_MS : BEAT_MS);
+    if (beat)
+        clocks_tick(c, now);
     for (unsigned i = 0; i < c->n_peers; i++)
         peer_tick(c, now, &c->peers[i], beat);
     if (c->now_ms < c->slow_ms)

@@ -34,8 +34,9 @@ const struct table_row table_rows[TABLE_COUNT] = {
     [TABLE_KEPT] = { "kept", 12 },
     [TABLE_ANSWERS] = { "answers", 16 },
     [TABLE_BLOCKLIST] = { "blocklist", 19 },
+    [TABLE_CLOCKS] = { "clocks", 26 },
 };
-_Static_assert(TABLE_COUNT == 17, "a new table needs its row above, and a line in FORMAT.md");
+_Static_assert(TABLE_COUNT == 18, "a new table needs its row above, and a line in FORMAT.md");
 
 static const char own_name[] = "store";
 static char check_key[] = "version";

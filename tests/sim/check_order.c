@@ -1,5 +1,5 @@
-/* check_order.c - the log is in the order of true times: typed from paper, else the feed's clock.
- */
+/* check_order.c - the log is in the order of true times: typed from paper, else the feed's clock
+ * and its correction. */
 #include "order.h"
 
 #include <stdlib.h>
@@ -21,7 +21,8 @@ static void record(void *ctx, const struct merged *m, enum outcome o, unsigned p
                    const uint8_t *bytes, size_t n, const char *why)
 {
     struct order *k = ctx;
-    int64_t typed = typed_time(k, m), time = typed != 0 ? typed : m->rec.at_ms;
+    int64_t typed = typed_time(k, m), correction = k->job->feeds[m->feed].correction_ms;
+    int64_t time = typed != 0 ? typed : m->rec.at_ms + correction;
 
     (void)bytes, (void)n, (void)why;
     if (o == OUTCOME_SENT && line > 0 && k->lines) {

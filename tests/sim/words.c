@@ -37,6 +37,10 @@ static const char *name_of(unsigned type)
         return "BLOCKLIST_ASK";
     case WIRE_BLOCKLIST:
         return "BLOCKLIST";
+    case WIRE_CLOCKS_ASK:
+        return "CLOCKS_ASK";
+    case WIRE_CLOCKS:
+        return "CLOCKS";
     case WIRE_PREVOTE:
         return "PREVOTE";
     case WIRE_PREVOTED:
