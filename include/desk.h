@@ -20,6 +20,9 @@
 /* The day that is promised takes its place; of other kinds than checkout and renew: none. */
 void desk_settle_due(const struct policy *p, struct record *r, int64_t now_ms);
 
+/* Does it name a number that is made up for practice (P5)? */
+bool desk_is_practice(const struct policy *p, const struct record *r);
+
 /* now_ms by this desk's feed clock. ERR_INVALID or ERR_REFUSED with code and field. */
 enum err desk_check(const struct policy *p, const struct record *r, int64_t now_ms,
                     struct errmsg *msg);

@@ -136,6 +136,8 @@ struct policy {
     struct zone zone;                        /* [branch] zone_rule, written by `policy publish` */
     char user_pattern[64], item_pattern[64]; /* [scan]; literals, [..] classes, {n}, {m,n} */
     bool check_digit;                        /* [scan] check_digit = mod10 | none */
+    /* Derived: made-up numbers that fit, for practice; "": the patterns have none to spare. */
+    char practice_user[BARCODE_MAX + 1], practice_item[2][BARCODE_MAX + 1];
     struct due_policy due;                   /* [due] and [closed] */
     uint32_t double_scan_ms;                 /* [merge] double_scan = 5s */
     uint32_t same_event_ms;                  /* [merge] same_event = 60s */
@@ -151,6 +153,7 @@ struct policy {
     struct sink_access access;            /* [upload], for sinks over the network */
     uint32_t quiet_ms;  /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
     unsigned keep_days; /* [keep] after_upload: a confirmed upload's records stay so long */
+    unsigned practice_days;             /* [keep] practice: reports of drills, default 1 */
     unsigned unconfirmed_days;          /* [keep] unconfirmed = never | days */
     bool blocklist_by_lead;             /* [blocklist] import = desk (default) | lead */
     bool blocklist_override;            /* [blocklist] override = no (default) | lead */
@@ -185,6 +188,9 @@ unsigned policy_group(const struct policy *p, const char *desk);
 /* Whole-string match of the small pattern language; an ill-formed pattern never matches. */
 bool pattern_matches(const char *pattern, const char *s);
 bool pattern_is_valid(const char *pattern);
+/* The k-th highest text of the least length that it matches, digits before letters; false: there
+ * are fewer, or it would be no barcode. */
+bool pattern_sample(const char *pattern, unsigned k, char out[BARCODE_MAX + 1]);
 /* How many characters a match has; false if the pattern is ill-formed. */
 bool pattern_length(const char *pattern, unsigned *min, unsigned *max);
 bool mod10_is_valid(const char *digits); /* Luhn, as on 14-digit Codabar library barcodes */

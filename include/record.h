@@ -54,7 +54,7 @@ enum record_kind { /* on the wire and the disk: numbers are for ever */
 enum record_flag {
     RECORD_TYPED = 1 << 0,     /* typed by hand, not scanned */
     RECORD_OVERRIDE = 1 << 1,  /* a lead overrode a refusal */
-    RECORD_PRACTICE = 1 << 2,  /* never uploaded (R10); such records have their own store */
+    /* 1 << 2 is free: practice makes no records (R10, practice.h) */
     RECORD_CONFIRMED = 1 << 3, /* the desk was told what the branch did just now, and meant it */
     RECORD_UNCHECKED = 1 << 4, /* the block list was not asked, as the session says */
 };

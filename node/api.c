@@ -119,8 +119,7 @@ static void record_one(struct node *n, const char *text, size_t len, enum ask as
     if (out->err == ERR_OK && p)
         session_apply(&n->session, p, now.wall_ms, r);
     if (out->err == ERR_OK)
-        out->err = core_record_telling(n->core, &now, r, ask, &out->note, &out->ref, &out->again,
-                                       &out->msg);
+        out->err = gate_record(n, &now, r, ask, &out->note, &out->ref, &out->again, &out->msg);
     if (out->err == ERR_OK) {
         out->due = r->due;
         if (!out->again)
@@ -279,6 +278,8 @@ static const struct route {
     { "GET", "/api/v1/desk", HTTP_DESK, shift_get, NULL },
     { "GET", "/api/v1/session-settings", HTTP_DESK, session_get, NULL },
     { "POST", "/api/v1/session-settings", HTTP_DESK, NULL, session_put },
+    { "GET", "/api/v1/practice", HTTP_DESK, practice_get, NULL },
+    { "POST", "/api/v1/practice", HTTP_DESK, NULL, practice_post },
     { "POST", "/api/v1/records/override", HTTP_CTL, NULL, lead_override_block },
     { "GET", "/api/v1/blocklist", HTTP_DESK, blocklist_get, NULL },
     { "POST", "/api/v1/blocklist/begin", HTTP_CTL, NULL, blocklist_begin },

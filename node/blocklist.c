@@ -158,7 +158,7 @@ static enum err override_one(struct node *n, struct lead_job *l, json_t **out)
         return e;
     if (core_blocked(n->core, r.user) != BLOCKED_NOT)
         r.flags |= RECORD_OVERRIDE;
-    e = core_record_telling(n->core, &now, &r, ASK_NOT, &note, &ref, &again, &l->msg);
+    e = gate_record(n, &now, &r, ASK_NOT, &note, &ref, &again, &l->msg);
     if (e != ERR_OK)
         return e;
     core_id_text(n->core, &ref, id);

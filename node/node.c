@@ -541,6 +541,7 @@ static void round_of_loop(struct node *n)
             watch_server(n);
             core_tick(n->core, &now);
             invite_tick(n, &now);
+            practice_watch(n, &now);
             hint_known(n, &now);
             keep_spare(n, &now);
         }
@@ -596,6 +597,7 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
     enum err e;
 
     session_load(n);
+    practice_load(n);
     if ((e = conf_read(n->dir, &n->conf, msg)) != ERR_OK ||
         (e = keys_read_desk(n->dir, &n->me, msg)) != ERR_OK ||
         (e = damage_judge(n, msg)) != ERR_OK ||

@@ -19,6 +19,7 @@
 #include "invite.h"
 #include "metrics.h"
 #include "net.h"
+#include "practice.h"
 #include "session.h"
 #include "store.h"
 #include "today.h"
@@ -77,6 +78,9 @@ struct node {
     struct ident me;
     struct session session;
     struct today today; /* shift.c */
+    struct practice practice;
+    struct drills drills;                   /* as the file `practice` has them */
+    uint8_t practice_key[RECORD_KEY_BYTES]; /* of the last scan: a repeated one is judged once */
     struct store *store;
     struct core *core;
     struct net *net;
@@ -184,6 +188,25 @@ void session_get(struct node *n, struct http_request *rq);
 void session_put(struct node *n, struct http_request *rq, json_t *body);
 /* shift.c: what the Desk page shows */
 void shift_get(struct node *n, struct http_request *rq);
+/* gate.c: the only way from this desk's people into the core; shut while practice is on (P2). */
+enum err gate_record(struct node *n, const struct moment *now, struct record *r, enum ask ask,
+                     struct told_note *note, struct record_ref *out, bool *again,
+                     struct errmsg *msg);
+/* practice.c */
+void practice_load(struct node *n);
+void practice_watch(struct node *n, const struct moment *now); /* at each tick: P3, and forgets */
+/* P4: is this scan practice, or real? *mark: of its box, if it came with one; becomes 0 or the
+ * practice's number. ERR_REFUSED: practice, practice_over. */
+enum err practice_enter(const struct node *n, bool has_box, uint32_t *mark, struct errmsg *msg);
+/* key NULL: it has none. Else the box is led back to the way (P6). */
+bool practice_is_repeat(struct node *n, const uint8_t *key, const struct box *b);
+/* A scan of practice was carried out: the next step. */
+json_t *practice_judged(struct node *n, const struct policy *p, const struct box *after, bool fresh,
+                        enum err e, const char *why, const struct box_answer *a);
+json_t *practice_status(const struct node *n); /* for the status */
+json_t *practice_last_drill(const struct node *n);
+void practice_get(struct node *n, struct http_request *rq);
+void practice_post(struct node *n, struct http_request *rq, json_t *body);
 /* scan.c */
 void scan_post(struct node *n, struct http_request *rq, json_t *body);
 

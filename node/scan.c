@@ -15,6 +15,8 @@ struct scanning {
     const struct policy *p;
     struct box box;
     char last[RECORD_ID_TEXT]; /* this box's last record: what undo takes back */
+    uint32_t practice;         /* P4: the practice that the box is of; 0: it is real */
+    bool repeated;             /* in practice: this very request was judged before */
     uint8_t key[RECORD_KEY_BYTES];
     bool has_key;
     unsigned steps; /* held scans that follow have keys of their own */
@@ -64,8 +66,10 @@ static enum err box_of_json(const json_t *o, struct scanning *s, struct errmsg *
     struct box *b = &s->box;
     char mode[16] = "";
     json_int_t count = json_integer_value(json_object_get(o, "count"));
+    json_int_t practice = json_integer_value(json_object_get(o, "practice"));
     enum err e;
 
+    s->practice = practice > 0 && practice <= UINT32_MAX ? (uint32_t)practice : 0;
     box_init(b);
     if (o == NULL)
         return ERR_OK;
@@ -91,15 +95,18 @@ static enum err box_of_json(const json_t *o, struct scanning *s, struct errmsg *
 static json_t *box_to_json(const struct scanning *s)
 {
     const struct box *b = &s->box;
-    json_t *held = json_array();
+    json_t *held = json_array(), *o;
 
     for (unsigned i = 0; i < b->n_held; i++)
         json_array_append_new(
             held, json_pack("{s:s, s:b}", "scan", b->held[i].text, "typed", b->held[i].typed));
-    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:b, s:b, s:s, s:o}", "mode",
-                     record_kind_name(b->mode), "user", b->user, "item", b->item, "count",
-                     (int)b->count, "asks", b->asks, "asks_typed", b->asks_typed, "asks_branch",
-                     b->asks_branch, "last", s->last, "held", held);
+    o = json_pack("{s:s, s:s, s:s, s:i, s:s, s:b, s:b, s:s, s:o}", "mode",
+                  record_kind_name(b->mode), "user", b->user, "item", b->item, "count",
+                  (int)b->count, "asks", b->asks, "asks_typed", b->asks_typed, "asks_branch",
+                  b->asks_branch, "last", s->last, "held", held);
+    if (s->practice)
+        json_object_set_new(o, "practice", json_integer(s->practice));
+    return o;
 }
 
 /* ---- doing ---- */
@@ -130,6 +137,20 @@ static json_t *answer_json(const struct box_answer *a)
     return o;
 }
 
+/* P1: made up, shown, forgotten. */
+static enum err practise(struct scanning *s, struct record *r, json_t *o, struct errmsg *msg)
+{
+    enum err e =
+        practice_record(&s->n->practice, s->p, &s->n->session, node_now().wall_ms, r, s->last, msg);
+
+    if (e != ERR_OK)
+        return e;
+    json_object_set_new(o, "op", json_string(record_kind_name(r->kind)));
+    json_object_set_new(o, "id", json_string(s->last));
+    api_put_due(r->due, s->p, o, "due");
+    return ERR_OK;
+}
+
 static enum err record(struct scanning *s, struct record *r, json_t *o, struct told_note *note,
                        struct errmsg *msg)
 {
@@ -139,12 +160,15 @@ static enum err record(struct scanning *s, struct record *r, json_t *o, struct t
     bool again;
     enum err e;
 
+    memset(note, 0, sizeof *note);
+    if (s->practice)
+        return practise(s, r, o, msg);
     if (s->has_key) {
         memcpy(r->key, s->key, sizeof r->key);
         r->key[RECORD_KEY_BYTES - 1] ^= (uint8_t)s->steps;
     }
     session_apply(&s->n->session, s->p, now.wall_ms, r);
-    e = core_record_telling(s->n->core, &now, r, ASK, note, &ref, &again, msg);
+    e = gate_record(s->n, &now, r, ASK, note, &ref, &again, msg);
     if ((told = note_json(s->n, note)) != NULL)
         json_object_set_new(o, "note", told);
     if (e != ERR_OK)
@@ -193,7 +217,7 @@ static enum err undo(struct scanning *s, json_t *o, struct errmsg *msg)
                        "there is nothing to undo: only the last record can be taken back here; "
                        "others with tideover void ID");
     json_object_set_new(o, "voids", json_string(s->last));
-    if ((e = core_id_parse(s->n->core, s->last, &r.target, msg)) == ERR_OK)
+    if (s->practice || (e = core_id_parse(s->n->core, s->last, &r.target, msg)) == ERR_OK)
         e = record(s, &r, o, &note, msg);
     if (e == ERR_OK)
         s->last[0] = 0;
@@ -212,7 +236,7 @@ static enum err choose_due(struct scanning *s, unsigned days, json_t *o, struct 
                         : days == SCAN_DUE_RULE ? "rule"
                                                 : text,
                         ymd_at(&s->p->zone, node_now().wall_ms), msg);
-    if (e == ERR_OK)
+    if (e == ERR_OK && !s->practice)
         e = session_keep(s->n, &next, msg);
     json_object_set_new(o, "choice",
                         days == SCAN_DUE_NONE   ? json_string("none")
@@ -240,6 +264,9 @@ static void carry_out(struct scanning *s, enum err e, const struct box_answer *a
         if (a->act == BOX_UNDO)
             s->box = *before;
     }
+    if (s->practice)
+        json_object_set_new(o, "practice",
+                            practice_judged(s->n, s->p, &s->box, !s->repeated, e, msg->why, a));
     json_array_append_new(s->answers, o);
     s->steps++;
 }
@@ -289,6 +316,10 @@ void scan_post(struct node *n, struct http_request *rq, json_t *body)
                      : err_why(&msg, ERR_CONFIG, "policy", "",
                                "this version cannot read the branch's policy: update tideover");
 
+    if (e == ERR_OK)
+        e = practice_enter(n, json_object_get(body, "box") != NULL, &s.practice, &msg);
+    if (e == ERR_OK && s.practice)
+        s.repeated = practice_is_repeat(n, s.has_key ? s.key : NULL, &s.box);
     if (e == ERR_OK) {
         s.answers = json_array();
         scan_all(&s, json_string_value(scan), json_string_length(scan), typed);

@@ -119,6 +119,8 @@ void status_get(struct node *n, struct http_request *rq)
     if ((list = blocklist_json(n)) == NULL)
         list = json_null();
     json_object_set_new(o, "block_list", list);
+    json_object_set_new(o, "practice", practice_status(n));
+    json_object_set_new(o, "last_drill", practice_last_drill(n));
     json_object_set_new(o, "start", json_integer((json_int_t)v.start));
     json_object_set_new(o, "problems", status_problems(n, &now));
     api_json(rq, 200, o);

@@ -42,6 +42,17 @@ void desk_settle_due(const struct policy *p, struct record *r, int64_t now_ms)
                  : 0;
 }
 
+static bool is_same(const char *made_up, const char *value)
+{
+    return made_up[0] != 0 && strcmp(made_up, value) == 0;
+}
+
+bool desk_is_practice(const struct policy *p, const struct record *r)
+{
+    return is_same(p->practice_user, r->user) || is_same(p->practice_item[0], r->item) ||
+           is_same(p->practice_item[1], r->item);
+}
+
 static enum err check_due(const struct policy *p, const struct record *r, int64_t now_ms,
                           struct errmsg *msg)
 {

@@ -127,6 +127,47 @@ bool pattern_length(const char *pattern, unsigned *min, unsigned *max)
     return true;
 }
 
+/* The letters of a set, in the order of pattern_sample(). */
+static unsigned letters_of(const struct piece *p, char out[128])
+{
+    unsigned n = 0;
+
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (unsigned c = 127; c > 0; c--)
+            if (set_has(p, (unsigned char)c) && (c >= '0' && c <= '9') == (pass == 0))
+                out[n++] = (char)c;
+    return n;
+}
+
+bool pattern_sample(const char *pattern, unsigned k, char out[BARCODE_MAX + 1])
+{
+    struct piece at[BARCODE_MAX];
+    unsigned n = 0;
+
+    out[0] = 0;
+    if (!pattern_is_valid(pattern))
+        return false;
+    while (*pattern != 0) {
+        struct piece piece;
+
+        pattern = read_piece(pattern, &piece);
+        for (unsigned i = 0; i < piece.min; i++) {
+            if (n == BARCODE_MAX)
+                return false;
+            at[n++] = piece;
+        }
+    }
+    out[n] = 0;
+    for (unsigned i = n; i-- > 0;) { /* the last one counts fastest */
+        char letters[128];
+        unsigned many = letters_of(&at[i], letters);
+
+        out[i] = letters[k % many];
+        k /= many;
+    }
+    return n > 0 && k == 0;
+}
+
 /* at[i]: the pieces so far can end before s[i]. One pass a piece, so at worst
  * PIECES_MAX * BARCODE_MAX * BARCODE_MAX steps, whatever the pattern. */
 bool pattern_matches(const char *pattern, const char *s)

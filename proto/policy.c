@@ -377,6 +377,7 @@ static const struct ini_key keys[] = {
     { "upload", "proxy", read_proxy, PLACE(access.proxy), 1, 0, NULL },
     { "upload", "insecure", ini_yes_no, PLACE(access.insecure), 0, 0, NULL },
     { "keep", "after_upload", ini_unsigned, PLACE(keep_days), 0, KEEP_DAYS_MAX, NULL },
+    { "keep", "practice", ini_unsigned, PLACE(practice_days), 0, KEEP_DAYS_MAX, NULL },
     { "keep", "unconfirmed", read_unconfirmed, PLACE(unconfirmed_days), 0, KEEP_DAYS_MAX, NULL },
     { "blocklist", "import", ini_word, PLACE(blocklist_by_lead), 0, 0, import_words },
     { "blocklist", "override", ini_word, PLACE(blocklist_override), 0, 0, override_words },
@@ -462,6 +463,7 @@ static void set_defaults(struct policy *p)
         .format = "symphony",
         .quiet_ms = QUIET_BY_CLASS,
         .keep_days = 30,
+        .practice_days = 1,
         .unconfirmed_days = POLICY_NEVER,
         .blocklist_warn_ms = 7 * 24 * HOUR_MS,
         .evergreen = { .registration = true },
@@ -488,6 +490,29 @@ static void set_defaults(struct policy *p)
     p->zone.std_off_s = 26 * 3600;
 }
 
+#define SAMPLES 200 /* a check digit is right once in ten */
+
+static unsigned make_up(const struct policy *p, const char *pattern, unsigned from,
+                        char out[BARCODE_MAX + 1])
+{
+    for (unsigned k = from; k < SAMPLES && pattern_sample(pattern, k, out); k++)
+        if ((!p->check_digit || mod10_is_valid(out)) && strcmp(out, p->practice_user) != 0)
+            return k + 1;
+    out[0] = 0;
+    return SAMPLES;
+}
+
+static void make_up_numbers(struct policy *p)
+{
+    char user[BARCODE_MAX + 1];
+    unsigned next;
+
+    make_up(p, p->user_pattern, 0, user);
+    memcpy(p->practice_user, user, sizeof user);
+    next = make_up(p, p->item_pattern, 0, p->practice_item[0]);
+    make_up(p, p->item_pattern, next, p->practice_item[1]);
+}
+
 /* Defaults that come from other keys, once all are read. */
 static void derive(struct policy *p)
 {
@@ -497,6 +522,7 @@ static void derive(struct policy *p)
     _Static_assert(sizeof s->staff_login >= sizeof s->library + 4, "CIRC is appended to it");
     _Static_assert(sizeof p->koha_service.branchcode >= sizeof p->code, "the code is the default");
     policy_derive_due(&p->due);
+    make_up_numbers(p);
     if (s->library[0] == 0)
         memcpy(s->library, p->code, sizeof p->code);
     if (p->probe_every_ms == 0) /* a login each time: gently */

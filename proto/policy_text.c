@@ -89,6 +89,8 @@ static const char *const sections[] = {
     "# after so many days.\n"
     "after_upload = 30\n"
     "unconfirmed = never\n"
+    "# Reports of practice, with names of staff: so many days.\n"
+    "practice = 1\n"
     "\n",
 
     "[blocklist]\n"

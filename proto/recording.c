@@ -190,6 +190,9 @@ enum err core_record_telling(struct core *c, const struct moment *now, struct re
     if (!p)
         return err_why(msg, ERR_CONFIG, "policy", "",
                        "this version cannot read the branch's policy: update tideover");
+    if (desk_is_practice(p, r))
+        return err_why(msg, ERR_REFUSED, "practice_number", r->item[0] ? "item" : "user",
+                       "that is a number for practice: it is never recorded");
     if ((e = own_clock(c, now, &r->at_ms, msg)) != ERR_OK)
         return e;
     r->utc_off_min = now->utc_off_min;

@@ -2,7 +2,7 @@
 # The rules stay pure: proto/ may call memory, strings, number formatting, libsodium's pure
 # functions, msgpack, jansson and libinih's parser, and nothing that reads a clock, a file, a socket
 # or dice.
-#   layering.sh LIBPROTO.A
+#   layering.sh LIBPROTO.A [LIBNODE.A]
 set -eu
 allowed='^(_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__assert_fail|abort'
 allowed="$allowed|(mem(cpy|set|move|cmp|chr)|str(len|cpy|cmp|ncmp|chr|rchr|str|spn|cspn|cat|pbrk|nlen))"
@@ -22,3 +22,20 @@ if [ -n "$bad" ]; then
     exit 1
 fi
 echo "proto/ is pure: $(printf '%s\n' "$defined" | wc -l) functions, none of them touches the world"
+# What a person records comes through one gate, which practice shuts.
+if [ $# -gt 1 ]; then
+    around=$(nm -A -u "$2" 2>/dev/null | awk '$NF ~ /^core_record(_telling)?$/ { print $1, $NF }' |
+        grep -v ':gate\.c\.o:' || true)
+    if [ -n "$around" ]; then
+        printf 'node/ records past the gate:\n%s\n' "$around"
+        exit 1
+    fi
+    # And practice itself has no way into the core.
+    ways=$(nm -A -u "$1" 2>/dev/null | grep -E ':(practice|drills|box|scan)\.c\.o:' |
+        awk '$NF ~ /^(core|feeds|sync|ledger)_/ { print $1, $NF }' || true)
+    if [ -n "$ways" ]; then
+        printf 'practice reaches the core:\n%s\n' "$ways"
+        exit 1
+    fi
+    echo "node/ records through its gate alone; practice cannot reach the core"
+fi

@@ -89,6 +89,22 @@ static void print_store(const json_t *store)
     putchar('\n');
 }
 
+static void print_practice(const struct cli *c, const json_t *s)
+{
+    const json_t *practice = json_object_get(s, "practice");
+    char at[32];
+
+    if (j_is(practice, "on")) {
+        words_time(json_object_get(practice, "until"), false, at);
+        printf("%sPractice  on until %s: nothing is recorded here (to end: tideover practice "
+               "off)%s\n",
+               hue(c, HUE_WARN), at, hue(c, HUE_OFF));
+    } else if (json_is_string(json_object_get(s, "last_drill"))) {
+        words_time(json_object_get(s, "last_drill"), true, at);
+        printf("Practice  last drill here %s\n", at);
+    }
+}
+
 int cmd_status(struct cli *c)
 {
     struct client *cl = NULL;
@@ -104,6 +120,7 @@ int cmd_status(struct cli *c)
         json_array_foreach(json_object_get(s, "problems"), i, problem) print_problem(c, problem);
         printf("Branch    %s\nThis desk %s%s%s\n", j_text(s, "branch", "-"), j_text(s, "desk", "-"),
                j_text(s, "id", NULL) != NULL ? "  " : "", j_text(s, "id", ""));
+        print_practice(c, s);
         print_server(c, json_object_get(s, "server"));
         print_records(json_object_get(s, "records"));
         print_set_aside(json_object_get(s, "records"));
