@@ -258,7 +258,8 @@ static void carry_out(struct scanning *s, enum err e, const struct box_answer *a
     else if (e == ERR_OK && a->act == BOX_DUE)
         e = choose_due(s, a->days, o, msg);
     if (e != ERR_OK) {
-        metrics_rejected(&s->n->metrics, msg->why);
+        if (!s->practice)
+            metrics_rejected(&s->n->metrics, msg->why);
         json_decref(o);
         o = json_pack("{s:b, s:o}", "ok", 0, "error", api_error_json(e, msg));
         if (a->act == BOX_UNDO)
