@@ -330,6 +330,8 @@ int cmd_session_end(struct cli *c);
 int cmd_void(struct cli *c);
 int cmd_status(struct cli *c);
 int cmd_check(struct cli *c);
+int cmd_manual(struct cli *c);
+int cmd_completion(struct cli *c);
 int cmd_watch(struct cli *c);
 int cmd_peers(struct cli *c);
 int cmd_log_list(struct cli *c);
