@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include "keys.h"
 #include "mem.h"
 #include "node_int.h"
+#include "service.h"
 #include "spare.h"
 #include "wire.h"
 
@@ -691,12 +693,29 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* What root writes into another user's directory that user could not write again. */
+static enum err check_owner(const char *dir, struct errmsg *msg)
+{
+    struct stat st;
+    const struct passwd *who;
+
+    if (geteuid() != 0 || stat(dir, &st) != 0 || st.st_uid == 0)
+        return ERR_OK;
+    who = getpwuid(st.st_uid);
+    return err_set(msg, ERR_DENIED,
+                   "%s belongs to %s: start the service (systemctl start tideover), or say "
+                   "runuser -u %s -- tideover node --state %s",
+                   dir, who ? who->pw_name : "another user", who ? who->pw_name : "USER", dir);
+}
+
 static int run_node(struct node *n)
 {
     struct net_events ev = { n, on_admit, on_message, on_up, on_down, on_knock };
     struct errmsg msg = { .text = "" };
-    enum err e = node_open(n, &ev, &msg);
+    enum err e = check_owner(n->dir, &msg);
 
+    if (e == ERR_OK)
+        e = node_open(n, &ev, &msg);
     if (e == ERR_OK) {
         char id[8];
         desk_id_short(&n->me.id, id);
@@ -704,8 +723,13 @@ static int run_node(struct node *n)
         printf("ready desk %s (%s) branch %s, desks %s, api http://%s\n", n->conf.name, id,
                roster_code(core_roster(n->core)), n->conf.listen, n->conf.web);
         fflush(stdout);
-        while (!stop_signal && !n->again)
+        service_ready();
+        while (!stop_signal && !n->again) {
+            struct moment now = node_now();
             round_of_loop(n);
+            service_round(n, &now);
+        }
+        service_stopping();
         node_log(n, 2, n->again ? "the store is damaged: beginning anew" : "stopping");
     } else {
         fprintf(stderr, "tideover: %s\n", msg.text[0] ? msg.text : err_text(e));

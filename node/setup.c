@@ -56,6 +56,43 @@ static enum err make_parents(const char *path, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* The package makes the directory for a user of its own: what root puts there is that user's. */
+static void note_owner(struct site *s)
+{
+    struct stat st;
+
+    s->owner = 0;
+    s->group = 0;
+    if (geteuid() == 0 && lstat(s->final, &st) == 0 && S_ISDIR(st.st_mode)) {
+        s->owner = st.st_uid;
+        s->group = st.st_gid;
+    }
+}
+
+/* One level of directories is all that a new state directory has. */
+static bool give_all(const char *dir, uid_t owner, gid_t group, unsigned depth)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *e;
+    bool good = d != NULL && lchown(dir, owner, group) == 0;
+    char path[2 * PATH_MAX];
+    struct stat st;
+
+    while (good && (e = readdir(d)) != NULL) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        good = lstat(path, &st) == 0;
+        if (good && S_ISDIR(st.st_mode) && depth > 0)
+            good = give_all(path, owner, group, depth - 1);
+        else
+            good = good && lchown(path, owner, group) == 0;
+    }
+    if (d)
+        closedir(d);
+    return good;
+}
+
 static bool is_absent_or_empty(const char *path)
 {
     DIR *d = opendir(path);
@@ -84,6 +121,7 @@ enum err site_begin(struct site *s, const char *state_dir, struct errmsg *msg)
                        "%s is not empty: a desk lives there already, or it is not a state "
                        "directory; choose another with --state",
                        s->final);
+    note_owner(s);
     if ((e = make_parents(s->final, msg)) != ERR_OK)
         return e;
     snprintf(s->dir, sizeof s->dir, "%s.new-XXXXXX", s->final);
@@ -123,6 +161,8 @@ enum err site_commit(struct site *s, struct errmsg *msg)
     char parent[PATH_MAX], *slash;
     int fd;
 
+    if (s->owner != 0 && !give_all(s->dir, s->owner, s->group, 1))
+        return err_set(msg, ERR_DISK, "cannot give %s to its user: %s", s->final, strerror(errno));
     if (rename(s->dir, s->final) != 0)
         return err_set(msg, errno == ENOTEMPTY || errno == EEXIST ? ERR_EXISTS : ERR_DISK,
                        "cannot make %s: %s", s->final, strerror(errno));

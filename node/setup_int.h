@@ -10,6 +10,8 @@
 
 struct site {
     char final[PATH_MAX], dir[PATH_MAX + 16];
+    uid_t owner; /* of the empty directory that it replaces, when root sets it up; else 0 */
+    gid_t group;
 };
 
 enum err site_begin(struct site *s, const char *state_dir, struct errmsg *msg);

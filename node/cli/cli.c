@@ -13,7 +13,8 @@
 #define TIDEOVER_VERSION "unversioned"
 #endif
 
-#define NEAR_OPTION 3
+#define NEAR_OPTION  3
+#define SYSTEM_STATE "/var/lib/tideover" /* the package makes it */
 
 static const enum cli_opt globals[] = { OPT_STATE,    OPT_JSON, OPT_QUIET,
                                         OPT_NO_COLOR, OPT_HELP, OPT_VERSION };
@@ -204,6 +205,10 @@ static int find_state(struct cli *c)
         c->state = c->value[OPT_STATE] != NULL ? c->value[OPT_STATE] : env;
         if (*c->state == 0)
             return cli_usage(c, "--state needs a directory");
+        return 0;
+    }
+    if (access(SYSTEM_STATE, F_OK) == 0) {
+        c->state = SYSTEM_STATE;
         return 0;
     }
     if (xdg != NULL && *xdg == '/')

@@ -132,7 +132,7 @@ static void page_program(void)
         one_command(&commands[i]);
     exit_codes();
     puts(".SH ENVIRONMENT\n.TP\n.B TIDEOVER_STATE\nthe state directory, where \\-\\-state is not "
-         "given; else \\fI$XDG_STATE_HOME/tideover\\fR, else \\fI~/.local/state/tideover\\fR\n"
+         "given; else \\fI/var/lib/tideover\\fR, if the package made it, else \\fI$XDG_STATE_HOME/tideover\\fR, else \\fI~/.local/state/tideover\\fR\n"
          ".TP\n.B CREDENTIALS_DIRECTORY\nwhere secrets of sinks are looked up first "
          "(systemd.exec(5))\n.TP\n.B NO_COLOR\nno colours on a terminal");
     puts(".SH FILES\n.TP\n.I tideover.conf\nin the state directory: this PC; "
