@@ -16,7 +16,8 @@
  *       │                                 ▼
  *       └─ receipt ◀──────────────────── SEND ◀─▶ STEP (sinks with steps: delivery.h)
  *                                         │
- *                                         └─▶ PERSON (a lead decides what is in doubt)
+ *                                         ├─▶ PERSON (a lead decides what is in doubt)
+ *                                         └─▶ PAUSED (a lead wants it to wait)
  *
  * L1 A seat votes once per term, and it is on disk before the answer leaves.
  * L2 A seat under promise refuses without touching its term. Promise > lease by twice the drift.
@@ -79,6 +80,7 @@ enum ledger_state {
     LEDGER_SEND,   /* or looking */
     LEDGER_STEP,   /* how far it is is being stored by a majority */
     LEDGER_PERSON, /* nobody can tell whether it arrived */
+    LEDGER_PAUSED, /* a lead wants it to wait before the next step: pause.h */
 };
 const char *ledger_state_name(enum ledger_state s); /* the lead's words: "gathering", "sending" */
 
@@ -115,6 +117,8 @@ struct ledger_ask {
      * intent, unless that is NULL. NULL: none ever. */
     unsigned (*restored)(void *ctx, struct intent *in);
     enum err (*restored_ok)(void *ctx, const struct intent *in, struct errmsg *msg);
+    /* U2: does a lead at another desk want that slot to wait? NULL: never. */
+    bool (*paused)(void *ctx, uint64_t slot);
 };
 
 struct ledger;
@@ -191,6 +195,7 @@ struct ledger_view {
     uint64_t sending_until_ms; /* boot time: it may begin before, not after (D9) */
     char key[SINK_KEY_MAX];    /* what the items handed over left for the next */
     uint64_t answers;          /* told so far: ledger_answer() */
+    uint64_t done, items;      /* of the open upload, handed over and in all; items 0: none open */
     struct doubt doubt;
     char problem[256]; /* why it waits or failed; empty if it does not */
 };
@@ -233,8 +238,9 @@ struct standing {
     uint8_t evidence[16]; /* XOR over what it keeps: equal means the same */
     uint64_t acc_term;    /* of the upload that it accepted and that is not decided; 0: none */
     bool votes;
+    uint64_t pause; /* the slot that a lead there wants to wait; 0: none */
 };
-#define STANDING_FIELDS 5
+#define STANDING_FIELDS 6
 void ledger_put_standing(const struct ledger *l, struct buf *b);
 bool ledger_get_standing(struct mp *m, struct standing *out);
 /* Sends the peer what it lacks; cursor is the caller's, per peer, and begins at 0. True: it is in

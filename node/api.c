@@ -248,7 +248,8 @@ static void record_void(struct node *n, struct http_request *rq)
 
 static void get_list(struct node *n, struct http_request *rq)
 {
-    stream_list(n, rq, query_number(rq->query, "after", 0),
+    stream_list(n, rq, query_number(rq->query, "pending", 0) == 1,
+                query_number(rq->query, "after", 0),
                 query_number(rq->query, "limit", UINT64_MAX));
 }
 
@@ -332,6 +333,7 @@ static const struct route {
     { "POST", "/api/v1/upload/cards", HTTP_CTL, NULL, aside_cards },
     { "GET", "/api/v1/erasing", HTTP_DESK, word_erasing, NULL },
     { "POST", "/api/v1/upload/decide", HTTP_CTL, NULL, lead_decide },
+    { "POST", "/api/v1/upload/pause", HTTP_CTL, NULL, pause_post },
 };
 
 static void call(struct node *n, struct http_request *rq, const struct route *r)

@@ -235,8 +235,13 @@ json_t *exceptions_counts(const struct node *n, uint64_t slot);
 
 /* stream.c */
 void stream_export(struct node *n, struct http_request *rq, const char *format);
-void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit);
+void stream_list(struct node *n, struct http_request *rq, bool pending, uint64_t after,
+                 uint64_t limit); /* pending: only what waits to be uploaded */
 void stream_conflicts(struct node *n, struct http_request *rq); /* of what waits: for a lead */
+
+/* pause.c */
+void pause_post(struct node *n, struct http_request *rq, json_t *body);
+json_t *pause_json(const struct node *n); /* names of the desks that want it to wait */
 
 /* outage.c */
 void outage_get(struct node *n, struct http_request *rq);

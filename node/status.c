@@ -3,6 +3,7 @@
 
 #include "day.h"
 #include "node_int.h"
+#include "pause.h"
 
 static json_t *time_json(int64_t ms)
 {
@@ -142,12 +143,18 @@ json_t *status_roles(unsigned roles)
 static json_t *desk_json(const struct node *n, const struct desk_id *id)
 {
     const struct desk *d = roster_find(core_roster(n->core), id);
+    struct moment now = node_now();
+    struct desk_held h;
     char brief[8];
 
+    core_desk_held(n->core, &now, id, &h);
+
     desk_id_short(id, brief);
-    return json_pack("{s:s, s:s, s:s, s:o, s:b}", "name", d ? d->name : "?", "joined",
-                     d ? d->joined : "?", "id", brief, "roles", status_roles(d ? d->roles : 0),
-                     "seat", ledger_is_seat(core_ledger(n->core), id));
+    return json_pack("{s:s, s:s, s:s, s:o, s:b, s:I, s:I, s:b}", "name", d ? d->name : "?",
+                     "joined", d ? d->joined : "?", "id", brief, "roles",
+                     status_roles(d ? d->roles : 0), "seat",
+                     ledger_is_seat(core_ledger(n->core), id), "held", (json_int_t)h.held, "known",
+                     (json_int_t)h.known, "complete", h.complete);
 }
 
 void status_peers(struct node *n, struct http_request *rq)
@@ -232,11 +239,25 @@ static json_t *doubt_json(const struct doubt *d)
                      sha);
 }
 
+/* Of the work that goes on here, or as its uploader tells this seat. */
+static void put_progress(const struct node *n, const struct ledger_view *l, json_t *o)
+{
+    uint64_t done = l->done, total = l->items > 1 ? l->items : 0;
+
+    if (n->upload_job) {
+        done = n->upload_job->progress;
+        total = n->upload_job->total;
+    }
+    json_object_set_new(o, "done", json_integer((json_int_t)done));
+    json_object_set_new(o, "total", json_integer((json_int_t)total));
+}
+
 void status_upload(struct node *n, struct http_request *rq)
 {
     struct moment now = node_now();
     struct ledger_view l;
     struct core_view v;
+    struct desk_id by;
     const char *state;
     json_t *o, *last = last_upload(n);
 
@@ -248,6 +269,8 @@ void status_upload(struct node *n, struct http_request *rq)
         state = ledger_state_name(l.state);
     else if (l.stopped)
         state = "failed";
+    else if (l.items > 0 && l.has_uploader) /* as its uploader tells this seat */
+        state = core_paused_by(n->core, &by, 1) > 0 ? ledger_state_name(LEDGER_PAUSED) : "sending";
     else if (l.triggered || l.open)
         state = "gathering";
     else
@@ -266,9 +289,7 @@ void status_upload(struct node *n, struct http_request *rq)
     json_object_set_new(o, "doubled", json_integer((json_int_t)l.doubled));
     json_object_set_new(o, "doubt", doubt_json(&l.doubt));
     json_object_set_new(o, "message", l.problem[0] ? json_string(l.problem) : json_null());
-    json_object_set_new(o, "done",
-                        json_integer(n->upload_job ? (json_int_t)n->upload_job->progress : 0));
-    json_object_set_new(o, "total",
-                        json_integer(n->upload_job ? (json_int_t)n->upload_job->total : 0));
+    json_object_set_new(o, "paused_by", pause_json(n));
+    put_progress(n, &l, o);
     api_json(rq, 200, o);
 }

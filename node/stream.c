@@ -316,12 +316,14 @@ static enum err add_slot(struct node *n, struct list_job *l, uint64_t slot, stru
     return e;
 }
 
+enum what { LIST_ALL, LIST_PENDING, LIST_CONFLICTS };
+
 static void start_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit,
-                       bool conflicts)
+                       enum what what)
 {
     struct errmsg msg = { .text = "" };
     struct list_job *l = calloc(1, sizeof *l);
-    uint64_t slots = conflicts ? 0 : ledger_decided(core_ledger(n->core));
+    uint64_t slots = what == LIST_ALL ? ledger_decided(core_ledger(n->core)) : 0;
     enum err e = l ? core_merge_job(n->core, NULL, &l->b.merge, &msg) : ERR_NOMEM;
 
     if (e == ERR_OK && ((l->jobs = calloc(slots ? slots : 1, sizeof *l->jobs)) == NULL ||
@@ -344,7 +346,7 @@ static void start_list(struct node *n, struct http_request *rq, uint64_t after, 
     }
     if (l->n_again > 0)
         qsort(l->again, l->n_again, sizeof *l->again, by_place);
-    l->conflicts = conflicts;
+    l->conflicts = what == LIST_CONFLICTS;
     l->b.rq = rq;
     l->b.after = after;
     l->b.limit = limit;
@@ -353,12 +355,13 @@ static void start_list(struct node *n, struct http_request *rq, uint64_t after, 
     node_start_job(n, &l->b.job);
 }
 
-void stream_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit)
+void stream_list(struct node *n, struct http_request *rq, bool pending, uint64_t after,
+                 uint64_t limit)
 {
-    start_list(n, rq, after, limit, false);
+    start_list(n, rq, after, limit, pending ? LIST_PENDING : LIST_ALL);
 }
 
 void stream_conflicts(struct node *n, struct http_request *rq)
 {
-    start_list(n, rq, 0, UINT64_MAX, true);
+    start_list(n, rq, 0, UINT64_MAX, LIST_CONFLICTS);
 }

@@ -252,7 +252,8 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
                                   ask_wants_horizon,
                                   ask_horizon_ok,
                                   restored_wanted,
-                                  restored_ok };
+                                  restored_ok,
+                                  core_ask_paused };
     if ((e = load_roster(c, msg)) != ERR_OK ||
         (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) !=
             ERR_OK ||

@@ -328,6 +328,9 @@ void past_learn_agrees(struct core *c); /* now and then */
 uint64_t past_wants_horizon(const struct core *c);
 enum err past_horizon_ok(const struct core *c, const struct intent *in, struct errmsg *msg);
 
+/* pause.c */
+bool core_ask_paused(void *ctx, uint64_t slot); /* of struct ledger_ask */
+
 /* ruling.c */
 bool ruling_waits(struct core *c); /* there are some, and too few seats know the same words yet */
 /* Those of records under the intent's ranges; without an intent of all that waits. Owned by out. */

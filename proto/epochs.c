@@ -384,6 +384,7 @@ void ledger_put_standing(const struct ledger *l, struct buf *b)
     mp_put_bin(b, l->evidence_hash, sizeof l->evidence_hash);
     mp_put_u64(b, l->acc.len > 0 ? l->acc_term : 0);
     mp_put_bool(b, l->may_vote);
+    mp_put_u64(b, pause_slot(l));
 }
 
 bool ledger_get_standing(struct mp *m, struct standing *out)
@@ -394,6 +395,7 @@ bool ledger_get_standing(struct mp *m, struct standing *out)
     mp_get_raw(m, out->evidence, sizeof out->evidence);
     out->acc_term = mp_get_u64(m);
     out->votes = mp_get_bool(m);
+    out->pause = mp_get_u64(m);
     return !m->bad;
 }
 

@@ -131,6 +131,11 @@ static void deliver(struct ledger *l, const struct ledger_moment *now)
     struct buf copy = { 0 };
     struct errmsg msg = { .text = "" };
 
+    if (!sink_has_steps(handover_class(l)) && pause_is_on(l)) { /* U3 */
+        l->state = LEDGER_PAUSED;
+        return;
+    }
+
     if (l->lease_until < now->boot_ms + LEASE_LEFT_MS)
         return; /* the next renewal brings us back here */
     if (l->ask->holds(l->ask->ctx, &l->cur, true, &msg) != ERR_OK) {
@@ -228,6 +233,10 @@ static void go_on(struct ledger *l, const struct ledger_moment *now)
     case MOVE_STORE:
         if (!place_is_here(l, l->cur.sink)) {
             wait_for_person(l, now, "");
+            break;
+        }
+        if (pause_is_on(l)) { /* U3 */
+            l->state = LEDGER_PAUSED;
             break;
         }
         progress_about_to(&l->at, &next);
@@ -328,7 +337,8 @@ static void sent(struct ledger *l, const struct ledger_moment *now, const char *
         uploader_write_receipt(l, now, l->evidence);
         return;
     }
-    progress_arrived(&l->at, handover_items(l), &next);
+    /* U3: a pause announces no next item. */
+    progress_arrived(&l->at, pause_is_on(l) ? l->at.done + 1 : handover_items(l), &next);
     take_key(&next, told);
     store_told(l, now, &next, told);
 }
@@ -430,6 +440,14 @@ void handover_tick(struct ledger *l, const struct ledger_moment *now)
             l->retry_at = now->boot_ms + HANDOVER_ANNOUNCE_MS;
         }
         handover_use_decision(l, now);
+        break;
+    case LEDGER_PAUSED:
+        if (pause_is_on(l))
+            break;
+        if (sink_has_steps(handover_class(l)))
+            go_on(l, now);
+        else
+            send_or_look(l, now, false);
         break;
     default: /* the uploader's other states are uploader.c's */
         break;

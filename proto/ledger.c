@@ -28,6 +28,8 @@ const char *ledger_state_name(enum ledger_state s)
         return "sending";
     case LEDGER_PERSON:
         return "deciding";
+    case LEDGER_PAUSED:
+        return "paused";
     }
     return "idle";
 }
@@ -158,6 +160,9 @@ static void copy_bin(struct mp *m, struct buf *out)
 void ledger_note_accepted(struct ledger *l, const struct intent *in)
 {
     memcpy(l->acc_sink, in->sink, sizeof l->acc_sink);
+    l->acc_items = in->type != SLOT_UPLOAD
+                       ? 0
+                       : delivery_items(sink_class_of(in->sink), in->parts, in->n_parts);
 }
 
 static enum err load_state(struct ledger *l, struct errmsg *msg)
@@ -587,6 +592,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
         first_seat(l); /* the roster came after us */
     handover_spread_decision(l, now);
     answering_tick(l, now);
+    pause_tick(l, now);
     switch (l->state) {
     case LEDGER_IDLE:
         evidence_tick(l, now);
@@ -622,6 +628,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
     case LEDGER_SEND:
     case LEDGER_STEP:
     case LEDGER_PERSON:
+    case LEDGER_PAUSED:
         uploader_tick(l, now);
         break;
     }
@@ -681,6 +688,8 @@ void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct
     out->evidence = l->n_evidence;
     out->doubled = l->doubled;
     out->acc_term = l->acc.len > 0 ? l->acc_term : 0;
+    out->items = l->acc.len > 0 ? l->acc_items : 0;
+    out->done = out->items == 0 ? 0 : ledger_leads(l) ? l->at.done : l->acc_at.done;
     memcpy(out->problem, l->problem, sizeof out->problem);
     handover_view(l, now, out);
 }

@@ -95,6 +95,7 @@ struct ledger {
     enum ledger_state state;
     uint64_t trigger_slot;
     char acc_sink[SINK_TEXT_MAX]; /* of the accepted intent; empty for a change of seats */
+    uint64_t acc_items;           /* that it hands over; 0: of a change of seats */
     bool decision_origin;
     uint64_t decision_at;
     struct doubt heard; /* what the uploader says that a person must decide */
@@ -138,8 +139,14 @@ struct ledger {
     unsigned acc_yes;
     struct accepted accepted[SEATS_MAX];
     uint64_t number; /* of the last build or delivery asked for */
+    uint64_t pause_slot, pause_until; /* U1: what a lead wants here; slot 0: nothing */
     char problem[256];
 };
+
+/* ---- pause.c ---- */
+uint64_t pause_slot(const struct ledger *l); /* that a lead here wants to wait; 0: none */
+bool pause_is_on(const struct ledger *l);    /* U2: by anybody */
+void pause_tick(struct ledger *l, const struct ledger_moment *now);
 
 /* ---- ledger.c ---- */
 int ledger_seat_of(const struct ledger *l, const struct desk_id *id);

@@ -298,6 +298,7 @@ void uploader_tick(struct ledger *l, const struct ledger_moment *now)
     case LEDGER_SEND:
     case LEDGER_STEP:
     case LEDGER_PERSON:
+    case LEDGER_PAUSED:
         handover_tick(l, now);
         break;
     case LEDGER_BUILD:

@@ -340,6 +340,8 @@ int cmd_upload_plan(struct cli *c);
 int cmd_upload_run(struct cli *c);
 int cmd_upload_status(struct cli *c);
 int cmd_upload_decide(struct cli *c);
+int cmd_upload_pause(struct cli *c);
+int cmd_upload_resume(struct cli *c);
 int cmd_upload_report(struct cli *c);
 int cmd_upload_override(struct cli *c);
 int cmd_upload_overlaps(struct cli *c);

@@ -291,7 +291,7 @@ static bool is_under_way(const json_t *status)
     const char *state = j_text(status, "state", "");
 
     return strcmp(state, "agreed") == 0 || strcmp(state, "sending") == 0 ||
-           strcmp(state, "deciding") == 0;
+           strcmp(state, "deciding") == 0 || strcmp(state, "paused") == 0;
 }
 
 static int start(const struct cli *c, struct client *cl, json_t **answer)

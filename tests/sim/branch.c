@@ -65,8 +65,8 @@ void branch_found(struct sim *s)
     for (unsigned i = 0; i < s->n && !s->over; i++) {
         if (!s->desk[i].member)
             continue;
-        op_add(r, &s->desk[i].me, s->desk[i].name, ROLE_DESK, i < s->script->setup.seats,
-               s->lead_sk, &op);
+        op_add(r, &s->desk[i].me, s->desk[i].name, i < 2 ? ROLE_DESK | ROLE_LEAD : ROLE_DESK,
+               i < s->script->setup.seats, s->lead_sk, &op);
         put_op(s, r, &op);
     }
     if (liar_ident(s)) {

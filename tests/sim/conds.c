@@ -77,6 +77,16 @@ static bool sending(struct sim *s, const struct args *a)
     return any_view(s, a->desk[0], view_sending);
 }
 
+static bool view_paused(const struct ledger_view *v)
+{
+    return v->is_uploader && v->state == LEDGER_PAUSED;
+}
+
+static bool paused(struct sim *s, const struct args *a)
+{
+    return any_view(s, a->desk[0], view_paused);
+}
+
 static bool view_in_doubt(const struct ledger_view *v)
 {
     return v->doubt.waits;
@@ -171,6 +181,7 @@ const struct cond_kind cond_kinds[] = {
     { "proposing", "|d", "as uploader it asks the seats to accept", proposing },
     { "quiet", "|d", "as uploader it waits for what another sent", quiet },
     { "sending", "|d", "as uploader it hands over", sending },
+    { "paused", "|d", "as uploader it waits because a lead wants it to", paused },
     { "in-doubt", "|d", "as far as it knows a lead must decide", in_doubt },
     { "decided", "n|d", "slot n, by it or anybody", decided },
     { "at-sink", "n", "slot n arrived", at_sink },

@@ -8,6 +8,8 @@
 void deed_scan(struct sim *s, const struct args *a);
 void deed_traffic(struct sim *s, const struct args *a);
 void deed_press(struct sim *s, const struct args *a);
+void deed_pause(struct sim *s, const struct args *a);
+void deed_resume(struct sim *s, const struct args *a);
 
 /* check_blocklist.c */
 void deed_blocklist(struct sim *s, const struct args *a);

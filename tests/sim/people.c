@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "deeds.h"
+#include "pause.h"
 
 static void barcode(char first, uint64_t number, char out[BARCODE_MAX + 1])
 {
@@ -106,6 +107,25 @@ static void stranger_presses(struct sim *s, int desk, struct trigger *t)
     if (core_trigger(s->desk[desk].core, &now, b.p, b.len, NULL) == ERR_OK)
         sim_fail(s, "I3", "a trigger that no lead signed was taken");
     buf_free(&b);
+}
+
+/* No lead of a real branch can be sure that an upload is under way when he says so. */
+static void pause(struct sim *s, int desk, bool yes)
+{
+    struct moment now = sim_moment(s, desk);
+    enum err e = core_pause(s->desk[desk].core, &now, yes, NULL);
+
+    sim_trace(s, desk, "a lead says %s%s", yes ? "pause" : "resume", e == ERR_OK ? "" : ": refused");
+}
+
+void deed_pause(struct sim *s, const struct args *a)
+{
+    pause(s, a->desk[0], true);
+}
+
+void deed_resume(struct sim *s, const struct args *a)
+{
+    pause(s, a->desk[0], false);
 }
 
 void deed_press(struct sim *s, const struct args *a)

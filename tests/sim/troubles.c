@@ -1,5 +1,6 @@
 /* troubles.c - what befalls a machine, and the end of all troubles. Rows of verbs.c. */
 #include "deeds.h"
+#include "pause.h"
 
 #define CLOCK_OFF_MS 3600000
 
@@ -88,6 +89,8 @@ void deed_heal(struct sim *s, const struct args *a)
         struct station *d = &s->desk[i];
         d->paused_until = 0;
         set_clock_right(s, (int)i);
+        if (d->core)
+            core_pause(d->core, &(struct moment){ 0 }, false, NULL);
         d->crash_at = -1;
         if (d->off && !d->gone) {
             d->off = false;

@@ -6,6 +6,7 @@
 
 #include "../memdisk.h"
 #include "ledger.h"
+#include "pause.h"
 #include "wire.h"
 
 /* ---- the rules alone ---- */
@@ -226,6 +227,7 @@ struct bench {
     enum effect_type asked; /* 0 (a message): nothing since */
     uint64_t number, item;
     unsigned sends, decided;
+    bool paused; /* by a lead at another desk */
 };
 
 static enum err ask_holds(void *ctx, const struct intent *in, bool adopted, struct errmsg *msg)
@@ -259,6 +261,11 @@ static uint64_t ask_wants_horizon(void *ctx)
 {
     (void)ctx;
     return 0;
+}
+
+static bool ask_paused(void *ctx, uint64_t slot)
+{
+    return ((const struct bench *)ctx)->paused && slot == 1;
 }
 
 static void ask_decided(void *ctx, const struct receipt *r, const struct intent *in)
@@ -359,7 +366,8 @@ static struct bench *bench_new(const char *sink)
                                   .gathered = ask_gathered,
                                   .decided = ask_decided,
                                   .dice = ask_dice,
-                                  .wants_horizon = ask_wants_horizon };
+                                  .wants_horizon = ask_wants_horizon,
+                                  .paused = ask_paused };
     t->now = (struct ledger_moment){ 1000000, 1795500000000 };
     snprintf(t->sink, sizeof t->sink, "%s", sink);
     buf_printf(
@@ -774,6 +782,59 @@ static void a_decision_that_fits_nothing_is_refused(void **state)
     bench_free(t);
 }
 
+/* ---- U3 ---- */
+
+static void a_pause_waits_before_the_next_item_and_stores_nothing_of_it(void **state)
+{
+    struct bench *t = bench_new("ask:https://server/");
+
+    (void)state;
+    pass(t, 10000);
+    assert_int_equal(t->item, 1);
+    assert_int_equal(ledger_pause(t->l, &t->now, true, NULL), ERR_OK);
+    answer(t, DELIVERY_DONE, ""); /* what was begun is finished */
+    pass(t, 60000);
+    assert_int_equal(view(t).state, LEDGER_PAUSED);
+    assert_true(view(t).is_uploader); /* it keeps its lease */
+    assert_int_equal(t->asked, 0);
+    assert_int_equal(t->sends, 1);
+    crash_and_start(t); /* nobody is left who wants it to wait, and nothing is in doubt */
+    pass(t, 20000);
+    assert_int_equal(t->asked, EFFECT_DELIVER);
+    assert_int_equal(t->item, 2);
+    bench_free(t);
+}
+
+static void a_pause_ends_by_itself_after_an_hour(void **state)
+{
+    struct bench *t = bench_new("file:/somewhere");
+
+    (void)state;
+    assert_int_equal(ledger_pause(t->l, &t->now, true, NULL), ERR_OK);
+    pass(t, PAUSE_MS - 60000);
+    assert_int_equal(view(t).state, LEDGER_PAUSED);
+    assert_int_equal(t->sends, 0);
+    pass(t, 120000);
+    assert_int_equal(t->sends, 1);
+    answer(t, DELIVERY_DONE, "there");
+    assert_int_equal(ledger_pause(t->l, &t->now, true, NULL), ERR_MISSING); /* all is done */
+    bench_free(t);
+}
+
+static void another_lead_s_pause_counts_as_one_s_own(void **state)
+{
+    struct bench *t = bench_new("file:/somewhere");
+
+    (void)state;
+    t->paused = true;
+    pass(t, 30000);
+    assert_int_equal(view(t).state, LEDGER_PAUSED);
+    t->paused = false;
+    pass(t, 1000);
+    assert_int_equal(t->asked, EFFECT_DELIVER);
+    bench_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -787,6 +848,9 @@ int main(void)
         cmocka_unit_test(a_decision_ends_one_doubt),
         cmocka_unit_test(progress_comes_back_and_is_bounded),
         cmocka_unit_test(a_drop_is_sent_file_by_file),
+        cmocka_unit_test(a_pause_waits_before_the_next_item_and_stores_nothing_of_it),
+        cmocka_unit_test(a_pause_ends_by_itself_after_an_hour),
+        cmocka_unit_test(another_lead_s_pause_counts_as_one_s_own),
         cmocka_unit_test(a_file_that_is_there_after_a_crash_counts_and_the_next_one_goes),
         cmocka_unit_test(a_file_that_is_gone_is_never_dropped_again_by_itself),
         cmocka_unit_test(a_lead_who_says_no_has_it_sent_once_more),
