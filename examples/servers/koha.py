@@ -19,6 +19,7 @@ import os
 import pathlib
 import ssl
 import threading
+import time
 import urllib.parse
 
 SERVICE = "/cgi-bin/koha/offline_circ/service.pl"
@@ -163,6 +164,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.hang_up()
             if n in args.maintenance:
                 return self.answer(200, MAINTENANCE, "text/html")
+            time.sleep(args.slow)
             said = koha.row(form)
         if n in args.lose:
             return self.hang_up()
@@ -259,6 +261,7 @@ def main():
     p.add_argument("--drop", type=numbers, default=set(), help="neither booked nor answered")
     p.add_argument("--error", type=numbers, default=set(), help="booked, and answered 500")
     p.add_argument("--maintenance", type=numbers, default=set(), help="a page with status 200")
+    p.add_argument("--slow", type=float, default=0, help="seconds that a row takes")
     p.add_argument("--down", action="store_true", help="nothing but 503")
     p.add_argument("--oauth", action="store_true", help="the plugin wants a token, not a password")
     p.add_argument("--expire", type=numbers, default=set(), help="batches at which it expires")
