@@ -2,8 +2,8 @@
  *
  * http.c owns sockets, limits, Host/Origin/token checks and hands clean requests to one handler in
  * libmicrohttpd's thread; the handler passes them on and returns at once. The request stays
- * suspended until http_answer(), from any thread, and never after http_close(). Rules: README,
- * "Local API". */
+ * suspended until http_answer(), from any thread, and never after http_close(). Rules: node/
+ * API.md. */
 #ifndef TIDEOVER_HTTP_H
 #define TIDEOVER_HTTP_H
 
@@ -13,6 +13,7 @@
 
 #include "buf.h"
 #include "err.h"
+#include "keeper.h"
 
 #define HTTP_BODY_MAX    65536 /* one request's body */
 #define HTTP_TOKEN_BYTES 32
@@ -26,6 +27,8 @@ struct http_request {
     uint8_t *body;   /* NUL-terminated; NULL if none */
     size_t body_len;
     enum http_right right;
+    uint64_t session;          /* of a page, keeper.h; 0: none, a token came instead */
+    char set_cookie[192];      /* if not empty, http_answer() sends it along */
     void *priv;                /* http.c's own */
     struct http_request *next; /* for the receiver's queue */
 };
@@ -35,6 +38,7 @@ struct http;
 struct http_config {
     const char *listen; /* "127.0.0.1:7412"; anything but loopback is refused */
     uint8_t desk_token[HTTP_TOKEN_BYTES], ctl_token[HTTP_TOKEN_BYTES];
+    const char *cookie_name; /* of this desk: browsers keep one jar for all ports; lives on */
     void (*handler)(void *ctx, struct http_request *rq);
     void *ctx;
 };
@@ -48,6 +52,20 @@ void http_close(struct http *h); /* answers what is still open with 503; NULL is
 void http_answer(struct http_request *rq, unsigned status, const char *type, struct buf *body);
 /* Streams an open file from its start and closes it. */
 void http_answer_fd(struct http_request *rq, const char *type, int fd, uint64_t size);
+
+/* Of the pages; each as in keeper.h, with the time now, from any thread. http_keeper.c */
+void http_keeper_code(struct http *h, char code[2 * KEEPER_CODE_BYTES + 1]);
+/* Fills rq's session and cookie. False: no such code. */
+bool http_keeper_enter(struct http *h, const char *code, struct http_request *rq);
+bool http_keeper_token(struct http *h, uint64_t session, char token[2 * KEEPER_SECRET_BYTES + 1]);
+void http_keeper_leave(struct http *h, uint64_t session);
+bool http_keeper_poll_begin(struct http *h, uint64_t session);
+void http_keeper_poll_end(struct http *h, uint64_t session);
+void http_keeper_lift(struct http *h, uint64_t session);
+void http_keeper_lower(struct http *h, uint64_t session);
+bool http_keeper_is_lifted(struct http *h, uint64_t session);
+uint64_t http_keeper_pin_wait(struct http *h, enum keeper_page page);
+void http_keeper_pin_tried(struct http *h, enum keeper_page page, bool right);
 
 uint64_t http_requests(const struct http *h); /* since start, for metrics */
 uint64_t http_refused(const struct http *h);

@@ -1,4 +1,4 @@
-/* api.c - the local API: requests in, JSON out. Documented in README, "Local API". */
+/* api.c - the local API: requests in, JSON out. Documented in API.md. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +272,15 @@ static const struct route {
     void (*handle)(struct node *n, struct http_request *rq);
     void (*handle_json)(struct node *n, struct http_request *rq, json_t *body); /* takes body */
 } routes[] = {
+    { "POST", "/api/v1/login-code", HTTP_DESK, NULL, entry_code },
+    { "POST", "/api/v1/session", HTTP_NOBODY, NULL, entry_trade },
+    { "GET", "/api/v1/session", HTTP_NOBODY, entry_again, NULL },
+    { "POST", "/api/v1/session/touch", HTTP_DESK, NULL, entry_touch },
+    { "POST", "/api/v1/session/lock", HTTP_DESK, NULL, pin_lock },
+    { "POST", "/api/v1/session/end", HTTP_DESK, NULL, entry_leave },
+    { "POST", "/api/v1/pin", HTTP_DESK, NULL, pin_try },
+    { "POST", "/api/v1/pin/set", HTTP_CTL, NULL, pin_change },
+    { "GET", "/api/v1/changes", HTTP_DESK, changes_get, NULL },
     { "POST", "/api/v1/records", HTTP_DESK, record_single, NULL },
     { "POST", "/api/v1/records/batch", HTTP_DESK, record_batch, NULL },
     { "POST", "/api/v1/records/void", HTTP_DESK, record_void, NULL },
@@ -336,15 +345,26 @@ static const struct route {
     { "POST", "/api/v1/upload/pause", HTTP_CTL, NULL, pause_post },
 };
 
+/* A POST that writes no record: a page must open to show the STOP. */
+static bool opens_a_page(const struct route *r)
+{
+    return r->handle_json == entry_code || r->handle_json == entry_trade ||
+           r->handle_json == entry_touch || r->handle_json == entry_leave ||
+           r->handle_json == pin_try || r->handle_json == pin_lock;
+}
+
 static void call(struct node *n, struct http_request *rq, const struct route *r)
 {
     struct errmsg msg = { .text = "" };
     json_t *body;
 
     if (rq->right < r->right) {
-        err_why(&msg, ERR_DENIED, "not_allowed", "", "this needs the rights of the ctl token");
+        if (rq->session != 0)
+            err_why(&msg, ERR_DENIED, "locked", "pin", "this needs the PIN of the page");
+        else
+            err_why(&msg, ERR_DENIED, "not_allowed", "", "this needs the rights of the ctl token");
         api_error(n, rq, ERR_DENIED, &msg);
-    } else if (n->stopped && strcmp(rq->method, "POST") == 0) {
+    } else if (n->stopped && strcmp(rq->method, "POST") == 0 && !opens_a_page(r)) {
         err_why(&msg, ERR_DISK, "not_saving", "",
                 "STOP: this PC cannot save (%.120s). Write on paper until it can", n->stop_reason);
         api_error(n, rq, ERR_DISK, &msg);

@@ -46,6 +46,7 @@ struct http {
     struct exchange *given; /* all that the handler has, or whose answer is leaving */
     bool closing;
     atomic_uint_fast64_t requests, refused;
+    struct page_keeper keeper;
 };
 
 static const struct {
@@ -175,6 +176,7 @@ static void end_exchange(void *cls, struct MHD_Connection *c, void **con_cls,
     if (x->response != NULL)
         MHD_destroy_response(x->response); /* the peer left before it could be queued */
     buf_wipe(&x->body);                    /* may hold a passphrase */
+    sodium_memzero(x->rq.set_cookie, sizeof x->rq.set_cookie);
     free(x);
 }
 
@@ -191,8 +193,9 @@ static bool body_stays_away(const struct exchange *x)
 
 static enum MHD_Result judge(struct exchange *x, const char *method)
 {
-    enum refusal r = request_check(
-        x->connection, method, (const char(*)[HTTP_HOST_BYTES])x->h->hosts, &x->h->config, &x->rq);
+    enum refusal r =
+        request_check(x->connection, method, (const char(*)[HTTP_HOST_BYTES])x->h->hosts,
+                      &x->h->config, &x->h->keeper, &x->rq);
 
     /* A foreign Host is told nothing but that. */
     if (r == REFUSAL_HOST || x->refusal == REFUSAL_NONE)
@@ -237,6 +240,18 @@ static enum MHD_Result give(struct exchange *x)
     return MHD_YES;
 }
 
+static enum MHD_Result answer_page(struct exchange *x)
+{
+    const struct page_file *f = page_find(x->rq.path);
+
+    if (f == NULL)
+        return refuse(x, REFUSAL_PAGE);
+    return queue(x->connection, 200,
+                 with_headers(MHD_create_response_from_buffer(f->size, (void *)(uintptr_t)f->bytes,
+                                                              MHD_RESPMEM_PERSISTENT),
+                              f->type));
+}
+
 static enum MHD_Result answer_open_path(struct exchange *x)
 {
     struct buf b = { 0 };
@@ -256,6 +271,8 @@ static enum MHD_Result whole_request(struct exchange *x)
         return refuse(x, x->refusal);
     if (x->body.len > 0 && memchr(x->body.p, 0, x->body.len) != NULL)
         return refuse(x, REFUSAL_BODY);
+    if (path_is_page(x->rq.path))
+        return answer_page(x);
     if (path_is_open(x->rq.path))
         return answer_open_path(x);
     if (x->body.len > 0) {
@@ -313,6 +330,7 @@ static void free_http(struct http *h)
 {
     pthread_cond_destroy(&h->gone);
     pthread_mutex_destroy(&h->lock);
+    page_keeper_close(&h->keeper);
     sodium_memzero(h, sizeof *h);
     free(h);
 }
@@ -333,7 +351,9 @@ enum err http_open(const struct http_config *c, struct http **out, struct errmsg
     }
     h->config = *c;
     h->config.listen = NULL; /* the caller's text may go */
+    h->config.cookie_name = NULL;
     hosts_fill(h->hosts, port);
+    page_keeper_open(&h->keeper, c->cookie_name);
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->gone, NULL);
     h->daemon = start_daemon(h, fd);
@@ -409,6 +429,9 @@ void http_answer(struct http_request *rq, unsigned status, const char *type, str
     bool failed = body != NULL && body->failed;
     struct MHD_Response *r = response_of(body, type);
 
+    if (r != NULL && rq->set_cookie[0] != 0 &&
+        MHD_add_response_header(r, "Set-Cookie", rq->set_cookie) != MHD_YES)
+        failed = true; /* an answer without it: the page asks for a new code */
     answer(rq->priv, failed ? 500 : status, r);
 }
 
@@ -419,6 +442,11 @@ void http_answer_fd(struct http_request *rq, const char *type, int fd, uint64_t 
     if (r == NULL)
         close(fd);
     answer(rq->priv, 200, with_headers(r, type));
+}
+
+struct page_keeper *http_keeper_of(struct http *h)
+{
+    return &h->keeper;
 }
 
 uint64_t http_requests(const struct http *h)

@@ -21,12 +21,16 @@ static const struct refusal_row rows[] = {
     [REFUSAL_METHOD] = { 405, 64, "wrong_method", "only GET and POST are served" },
     [REFUSAL_ORIGIN] = { 403, 77, "wrong_origin", "requests of other pages are refused" },
     [REFUSAL_SITE] = { 403, 77, "wrong_site", "requests of other sites are refused" },
-    [REFUSAL_TOKEN] = { 401, 77, "no_token", "a token of this node's run directory is needed" },
+    [REFUSAL_TOKEN] = { 401, 77, "no_token",
+                        "a token of this node's run directory is needed, or a page opened "
+                        "by tideover open" },
+    [REFUSAL_RATE] = { 429, 75, "too_fast", "too many changes in one second" },
     [REFUSAL_BODY] = { 400, 65, "bad_body", "the request's body is not clean" },
     [REFUSAL_TYPE] = { 415, 65, "wrong_type",
                        "a POST must be application/json or application/x-ndjson" },
     [REFUSAL_LARGE] = { 413, 65, "too_large", "a request's body has at most 65536 bytes" },
     [REFUSAL_NONCE] = { 400, 64, "bad_nonce", "the nonce must be 32 to 64 hexadecimal digits" },
+    [REFUSAL_PAGE] = { 404, 1, "no_such_page", "there is no such page" },
     [REFUSAL_CLOSING] = { 503, 69, "closing", "the node is stopping" },
 };
 
@@ -96,9 +100,19 @@ struct seen {
     struct {
         const char *name, *value;
         unsigned times;
-    } v[7];
+    } v[9];
 };
-enum { SEEN_HOST, SEEN_ORIGIN, SEEN_SITE, SEEN_TOKEN, SEEN_TYPE, SEEN_LENGTH, SEEN_CODING };
+enum {
+    SEEN_HOST,
+    SEEN_ORIGIN,
+    SEEN_SITE,
+    SEEN_TOKEN,
+    SEEN_TYPE,
+    SEEN_LENGTH,
+    SEEN_CODING,
+    SEEN_COOKIE,
+    SEEN_PAGE_TOKEN
+};
 
 static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind, const char *key,
                                   const char *value)
@@ -202,9 +216,94 @@ bool path_is_open(const char *path)
     return strcmp(path, "/healthz") == 0 || strcmp(path, "/api/v1/proof") == 0;
 }
 
+bool path_is_page(const char *path)
+{
+    return page_find(path) != NULL || strncmp(path, "/pages/", 7) == 0;
+}
+
+bool path_is_entry(const char *path)
+{
+    return strcmp(path, "/api/v1/session") == 0;
+}
+
+static bool secret_of(const char *hex, size_t digits, uint8_t out[KEEPER_SECRET_BYTES])
+{
+    size_t n = 0;
+
+    return digits == 2 * KEEPER_SECRET_BYTES &&
+           sodium_hex2bin(out, KEEPER_SECRET_BYTES, hex, digits, NULL, &n, NULL) == 0 &&
+           n == KEEPER_SECRET_BYTES;
+}
+
+/* Of "a=1; tideover_K7QD-2M=...; b=2": a browser sends what every port of this PC ever set. */
+static bool cookie_of(const struct seen *s, const char *name, uint8_t out[KEEPER_SECRET_BYTES])
+{
+    const char *p = s->v[SEEN_COOKIE].value;
+    size_t n = strlen(name);
+
+    while (s->v[SEEN_COOKIE].times == 1 && *p != 0) {
+        size_t len = strcspn(p, "; ");
+
+        if (len > n && strncmp(p, name, n) == 0 && p[n] == '=')
+            return secret_of(p + n + 1, len - n - 1, out);
+        p += len;
+        p += strspn(p, "; ");
+    }
+    return false;
+}
+
+/* A page's requests. A browser always says where a request comes from: one that does not is none.
+ */
+static enum refusal check_page(const struct seen *s, struct page_keeper *g, bool post,
+                               struct http_request *rq)
+{
+    struct page_keys k = { .has_cookie = false };
+    enum refusal r = REFUSAL_NONE;
+    const char *token = s->v[SEEN_PAGE_TOKEN].value;
+
+    if (g != NULL)
+        k.has_cookie = cookie_of(s, g->cookie_name, k.cookie);
+    k.has_token = s->v[SEEN_PAGE_TOKEN].times == 1 && secret_of(token, strlen(token), k.token);
+    if (path_is_entry(rq->path) && !post)
+        k.has_token = false; /* it is what is asked for */
+    else if (!k.has_token)
+        k.has_cookie = false;
+    if (k.has_cookie && post && s->v[SEEN_ORIGIN].times == 0)
+        r = REFUSAL_ORIGIN;
+    else if (k.has_cookie && !post && strcmp(s->v[SEEN_SITE].value, "same-origin") != 0)
+        r = REFUSAL_SITE;
+    else if (k.has_cookie && !page_judge(g, &k, post, rq))
+        r = REFUSAL_RATE;
+    else if (rq->right == HTTP_NOBODY)
+        r = REFUSAL_TOKEN;
+    sodium_memzero(&k, sizeof k);
+    return r;
+}
+
+/* Who asks: a token, a page, or nobody where nobody has to be known. */
+static enum refusal check_right(const struct seen *s, const struct http_config *keys,
+                                struct page_keeper *g, bool post, struct http_request *rq)
+{
+    bool open = path_is_open(rq->path) || path_is_page(rq->path);
+
+    rq->right = right_of(s, keys);
+    if (open)
+        return post ? REFUSAL_METHOD : REFUSAL_NONE;
+    if (!post && strcmp(rq->path, "/metrics") == 0)
+        return REFUSAL_NONE; /* what the node answers, to whoever asks */
+    if (path_is_entry(rq->path) && post) /* only a page trades a code */
+        return s->v[SEEN_ORIGIN].times == 1 ? REFUSAL_NONE : REFUSAL_ORIGIN;
+    if (rq->right != HTTP_NOBODY && !path_is_entry(rq->path))
+        return REFUSAL_NONE;
+    if (s->v[SEEN_TOKEN].times > 0)
+        return REFUSAL_TOKEN; /* a wrong token is not mended by a cookie */
+    return check_page(s, g, post, rq);
+}
+
 enum refusal request_check(struct MHD_Connection *c, const char *method,
                            const char hosts[HTTP_HOSTS][HTTP_HOST_BYTES],
-                           const struct http_config *keys, struct http_request *rq)
+                           const struct http_config *keys, struct page_keeper *g,
+                           struct http_request *rq)
 {
     struct seen s = { .v = { [SEEN_HOST] = { "Host", "", 0 },
                              [SEEN_ORIGIN] = { "Origin", "", 0 },
@@ -212,7 +311,10 @@ enum refusal request_check(struct MHD_Connection *c, const char *method,
                              [SEEN_TOKEN] = { "Authorization", "", 0 },
                              [SEEN_TYPE] = { "Content-Type", "", 0 },
                              [SEEN_LENGTH] = { "Content-Length", "", 0 },
-                             [SEEN_CODING] = { "Transfer-Encoding", "", 0 } } };
+                             [SEEN_CODING] = { "Transfer-Encoding", "", 0 },
+                             [SEEN_COOKIE] = { "Cookie", "", 0 },
+                             [SEEN_PAGE_TOKEN] = { "X-Tideover-Token", "", 0 } } };
+    enum refusal r;
     bool post = strcmp(method, "POST") == 0;
 
     MHD_get_connection_values(c, MHD_HEADER_KIND, see_header, &s);
@@ -225,11 +327,8 @@ enum refusal request_check(struct MHD_Connection *c, const char *method,
         return REFUSAL_ORIGIN;
     if (!site_is_ours(&s))
         return REFUSAL_SITE;
-    if (post && path_is_open(rq->path))
-        return REFUSAL_METHOD;
-    rq->right = right_of(&s, keys);
-    if (rq->right == HTTP_NOBODY && !path_is_open(rq->path) && strcmp(rq->path, "/metrics") != 0)
-        return REFUSAL_TOKEN;
+    if ((r = check_right(&s, keys, g, post, rq)) != REFUSAL_NONE)
+        return r;
     if (s.v[SEEN_LENGTH].times > 1 || (s.v[SEEN_LENGTH].times > 0 && s.v[SEEN_CODING].times > 0))
         return REFUSAL_BODY; /* two opinions on where the body ends */
     if (!post && has_body(&s))

@@ -554,6 +554,7 @@ static void round_of_loop(struct node *n)
     upload_say_unbegun(n);
     serve_requests(n);
     node_cycle(n);
+    changes_round(n, &now);
     if (!n->stopped && n->forget.state != FORGET_IDLE) {
         erase_round(n);
         node_cycle(n);
@@ -596,6 +597,7 @@ static void remove_run_files(const struct node *n)
 static enum err node_open(struct node *n, const struct net_events *ev, struct errmsg *msg)
 {
     struct http_config hc = { .listen = n->conf.web, .handler = on_request, .ctx = n };
+    char cookie_name[40];
     enum err e;
 
     session_load(n);
@@ -606,8 +608,10 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
         (e = store_open(n->dir, n->me.store_key, &n->store, msg)) != ERR_OK ||
         (e = erase_desk_key(n, msg)) != ERR_OK || (e = damage_refill(n, msg)) != ERR_OK ||
         (e = net_open(n->conf.listen, &n->me, ev, &n->net, msg)) != ERR_OK ||
-        (e = open_core(n, msg)) != ERR_OK)
+        (e = open_core(n, msg)) != ERR_OK || (e = changes_open(n, msg)) != ERR_OK)
         return e;
+    entry_cookie_name(n, cookie_name);
+    hc.cookie_name = cookie_name;
     n->runs = true;
     upload_clean(n);
     if ((e = make_run_files(n, &hc, msg)) != ERR_OK)
@@ -654,6 +658,7 @@ static void node_close(struct node *n)
     replies_end(n);
     if (n->net && n->core)
         say_goodbye(n);
+    changes_close(n);
     http_close(n->http);
     probe_stop(n->probe);
     net_close(n->net);

@@ -127,6 +127,7 @@ struct node {
     struct metrics metrics;
     struct probe *probe;
     uint8_t probe_policy[HASH_BYTES];
+    struct changes *changes;
 };
 
 /* node.c */
@@ -135,6 +136,24 @@ void node_start_job(struct node *n, struct job *j); /* after this round's commit
 void node_cycle(struct node *n);                    /* seal, commit, effects, answers, jobs */
 void node_log(struct node *n, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* entry.c: a page comes in */
+void entry_cookie_name(const struct node *n, char out[40]);
+void entry_code(struct node *n, struct http_request *rq, json_t *body);
+void entry_trade(struct node *n, struct http_request *rq, json_t *body);
+void entry_again(struct node *n, struct http_request *rq);
+void entry_touch(struct node *n, struct http_request *rq, json_t *body);
+void entry_leave(struct node *n, struct http_request *rq, json_t *body);
+/* pin.c */
+void pin_try(struct node *n, struct http_request *rq, json_t *body);
+void pin_change(struct node *n, struct http_request *rq, json_t *body);
+void pin_lock(struct node *n, struct http_request *rq, json_t *body);
+
+/* changes.c: pages that wait */
+enum err changes_open(struct node *n, struct errmsg *msg);
+void changes_round(struct node *n, const struct moment *now);
+void changes_get(struct node *n, struct http_request *rq);
+void changes_close(struct node *n); /* before the door is closed */
 
 /* replies.c */
 void replies_begin(struct node *n);
@@ -163,6 +182,9 @@ void status_get(struct node *n, struct http_request *rq);
 void status_peers(struct node *n, struct http_request *rq);
 void status_policy(struct node *n, struct http_request *rq);
 void status_upload(struct node *n, struct http_request *rq);
+json_t *status_json(struct node *n); /* as answered */
+json_t *status_peers_json(struct node *n);
+json_t *status_upload_json(struct node *n);
 const char *status_desk_name(const struct node *n, const struct desk_id *id); /* "?": not known */
 json_t *status_roles(unsigned roles);
 json_t *status_problems(const struct node *n, const struct moment *now); /* status_problems.c */

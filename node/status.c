@@ -70,7 +70,7 @@ static json_t *ledger_json(const struct node *n, const struct core_view *v,
     return o;
 }
 
-void status_get(struct node *n, struct http_request *rq)
+json_t *status_json(struct node *n)
 {
     struct moment now = node_now();
     struct core_view v;
@@ -124,7 +124,12 @@ void status_get(struct node *n, struct http_request *rq)
     json_object_set_new(o, "last_drill", practice_last_drill(n));
     json_object_set_new(o, "start", json_integer((json_int_t)v.start));
     json_object_set_new(o, "problems", status_problems(n, &now));
-    api_json(rq, 200, o);
+    return o;
+}
+
+void status_get(struct node *n, struct http_request *rq)
+{
+    api_json(rq, 200, status_json(n));
 }
 
 json_t *status_roles(unsigned roles)
@@ -157,7 +162,7 @@ static json_t *desk_json(const struct node *n, const struct desk_id *id)
                      (json_int_t)h.known, "complete", h.complete);
 }
 
-void status_peers(struct node *n, struct http_request *rq)
+json_t *status_peers_json(struct node *n)
 {
     struct moment now = node_now();
     json_t *all = json_array(), *me = desk_json(n, &n->me.id);
@@ -184,7 +189,12 @@ void status_peers(struct node *n, struct http_request *rq)
                             v.has_clock ? json_integer((json_int_t)v.clock_ms) : json_null());
         json_array_append_new(all, o);
     }
-    api_json(rq, 200, json_pack("{s:i, s:o}", "schema", 1, "peers", all));
+    return json_pack("{s:i, s:o}", "schema", 1, "peers", all);
+}
+
+void status_peers(struct node *n, struct http_request *rq)
+{
+    api_json(rq, 200, status_peers_json(n));
 }
 
 void status_policy(struct node *n, struct http_request *rq)
@@ -252,7 +262,7 @@ static void put_progress(const struct node *n, const struct ledger_view *l, json
     json_object_set_new(o, "total", json_integer((json_int_t)total));
 }
 
-void status_upload(struct node *n, struct http_request *rq)
+json_t *status_upload_json(struct node *n)
 {
     struct moment now = node_now();
     struct ledger_view l;
@@ -291,5 +301,10 @@ void status_upload(struct node *n, struct http_request *rq)
     json_object_set_new(o, "message", l.problem[0] ? json_string(l.problem) : json_null());
     json_object_set_new(o, "paused_by", pause_json(n));
     put_progress(n, &l, o);
-    api_json(rq, 200, o);
+    return o;
+}
+
+void status_upload(struct node *n, struct http_request *rq)
+{
+    api_json(rq, 200, status_upload_json(n));
 }

@@ -82,6 +82,8 @@ enum cli_opt {
     OPT_LIST_FORMAT,
     OPT_WARN_BEHIND,
     OPT_CRIT_BEHIND,
+    OPT_PRINT,
+    OPT_PIN_FILE,
     OPT_COUNT
 };
 
@@ -317,6 +319,8 @@ int cmd_blocklist_show(struct cli *c);
 int cmd_blocklist_test(struct cli *c);
 int cmd_credential_set(struct cli *c);
 int cmd_credential_list(struct cli *c);
+int cmd_open(struct cli *c);
+int cmd_pin_set(struct cli *c);
 int cmd_node(struct cli *c);
 int cmd_record(struct cli *c);
 int cmd_record_scan(struct cli *c);

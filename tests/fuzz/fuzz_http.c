@@ -54,10 +54,11 @@ static void try_request(char *text)
     must_hold(rq != NULL);
     if (target && target_split(target, rq) == REFUSAL_NONE) {
         must_hold(strlen(rq->path) < sizeof rq->path && rq->path[0] == '/');
-        if (request_check(NULL, text, (const char(*)[HTTP_HOST_BYTES])hosts, &keys, rq) ==
+        if (request_check(NULL, text, (const char(*)[HTTP_HOST_BYTES])hosts, &keys, NULL, rq) ==
             REFUSAL_NONE) {
             must_hold(strcmp(rq->method, "GET") == 0 || strcmp(rq->method, "POST") == 0);
-            must_hold(rq->right != HTTP_NOBODY || path_is_open(rq->path));
+            must_hold(rq->right != HTTP_NOBODY || path_is_open(rq->path) ||
+                      path_is_page(rq->path) || path_is_entry(rq->path));
         }
         (void)proof_answer(&keys, rq->query, &out);
     }

@@ -25,7 +25,7 @@
 #define DESK     "Authorization: Bearer " DESK_HEX "\r\n"
 #define DESK_HEX "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 #define JSON     "Content-Type: application/json\r\n"
-#define PARALLEL 50
+#define PARALLEL 30
 
 /* A door, and a node behind it: one thread that answers, in order, what the door hands over. */
 struct door {
@@ -269,7 +269,8 @@ static const struct {
     { 405, "wrong_method", "PUT /api/v1/status HTTP/1.1\r\n" HOST CTL "Content-Length: 0\r\n" END },
     { 405, "wrong_method", "POST /healthz HTTP/1.1\r\n" HOST JSON "Content-Length: 0\r\n" END },
     { 401, "no_token", "GET /api/v1/status HTTP/1.1\r\n" HOST END },
-    { 401, "no_token", "GET / HTTP/1.1\r\n" HOST END },
+    { 200, "", "GET / HTTP/1.1\r\n" HOST END },
+    { 404, "no_such_page", "GET /pages/none.js HTTP/1.1\r\n" HOST END },
     { 401, "no_token", "GET /healthz/ HTTP/1.1\r\n" HOST END },
     { 401, "no_token", "GET /api/v1/status HTTP/1.1\r\n" HOST "Authorization: Bearer \r\n" END },
     { 401, "no_token", "GET /api/v1/status HTTP/1.1\r\n" HOST "Authorization: Basic Og==\r\n" END },

@@ -1,0 +1,4 @@
+// What the Admin page says.
+export const rows = {
+    "admin.title": ["Admin", "Administración"],
+};

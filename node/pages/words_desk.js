@@ -1,0 +1,4 @@
+// What the Desk page says.
+export const rows = {
+    "desk.title": ["Desk", "Mostrador"],
+};

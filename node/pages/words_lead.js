@@ -1,0 +1,4 @@
+// What the Lead page says.
+export const rows = {
+    "lead.title": ["Lead", "Responsable"],
+};

@@ -1,0 +1,127 @@
+// Real desks and a real Chromium for the page tests.
+//
+//   const stage = await Stage.open({ desks: 2 });
+//   const page = await stage.page("desk");          // as `tideover open` would show it, on desk 0
+//   await stage.do("feed", { desk: 1, first: 1, count: 20 });
+//   await stage.screen(page, "desk-online");         // build/screens/desk-online.png
+//   await stage.close();
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { mkdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
+import { createRequire } from "node:module";
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+const home = dirname(fileURLToPath(import.meta.url));
+const screens = process.env.TIDEOVER_SCREENS ?? join(home, "../../build/screens");
+
+export const browserArguments = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+// Tries until f returns something true, or its last error is the test's.
+export async function until(f, what, deadline = 60000) {
+    const end = Date.now() + deadline;
+    for (;;) {
+        let value, why;
+        try {
+            value = await f();
+            if (value) return value;
+        } catch (e) {
+            why = e;
+        }
+        if (Date.now() > end) throw why ?? new Error(`waited ${deadline} ms in vain for ${what}`);
+        await new Promise((r) => setTimeout(r, 50));
+    }
+}
+
+export class Stage {
+    // desks: how many; more: arguments for Chromium
+    static async open({ desks = 1, more = [] } = {}) {
+        const s = new Stage();
+        s.python = spawn("python3", [join(home, "stage.py")], { stdio: ["pipe", "pipe", "inherit"] });
+        s.lines = createInterface({ input: s.python.stdout })[Symbol.asyncIterator]();
+        s.last = Promise.resolve();
+        s.browser = await chromium.launch({
+            executablePath: process.env.TIDEOVER_CHROMIUM ?? "/usr/bin/chromium",
+            args: [...browserArguments, ...more],
+        });
+        Object.assign(s, await s.do("found", { desks }));
+        return s;
+    }
+
+    // One command to stage.py; they go one after the other.
+    do(what, more = {}) {
+        const mine = this.last.then(async () => {
+            this.python.stdin.write(JSON.stringify({ do: what, ...more }) + "\n");
+            const line = await this.lines.next();
+            if (line.done) throw new Error(`stage.py ended at ${what}`);
+            const answer = JSON.parse(line.value);
+            if (answer.error) throw new Error(answer.error);
+            return answer;
+        });
+        this.last = mine.catch(() => {});
+        return mine;
+    }
+
+    // What the command line says; fails unless it went well.
+    async cli(desk, ...args) {
+        const said = await this.do("cli", { desk, args });
+        assert.equal(said.rc, 0, `tideover ${args.join(" ")}: ${said.err}`);
+        return said.out;
+    }
+
+    async json(desk, ...args) {
+        return JSON.parse(await this.cli(desk, ...args, "--json"));
+    }
+
+    // An address that opens a page of this desk once.
+    async address(page = "desk", desk = 0) {
+        return (await this.cli(desk, "open", page, "--print")).trim();
+    }
+
+    // A window of its own (its own cookies) at a page. options: of playwright's newContext().
+    async page(name = "desk", { desk = 0, language = "en-GB", width = 1024, height = 768, ...options } = {}) {
+        const context = await this.browser.newContext({
+            locale: language, viewport: { width, height }, serviceWorkers: "block", ...options,
+        });
+        const page = await context.newPage();
+        page.said = [];
+        page.on("pageerror", (e) => page.said.push(String(e)));
+        page.on("console", (m) => {
+            if (m.type() === "error" && !/Failed to load resource/.test(m.text())) page.said.push(m.text());
+        });
+        if (name) await page.goto(await this.address(name, desk));
+        return page;
+    }
+
+    async screen(page, name, options = {}) {
+        mkdirSync(screens, { recursive: true });
+        await page.screenshot({ path: join(screens, name + ".png"), fullPage: true, ...options });
+    }
+
+    // No error in the page's console, and nothing that axe-core finds wrong.
+    async accessible(page) {
+        await page.evaluate(axeSource); // not as a script of the page: its CSP forbids that
+        const found = await page.evaluate(() => globalThis.axe.run(document, {
+            runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+        }));
+        assert.deepEqual(found.violations.map((v) => `${v.id}: ${v.help}: ` +
+            v.nodes.map((n) => n.target.join(" ") + " " + (n.any[0]?.message ?? "")).join("; ")), []);
+    }
+
+    quiet(page) {
+        assert.deepEqual(page.said, []);
+    }
+
+    async close() {
+        await this.browser?.close();
+        this.python.stdin.end();
+        await new Promise((r) => (this.python.exitCode === null ? this.python.on("exit", r) : r()));
+    }
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

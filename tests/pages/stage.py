@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Real desks for a page test: commands as JSON lines on standard input, an answer line for each.
+
+{"do": "found", "desks": 3}             -> {"desks": ["MAIN-1", ..], "lead": passphrase file, "sink": DIR}
+{"do": "start" | "stop" | "kill9" | "freeze" | "thaw", "desk": 0}
+{"do": "cli", "desk": 0, "args": [..], "input": TEXT}   -> {"rc", "out", "err"}
+{"do": "feed", "desk": 0, "first": 1, "count": 20}      -> {"ids": [..]}: loans of items that only they have
+{"do": "lines", "desk": 0, "lines": [{"op": ..}, ..]}   -> {"answers": [..]}
+{"do": "publish", "desk": 0, "more": TEXT}              the branch's policy with these lines behind it
+{"do": "pin", "desk": 0, "page": "lead", "pin": "1234"}
+{"do": "files"}                                         -> {"files": [paths that arrived]}
+
+An error: {"error": TEXT}. Everything ends with standard input."""
+import json
+import pathlib
+import sys
+import uuid
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+import branch  # noqa: E402  (the path is set above)
+
+
+class Stage(branch.Case):
+    """A branch of the end-to-end tests without a test around it."""
+
+    def runTest(self):
+        pass
+
+    def found(self, desks=1, start=True):
+        self.setUp()
+        self.branch(branch.NAMES[:desks], start=start)
+        return {"desks": [d.name for d in self.desks], "lead": str(self.lead), "sink": str(self.sink),
+                "states": [str(d.state) for d in self.desks], "binary": str(branch.BINARY),
+                "web": [d.web_port for d in self.desks], "root": str(self.root)}
+
+    def start(self, desk):
+        self.desks[desk].start()
+
+    def stop(self, desk):
+        return {"rc": self.desks[desk].stop()}
+
+    def kill9(self, desk):
+        self.desks[desk].kill9()
+
+    def freeze(self, desk):
+        self.desks[desk].node.send_signal(19)
+
+    def thaw(self, desk):
+        self.desks[desk].node.send_signal(18)
+
+    def cli(self, desk, args, input=None, deadline=60):
+        said = self.desks[desk].cli(*args, check=False, text=input or "", deadline=deadline)
+        return {"rc": said.rc, "out": said.out, "err": said.err}
+
+    def feed(self, desk, first, count):
+        return {"ids": super().feed(self.desks[desk], branch.checkouts(first, count))}
+
+    def lines(self, desk, lines):
+        for line in lines:
+            line.setdefault("key", uuid.uuid4().hex)
+        return {"answers": self.desks[desk].feed(lines)}
+
+    def publish(self, desk, more):
+        super().publish(self.desks[desk], branch.policy_text(self.sink) + more)
+
+    def pin(self, desk, page, pin):
+        path = branch.write_secret(self.home / "pin", pin)
+        self.desks[desk].cli("pin", "set", page, "--pin-file", path)
+
+    def files(self):
+        return {"files": [str(p) for p in super().files()]}
+
+
+DO = ("found", "start", "stop", "kill9", "freeze", "thaw", "cli", "feed", "lines", "publish", "pin", "files")
+
+
+def main():
+    stage = Stage()
+    try:
+        for line in sys.stdin:
+            command = json.loads(line)
+            do = command.pop("do")
+            try:
+                if do not in DO:
+                    raise ValueError(f"no such command: {do}")
+                answer = getattr(stage, do)(**command) or {}
+            except BaseException as e:  # the test shows it; the stage goes on
+                if isinstance(e, (KeyboardInterrupt, SystemExit)):
+                    raise
+                answer = {"error": f"{do}: {type(e).__name__}: {e}"}
+            print(json.dumps(answer), flush=True)
+    finally:
+        stage.doCleanups()
+
+
+if __name__ == "__main__":
+    main()
