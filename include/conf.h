@@ -34,6 +34,11 @@ struct conf {
 
 /* DIR/tideover.conf. ERR_NOFILE: no state there; ERR_CONFIG names the line. */
 enum err conf_read(const char *state_dir, struct conf *out, struct errmsg *msg);
+/* Every key in the order of the file, with its value as it would stand there. */
+void conf_each(const struct conf *c,
+               void (*each)(void *ctx, const char *section, const char *key, const char *value,
+                            bool is_default),
+               void *ctx);
 /* Text that init and join write. */
 struct buf;
 void conf_default_text(const char *name, const char *listen, const char *web, struct buf *out);

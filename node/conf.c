@@ -92,14 +92,21 @@ static const struct ini_key keys[] = {
     { "peers", "known", read_known, PLACE(known), 0, 0, NULL },
     { "peers", "away_after", ini_ms, PLACE(away_after_ms), 1000, 24 * 3600 * 1000, NULL },
     { "web", "listen", read_web, PLACE(web), 0, 0, NULL },
+    { "web", "metrics", ini_yes_no, PLACE(metrics), 0, 0, NULL },
     { "desk", "slip", ini_word, PLACE(slip), 0, 0, slip_words },
     { "desk", "slip_auto", ini_yes_no, PLACE(slip_auto), 0, 0, NULL },
     { "desk", "slip_title", ini_text, PLACE(slip_title), 1, 0, NULL },
     { "desk", "slip_ask", ini_text, PLACE(slip_ask), 1, 0, NULL },
     { "desk", "sounds", ini_yes_no, PLACE(sounds), 0, 0, NULL },
-    { "web", "metrics", ini_yes_no, PLACE(metrics), 0, 0, NULL },
     { "log", "level", ini_word, PLACE(log_level), 0, 0, level_words },
 };
+
+static const struct conf defaults = { .listen = LISTEN_DEFAULT,
+                      .web = WEB_DEFAULT,
+                      .away_after_ms = 30000,
+                      .metrics = true,
+                      .sounds = true,
+                      .log_level = 2 };
 
 static enum err read_text(const char *path, struct buf *out, struct errmsg *msg)
 {
@@ -135,12 +142,7 @@ static enum err read_text(const char *path, struct buf *out, struct errmsg *msg)
 
 enum err conf_read(const char *state_dir, struct conf *out, struct errmsg *msg)
 {
-    struct conf c = { .listen = LISTEN_DEFAULT,
-                      .web = WEB_DEFAULT,
-                      .away_after_ms = 30000,
-                      .metrics = true,
-                      .sounds = true,
-                      .log_level = 2 };
+    struct conf c = defaults;
     struct buf path = { 0 }, text = { 0 };
     enum err e;
 
@@ -200,6 +202,41 @@ void conf_default_text(const char *name, const char *listen, const char *web, st
                "# error, warn, info or debug; never user data, at any level.\n"
                "#level = info\n",
                name, listen != NULL ? listen : LISTEN_DEFAULT, web != NULL ? web : WEB_DEFAULT);
+}
+
+/* As it would stand in the file. */
+static void value_text(const struct ini_key *row, const struct conf *c, char *out, size_t room)
+{
+    const void *at = (const char *)c + row->offset;
+    size_t n = 0;
+
+    out[0] = '\0';
+    if (row->parse == ini_ms) {
+        snprintf(out, room, "%us", *(const uint32_t *)at / 1000);
+    } else if (row->parse == ini_yes_no) {
+        snprintf(out, room, "%s", *(const bool *)at ? "yes" : "no");
+    } else if (row->parse == ini_word) {
+        snprintf(out, room, "%s", row->words[*(const int *)at]);
+    } else if (row->parse == read_known) {
+        for (unsigned i = 0; i < c->n_known && n < room; i++)
+            n += (size_t)snprintf(out + n, room - n, "%s%s", i > 0 ? ", " : "", c->known[i]);
+    } else {
+        snprintf(out, room, "%s", (const char *)at);
+    }
+}
+
+void conf_each(const struct conf *c,
+               void (*each)(void *ctx, const char *section, const char *key, const char *value,
+                            bool is_default),
+               void *ctx)
+{
+    char value[CONF_PEERS_MAX * (CONF_ADDR_MAX + 2)], usual[sizeof value];
+
+    for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        value_text(&keys[i], c, value, sizeof value);
+        value_text(&keys[i], &defaults, usual, sizeof usual);
+        each(ctx, keys[i].section, keys[i].key, value, strcmp(value, usual) == 0);
+    }
 }
 
 bool addr_split(const char *s, char host[CONF_ADDR_MAX], uint16_t *port)

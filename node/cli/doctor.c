@@ -1,0 +1,354 @@
+/* doctor.c - `tideover doctor`: is this PC fit to carry a desk through an outage? Each finding with
+ * its next step. It needs no node, and asks one that runs. */
+#include "client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/timex.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "conf.h"
+
+#define FLUSHES      15
+#define FLUSH_LIES_NS 20000 /* no disk, and no honest cache, is done sooner */
+#define FLUSH_SLOW_NS 50000000
+#define DISK_LOW     (1ull << 30)
+#define LIST_OLD_S   (7 * 86400)
+#define DRILL_OLD_S  (31 * 86400)
+#define TMPFS        0x01021994
+#define OVERLAYFS    0x794c7630
+
+enum finding { FINE, WARNING, FAULT };
+
+struct doctor {
+    const struct cli *c;
+    json_t *all;
+    enum finding worst;
+};
+
+static void find(struct doctor *d, enum finding f, const char *what, const char *next,
+                 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+static void find(struct doctor *d, enum finding f, const char *what, const char *next,
+                 const char *fmt, ...)
+{
+    static const char *const words[] = { "ok", "warning", "fault" };
+    char text[300];
+    va_list v;
+
+    va_start(v, fmt);
+    vsnprintf(text, sizeof text, fmt, v);
+    va_end(v);
+    json_array_append_new(d->all,
+                          json_pack("{s:s, s:s, s:s, s:s?}", "check", what, "result", words[f],
+                                    "message", text, "next", *next ? next : NULL));
+    if (f > d->worst)
+        d->worst = f;
+}
+
+static uint64_t ns_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* ---- the disk ---- */
+
+static void look_at_disk(struct doctor *d)
+{
+    struct statfs fs;
+    struct statvfs space;
+
+    if (statfs(d->c->state, &fs) != 0 || statvfs(d->c->state, &space) != 0)
+        return;
+    if (fs.f_type == TMPFS)
+        find(d, FAULT, "disk", "choose a directory on a real disk (--state)",
+             "the state directory lies in memory: a restart loses this desk and its records");
+    else if (fs.f_type == OVERLAYFS)
+        find(d, WARNING, "disk", "put the state directory on a disk of its own, or take it out of the freeze",
+             "the state directory lies on a layered file system, as frozen PCs and containers have: "
+             "it may be gone at the next restart");
+    else
+        find(d, FINE, "disk", "", "the state directory lies on a disk");
+    if ((uint64_t)space.f_bavail * space.f_frsize < DISK_LOW)
+        find(d, WARNING, "space", "free some: a desk that cannot write cannot record",
+             "%llu MiB are free", (unsigned long long)space.f_bavail * space.f_frsize >> 20);
+    else
+        find(d, FINE, "space", "", "%llu GiB are free",
+             (unsigned long long)space.f_bavail * space.f_frsize >> 30);
+}
+
+/* The median of a few small flushed writes, as one record makes them; 0: they failed. */
+static uint64_t flush_time(const char *path)
+{
+    uint64_t took[FLUSHES];
+    char block[4096] = "";
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    unsigned n = 0;
+
+    if (fd < 0)
+        return 0;
+    for (bool good = true; good && n < FLUSHES; n += good) {
+        uint64_t began = ns_now();
+        block[0] = (char)n;
+        good = pwrite(fd, block, sizeof block, 0) == (ssize_t)sizeof block && fdatasync(fd) == 0;
+        took[n] = ns_now() - began;
+        if (!good)
+            break;
+    }
+    close(fd);
+    unlink(path);
+    if (n < FLUSHES)
+        return 0;
+    qsort(took, FLUSHES, sizeof took[0], by_size);
+    return took[FLUSHES / 2];
+}
+
+static void look_at_flush(struct doctor *d)
+{
+    char path[4200];
+    uint64_t ns;
+
+    snprintf(path, sizeof path, "%s/doctor-%ld", d->c->state, (long)getpid());
+    errno = 0;
+    ns = flush_time(path);
+    if (ns == 0)
+        find(d, FAULT, "flush", "give this directory back to the desk's user, or mend the disk",
+             "cannot write in the state directory: %s", strerror(errno));
+    else if (ns < FLUSH_LIES_NS)
+        find(d, WARNING, "flush",
+             "switch the write cache to \"flush\" (hdparm -W, the VM's cache mode), or use a UPS",
+             "a flush returns after %llu us: this disk, or what lies under it, does not wait for its "
+             "platter, and a power cut may take what was acknowledged",
+             (unsigned long long)ns / 1000);
+    else if (ns > FLUSH_SLOW_NS)
+        find(d, WARNING, "flush", "look for what else writes to this disk",
+             "a flush takes %llu ms: staff will wait for it at each scan",
+             (unsigned long long)ns / 1000000);
+    else
+        find(d, FINE, "flush", "", "a flush takes %.1f ms", (double)ns / 1e6);
+}
+
+static bool read_line(const char *path, char *out, size_t room)
+{
+    FILE *f = fopen(path, "re");
+    bool good = f != NULL && fgets(out, (int)room, f) != NULL;
+
+    if (f)
+        fclose(f);
+    if (good)
+        out[strcspn(out, "\n")] = '\0';
+    return good;
+}
+
+/* A mark of an earlier boot that is still there shows that this disk outlives a restart. */
+static void look_at_restarts(struct doctor *d)
+{
+    char path[4200], now[64] = "", then[64] = "";
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/doctor.boot", d->c->state);
+    if (!read_line("/proc/sys/kernel/random/boot_id", now, sizeof now))
+        return;
+    if (read_line(path, then, sizeof then) && strcmp(now, then) != 0) {
+        find(d, FINE, "restart", "", "what was on this disk outlived a restart of the PC");
+        return;
+    }
+    if (then[0] == '\0' && (f = fopen(path, "we")) != NULL) {
+        fprintf(f, "%s\n", now);
+        if (fflush(f) != 0 || fsync(fileno(f)) != 0)
+            then[0] = '\0';
+        fclose(f);
+    }
+    find(d, WARNING, "restart", "restart the PC, then: tideover doctor",
+         "not known yet whether this disk is wiped when the PC restarts");
+}
+
+/* ---- clock, ports, tokens ---- */
+
+static void look_at_clock(struct doctor *d)
+{
+    struct timex t = { .modes = 0 };
+
+    if (adjtimex(&t) < 0 || (t.status & STA_UNSYNC))
+        find(d, WARNING, "clock", "switch a time service on: timedatectl set-ntp true",
+             "no time service says that it keeps this PC's clock");
+    else
+        find(d, FINE, "clock", "", "a time service keeps this PC's clock");
+}
+
+/* Can the port be had? Of a node that runs it is taken, and should be. */
+static bool port_is_free(const char *address)
+{
+    char host[CONF_ADDR_MAX];
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+    bool six, free_now;
+    uint16_t port;
+    int fd, on = 1;
+
+    if (!addr_split(address, host, &port))
+        return false;
+    six = inet_pton(AF_INET6, host, &v6.sin6_addr) == 1;
+    if (!six)
+        inet_pton(AF_INET, host, &v4.sin_addr);
+    v4.sin_port = v6.sin6_port = htons(port);
+    fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    free_now = fd >= 0 && (six ? bind(fd, (struct sockaddr *)&v6, sizeof v6)
+                               : bind(fd, (struct sockaddr *)&v4, sizeof v4)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return free_now;
+}
+
+static void look_at_ports(struct doctor *d, const struct conf *conf, bool runs)
+{
+    const char *const which[] = { conf->listen, conf->web };
+
+    for (unsigned i = 0; i < 2; i++) {
+        bool is_free = port_is_free(which[i]);
+        if (runs == is_free)
+            find(d, FAULT, "port",
+                 runs ? "start the node again" : "change [peers] or [web] listen in tideover.conf",
+                 runs ? "%s: the node runs, and nobody listens there" : "%s is taken by another program",
+                 which[i]);
+    }
+    if (strncmp(conf->listen, "127.", 4) == 0 || strncmp(conf->listen, "[::1]", 5) == 0)
+        find(d, WARNING, "network", "[peers] listen = 0.0.0.0:7411 in tideover.conf",
+             "%s is this PC alone: no other desk can reach it", conf->listen);
+    else
+        find(d, FINE, "network", "open it in the firewall, and the 64 ports above it for invites",
+             "other desks reach this one at port %s", strrchr(conf->listen, ':') + 1);
+}
+
+static void look_at_rights(struct doctor *d)
+{
+    static const struct {
+        const char *name;
+        mode_t most;
+    } files[] = { { "", 0711 }, { "desk.key", 0600 }, { "lead.key", 0600 },
+                  { "run/ctl.token", 0600 }, { "run/desk.token", 0640 } };
+    bool all_well = true;
+    char path[4200];
+    struct stat st;
+
+    for (unsigned i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", d->c->state, files[i].name);
+        if (stat(path, &st) != 0 || (st.st_mode & 0777 & ~files[i].most) == 0)
+            continue;
+        all_well = false;
+        find(d, FAULT, "rights", "take the rights away: chmod go= FILE",
+             "%s may be read by others (mode %03o)", path, (unsigned)st.st_mode & 0777);
+    }
+    if (all_well)
+        find(d, FINE, "rights", "", "keys and tokens are this user's alone");
+}
+
+/* ---- what the node says ---- */
+
+static void look_at_lists(struct doctor *d, const json_t *s)
+{
+    const json_t *list = json_object_get(s, "block_list"), *drill = json_object_get(s, "last_drill");
+    long long days = j_int(list, "age_days", -1);
+
+    if (days < 0)
+        find(d, WARNING, "block list", "tideover blocklist import FILE, nightly",
+             "there is no list of blocked users: in an outage everybody may borrow");
+    else if (days * 86400 > LIST_OLD_S)
+        find(d, WARNING, "block list", "look at the nightly job that imports it",
+             "the block list is %lld days old", days);
+    else
+        find(d, FINE, "block list", "", "the block list is %lld days old", days);
+    if (!json_is_object(drill))
+        find(d, WARNING, "drill", "tideover practice on: five minutes, once a month",
+             "nobody has practised at this desk");
+    else
+        find(d, FINE, "drill", "", "the last drill was %s", j_text(drill, "at", "not long ago"));
+}
+
+static void look_at_node(struct doctor *d, const json_t *s)
+{
+    const json_t *p;
+    size_t i;
+
+    json_array_foreach(json_object_get(s, "problems"), i, p)
+        find(d, strcmp(j_text(p, "code", ""), "not_saving") == 0 ? FAULT : WARNING, "status", "",
+             "%s", j_text(p, "message", j_text(p, "code", "a problem")));
+    if (j_int(json_object_get(s, "peers"), "total", 0) == 0)
+        find(d, WARNING, "branch", "tideover invite --desk NAME, on a lead's desk",
+             "this desk is the branch's only one: its disk is the only copy");
+    if (strcmp(j_text(json_object_get(s, "server"), "state", ""), "unknown") == 0)
+        find(d, WARNING, "server", "[server] probe in the branch's policy",
+             "the library's server is not watched: nobody is told when it goes or comes back");
+    look_at_lists(d, s);
+}
+
+static void print_all(const struct doctor *d)
+{
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach(d->all, i, o)
+    {
+        const char *result = j_text(o, "result", ""), *next = j_text(o, "next", NULL);
+        bool fine = strcmp(result, "ok") == 0;
+        printf("%s%-8s%s %-11s %s\n", hue(d->c, fine ? HUE_GOOD : *result == 'f' ? HUE_BAD : HUE_WARN),
+               result, hue(d->c, HUE_OFF), j_text(o, "check", ""), j_text(o, "message", ""));
+        if (next != NULL)
+            printf("%21s-> %s\n", "", next);
+    }
+}
+
+int cmd_doctor(struct cli *c)
+{
+    struct doctor d = { .c = c, .all = json_array() };
+    struct errmsg msg = { .text = "" };
+    struct client *cl = NULL;
+    struct conf conf;
+    json_t *status = NULL;
+    enum err e = conf_read(c->state, &conf, &msg);
+
+    if (e != ERR_OK) {
+        json_decref(d.all);
+        return cli_err(c, e, &msg);
+    }
+    look_at_disk(&d);
+    look_at_flush(&d);
+    look_at_restarts(&d);
+    look_at_clock(&d);
+    look_at_rights(&d);
+    e = client_open(c->state, c, &cl, &msg);
+    look_at_ports(&d, &conf, e == ERR_OK);
+    if (e != ERR_OK)
+        find(&d, FAULT, "node", "tideover node, or: systemctl start tideover", "%s", msg.text);
+    else if (cli_call(c, cl, "/api/v1/status", NULL, NULL, &status) == 0)
+        look_at_node(&d, status);
+    if (c->json)
+        cli_json(json_pack("{s:i, s:O}", "schema", 1, "checks", d.all));
+    else
+        print_all(&d);
+    json_decref(status);
+    json_decref(d.all);
+    client_close(cl);
+    return d.worst == FINE ? 0 : 1;
+}
