@@ -34,6 +34,7 @@ struct merge_feed {
     uint32_t alias;
     uint64_t from, to; /* to < from: nothing of it in this slot; from = what went before + 1 */
     uint64_t back;     /* nothing before it is looked at: it lies under the horizon */
+    int64_t back_correction_ms; /* of records before `from` */
     uint64_t carded;   /* cards registered up to here exist in the ILS, as a lead said */
     uint64_t base;     /* erased up to here, and h there */
     uint8_t base_hash[HASH_BYTES];
@@ -69,6 +70,7 @@ struct merge_job {
     uint64_t slot;
     uint32_t epoch;
     uint64_t records;                /* under the ranges and released */
+    int64_t pressed_ms; /* R9: a lead asked for an earlier upload then; what happened before is late */
     struct merge_released *released; /* owned; sorted by feed and sequence */
     unsigned n_released;
     struct merge_ruling *rulings; /* owned; in any order */
@@ -88,6 +90,7 @@ struct merged {
     unsigned other_feed;
     uint64_t other_seq;
     uint32_t due;                       /* to be sent; may be a duplicate's later one (R3) */
+    bool late; /* R9: its time was uploaded before it came */
     bool early;                         /* R7: a registration pulled before its card's first use */
     const struct merge_released *again; /* released by a lead; NULL: of this slot's ranges */
 };

@@ -130,6 +130,7 @@ static json_t *counts_json(const struct batch_job *b)
     json_object_set_new(o, "losses", losses_json(&b->merge.policy, &b->result));
     if (format_unverified_words(&b->merge.policy, words))
         json_object_set_new(o, "unverified", json_string(words));
+    json_object_set_new(o, "late", json_integer((json_int_t)r->late));
     json_object_set_new(o, "never_sent", json_integer((json_int_t)b->never_sent));
     json_object_set_new(o, "by_hand", json_integer((json_int_t)r->by_hand));
     json_object_set_new(o, "released", json_integer((json_int_t)r->released));

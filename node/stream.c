@@ -128,7 +128,7 @@ struct list_job {
 
 static bool is_for_a_lead(const struct merged *m)
 {
-    return m->verdict == VERDICT_REVIEW || strcmp(m->rule, "R5") == 0 ||
+    return m->verdict == VERDICT_REVIEW || m->late || strcmp(m->rule, "R5") == 0 ||
            strcmp(m->rule, "lead") == 0 ||
            (m->verdict == VERDICT_SEND && strcmp(m->rule, "R8") == 0) ||
            (m->verdict == VERDICT_VOIDED && !m->has_other);
@@ -223,6 +223,8 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
         json_object_set_new(e, "was", json_string(aside_name((enum aside_what)m->again->what)));
         json_object_set_new(e, "was_in", json_integer((json_int_t)m->again->slot));
     }
+    if (m->late)
+        json_object_set_new(e, "late", json_true());
     if (m->rule[0])
         json_object_set_new(e, "rule", json_string(m->rule));
     if (m->has_other) {

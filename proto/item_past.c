@@ -12,7 +12,9 @@ static bool same_event(const struct item_rules *r, const struct item_past *it,
         return false;
     window = r->same_desk(r->ctx, it->last, e->at) ? r->policy->double_scan_ms
                                                    : r->policy->same_event_ms;
-    return e->time_ms - it->last_ms <= (int64_t)window;
+    /* What an earlier upload told may be ahead of this one: another desk's clock. */
+    return e->time_ms - it->last_ms <= (int64_t)window &&
+           it->last_ms - e->time_ms <= (int64_t)window;
 }
 
 bool item_past_repeats(const struct item_rules *r, struct item_past *it, const struct item_event *e)

@@ -315,6 +315,33 @@ static enum err survey_cards(struct merge *m, struct errmsg *msg)
     return e == ERR_MISSING ? ERR_OK : e;
 }
 
+/* The first of the batch's own records; INT64_MAX: none. */
+static int64_t first_ms(const struct merge *m)
+{
+    int64_t first = INT64_MAX;
+
+    for (unsigned i = 0; i < m->n_heap; i++)
+        if (m->heap[i] != &m->sources[m->job->n_feeds + 1] && m->heap[i]->time_ms < first)
+            first = m->heap[i]->time_ms;
+    return first;
+}
+
+/* One more pass, for the items, only if earlier uploads are near. */
+static enum err look_back(struct merge *m, struct errmsg *msg)
+{
+    enum err e = walk_begin(m, msg);
+
+    if (e != ERR_OK || first_ms(m) == INT64_MAX ||
+        !lookback_reaches(&m->survey.past, m->job, m->disk, first_ms(m)))
+        return e;
+    m->total += m->job->records;
+    while (e == ERR_OK && m->n_heap > 0) {
+        survey_mind_item(&m->survey, m->heap[0]->at, &m->heap[0]->rec);
+        e = walk_advance(m, msg);
+    }
+    return e == ERR_OK ? lookback_read(&m->survey.past, &m->survey, m->disk, msg) : e;
+}
+
 static enum err run_survey(struct merge *m, struct errmsg *msg)
 {
     enum err e;
@@ -324,7 +351,7 @@ static enum err run_survey(struct merge *m, struct errmsg *msg)
         return e;
     for (unsigned i = 0; i < m->job->n_rulings; i++)
         survey_ruling(&m->survey, &m->job->rulings[i]);
-    if ((e = survey_cards(m, msg)) != ERR_OK ||
+    if ((e = survey_cards(m, msg)) != ERR_OK || (e = look_back(m, msg)) != ERR_OK ||
         (e = walk_begin(m, msg)) != ERR_OK)
         return e;
     while (e == ERR_OK && m->n_heap > 0) {
@@ -395,6 +422,7 @@ static void fill(const struct merge *m, struct place at, const struct record *re
     out->other_seq = f->other.seq;
     out->due = f->has_due ? f->due : rec->due;
     out->early = f->early && rec->kind == RECORD_USER;
+    out->late = f->late;
     out->again = released_find(m->job, at);
 }
 

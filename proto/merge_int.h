@@ -28,6 +28,7 @@ struct item_past {     /* what the log has said of one item so far; zeros to beg
     uint8_t pending_user[16];
     struct place renew; /* the renewal to be sent of this loan (R11) */
     uint32_t renew_due;
+    unsigned looked_back; /* survey.c: so many events of earlier uploads were taken */
 };
 
 struct item_event { /* any kind that has an item */
@@ -57,6 +58,21 @@ bool item_past_repeats(const struct item_rules *r, struct item_past *it,
                        const struct item_event *e);
 void item_past_take(const struct item_rules *r, struct item_past *it, const struct item_event *e);
 
+/* ---- what earlier uploads told of the items of this one: lookback.c ---- */
+
+#define LOOKBACK_MS INT64_C(86400000) /* further back the branch worked online, unseen from here */
+
+struct past_event {
+    uint8_t item[16]; /* digest */
+    struct item_event e;
+};
+
+struct lookback {
+    struct past_event *v; /* owned; by item, then in merged order */
+    unsigned n, room;
+    int64_t from_ms;
+};
+
 /* ---- the survey ---- */
 
 struct finding { /* of the records whose verdict is not the plain one of their kind */
@@ -64,6 +80,7 @@ struct finding { /* of the records whose verdict is not the plain one of their k
     const char *rule;
     bool has_other, has_due, early;
     bool ruled; /* a lead says that it goes: no rule below R7 judges it any more */
+    bool late;  /* R9 */
     struct place other;
     uint32_t due;
     struct place pull; /* early: the registration to be pulled before this record */
@@ -80,8 +97,20 @@ struct survey {
     struct hmap found; /* place -> index in finding[] */
     struct finding *finding;
     unsigned n_findings, findings_room;
+    struct lookback past;
     bool failed; /* out of memory */
 };
+
+/* Is anything of earlier uploads near enough to the first record of this one to be read? */
+bool lookback_reaches(struct lookback *l, const struct merge_job *job, const struct disk *disk,
+                      int64_t first_ms);
+/* Once the survey knows the items of this batch, and all voids. */
+enum err lookback_read(struct lookback *l, const struct survey *s, const struct disk *disk,
+                       struct errmsg *msg);
+/* All of one item, n of them; NULL: none. */
+const struct past_event *lookback_of(const struct lookback *l, const uint8_t item[16],
+                                     unsigned *n);
+void lookback_free(struct lookback *l);
 
 struct released_at {
     int64_t time_ms;
@@ -110,6 +139,11 @@ void survey_void(struct survey *s, const struct record_ref *target,
                  const struct record_ref *voider);
 void survey_ruling(struct survey *s, const struct merge_ruling *r); /* behind the voids */
 void survey_card(struct survey *s, struct place at, const struct record *r);
+/* ... if earlier uploads are to be looked back at, the items of all records ... */
+void survey_mind_item(struct survey *s, struct place at, const struct record *r);
+/* Of a record of an earlier upload: is it an event of one of those? Fills digests of item and user. */
+bool survey_knows_item(const struct survey *s, struct place at, const struct record *r,
+                       uint8_t item[16], uint8_t user[16]);
 /* ... then every record in merged order. */
 void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms);
 /* The verdict, plain or found. */

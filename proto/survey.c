@@ -1,4 +1,4 @@
-/* survey.c - rules R2 to R8, R11 over one pass in merged order; those on one item are in
+/* survey.c - rules R2 to R9, R11 over one pass in merged order; those on one item are in
  * item_past.c. */
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +42,7 @@ void survey_free(struct survey *s)
     hmap_free(&s->items);
     hmap_free(&s->cards);
     hmap_free(&s->found);
+    lookback_free(&s->past);
     free(s->item);
     free(s->card);
     free(s->finding);
@@ -149,11 +150,18 @@ void survey_void(struct survey *s, const struct record_ref *target, const struct
     tf = &s->job->feeds[t.feed];
     before = found(s, t);
     if (before && before->verdict == VERDICT_VOIDED) {
-        if (v.seq >= vf->from)
+        struct place late = before->other;
+        if (v.seq >= vf->from) {
             judge(s, v, VERDICT_IDLE_VOID, "R2", &t);
+        } else if (t.seq < tf->from && late.seq >= s->job->feeds[late.feed].from) {
+            judge(s, late, VERDICT_IDLE_VOID, "R2", &t); /* an earlier upload had this void */
+            judge(s, t, VERDICT_VOIDED, "R2", &v);
+        }
         return;
     }
     if (t.seq < tf->from && !released_find(s->job, t)) {
+        if (t.seq >= tf->back)
+            judge(s, t, VERDICT_VOIDED, "R2", &v); /* no event of its item, whoever looks back */
         if (v.seq >= vf->from)
             judge(s, v, VERDICT_LATE_VOID, "R2", &t);
         return;
@@ -300,10 +308,24 @@ static bool rule_same_desk(void *ctx, struct place a, struct place b)
     return desk_id_eq(&feeds[a.feed].feed.desk, &feeds[b.feed].feed.desk);
 }
 
+/* What an earlier upload had is as it is. */
+static bool is_past(const struct survey *s, struct place at)
+{
+    return at.seq < s->job->feeds[at.feed].from;
+}
+
+/* R9: such a return is never sent by itself, whatever follows it. */
+static bool is_held_for_good(const struct survey *s, struct place at)
+{
+    const struct finding *f = found(s, at);
+
+    return f && f->verdict == VERDICT_HELD && strcmp(f->rule, "R9") == 0;
+}
+
 static void rule_judge(void *ctx, struct place at, enum verdict verdict, const char *rule,
                        const struct place *other)
 {
-    if (!is_ruled(ctx, at))
+    if (!is_past(ctx, at) && !is_ruled(ctx, at) && !is_held_for_good(ctx, at))
         judge(ctx, at, verdict, rule, other);
 }
 
@@ -316,7 +338,7 @@ static void rule_out_twice(void *ctx, struct place at, struct place loan,
 
     if (is_ruled(ctx, loan))
         return; /* both go, and the server decides */
-    judge(ctx, loan, VERDICT_REVIEW, "R5", &at);
+    rule_judge(ctx, loan, VERDICT_REVIEW, "R5", &at);
     if (renew)
         rule_judge(ctx, *renew, VERDICT_REVIEW, "R5", &at);
     if (!(f = found(ctx, at)) || f->verdict != VERDICT_WAITS) /* R7: it goes once its card exists */
@@ -325,7 +347,7 @@ static void rule_out_twice(void *ctx, struct place at, struct place loan,
 
 static void rule_later_due(void *ctx, struct place at, uint32_t due)
 {
-    struct finding *f = find(ctx, at);
+    struct finding *f = is_past(ctx, at) ? NULL : find(ctx, at);
 
     if (!f)
         return;
@@ -363,15 +385,117 @@ static struct item_past *item_of(struct survey *s, const char *barcode)
     return one_more(s, (void **)&s->item, &s->n_items, &s->items_room, sizeof(struct item_past));
 }
 
+/* ---- R9: what came after its time was uploaded ---- */
+
+void survey_mind_item(struct survey *s, struct place at, const struct record *r)
+{
+    if (r->item[0] != '\0' && r->kind != RECORD_VOID && !released_find(s->job, at))
+        item_of(s, r->item);
+}
+
+bool survey_knows_item(const struct survey *s, struct place at, const struct record *r,
+                       uint8_t item[16], uint8_t user[16])
+{
+    const struct finding *f;
+
+    if (r->item[0] == '\0' || r->kind == RECORD_VOID || r->kind == RECORD_USER)
+        return false;
+    text_digest(s, r->item, item);
+    text_digest(s, r->user, user);
+    return hmap_find(&s->items, item) && !((f = found(s, at)) && f->verdict == VERDICT_VOIDED);
+}
+
+static bool is_late(const struct survey *s, int64_t time_ms)
+{
+    return time_ms < s->job->pressed_ms;
+}
+
+static bool is_before(const struct item_event *a, const struct item_event *b)
+{
+    return a->time_ms != b->time_ms   ? a->time_ms < b->time_ms
+           : a->at.feed != b->at.feed ? a->at.feed < b->at.feed
+                                      : a->at.seq < b->at.seq;
+}
+
+/* Takes in what earlier uploads told of the item before this event: of a late one before its time,
+ * of any other all. Returns what they told since then, *n of it. */
+static const struct past_event *recall(struct survey *s, struct item_past *it,
+                                       const uint8_t item[16], const struct item_event *e,
+                                       unsigned *n)
+{
+    const struct past_event *p = lookback_of(&s->past, item, n);
+    bool late = is_late(s, e->time_ms);
+
+    while (it->looked_back < *n && (!late || is_before(&p[it->looked_back].e, e))) {
+        const struct item_event *old = &p[it->looked_back++].e;
+        if (e->time_ms - old->time_ms <= LOOKBACK_MS && !item_past_repeats(&s->rules, it, old))
+            item_past_take(&s->rules, it, old);
+    }
+    *n -= it->looked_back;
+    return *n > 0 ? p + it->looked_back : NULL;
+}
+
+/* R3 the other way round: the same event at another desk, later by its clock, was sent already. */
+static bool was_sent_since(struct survey *s, const struct item_event *e, const struct item_event *p)
+{
+    uint32_t window = rule_same_desk(s, p->at, e->at) ? s->job->policy.double_scan_ms
+                                                      : s->job->policy.same_event_ms;
+
+    if (p->kind != e->kind || memcmp(p->user, e->user, 16) != 0 ||
+        p->time_ms - e->time_ms > (int64_t)window)
+        return false;
+    rule_judge(s, e->at, VERDICT_DUPLICATE, "R3", &p->at);
+    return !is_ruled(s, e->at);
+}
+
+/* Does it end here? The server knows what came after it: a loan of then would take the item from
+ * whoever has it now. */
+static bool came_too_late(struct survey *s, const struct item_event *e,
+                          const struct past_event *since, unsigned n)
+{
+    unsigned i = 0;
+
+    if (n > 0 && was_sent_since(s, e, &since->e))
+        return true;
+    while (i < n && since[i].e.kind == RECORD_INHOUSE)
+        i++;
+    if (i < n && (e->kind == RECORD_CHECKOUT || e->kind == RECORD_RENEW)) {
+        rule_judge(s, e->at, VERDICT_REVIEW, "R9", &since[i].e.at);
+        return !is_ruled(s, e->at);
+    }
+    if (e->kind == RECORD_DISCHARGE)
+        rule_judge(s, e->at, VERDICT_HELD, "R9", i < n ? &since[i].e.at : NULL);
+    return false;
+}
+
+/* What goes all the same is marked. */
+static void mark_late(struct survey *s, struct place at)
+{
+    struct finding *f = find(s, at);
+
+    if (!f)
+        return;
+    f->late = true;
+    if (f->rule[0] == '\0')
+        f->rule = "R9";
+}
+
 static void item_event(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
 {
     struct item_event e = { .at = at, .time_ms = time_ms, .due = r->due, .kind = r->kind };
     struct item_past *it = item_of(s, r->item);
+    const struct past_event *since;
+    uint8_t item[16];
+    unsigned n;
 
     if (!it)
         return;
+    text_digest(s, r->item, item);
     text_digest(s, r->user, e.user);
+    since = recall(s, it, item, &e, &n);
     if (item_past_repeats(&s->rules, it, &e)) /* R3 */
+        return;
+    if (is_late(s, time_ms) && came_too_late(s, &e, since, n))
         return;
     e.waits = new_card(s, at, r);
     item_past_take(&s->rules, it, &e);
@@ -387,6 +511,8 @@ void survey_record(struct survey *s, struct place at, const struct record *r, in
         registration(s, at, r);
     else if (r->kind != RECORD_VOID && r->item[0] != '\0')
         item_event(s, at, r, time_ms);
+    if (is_late(s, time_ms) && r->kind != RECORD_VOID)
+        mark_late(s, at);
 }
 
 void survey_verdict(const struct survey *s, struct place at, const struct record *r,

@@ -170,6 +170,7 @@ static void put_counts(json_t *paper, const json_t *u)
                  { "unwritable", "with a value the format cannot hold" },
                  { "behind", "behind an unwritable record of their item or card" },
                  { "late_voids", "taken back too late: to be undone in the ILS" },
+                 { "late", "of these, recorded before an earlier upload and not in it" },
                  { "never_sent", "taken back before they were ever sent: nothing to undo" } };
     static const char *const kinds[] = { "user", "checkout", "renew", "discharge", "inhouse" };
     static const char *const head[] = { "How many", "Of what" }, *const by[] = { "Records",

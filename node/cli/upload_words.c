@@ -169,6 +169,8 @@ void plan_print(const struct cli *c, const json_t *p)
                j_int(p, "late_voids", 0) == 1
                    ? " void of a record sent before: to be undone in the ILS"
                    : " voids of records sent before: to be undone in the ILS");
+    print_line("late", j_int(p, "late", 0),
+               " of these, recorded before an earlier upload and not in it: tideover conflicts list");
     print_line("idle", j_int(p, "never_sent", 0),
                j_int(p, "never_sent", 0) == 1
                    ? " void of a record that was never sent: nothing to undo in the ILS"
