@@ -23,6 +23,7 @@ struct conf {
     bool metrics; /* [web] metrics = no | yes (default): GET /metrics is answered */
     unsigned n_known;
     char known[CONF_PEERS_MAX][CONF_ADDR_MAX]; /* [peers] known = A:P, B:P */
+    bool discovery;                            /* [peers] discovery = lan (default) | off */
     uint32_t away_after_ms;                    /* [peers] away_after, default 30s */
     int slip;                                  /* [desk] slip = 80mm (default) | 58mm | a4 | off */
     bool slip_auto;      /* [desk] slip_auto = no: each user's slip prints by itself */

@@ -82,6 +82,7 @@ static enum err read_known(const struct ini_key *row, const char *key, const cha
     return ERR_OK;
 }
 
+static const char *const discovery_words[] = { "off", "lan", NULL };
 static const char *const slip_words[] = { "80mm", "58mm", "a4", "off", NULL };
 
 #define PLACE(member) offsetof(struct conf, member), sizeof((struct conf *)0)->member
@@ -90,6 +91,7 @@ static const struct ini_key keys[] = {
     { "node", "name", ini_text, PLACE(name), 1, 0, NULL },
     { "peers", "listen", read_listen, PLACE(listen), 0, 0, NULL },
     { "peers", "known", read_known, PLACE(known), 0, 0, NULL },
+    { "peers", "discovery", ini_word, PLACE(discovery), 0, 0, discovery_words },
     { "peers", "away_after", ini_ms, PLACE(away_after_ms), 1000, 24 * 3600 * 1000, NULL },
     { "web", "listen", read_web, PLACE(web), 0, 0, NULL },
     { "web", "metrics", ini_yes_no, PLACE(metrics), 0, 0, NULL },
@@ -105,6 +107,7 @@ static const struct conf defaults = { .listen = LISTEN_DEFAULT,
                       .web = WEB_DEFAULT,
                       .away_after_ms = 30000,
                       .metrics = true,
+                      .discovery = true,
                       .sounds = true,
                       .log_level = 2 };
 
@@ -179,6 +182,8 @@ void conf_default_text(const char *name, const char *listen, const char *web, st
                "listen = %s\n"
                "# Addresses of other desks, where they are not found by themselves.\n"
                "#known = 10.20.4.11:7411, 10.20.4.13:7411\n"
+               "# lan: desks find each other by broadcasts (UDP 7411); off: by the addresses above.\n"
+               "#discovery = lan\n"
                "# So long unheard, a desk is named among the problems.\n"
                "#away_after = 30s\n"
                "\n"
@@ -216,7 +221,8 @@ static void value_text(const struct ini_key *row, const struct conf *c, char *ou
     } else if (row->parse == ini_yes_no) {
         snprintf(out, room, "%s", *(const bool *)at ? "yes" : "no");
     } else if (row->parse == ini_word) {
-        snprintf(out, room, "%s", row->words[*(const int *)at]);
+        snprintf(out, room, "%s",
+                 row->words[row->room == sizeof(bool) ? *(const bool *)at : *(const int *)at]);
     } else if (row->parse == read_known) {
         for (unsigned i = 0; i < c->n_known && n < room; i++)
             n += (size_t)snprintf(out + n, room - n, "%s%s", i > 0 ? ", " : "", c->known[i]);

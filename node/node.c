@@ -545,6 +545,7 @@ static void round_of_loop(struct node *n)
             invite_tick(n, &now);
             practice_watch(n, &now);
             hint_known(n, &now);
+            beacon_round(n, &now);
             keep_spare(n, &now);
         }
     }
@@ -613,6 +614,7 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
     entry_cookie_name(n, cookie_name);
     hc.cookie_name = cookie_name;
     n->runs = true;
+    n->beacon = beacon_start(n);
     upload_clean(n);
     if ((e = make_run_files(n, &hc, msg)) != ERR_OK)
         return e;
@@ -661,6 +663,7 @@ static void node_close(struct node *n)
     changes_close(n);
     http_close(n->http);
     probe_stop(n->probe);
+    beacon_stop(n->beacon);
     net_close(n->net);
     core_close(n->core);
     store_close(n->store);

@@ -125,6 +125,7 @@ struct node {
     uint64_t ticked_ms, started_ms, hint_ms;
     unsigned hints; /* rounds through [peers] known */
     struct metrics metrics;
+    struct beacon *beacon; /* NULL: desks are not looked for on the local network */
     struct probe *probe;
     uint8_t probe_policy[HASH_BYTES];
     struct changes *changes;
@@ -329,6 +330,11 @@ enum err damage_judge(struct node *n, struct errmsg *msg);
 enum err damage_refill(struct node *n, struct errmsg *msg); /* a store that is open and empty */
 void damage_look_later(struct node *n); /* a job: the store is in doubt; sets n->again if damaged */
 bool damage_lies_here(const char *dir, char name[80]);
+
+/* beacon.c */
+struct beacon *beacon_start(struct node *n); /* NULL: switched off, or it cannot be */
+void beacon_round(struct node *n, const struct moment *now);
+void beacon_stop(struct beacon *b); /* NULL is fine */
 
 /* probe.c */
 struct probe;
