@@ -31,6 +31,7 @@ static void record(void *ctx, const struct merged *m, enum outcome o, unsigned p
         k->line[w][k->n[w]++] = (struct sent_line){ .ref = { k->job->feeds[m->feed].feed, m->seq },
                                                     .kind = m->rec.kind };
     }
+    rulings_look(k->s, k->job, m, o);
     if (m->early)
         return;
     if (time < k->last_ms)

@@ -19,6 +19,7 @@ void deed_confirm(struct sim *s, const struct args *a);
 void deed_done(struct sim *s, const struct args *a);
 void deed_release(struct sim *s, const struct args *a);
 void deed_cards(struct sim *s, const struct args *a);
+void deed_rule(struct sim *s, const struct args *a);
 bool check_erased_at(const struct sim *s, int desk);
 
 /* overrides.c */

@@ -14,6 +14,9 @@ struct order {
     uint64_t n[2];
     unsigned room[2];
 };
+/* rulings.c: V1, of each record of a payload */
+void rulings_look(struct sim *s, const struct merge_job *job, const struct merged *m,
+                  enum outcome o);
 void order_lines(struct order *k, struct parcel *p); /* gives them to p, or frees them */
 struct export_out order_check(struct order *k, struct sim *s, const struct merge_job *job);
 

@@ -248,6 +248,29 @@ static void releases(struct plan *p, uint64_t seed)
     }
 }
 
+/* Leads rule on what waits, at several desks, and press; also at the worst moments. Dice of its own. */
+static void rulings(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x72756c696e67) };
+    unsigned times = (unsigned)rng_between(&r, 3, 10);
+
+    if (rng_chance(&r, 400))
+        line(p, "lead", rng_between(&r, 1000, 10000))->args.desk[0] =
+            (int)rng_between(&r, 0, p->desks - 1);
+    for (unsigned i = 0; i < times; i++) {
+        struct line *l = line(p, "rule", rng_between(&r, 5000, p->end_ms));
+        l->args.desk[0] = (int)rng_between(&r, 0, p->desks - 1);
+        l->args.num[0] = rng_between(&r, 0, 1);
+        if (rng_chance(&r, 400)) { /* while somebody gathers, or the seats are being asked */
+            l->when.kind = cond_named(rng_chance(&r, 500) ? "gathering" : "proposing");
+            l->when.args = (struct args){ .desk = { DESK_NONE, DESK_NONE }, .num = { 1 } };
+        } else if (rng_chance(&r, 400)) {
+            line(p, "press", l->at_ms + rng_between(&r, 0, 3000))->args.desk[0] =
+                (int)rng_between(&r, 0, p->desks - 1);
+        }
+    }
+}
+
 /* Desks take in block lists, apart and at once. Dice of its own. */
 static void blocklists(struct plan *p, uint64_t seed)
 {
@@ -329,6 +352,8 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
         erasings(&p, seed);
     if (seed % 6 == 4)
         blocklists(&p, seed);
+    if (seed % 4 == 2 && !p.overrides)
+        rulings(&p, seed);
     if (p.forgot)
         regains(&p, seed);
     line(&p, "heal", p.end_ms);

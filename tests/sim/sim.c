@@ -315,6 +315,7 @@ void sim_free(struct sim *s)
     }
     liar_free(s);
     releases_free(s);
+    rulings_free(s);
     queue_free(s);
     overrides_free(s);
     free(s->desk);

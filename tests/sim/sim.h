@@ -319,6 +319,7 @@ struct sim {
     struct vote *vote;
     unsigned n_votes, votes_room;
     struct releases *releases;   /* releases.c; NULL: none so far */
+    struct rulings *rulings;     /* rulings.c; NULL: none so far */
     struct overrides *overrides; /* NULL: the script has none, and all invariants are strict */
     struct counts count;
     struct liar *liar; /* liar.c; NULL: everybody is honest */
@@ -389,6 +390,9 @@ void parcel_free(struct parcel *p);
 /* releases.c */
 void releases_note(struct sim *s, uint64_t slot, const struct asides *list);
 void releases_free(struct sim *s);
+
+/* rulings.c */
+void rulings_free(struct sim *s);
 
 /* overrides.c */
 void overrides_begin(struct sim *s);

@@ -99,6 +99,8 @@ const struct verb verbs[] = {
     { "release", "d", "a lead sends again some of what is set aside there", VERB_AT_DESK,
       deed_release, 0, NULL },
     { "cards", "d", "a lead says that the new cards exist", VERB_AT_DESK, deed_cards, 0, NULL },
+    { "rule", "d|n", "a lead (1: the second) sends and voids some of what waits to be uploaded",
+      VERB_AT_DESK, deed_rule, 0, NULL },
     { "press", "d", "a lead asks for an upload", VERB_AT_DESK, deed_press, 0, NULL },
     { "pause", "d", "a lead wants the upload to wait", VERB_AT_DESK | VERB_TROUBLE, deed_pause, 3,
       NULL },
