@@ -38,7 +38,10 @@ struct http;
 struct http_config {
     const char *listen; /* "127.0.0.1:7412"; anything but loopback is refused */
     uint8_t desk_token[HTTP_TOKEN_BYTES], ctl_token[HTTP_TOKEN_BYTES];
-    const char *cookie_name; /* of this desk: browsers keep one jar for all ports; lives on */
+    const char *cookie_name; /* of this desk: browsers keep one jar for all ports */
+    const uint8_t *sessions; /* that a crash left, as http_keeper_write() made them */
+    size_t sessions_len;
+    int64_t wall_ms; /* now, for them */
     void (*handler)(void *ctx, struct http_request *rq);
     void *ctx;
 };
@@ -59,6 +62,7 @@ void http_keeper_code(struct http *h, char code[2 * KEEPER_CODE_BYTES + 1]);
 bool http_keeper_enter(struct http *h, const char *code, struct http_request *rq);
 bool http_keeper_token(struct http *h, uint64_t session, char token[2 * KEEPER_SECRET_BYTES + 1]);
 void http_keeper_leave(struct http *h, uint64_t session);
+void http_keeper_write(struct http *h, int64_t wall_ms, struct buf *out); /* wipe it */
 bool http_keeper_poll_begin(struct http *h, uint64_t session);
 void http_keeper_poll_end(struct http *h, uint64_t session);
 void http_keeper_lift(struct http *h, uint64_t session);

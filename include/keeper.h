@@ -5,12 +5,15 @@
  *
  * A session is two secrets: the cookie, which a browser also sends for a page on another port of
  * this PC, and the token, which only the page that entered knows. Both are needed. Everything here
- * ends with the program. Rules and numbers: node/API.md, "Pages". */
+ * ends with the program; sessions outlive its crash, so that a page goes on. Rules and numbers:
+ * node/API.md, "Pages". */
 #ifndef TIDEOVER_KEEPER_H
 #define TIDEOVER_KEEPER_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "buf.h"
 
 #define KEEPER_CODE_BYTES    16
 #define KEEPER_SECRET_BYTES  32
@@ -64,6 +67,12 @@ uint64_t keeper_who(struct keeper *g, uint64_t now_ms, const uint8_t cookie[KEEP
                     const uint8_t *token);
 const uint8_t *keeper_token(const struct keeper *g, uint64_t id); /* NULL: ended */
 void keeper_leave(struct keeper *g, uint64_t id);
+
+/* What a program that was killed left behind: sessions, not what a PIN had lifted. wall_ms: the
+ * PC's clock, because the other one may have begun anew. Bytes that are not ours: no session. */
+void keeper_write(const struct keeper *g, uint64_t now_ms, int64_t wall_ms, struct buf *out);
+void keeper_read(struct keeper *g, uint64_t now_ms, int64_t wall_ms, const uint8_t *p, size_t n);
+#define KEEPER_SESSION_BYTES (2 * KEEPER_SECRET_BYTES + 8)
 
 /* Counts one change. False: too many in this second. */
 bool keeper_change(struct keeper *g, uint64_t now_ms, uint64_t id);

@@ -121,13 +121,37 @@ void changes_close(struct node *n)
     n->changes = NULL;
 }
 
+/* A page that was loaded again leaves a request behind, which nobody reads any more: the oldest of
+ * its session makes room, or of all. */
+static void make_room(struct node *n, uint64_t session)
+{
+    struct waiter **oldest = NULL, *w;
+
+    for (struct waiter **at = &n->changes->first; *at; at = &(*at)->next)
+        if ((*at)->rq->session == session)
+            oldest = at;
+    for (struct waiter **at = &n->changes->first; !oldest && *at; at = &(*at)->next)
+        if ((*at)->next == NULL)
+            oldest = at;
+    if (oldest == NULL)
+        return;
+    w = *oldest;
+    *oldest = w->next;
+    answer(n, w);
+}
+
 void changes_get(struct node *n, struct http_request *rq)
 {
     struct moment now = node_now();
     struct errmsg msg = { .text = "" };
     struct waiter *w;
+    bool room = true;
 
     if (!http_keeper_poll_begin(n->http, rq->session)) {
+        make_room(n, rq->session);
+        room = http_keeper_poll_begin(n->http, rq->session);
+    }
+    if (!room) {
         err_why(&msg, ERR_BUSY, "too_many_polls", "", "too many pages wait already");
         api_error(n, rq, ERR_BUSY, &msg);
         return;

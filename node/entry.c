@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ident.h"
+#include "keys.h"
 #include "node_int.h"
 #include "pin.h"
 
@@ -13,6 +14,29 @@ void entry_cookie_name(const struct node *n, char out[40])
 
     desk_id_short(&n->me.id, brief);
     snprintf(out, 40, "tideover_%s", brief);
+}
+
+/* A page goes on when a node that was killed is started again; an orderly stop removes the file.
+ * Without it the page has to be opened again, no more. */
+static void keep_sessions(struct node *n)
+{
+    char run[4096];
+    struct buf b = { 0 };
+
+    snprintf(run, sizeof run, "%s/run", n->dir);
+    http_keeper_write(n->http, node_now().wall_ms, &b);
+    small_file_write(run, "sessions", b.p, b.len, 0600, NULL);
+    buf_wipe(&b);
+}
+
+void entry_sessions(const struct node *n, struct buf *out)
+{
+    char run[4096];
+
+    snprintf(run, sizeof run, "%s/run", n->dir);
+    if (small_file_read(run, "sessions", KEEPER_SESSIONS * KEEPER_SESSION_BYTES, out, NULL) !=
+        ERR_OK)
+        buf_reset(out);
 }
 
 /* A page is told what it may, and whether there is a PIN to ask for. */
@@ -65,6 +89,7 @@ void entry_trade(struct node *n, struct http_request *rq, json_t *body)
     struct errmsg msg = { .text = "" };
 
     if (code && http_keeper_enter(n->http, code, rq)) {
+        keep_sessions(n);
         answer_session(n, rq);
     } else {
         err_why(&msg, ERR_DENIED, "bad_code", "code",
@@ -90,5 +115,6 @@ void entry_leave(struct node *n, struct http_request *rq, json_t *body)
 {
     json_decref(body);
     http_keeper_leave(n->http, rq->session);
+    keep_sessions(n);
     api_json(rq, 200, json_pack("{s:i}", "schema", 1));
 }

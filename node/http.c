@@ -352,8 +352,9 @@ enum err http_open(const struct http_config *c, struct http **out, struct errmsg
     h->config = *c;
     h->config.listen = NULL; /* the caller's text may go */
     h->config.cookie_name = NULL;
+    h->config.sessions = NULL;
     hosts_fill(h->hosts, port);
-    page_keeper_open(&h->keeper, c->cookie_name);
+    page_keeper_open(&h->keeper, c);
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->gone, NULL);
     h->daemon = start_daemon(h, fd);

@@ -73,7 +73,7 @@ struct page_keys {
 /* Whose they are: fills session and right. False: too many changes. */
 bool page_judge(struct page_keeper *g, const struct page_keys *k, bool is_change,
                 struct http_request *rq);
-void page_keeper_open(struct page_keeper *g, const char *cookie_name);
+void page_keeper_open(struct page_keeper *g, const struct http_config *c);
 void page_keeper_close(struct page_keeper *g);
 struct page_keeper *http_keeper_of(struct http *h);
 

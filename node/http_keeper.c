@@ -15,10 +15,12 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-void page_keeper_open(struct page_keeper *g, const char *cookie_name)
+void page_keeper_open(struct page_keeper *g, const struct http_config *c)
 {
     pthread_mutex_init(&g->lock, NULL);
-    snprintf(g->cookie_name, sizeof g->cookie_name, "%s", cookie_name ? cookie_name : "tideover");
+    snprintf(g->cookie_name, sizeof g->cookie_name, "%s", c->cookie_name ? c->cookie_name : "");
+    if (c->sessions)
+        keeper_read(&g->keeper, now_ms(), c->wall_ms, c->sessions, c->sessions_len);
 }
 
 void page_keeper_close(struct page_keeper *g)
@@ -106,6 +108,15 @@ void http_keeper_leave(struct http *h, uint64_t session)
 
     pthread_mutex_lock(&g->lock);
     keeper_leave(&g->keeper, session);
+    pthread_mutex_unlock(&g->lock);
+}
+
+void http_keeper_write(struct http *h, int64_t wall_ms, struct buf *out)
+{
+    struct page_keeper *g = http_keeper_of(h);
+
+    pthread_mutex_lock(&g->lock);
+    keeper_write(&g->keeper, now_ms(), wall_ms, out);
     pthread_mutex_unlock(&g->lock);
 }
 

@@ -586,10 +586,11 @@ static enum err make_run_files(struct node *n, struct http_config *hc, struct er
 
 static void remove_run_files(const struct node *n)
 {
-    static const char *const names[] = { "run/web", "run/ctl.token", "run/desk.token" };
+    static const char *const names[] = { "run/web", "run/ctl.token", "run/desk.token",
+                                         "run/sessions" };
     char path[4096 + 32];
 
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", n->dir, names[i]);
         unlink(path);
     }
@@ -599,6 +600,7 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
 {
     struct http_config hc = { .listen = n->conf.web, .handler = on_request, .ctx = n };
     char cookie_name[40];
+    struct buf sessions = { 0 };
     enum err e;
 
     session_load(n);
@@ -618,7 +620,12 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
     upload_clean(n);
     if ((e = make_run_files(n, &hc, msg)) != ERR_OK)
         return e;
+    entry_sessions(n, &sessions);
+    hc.sessions = sessions.p;
+    hc.sessions_len = sessions.len;
+    hc.wall_ms = node_now().wall_ms;
     e = http_open(&hc, &n->http, msg);
+    buf_wipe(&sessions);
     sodium_memzero(&hc.ctl_token, sizeof hc.ctl_token);
     sodium_memzero(&hc.desk_token, sizeof hc.desk_token);
     return e;

@@ -140,6 +140,7 @@ void node_log(struct node *n, int level, const char *fmt, ...)
 
 /* entry.c: a page comes in */
 void entry_cookie_name(const struct node *n, char out[40]);
+void entry_sessions(const struct node *n, struct buf *out); /* that a crash left; wipe them */
 void entry_code(struct node *n, struct http_request *rq, json_t *body);
 void entry_trade(struct node *n, struct http_request *rq, json_t *body);
 void entry_again(struct node *n, struct http_request *rq);

@@ -121,6 +121,42 @@ void keeper_leave(struct keeper *g, uint64_t id)
         end_session(s);
 }
 
+/* Cookie, token, when it ends by the wall clock. */
+void keeper_write(const struct keeper *g, uint64_t now_ms, int64_t wall_ms, struct buf *out)
+{
+    for (unsigned i = 0; i < KEEPER_SESSIONS; i++) {
+        const struct keeper_session *s = &g->session[i];
+        uint8_t until[8];
+
+        if (has_ended(s, now_ms))
+            continue;
+        put_be64(until, (uint64_t)wall_ms + KEEPER_SESSION_MS - (now_ms - s->began_ms));
+        buf_add(out, s->cookie, sizeof s->cookie);
+        buf_add(out, s->token, sizeof s->token);
+        buf_add(out, until, sizeof until);
+    }
+}
+
+void keeper_read(struct keeper *g, uint64_t now_ms, int64_t wall_ms, const uint8_t *p, size_t n)
+{
+    for (unsigned i = 0; i < KEEPER_SESSIONS && n >= KEEPER_SESSION_BYTES; i++) {
+        struct keeper_session *s = &g->session[i];
+        uint64_t left = get_be64(p + 2 * KEEPER_SECRET_BYTES) - (uint64_t)wall_ms;
+
+        if (left > 0 && left <= KEEPER_SESSION_MS) {
+            end_session(s);
+            s->id = ++g->last_id;
+            memcpy(s->cookie, p, sizeof s->cookie);
+            memcpy(s->token, p + sizeof s->cookie, sizeof s->token);
+            s->began_ms =
+                now_ms - (KEEPER_SESSION_MS - left); /* may wrap: only differences count */
+            s->used_ms = now_ms;
+        }
+        p += KEEPER_SESSION_BYTES;
+        n -= KEEPER_SESSION_BYTES;
+    }
+}
+
 /* ---- limits ---- */
 
 bool keeper_change(struct keeper *g, uint64_t now_ms, uint64_t id)

@@ -94,13 +94,16 @@ function pinDialog(pins) {
 // True once the PIN is right; false: ask anew (it was set meanwhile).
 function askOnce(pins) {
     const d = pinDialog(pins);
+    let trying = false;
     document.body.append(d.dialog);
     d.dialog.showModal();
     return new Promise((done) => {
         d.form.addEventListener("submit", async (e) => {
             e.preventDefault();
             const pin = d.box.value;
-            d.box.value = "";
+            if (trying) return;
+            trying = true;
+            d.box.value = d.wrong.textContent = "";
             try {
                 if (d.has) await ask("POST", "/api/v1/pin", { page: here, pin });
                 d.dialog.remove();
@@ -109,6 +112,8 @@ function askOnce(pins) {
                 if (why.code === "no_token" || why.code === "no_session") toLogin();
                 d.wrong.textContent = sentence(why);
                 d.box.focus();
+            } finally {
+                trying = false;
             }
         });
     });
@@ -200,9 +205,13 @@ export function follow(callback) {
     (async () => {
         let since = 0, wait = 250;
         while (going) {
+            const asked = Date.now();
             try {
                 const { now } = await ask("GET", "/api/v1/changes?since=" + since);
                 const status = await ask("GET", "/api/v1/status");
+                // Answered at once and nothing is new: too many windows wait, each a while then.
+                if (now === since && Date.now() - asked < 15000)
+                    await new Promise((r) => setTimeout(r, 2000));
                 since = now;
                 wait = 250;
                 if (going) callback({ status });

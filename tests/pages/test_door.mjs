@@ -45,7 +45,7 @@ test("without a code there is the login page only", async () => {
     await page.context().close();
 });
 
-test("a page follows what happens", async () => {
+test("a page follows what happens, and goes on after a crash of the program", async () => {
     const page = await stage.page("desk");
     await page.waitForSelector("#banner[data-state]");
     const seen = () => page.evaluate(() => globalThis.seen);
@@ -57,6 +57,18 @@ test("a page follows what happens", async () => {
     await until(async () => (await seen()).at(-1) === 0, "the first status");
     await stage.do("feed", { desk: 0, first: 1, count: 3 });
     await until(async () => (await seen()).at(-1) === 3, "three records");
+    await stage.do("kill9", { desk: 0 });
+    await until(async () => (await seen()).at(-1) === "gone", "the page to say so");
+    await stage.do("start", { desk: 0 });
+    await until(async () => (await seen()).at(-1) === 3, "the page to go on");
+    await stage.do("feed", { desk: 0, first: 4, count: 2 });
+    await until(async () => (await seen()).at(-1) === 5, "five records");
+
+    for (let i = 0; i < 6; i++) await page.reload(); // each leaves a request behind
+    await page.waitForSelector("#banner[data-state]");
+    await stage.do("stop", { desk: 0 });
+    await stage.do("start", { desk: 0 });
+    await page.waitForURL("**/login"); // stopped, not crashed: nobody is in any more
     await page.context().close();
 });
 
