@@ -157,6 +157,7 @@ struct policy {
     unsigned unconfirmed_days;          /* [keep] unconfirmed = never | days */
     bool blocklist_by_lead;             /* [blocklist] import = desk (default) | lead */
     bool blocklist_override;            /* [blocklist] override = no (default) | lead */
+    uint32_t clock_warn_ms;             /* [clock] warn = 5s: a PC that is further off is told */
     uint32_t blocklist_warn_ms;         /* [blocklist] warn_after = 7d */
     bool csv_pin, ndjson_pin;           /* [csv], [ndjson] write_pin, default no */
     struct evergreen_profile evergreen; /* [evergreen] and [profiles] */

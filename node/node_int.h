@@ -194,6 +194,10 @@ json_t *status_problems(const struct node *n, const struct moment *now); /* stat
 struct payload; /* payload_int.h */
 
 /* blocklist.c */
+/* clock.c: NULL-free; "warning" is null or {code, message} */
+json_t *clock_json(const struct node *n, const struct moment *now);
+bool clock_warning(const struct node *n, const struct moment *now, char out[256]);
+
 json_t *blocklist_json(const struct node *n); /* NULL: there is none */
 bool blocklist_is_old(const struct node *n, char text[256]);
 void blocklist_get(struct node *n, struct http_request *rq);

@@ -312,7 +312,10 @@ void scan_post(struct node *n, struct http_request *rq, json_t *body)
     struct scanning s = { .n = n, .p = roster_policy(core_roster(n->core)) };
     const json_t *scan = json_object_get(body, "scan");
     struct errmsg msg = { .text = "" };
+    struct moment now = node_now();
+    char warning[256];
     bool typed = false;
+    json_t *o;
     enum err e = s.p ? take_request(body, &s, &typed, &msg)
                      : err_why(&msg, ERR_CONFIG, "policy", "",
                                "this version cannot read the branch's policy: update tideover");
@@ -324,9 +327,12 @@ void scan_post(struct node *n, struct http_request *rq, json_t *body)
     if (e == ERR_OK) {
         s.answers = json_array();
         scan_all(&s, json_string_value(scan), json_string_length(scan), typed);
-        api_json_later(n, rq,
-                       json_pack("{s:i, s:o, s:o}", "schema", 1, "answers", s.answers, "box",
-                                 box_to_json(&s)));
+        o = json_pack("{s:i, s:o, s:o}", "schema", 1, "answers", s.answers, "box",
+                      box_to_json(&s));
+        if (clock_warning(n, &now, warning))
+            json_object_set_new(o, "warning", json_pack("{s:s, s:s}", "code", "clock_off",
+                                                        "message", warning));
+        api_json_later(n, rq, o);
     } else {
         api_error(n, rq, e, &msg);
     }

@@ -71,18 +71,20 @@ static const struct policy *policy_of(struct node *n, struct http_request *rq)
 static void answer(struct node *n, struct http_request *rq, const struct policy *p)
 {
     const struct desk *me = roster_find(core_roster(n->core), &n->me.id);
+    struct moment now = node_now();
     json_t *presets = json_array();
     json_t *o;
 
     for (unsigned i = 0; i < p->due.n_presets; i++)
         json_array_append_new(presets, json_integer(p->due.preset[i]));
     o = json_pack("{s:i, s:s, s:o, s:o}", "schema", 1, "staff", n->session.staff, "due",
-                  due_json(&n->session, p, ymd_at(&p->zone, node_now().wall_ms)), "presets",
+                  due_json(&n->session, p, ymd_at(&p->zone, now.wall_ms)), "presets",
                   presets);
     json_object_set_new(o, "branch",
                         json_pack("{s:s, s:s, s:i}", "library", p->symphony.library, "user_access",
                                   p->symphony.user_access, "station",
                                   me ? (int)policy_station(p, me->name) : 0));
+    json_object_set_new(o, "clock", clock_json(n, &now));
     api_json(rq, 200, o);
 }
 

@@ -122,6 +122,7 @@ json_t *status_json(struct node *n)
     json_object_set_new(o, "block_list", list);
     json_object_set_new(o, "practice", practice_status(n));
     json_object_set_new(o, "last_drill", practice_last_drill(n));
+    json_object_set_new(o, "clock", clock_json(n, &now));
     json_object_set_new(o, "start", json_integer((json_int_t)v.start));
     json_object_set_new(o, "problems", status_problems(n, &now));
     return o;

@@ -172,6 +172,8 @@ json_t *status_problems(const struct node *n, const struct moment *now)
                     "this desk gets it once it meets a lead desk that has it");
     store_problem(n, all);
     credential_problem(n, all);
+    if (clock_warning(n, now, text))
+        add_problem(all, "clock_off", NULL, text);
     if (blocklist_is_old(n, text))
         add_problem(all, "block_list_old", NULL, text);
     if (keys_root_is_here(n->dir))

@@ -93,6 +93,11 @@ static const char *const sections[] = {
     "practice = 1\n"
     "\n",
 
+    "[clock]\n"
+    "# A desk whose clock is further off than this against the others says so.\n"
+    "warn = 5s\n"
+    "\n",
+
     "[blocklist]\n"
     "# Who may import the list of blocked users: desk (any desk), or lead (a lead's or an admin's).\n"
     "import = desk\n"

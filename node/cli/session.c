@@ -16,6 +16,15 @@ static void print_due(const json_t *due)
                j_is(due, "forgotten") ? " (what was chosen before today is forgotten)" : "");
 }
 
+/* Before the first scan of a session; a clock that is right needs no line. */
+static void print_clock(const json_t *clock)
+{
+    const char *warning = j_text(json_object_get(clock, "warning"), "message", NULL);
+
+    if (warning != NULL)
+        printf("Clock    %s\n", warning);
+}
+
 static int ask(struct cli *c, const struct buf *body)
 {
     struct client *cl = NULL;
@@ -32,6 +41,7 @@ static int ask(struct cli *c, const struct buf *body)
         j_scrub(answer);
         printf("Staff    %s\n", *j_text(answer, "staff", "") ? j_text(answer, "staff", "") : "-");
         print_due(json_object_get(answer, "due"));
+        print_clock(json_object_get(answer, "clock"));
         printf("Uploads  as %s, library %s, station %lld (policy)\n",
                j_text(branch, "user_access", "-"), j_text(branch, "library", "-"),
                j_int(branch, "station", 0));
