@@ -40,6 +40,7 @@ struct export_result {
     uint64_t by_hand;  /* registrations that the format does not carry: to be made by hand */
     uint64_t released; /* of the records: sent again on a lead's word */
     uint64_t late;     /* their time was uploaded before they came (R9) */
+    uint64_t typed;    /* of the records: with a true time typed from paper */
     uint64_t moved;    /* lines whose tick was shifted (E2) */
     uint64_t uncarried[RECORD_KIND_LAST + 1]; /* by kind: of outcome UNCARRIED */
     uint64_t lost[LOSS_COUNT];                /* records that lose something, by what (format.h) */

@@ -40,7 +40,9 @@ struct merge_feed {
     uint8_t base_hash[HASH_BYTES];
     int64_t correction_ms;
     enum clock_class clock;
-    bool clock_known; /* by measurement; else correction_ms is 0 */
+    bool clock_known;   /* by measurement; else correction_ms is 0 */
+    uint64_t reordered; /* counted by the merge: events that its correction put before, or behind,
+                           another desk's on their item */
     int64_t opened_ms; /* the feed's clock at its start */
     uint32_t number;
     char suffix;

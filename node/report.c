@@ -6,6 +6,7 @@
 #include "day.h"
 #include "decisions.h"
 #include "losses.h"
+#include "plan_clocks.h"
 #include "plan_desks.h"
 
 /* A record that a lead sent again: how it goes now stands in the other lists, if it does not. */
@@ -134,6 +135,8 @@ static json_t *counts_json(const struct batch_job *b)
     json_object_set_new(o, "never_sent", json_integer((json_int_t)b->never_sent));
     json_object_set_new(o, "by_hand", json_integer((json_int_t)r->by_hand));
     json_object_set_new(o, "released", json_integer((json_int_t)r->released));
+    json_object_set_new(o, "typed", json_integer((json_int_t)r->typed));
+    json_object_set_new(o, "clocks", plan_clocks(&b->merge));
     if (r->first_ms > 0) {
         rfc3339_at(&b->merge.policy.zone, r->first_ms, at);
         json_object_set_new(o, "first", json_string(at));

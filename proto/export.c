@@ -273,6 +273,7 @@ enum err export_add(struct export *x, const struct merged *m, const char *id, co
     r->by_hand += o == OUTCOME_UNCARRIED && m->rec.kind == RECORD_USER;
     r->released += m->again != NULL;
     r->late += m->late;
+    r->typed += m->rec.paper_ms != 0;
     buf_reset(&x->line);
     if (o == OUTCOME_SENT && (e = write_one(x, m, id, desk, part, &why, msg)) == ERR_INVALID) {
         o = OUTCOME_UNWRITABLE;

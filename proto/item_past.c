@@ -101,6 +101,7 @@ void item_past_take(const struct item_rules *r, struct item_past *it, const stru
     it->last = e->at;
     it->last_kind = e->kind;
     it->last_ms = e->time_ms;
+    it->last_raw_ms = e->raw_ms;
     it->last_due = e->due;
     memcpy(it->last_user, e->user, 16);
 }

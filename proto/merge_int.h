@@ -17,7 +17,7 @@ struct place { /* a record within a job */
 struct item_past {     /* what the log has said of one item so far; zeros to begin */
     struct place last; /* last kept event */
     uint8_t last_user[16];
-    int64_t last_ms;
+    int64_t last_ms, last_raw_ms; /* raw: uncorrected */
     uint32_t last_due;
     uint8_t last_kind;
     bool lent, discharged, has_renew, has_pending;
@@ -33,7 +33,7 @@ struct item_past {     /* what the log has said of one item so far; zeros to beg
 
 struct item_event { /* any kind that has an item */
     struct place at;
-    int64_t time_ms;
+    int64_t time_ms, raw_ms;
     uint32_t due;
     uint8_t kind;
     uint8_t user[16]; /* digest, also of the empty text */

@@ -480,9 +480,31 @@ static void mark_late(struct survey *s, struct place at)
         f->rule = "R9";
 }
 
+static int64_t size_of(int64_t ms)
+{
+    return ms < 0 ? -ms : ms;
+}
+
+/* By the clocks as they were the two stood the other way round: said of the one that was more wrong. */
+static void note_order(struct survey *s, const struct item_past *it, const struct item_event *e)
+{
+    struct merge_feed *now = &s->job->feeds[e->at.feed], *then = &s->job->feeds[it->last.feed];
+
+    if (it->last_kind == 0 || now == then || e->raw_ms >= it->last_raw_ms)
+        return;
+    if (size_of(now->correction_ms) > size_of(then->correction_ms))
+        now->reordered++;
+    else
+        then->reordered++;
+}
+
 static void item_event(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
 {
-    struct item_event e = { .at = at, .time_ms = time_ms, .due = r->due, .kind = r->kind };
+    struct item_event e = { .at = at,
+                            .time_ms = time_ms,
+                            .raw_ms = record_time(r, 0),
+                            .due = r->due,
+                            .kind = r->kind };
     struct item_past *it = item_of(s, r->item);
     const struct past_event *since;
     uint8_t item[16];
@@ -497,6 +519,7 @@ static void item_event(struct survey *s, struct place at, const struct record *r
         return;
     if (is_late(s, time_ms) && came_too_late(s, &e, since, n))
         return;
+    note_order(s, it, &e);
     e.waits = new_card(s, at, r);
     item_past_take(&s->rules, it, &e);
 }

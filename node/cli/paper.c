@@ -270,6 +270,8 @@ json_t *paper_of(const json_t *facts)
     const json_t *u = json_object_get(facts, "upload");
     json_t *paper = json_pack("{s:s, s:[]}", "title", "", "sections");
     char at[80], title[160];
+    json_t *clock;
+    size_t i;
 
     moment_of(facts, "made", at);
     snprintf(title, sizeof title, "Outage report of %s, %s", j_text(facts, "branch", "-"), at);
@@ -281,6 +283,8 @@ json_t *paper_of(const json_t *facts)
         json_t *s = section(paper, "When it was recorded");
         words_span(json_object_get(u, "first"), json_object_get(u, "last"), at);
         say(s, "%s", at);
+        json_array_foreach(json_object_get(u, "clocks"), i, clock)
+            say(s, "%s.", j_text(clock, "words", "-"));
     }
     put_counts(paper, u);
     put_lists(paper, u);

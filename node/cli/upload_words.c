@@ -130,6 +130,28 @@ static void print_decisions(const json_t *decisions)
     }
 }
 
+/* "clock      BUS clock was 95 s fast: times corrected, 2 orders changed (09:12:04 became ..)" */
+static void print_clocks(const struct cli *c, const json_t *clocks)
+{
+    const json_t *k;
+    char began[80], corrected[80];
+    size_t i;
+
+    json_array_foreach(clocks, i, k)
+    {
+        bool known = j_text(k, "corrected", NULL) != NULL;
+
+        words_span(json_object_get(k, "began"), json_object_get(k, "began"), began);
+        printf("%s  clock      %s (%s: began %s", hue(c, known ? HUE_OFF : HUE_WARN),
+               j_text(k, "words", "-"), j_text(k, "feed", "-"), began);
+        if (known) {
+            words_span(json_object_get(k, "corrected"), json_object_get(k, "corrected"), corrected);
+            printf(", that is %s", corrected);
+        }
+        printf(")%s\n", hue(c, HUE_OFF));
+    }
+}
+
 void words_aside(const json_t *reasons, struct buf *out)
 {
     const char *reason;
@@ -159,6 +181,7 @@ void plan_print(const struct cli *c, const json_t *p)
         print_line("to upload", j_int(p, "send_total", 0), (const char *)kinds.p);
     else
         printf("  to upload  nothing\n");
+    print_line("from paper", j_int(p, "typed", 0), " of the records, with the time as it was typed");
     print_line("released", j_int(p, "released", 0), " of these, set aside by earlier uploads");
     print_line("held", j_int(p, "held", 0),
                j_int(p, "held", 0) == 1 ? " discharge, to be checked by hand (discharges = hold)"
@@ -190,6 +213,7 @@ void plan_print(const struct cli *c, const json_t *p)
                hue(c, HUE_OFF));
     if (j_text(p, "sink", NULL) != NULL)
         printf("  goes to    %s, as %s\n", j_text(p, "sink", "-"), j_text(p, "format", "-"));
+    print_clocks(c, json_object_get(p, "clocks"));
     print_decisions(json_object_get(p, "decisions"));
     print_desks(p);
     buf_free(&kinds);
