@@ -245,15 +245,36 @@ static void clock_now(const struct core *c, const struct feed *here, struct merg
     set_clock(f, &r);
 }
 
-/* R9: when a lead asked for it. The clock of his desk was within an hour of the others'. */
+/* Of the desk's newest feed in that upload, if there is one. */
+static int64_t correction_of(const struct intent *in, const struct desk_id *desk,
+                             struct merge_job *j)
+{
+    int64_t correction = 0, opened = -1;
+
+    for (unsigned i = 0; i < in->n_ranges; i++) {
+        const struct slot_range *r = &in->ranges[i];
+        const struct merge_feed *f =
+            desk_id_eq(&r->feed.desk, desk) ? job_feed(j, &r->feed) : NULL;
+        if (f && f->opened_ms > opened) {
+            opened = f->opened_ms;
+            correction = r->correction_ms;
+        }
+    }
+    return correction;
+}
+
+/* R9: when a lead asked for it. The clock of his desk was within an hour of the others'; it is
+ * corrected as its records are. */
 static void note_pressed(const struct core *c, const struct intent *in, struct merge_job *j)
 {
     struct trigger t;
+    int64_t pressed_ms;
 
-    if (trigger_open(in->trigger.p, in->trigger.len, roster_branch(c->roster), &t, NULL) ==
-            ERR_OK &&
-        t.made_ms > j->pressed_ms)
-        j->pressed_ms = t.made_ms;
+    if (trigger_open(in->trigger.p, in->trigger.len, roster_branch(c->roster), &t, NULL) != ERR_OK)
+        return;
+    pressed_ms = t.made_ms + correction_of(in, &t.desk, j);
+    if (pressed_ms > j->pressed_ms)
+        j->pressed_ms = pressed_ms;
 }
 
 /* What went before slot `slot` of each feed, told by the receipts: a report of an old slot must see
