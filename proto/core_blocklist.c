@@ -214,12 +214,10 @@ void blocklist_hear_version(struct core *c, struct peer *p, struct mp *m)
     struct blocklist_head h = { .rows = 0 };
     bool coming;
 
-    if (m->bad || m->p == m->end)
-        return;
     h.date_ms = mp_get_i64(m);
     h.imported_ms = mp_get_i64(m);
     mp_get_raw(m, h.id, sizeof h.id);
-    if (m->bad || !is_newer(c, &h))
+    if (m->bad || sodium_is_zero(h.id, sizeof h.id) || !is_newer(c, &h))
         return;
     if (memcmp(b->refused, h.id, sizeof h.id) == 0 && c->now_ms < b->refused_ms + REFUSED_MS)
         return;

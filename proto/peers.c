@@ -554,11 +554,10 @@ bool peer_in_peace(const struct core *c)
 
 static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
 {
-    bool list = core_blocklist(c) != NULL;
     struct buf b = { 0 };
 
     wire_begin(&b, WIRE_BEAT,
-               11 + CLOCK_BEAT_FIELDS + STANDING_FIELDS + (list ? BLOCKLIST_VERSION_FIELDS : 0));
+               11 + CLOCK_BEAT_FIELDS + STANDING_FIELDS + BLOCKLIST_VERSION_FIELDS);
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_u64(&b, ledger_decided(c->ledger));
@@ -572,8 +571,7 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
     mp_put_u64(&b, c->watch.seen);
     clocks_put_beat(c, &b);
     ledger_put_standing(c->ledger, &b);
-    if (list)
-        blocklist_put_version(c, &b);
+    blocklist_put_version(c, &b);
     peer_send(c, p, &b);
 }
 
