@@ -133,6 +133,8 @@ void core_asides(struct core *c, const struct moment *now, uint64_t slot, struct
 void core_forgotten(struct core *c, uint64_t number);
 void core_delivered(struct core *c, const struct moment *now, uint64_t number, enum delivery how,
                     const char *words, const struct told *told); /* NULL: nothing */
+/* The secrets for the sink are other ones than those that were refused. */
+void core_login_changed(struct core *c, const struct moment *now);
 
 /* ---- questions ---- */
 const struct roster *core_roster(const struct core *c);

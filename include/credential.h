@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "err.h"
 
@@ -44,5 +45,20 @@ enum err credential_each(const char *state_dir, credential_each_fn *each, void *
  * nothing of what the secrets are worth. */
 struct policy;
 void credential_lacks(const char *state_dir, const struct policy *p, char words[256]);
+
+#define CREDENTIAL_LOGIN_TEXT 128
+/* The files whose content the policy's sink is logged in with here: "ils.user and ils.password";
+ * "" if the policy names no credential. */
+void credential_login(const char *state_dir, const struct policy *p,
+                      char out[CREDENTIAL_LOGIN_TEXT]);
+/* Another one as soon as one of these files is written anew, appears or goes. */
+#define CREDENTIAL_STAMP_BYTES 16
+void credential_stamp(const char *state_dir, const struct policy *p,
+                      uint8_t out[CREDENTIAL_STAMP_BYTES]);
+
+/* Is `kind`, or what stands behind the name's dot, one of user, password, key and ca? A token has
+ * none. ERR_INVALID: the message says which ones the sink can use ("": no sink is known). */
+enum err credential_check_kind(const char *name, const char *kind, const char *sink,
+                               struct errmsg *msg);
 
 #endif

@@ -91,6 +91,7 @@ enum delivery {
     DELIVERY_DONE,     /* arrived, now or earlier, with equal content */
     DELIVERY_RETRY,    /* certainly not handed over: try again. Of a look: could not look */
     DELIVERY_STOP,     /* certainly not handed over; a person must look, the words say at what */
+    DELIVERY_DENIED,   /* as STOP: the login is refused, and more tries may lock it */
     DELIVERY_DOUBT,    /* a send without an answer: it may have arrived */
     DELIVERY_ABSENT,   /* a look: proven not there */
     DELIVERY_UNPROVEN, /* a look: nobody can tell */

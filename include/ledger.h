@@ -172,6 +172,14 @@ struct doubt {
     uint8_t sha256[32];
 };
 
+/* Of the problem that is shown, if it is the sink's. */
+enum ledger_trouble {
+    TROUBLE_NONE,
+    TROUBLE_WAITS,  /* it could not be told, and is tried again */
+    TROUBLE_DENIED, /* it refuses the login: stopped at every desk, until a lead says it again or
+                       the credential is another (ledger_login_changed) */
+};
+
 struct ledger_view {
     enum ledger_state state;
     uint64_t slot; /* the next to be decided */
@@ -197,9 +205,16 @@ struct ledger_view {
     uint64_t answers;          /* told so far: ledger_answer() */
     uint64_t done, items;      /* of the open upload, handed over and in all; items 0: none open */
     struct doubt doubt;
-    char problem[256]; /* why it waits or failed; empty if it does not */
+    enum ledger_trouble trouble;
+    uint64_t next_try_ms; /* until this desk tries again; 0: it does, or does not know */
+    char problem[256];    /* why it waits or failed; empty if it does not */
 };
 void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out);
+/* What a lead is told: idle, gathering, agreed, sending, waiting, deciding, failed. Idle: nothing
+ * is under way, whether delivered or not. */
+const char *ledger_upload_word(const struct ledger_view *v);
+/* This desk's secrets for the sink are not those that were refused. */
+void ledger_login_changed(struct ledger *l, const struct ledger_moment *now);
 uint64_t ledger_term(const struct ledger *l);    /* on disk before any message speaks of it */
 uint64_t ledger_decided(const struct ledger *l); /* last decided slot, 0 = none */
 bool ledger_is_seat(const struct ledger *l, const struct desk_id *id);

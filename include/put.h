@@ -31,8 +31,9 @@ struct put_answer {
     char detail[160]; /* why there is no answer, for people; "" if unknown */
 };
 
-/* *compare: read back what stands under the name, then ask put_compared(). words: empty if it is
- * done, else what happened and what to do; no personal data. */
+/* DENIED: the caller says better which credential it is. *compare: read back what stands under the
+ * name, then ask put_compared(). words: empty if it is done, else what happened and what to do; no
+ * personal data. */
 enum delivery put_judge(enum put_promise p, const struct put_answer *a, bool *compare,
                         char words[PUT_WORDS]);
 

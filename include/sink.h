@@ -76,6 +76,9 @@ void sink_end(const char *sink, void *session); /* NULL is fine */
 bool sink_is_built(const char *sink);           /* can this version hand over to it? */
 
 /* ---- for the sinks ---- */
+/* DENIED, in words that name the files of the login (credential_login). who: "Koha"; detail: of its
+ * answer, " (HTTP 401)". */
+enum delivery sink_denied(const char *login, const char *who, const char *detail, char words[256]);
 enum delivery sink_too_late(char words[256]); /* RETRY: the lease ended before anything left */
 /* Names with a blank between, as many as there is room for: the evidence in the receipt of files
  * that arrived, for people. */

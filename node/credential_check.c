@@ -2,6 +2,9 @@
  * is still away, not when the upload fails. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include <sodium.h>
 
 #include "credential.h"
 #include "policy.h"
@@ -91,4 +94,100 @@ void credential_lacks(const char *state_dir, const struct policy *p, char words[
                  s.name, s.name);
     else
         snprintf(words, 256, "%s", s.problem);
+}
+
+/* ---- which they are ---- */
+
+static const struct {
+    const char *scheme, *kinds;
+} uses[] = {
+    { "sftp:", "key or password" },
+    { "https:", "user, password or ca, or none of them for a token" },
+    { "http:", "user or password, or none of them for a token" },
+    { "put:", "user, password or ca, or none of them for a token" },
+    { "key:", "user, password or ca, or none of them for a token" },
+    { "sip2:", "user or password" },
+    { "sip2s:", "user, password or ca" },
+    { "evergreen:", "user, password or ca" },
+    { "koha:", "user, password or ca" },
+    { "koha-plugin:", "user, password or ca" },
+};
+
+static const char *kinds_of(const char *sink)
+{
+    for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++)
+        if (strncmp(sink, uses[i].scheme, strlen(uses[i].scheme)) == 0)
+            return uses[i].kinds;
+    return "";
+}
+
+static const char *const kinds[] = { "", "user", "password", "key", "ca" };
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
+enum err credential_check_kind(const char *name, const char *kind, const char *sink,
+                               struct errmsg *msg)
+{
+    const char *dot = strrchr(name, '.'), *k = kind ? kind : dot ? dot + 1 : "";
+
+    for (size_t i = 0; i < KINDS; i++)
+        if (strcmp(k, kinds[i]) == 0)
+            return ERR_OK;
+    if (kinds_of(sink)[0] == '\0')
+        return err_why(msg, ERR_INVALID, "unknown_kind", "",
+                       "a credential is of the kind user, password, key or ca, or a token without "
+                       "a kind; not \"%.40s\"",
+                       k);
+    return err_why(msg, ERR_INVALID, "unknown_kind", "",
+                   "there is no credential of the kind \"%.40s\": the policy's sink uses %s", k,
+                   kinds_of(sink));
+}
+
+static bool is_here(const char *state_dir, const char *name, const char *kind)
+{
+    char path[4096];
+
+    return credential_find(state_dir, name, kind, path, NULL) == ERR_OK;
+}
+
+void credential_login(const char *state_dir, const struct policy *p,
+                      char out[CREDENTIAL_LOGIN_TEXT])
+{
+    const char *name = p->access.credential, *user = user_in_policy(p);
+
+    if (name[0] == '\0')
+        snprintf(out, CREDENTIAL_LOGIN_TEXT, "%s", "");
+    else if (user != NULL && *user != '\0')
+        snprintf(out, CREDENTIAL_LOGIN_TEXT, "%s.password", name);
+    else if (strncmp(p->sink, "sftp:", 5) == 0)
+        snprintf(out, CREDENTIAL_LOGIN_TEXT, "%s.%s", name,
+                 is_here(state_dir, name, "key") ? "key" : "password");
+    else if (user != NULL || is_here(state_dir, name, "user"))
+        snprintf(out, CREDENTIAL_LOGIN_TEXT, "%s.user and %s.password", name, name);
+    else
+        snprintf(out, CREDENTIAL_LOGIN_TEXT, "%s", name);
+}
+
+void credential_stamp(const char *state_dir, const struct policy *p,
+                      uint8_t out[CREDENTIAL_STAMP_BYTES])
+{
+    crypto_generichash_state st;
+
+    crypto_generichash_init(&st, NULL, 0, CREDENTIAL_STAMP_BYTES);
+    for (size_t i = 0; i < KINDS; i++) {
+        bool is_ca = strcmp(kinds[i], "ca") == 0;
+        const char *name = is_ca ? p->access.ca : p->access.credential;
+        char path[4096];
+        struct stat file;
+        int64_t what[5] = { (int64_t)i };
+
+        if (name[0] != '\0' && credential_find(state_dir, name, kinds[i], path, NULL) == ERR_OK &&
+            stat(path, &file) == 0) {
+            what[1] = (int64_t)file.st_ino;
+            what[2] = (int64_t)file.st_size;
+            what[3] = (int64_t)file.st_mtim.tv_sec;
+            what[4] = (int64_t)file.st_mtim.tv_nsec;
+        }
+        crypto_generichash_update(&st, (const uint8_t *)what, sizeof what);
+    }
+    crypto_generichash_final(&st, out, CREDENTIAL_STAMP_BYTES);
 }

@@ -402,6 +402,7 @@ static void tell_lease(struct node *n)
     pthread_mutex_unlock(&n->lock);
     upload_watch(n, &v);
     metrics_watch(&n->metrics, n->core, &v);
+    denied_watch(n, &now, &v);
 }
 
 /* Nothing is timed that has nothing to write. */

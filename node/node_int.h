@@ -129,6 +129,11 @@ struct node {
     struct probe *probe;
     uint8_t probe_policy[HASH_BYTES];
     struct changes *changes;
+    struct {
+        bool known, triggered;
+        uint8_t stamp[16]; /* of the secrets here, when the login was refused */
+        uint64_t look_ms;
+    } denied;
 };
 
 /* node.c */
@@ -245,6 +250,9 @@ void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
 void upload_watch(struct node *n, const struct ledger_view *v); /* after each round */
 void upload_end(struct node *n);                                /* lets go of the payload */
 void upload_say_unbegun(struct node *n);
+/* denied.c: after each round; a login that was refused is tried again when this desk's secrets are
+ * other ones, or a lead says so. */
+void denied_watch(struct node *n, const struct moment *now, const struct ledger_view *v);
 void upload_clean(const struct node *n); /* at the start, before anything else writes there */
 
 /* erase.c: the effects ASIDE and FORGET */
@@ -346,6 +354,7 @@ struct probe;
 struct probe *probe_start(const struct policy *p,
                           const char *state_dir);           /* NULL: nothing to watch */
 bool probe_fetch(struct probe *p, struct watch_check *out); /* a look since the last fetch */
-void probe_stop(struct probe *p); /* NULL is fine; its thread says nothing any more */
+void probe_log_in_again(struct probe *p); /* also if it was refused; NULL is fine */
+void probe_stop(struct probe *p);         /* NULL is fine; its thread says nothing any more */
 
 #endif

@@ -7,10 +7,9 @@
 
 #include <sodium.h>
 
+#include "credential.h"
 #include "node_int.h"
 #include "probe_int.h"
-
-#define LOCKED_MS 600000 /* so long a refused SIP2 login is not tried again */
 
 struct probe {
     pthread_t thread;
@@ -22,10 +21,13 @@ struct probe {
     uint32_t every_ms;
     struct policy policy; /* how to come there, and to log in */
     char dir[4096];       /* where this desk's secrets lie */
-    struct {
-        uint64_t until_ms; /* no question before */
+    struct { /* a refused login is not tried again by itself, for many servers lock one that fails
+              */
+        bool on;
+        uint8_t stamp[CREDENTIAL_STAMP_BYTES]; /* of the secrets that were refused */
         char why[PROBE_WHY];
-    } locked[2];
+    } denied[2];
+    bool again; /* a lead says so; under lock */
     struct watch_check last;
     bool fresh; /* last was not fetched yet */
 };
@@ -52,14 +54,6 @@ static bool pause_between(struct probe *p)
     return !stop;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* As the sinks come there; looked for each time, for the certificates may come after the policy. */
 static bool ask_page(const struct probe *p, unsigned i, char why[PROBE_WHY])
 {
@@ -73,18 +67,29 @@ static bool ask_page(const struct probe *p, unsigned i, char why[PROBE_WHY])
 
 static bool ask(struct probe *p, unsigned i, char why[PROBE_WHY])
 {
-    bool person = false, there;
+    uint8_t stamp[CREDENTIAL_STAMP_BYTES];
+    bool there;
 
     if (!probe_is_sip2(p->target[i]))
         return ask_page(p, i, why);
-    if (now_ms() < p->locked[i].until_ms) {
-        snprintf(why, PROBE_WHY, "%s", p->locked[i].why);
+    credential_stamp(p->dir, &p->policy, stamp);
+    if (p->denied[i].on && memcmp(stamp, p->denied[i].stamp, sizeof stamp) == 0) {
+        snprintf(why, PROBE_WHY, "%s", p->denied[i].why);
         return false;
     }
-    there = probe_sip2(p->target[i], &p->policy, p->dir, &person, why);
-    p->locked[i].until_ms = person ? now_ms() + LOCKED_MS : 0;
-    snprintf(p->locked[i].why, PROBE_WHY, "%s", why);
+    there = probe_sip2(p->target[i], &p->policy, p->dir, &p->denied[i].on, why);
+    memcpy(p->denied[i].stamp, stamp, sizeof stamp);
+    snprintf(p->denied[i].why, PROBE_WHY, "%s", why);
     return there;
+}
+
+static void forget_denials(struct probe *p)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->again)
+        p->denied[0].on = p->denied[1].on = false;
+    p->again = false;
+    pthread_mutex_unlock(&p->lock);
 }
 
 static struct watch_check look(struct probe *p)
@@ -117,7 +122,9 @@ static void *watch(void *arg)
     bool orphan;
 
     do {
-        struct watch_check c = look(p);
+        struct watch_check c;
+        forget_denials(p);
+        c = look(p);
         pthread_mutex_lock(&p->lock);
         p->last = c;
         p->fresh = true;
@@ -168,6 +175,15 @@ struct probe *probe_start(const struct policy *policy, const char *state_dir)
         return NULL;
     }
     return p;
+}
+
+void probe_log_in_again(struct probe *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->again = true;
+    pthread_mutex_unlock(&p->lock);
 }
 
 void probe_stop(struct probe *p)

@@ -17,10 +17,10 @@
 bool probe_ask(const char *target, const struct reach *reach, const char *expect,
                char why[PROBE_WHY]);
 
-/* sip2://HOST:PORT, sip2s://..: logs in as [sip2] says. *person: the server said no in a way that
- * only a person can mend; asking again soon may lock the login. */
+/* sip2://HOST:PORT, sip2s://..: logs in as [sip2] says. *denied: the login is refused; asking again
+ * may lock it. */
 bool probe_is_sip2(const char *target);
-bool probe_sip2(const char *target, const struct policy *p, const char *state_dir, bool *person,
+bool probe_sip2(const char *target, const struct policy *p, const char *state_dir, bool *denied,
                 char why[PROBE_WHY]);
 
 #endif

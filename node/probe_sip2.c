@@ -1,5 +1,5 @@
 /* probe_sip2.c - is the library system there? As SIP2 tells it: a login, a status, an item that it
- * knows. A refused login is not tried again for a while, for many servers lock one that fails. */
+ * knows. */
 #include "probe_int.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ bool probe_is_sip2(const char *target)
     return strncmp(target, "sip2:", 5) == 0 || strncmp(target, "sip2s:", 6) == 0;
 }
 
-bool probe_sip2(const char *target, const struct policy *p, const char *state_dir, bool *person,
+bool probe_sip2(const char *target, const struct policy *p, const char *state_dir, bool *denied,
                 char why[PROBE_WHY])
 {
     struct sip2_link *l = sip2_link_new();
@@ -28,7 +28,7 @@ bool probe_sip2(const char *target, const struct policy *p, const char *state_di
         d = sip2_link_open(l, &site, words);
     if (d == DELIVERY_DONE)
         sip2_link_close(l, true);
-    *person = e == ERR_OK && d == DELIVERY_STOP;
+    *denied = d == DELIVERY_DENIED;
     snprintf(why, PROBE_WHY, "%.*s", PROBE_WHY - 1, e == ERR_OK ? words : msg.text);
     text_mend(why);
     sodium_memzero(&site, sizeof site);

@@ -2,6 +2,8 @@
  * IPv6, time limits and verified TLS without another library. */
 #include "sip2_link.h"
 
+#include "sink.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -305,6 +307,7 @@ enum err sip2_site_find(const char *state_dir, const struct policy *p, const cha
         e = credential_read(state_dir, name, "user", out->user, msg);
     if (e == ERR_OK && p->sip2.login)
         e = credential_read(state_dir, name, "password", out->password, msg);
+    credential_login(state_dir, p, out->login);
     return e == ERR_OK ? reach_find(state_dir, p, &out->reach, msg) : e;
 }
 
@@ -363,11 +366,7 @@ static enum delivery log_in(struct sip2_link *l, const struct sip2_site *s, char
     }
     if (m.fixed[0] == '1')
         return DELIVERY_DONE;
-    snprintf(words, 256,
-             "the SIP2 server refuses the login: check the user, the password "
-             "(tideover credential set) and [sip2] location. It is not tried again by itself, for "
-             "many servers lock a login that fails");
-    return DELIVERY_STOP;
+    return sink_denied(s->login, "the SIP2 server", "", words); /* many lock one that fails again */
 }
 
 /* A 98 may come from a file; an item that is known shows a library system behind it. */

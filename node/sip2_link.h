@@ -18,6 +18,7 @@ struct sip2_site {
     unsigned port;
     bool tls;
     char user[CREDENTIAL_LINE_MAX + 1], password[CREDENTIAL_LINE_MAX + 1]; /* "": no login */
+    char login[CREDENTIAL_LOGIN_TEXT]; /* the names of their files */
     struct reach reach;
 };
 /* Where sip2[s]://HOST[:PORT] is, and this desk's secrets for it as the policy names them.

@@ -295,7 +295,11 @@ static enum err try_server(struct sip2_link *l, const struct sip2_site *site, co
     enum delivery d = sip2_link_open(l, site, words);
 
     if (d != DELIVERY_DONE)
-        return err_set(msg, d == DELIVERY_STOP ? ERR_CONFIG : ERR_OFFLINE, "%s", words);
+        return err_set(msg,
+                       d == DELIVERY_DENIED ? ERR_DENIED
+                       : d == DELIVERY_STOP ? ERR_CONFIG
+                                            : ERR_OFFLINE,
+                       "%s", words);
     f->status = *sip2_link_status(l);
     f->has_clock = sip2_clock_off(&f->status, &site->policy->zone, time(NULL), &f->clock_off_s);
     if (item != NULL)

@@ -18,8 +18,8 @@ struct sip2_report {
 
 /* Talks to the server of the policy's sink, with the credentials in state_dir. item not NULL: lends
  * it to user for eleven days, looks, and takes it back; nothing is lent unless the item is seen to
- * be there and the user to be known. ERR_CONFIG: a person must change something; ERR_OFFLINE: not
- * now. sip2_report_free() in any case. */
+ * be there and the user to be known. ERR_CONFIG: a person must change something; ERR_DENIED:
+ * the login is refused; ERR_OFFLINE: not now. sip2_report_free() in any case. */
 enum err sip2_test(const char *state_dir, const struct policy *p, const char *item,
                    const char *user, struct sip2_report *out, struct errmsg *msg);
 void sip2_report_free(struct sip2_report *r);

@@ -263,6 +263,15 @@ static void put_progress(const struct node *n, const struct ledger_view *l, json
     json_object_set_new(o, "total", json_integer((json_int_t)total));
 }
 
+/* As the API's errors are. */
+static json_t *failure_json(const struct ledger_view *l)
+{
+    bool denied = l->trouble == TROUBLE_DENIED;
+
+    return json_pack("{s:s, s:s, s:i}", "code", denied ? "login_refused" : "upload_failed",
+                     "message", l->problem, "exit", err_exit(denied ? ERR_DENIED : ERR_DISK));
+}
+
 json_t *status_upload_json(struct node *n)
 {
     struct moment now = node_now();
@@ -274,20 +283,11 @@ json_t *status_upload_json(struct node *n)
 
     core_ledger_view(n->core, &now, &l);
     core_view(n->core, &now, &v);
-    if (l.doubt.waits)
-        state = ledger_state_name(LEDGER_PERSON);
-    else if (l.state != LEDGER_IDLE)
-        state = ledger_state_name(l.state);
-    else if (l.stopped)
-        state = "failed";
-    else if (l.items > 0 && l.has_uploader) /* as its uploader tells this seat */
-        state = core_paused_by(n->core, &by, 1) > 0 ? ledger_state_name(LEDGER_PAUSED) : "sending";
-    else if (l.triggered || l.open)
-        state = "gathering";
-    else
-        state = json_is_null(last) || v.pending > 0 ? "idle" : "delivered";
-    if (strcmp(state, "electing") == 0)
-        state = "gathering";
+    state = ledger_upload_word(&l);
+    if (strcmp(state, "sending") == 0 && core_paused_by(n->core, &by, 1) > 0)
+        state = ledger_state_name(LEDGER_PAUSED);
+    if (strcmp(state, "idle") == 0 && !json_is_null(last) && v.pending == 0)
+        state = "delivered";
     o = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:o}", "schema", 1, "state", state, "slot",
                   (json_int_t)l.slot, "pending", (json_int_t)v.pending, "set_aside",
                   (json_int_t)v.set_aside, "term", (json_int_t)l.term, "last", last);
@@ -301,6 +301,11 @@ json_t *status_upload_json(struct node *n)
     json_object_set_new(o, "doubt", doubt_json(&l.doubt));
     json_object_set_new(o, "message", l.problem[0] ? json_string(l.problem) : json_null());
     json_object_set_new(o, "paused_by", pause_json(n));
+    json_object_set_new(o, "next_try_s",
+                        l.trouble == TROUBLE_WAITS
+                            ? json_integer((json_int_t)(l.next_try_ms + 999) / 1000)
+                            : json_null());
+    json_object_set_new(o, "error", strcmp(state, "failed") == 0 ? failure_json(&l) : json_null());
     put_progress(n, &l, o);
     return o;
 }

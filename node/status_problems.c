@@ -180,7 +180,11 @@ json_t *status_problems(const struct node *n, const struct moment *now)
         add_problem(all, "root_key_here", NULL,
                     "the branch root key still lies on this PC: move root-key-backup off it");
     if (l.problem[0])
-        add_problem(all, l.stopped ? "upload_stopped" : "upload_waits", NULL, l.problem);
+        add_problem(all,
+                    l.trouble == TROUBLE_DENIED ? "login_refused"
+                    : l.stopped                 ? "upload_stopped"
+                                                : "upload_waits",
+                    NULL, l.problem);
     override_problems(&l, all);
     peer_problems(n, now, all);
     return all;

@@ -13,8 +13,8 @@
 
 static const uint8_t mark_key[] = { 'S' };
 
-/* Once the others confirmed a start it is numbered so far on, and they hear of it, that a wiped disk,
- * which counts by ones while it is alone, does not catch up with what they remember. */
+/* Once the others confirmed a start it is numbered so far on, and they hear of it, that a wiped
+ * disk, which counts by ones while it is alone, does not catch up with what they remember. */
 #define MARK_LEAP 1000
 
 static enum err next_mark(struct core *c, struct errmsg *msg)
@@ -520,4 +520,11 @@ void core_delivered(struct core *c, const struct moment *now, uint64_t number, e
     struct ledger_moment lnow = ledger_now(now);
 
     ledger_delivered(c->ledger, &lnow, number, how, words, told);
+}
+
+void core_login_changed(struct core *c, const struct moment *now)
+{
+    struct ledger_moment lnow = ledger_now(now);
+
+    ledger_login_changed(c->ledger, &lnow);
 }

@@ -35,8 +35,7 @@ bool handover_decisions_are_right(const struct ledger *l, const struct progress 
 
 static void seat_on_progress(struct ledger *l, const struct ledger_moment *now,
                              const struct desk_id *from, uint64_t term, uint64_t slot,
-                             const uint8_t hash[HASH_BYTES], const struct progress *p,
-                             struct mp *m)
+                             const uint8_t hash[HASH_BYTES], const struct progress *p, struct mp *m)
 {
     uint8_t own[HASH_BYTES];
     struct buf b = { 0 };
@@ -98,6 +97,8 @@ void handover_on_progress(struct ledger *l, const struct ledger_moment *now,
     d.item = p.done + 1;
     /* Whoever leads knows best, and a member that lies shall keep no lead's word from it. */
     if (d.slot == l->dec + 1 && (!ledger_leads(l) || desk_id_eq(from, &l->me->id))) {
+        if (l->trouble == TROUBLE_WAITS && p.done > l->acc_at.done && l->state == LEDGER_IDLE)
+            ledger_set_problem(l, ""); /* it gets on */
         l->heard = d;
         l->heard_at = now->boot_ms;
         forget_used_decision(l, d.slot, d.step);

@@ -166,7 +166,8 @@ void election_on_voted(struct ledger *l, const struct ledger_moment *now,
             return; /* nor is one with answers that nobody could show just now */
         if (open &&
             (l->adopt.len == 0 || acc_term > l->best_acc_term || at.step > l->adopt_at.step)) {
-            l->adopt_at = at; /* in one term the steps are one uploader's: the highest is the last */
+            l->adopt_at =
+                at; /* in one term the steps are one uploader's: the highest is the last */
             l->adopted_from = *from;
         }
         if (open && (acc_term > l->best_acc_term || l->adopt.len == 0 ||
@@ -229,17 +230,23 @@ void election_resign(struct ledger *l, const struct ledger_moment *now, uint64_t
 {
     struct buf b = { 0 };
 
-    ledger_begin(l, &b, WIRE_RESIGN, 0, l->term);
+    ledger_begin(l, &b, WIRE_RESIGN, 2, l->term);
+    trouble_put(l, &b);
     ledger_send_all(l, &b);
     buf_free(&b);
     if (desk_id_eq(&l->promised_to, &l->me->id))
         l->promise_until = 0;
+    l->trouble_until = now->boot_ms + TROUBLE_LIFE_MS;
     election_end(l, now, wait_ms);
 }
 
 void election_on_resign(struct ledger *l, const struct ledger_moment *now,
-                        const struct desk_id *from, uint64_t term)
+                        const struct desk_id *from, uint64_t term, struct mp *m)
 {
+    if (term >= l->term)
+        trouble_on_resign(l, now, from, m);
+    if (m->bad)
+        return;
     if (term >= l->term && desk_id_eq(&l->promised_to, from))
         l->promise_until = 0;
     if (l->state == LEDGER_IDLE && ledger_has_work(l))

@@ -90,8 +90,7 @@ static bool told_is_written(struct ledger *l)
     return tally_write(l->disk, &t, &l->told);
 }
 
-static void put_step(struct ledger *l, const struct ledger_moment *now,
-                     const struct progress *next)
+static void put_step(struct ledger *l, const struct ledger_moment *now, const struct progress *next)
 {
     l->put = *next;
     l->put_yes = 0;
@@ -226,9 +225,9 @@ static void go_on(struct ledger *l, const struct ledger_moment *now)
     switch (move) {
     case MOVE_FINISH:
         uploader_write_receipt(l, now,
-                               l->evidence[0]     ? l->evidence
-                               : l->at.done > 0   ? "handed over in an earlier term"
-                                                  : "nothing to hand over");
+                               l->evidence[0]   ? l->evidence
+                               : l->at.done > 0 ? "handed over in an earlier term"
+                                                : "nothing to hand over");
         break;
     case MOVE_STORE:
         if (!place_is_here(l, l->cur.sink)) {
@@ -281,13 +280,6 @@ static void quiet_is_over(struct ledger *l, const struct ledger_moment *now)
         wait_for_person(l, now, "");
 }
 
-static void stop(struct ledger *l, const struct ledger_moment *now)
-{
-    l->stopped = true;
-    ledger_drop_trigger(l); /* a person was told; pressing again tries again */
-    election_resign(l, now, LEASE_MS);
-}
-
 /* What certainly did not leave must not look, to a successor, as if it might have. */
 static void give_up(struct ledger *l, const struct ledger_moment *now, bool person)
 {
@@ -298,7 +290,7 @@ static void give_up(struct ledger *l, const struct ledger_moment *now, bool pers
         progress_nothing_left(&l->at, &next);
         handover_store(l, now, &next);
     } else if (person) {
-        stop(l, now);
+        trouble_stop(l, now);
     } else {
         election_resign(l, now, 2 * LEASE_PROMISE_MS);
     }
@@ -399,7 +391,7 @@ void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_
         l->retry_at = now->boot_ms + LEASE_MS;
         break;
     case DELIVERY_RETRY:
-        ledger_set_problem(l, words);
+        trouble_set(l, TROUBLE_WAITS, words);
         l->retry_at = now->boot_ms + LEASE_MS;
         if (++l->tries >= DELIVERY_TRIES)
             give_up(l, now, false);
@@ -407,7 +399,8 @@ void ledger_delivered(struct ledger *l, const struct ledger_moment *now, uint64_
             store_key(l, now, told);
         break;
     case DELIVERY_STOP:
-        ledger_set_problem(l, words);
+    case DELIVERY_DENIED:
+        trouble_set(l, how == DELIVERY_DENIED ? TROUBLE_DENIED : TROUBLE_NONE, words);
         give_up(l, now, true);
         break;
     }
@@ -427,7 +420,9 @@ void handover_tick(struct ledger *l, const struct ledger_moment *now)
             deliver(l, now);
         break;
     case LEDGER_STEP:
-        if (now->boot_ms - l->since >= GATHER_MAX_MS)
+        if (now->boot_ms - l->since >= GATHER_MAX_MS && l->then == THEN_STOP)
+            trouble_stop(l, now);
+        else if (now->boot_ms - l->since >= GATHER_MAX_MS)
             election_resign(l, now, LEASE_MS);
         else if (now->boot_ms >= l->retry_at && told_is_written(l)) {
             say_progress(l, &l->put, false);
@@ -480,7 +475,7 @@ void handover_on_progressed(struct ledger *l, const struct ledger_moment *now,
         election_resign(l, now, 2 * LEASE_PROMISE_MS);
         break;
     case THEN_STOP:
-        stop(l, now);
+        trouble_stop(l, now);
         break;
     }
 }

@@ -124,6 +124,7 @@ void ledger_set_problem(struct ledger *l, const char *words)
 {
     snprintf(l->problem, sizeof l->problem, "%s", words ? words : "");
     text_mend(l->problem);
+    l->trouble = TROUBLE_NONE;
 }
 
 static const uint8_t ledger_key[] = { 'L' };
@@ -417,8 +418,7 @@ static void forget_idle_trigger(struct ledger *l, const struct ledger_moment *no
         return;
     l->look_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
     over = now->boot_ms >= l->idle_from; /* that desk may know less of what is released */
-    if ((over || l->ask->gathered(l->ask->ctx)) &&
-        l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK &&
+    if ((over || l->ask->gathered(l->ask->ctx)) && l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK &&
         (over ? in.n_ranges == 0 : intent_sends_nothing(&in)))
         ledger_drop_trigger(l);
     intent_free(&in);
@@ -444,6 +444,8 @@ static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, 
         return err_set(msg, ERR_REFUSED, "a lead's word of more than an hour ago: ask again");
     if (!ledger_same_epoch(l, t.epoch.number, t.epoch.hash) || t.slot <= l->last_upload)
         return err_set(msg, ERR_EXISTS, "slot %llu is decided already", (unsigned long long)t.slot);
+    if (!here && trouble_was_stopped(l, p, n))
+        return ERR_OK; /* said again by a desk that does not know yet */
     fresh = l->trigger.len == 0;
     l->stopped = false;
     ledger_set_problem(l, "");
@@ -573,7 +575,7 @@ void ledger_message(struct ledger *l, const struct ledger_moment *now, const str
         uploader_on_refused(l, from, term, m);
         break;
     case WIRE_RESIGN:
-        election_on_resign(l, now, from, term);
+        election_on_resign(l, now, from, term, m);
         break;
     case WIRE_PROGRESS:
         handover_on_progress(l, now, from, term, m);
@@ -596,6 +598,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
     switch (l->state) {
     case LEDGER_IDLE:
         evidence_tick(l, now);
+        trouble_tick(l, now);
         if (now->boot_ms >= l->next_try)
             forget_stale_trigger(l, now);
         forget_idle_trigger(l, now);
@@ -691,6 +694,7 @@ void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct
     out->items = l->acc.len > 0 ? l->acc_items : 0;
     out->done = out->items == 0 ? 0 : ledger_leads(l) ? l->at.done : l->acc_at.done;
     memcpy(out->problem, l->problem, sizeof out->problem);
+    trouble_view(l, now, out);
     handover_view(l, now, out);
 }
 

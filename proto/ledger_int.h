@@ -36,7 +36,8 @@ bool tally_has(const struct disk *d, const struct tally *t, const struct progres
 /* Puts so many as a batch may hold, in place of what lay behind base; true: all are there. */
 bool tally_write(const struct disk *d, struct tally *t, struct tally_rows *r);
 void tally_rows_free(struct tally_rows *r);
-/* Takes n rows from a message, at most `most` in all, and goes on with the hash. False: not rows. */
+/* Takes n rows from a message, at most `most` in all, and goes on with the hash. False: not rows.
+ */
 bool tally_rows_take(struct tally_rows *r, uint8_t hash[HASH_BYTES], struct mp *m, uint32_t n,
                      uint64_t most);
 
@@ -103,6 +104,7 @@ struct ledger {
     uint64_t grace_until, promise_until, heard_leader;
     struct desk_id promised_to;
     bool may_vote, forgot, stopped, origin;
+    uint8_t stopped_word[HASH_BYTES]; /* of the trigger that led to where it stopped */
     uint64_t vouch_slot;   /* somebody proposes for it what it alone accepted: we shall vouch */
     uint64_t look_at;      /* whether a trigger that is another desk's work has become idle */
     uint64_t idle_from;    /* then also if not all is gathered here */
@@ -141,6 +143,8 @@ struct ledger {
     uint64_t number; /* of the last build or delivery asked for */
     uint64_t pause_slot, pause_until; /* U1: what a lead wants here; slot 0: nothing */
     char problem[256];
+    enum ledger_trouble trouble;
+    uint64_t trouble_until; /* where nobody says it again */
 };
 
 /* ---- pause.c ---- */
@@ -226,7 +230,7 @@ void election_on_renew(struct ledger *l, const struct ledger_moment *now,
 void election_on_renewed(struct ledger *l, const struct desk_id *from, uint64_t term, uint64_t id);
 void election_resign(struct ledger *l, const struct ledger_moment *now, uint64_t wait_ms);
 void election_on_resign(struct ledger *l, const struct ledger_moment *now,
-                        const struct desk_id *from, uint64_t term);
+                        const struct desk_id *from, uint64_t term, struct mp *m);
 
 /* ---- seat.c ---- */
 void seat_sign_accepted(const struct ledger *l, const uint8_t *acc, size_t n, uint64_t slot,
@@ -239,6 +243,18 @@ void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_
                  const struct receipt *r, const struct intent *in);
 void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
                      struct mp *m);
+
+/* ---- trouble.c ---- */
+#define TROUBLE_LIFE_MS 90000 /* longer than a desk tries before it lets another one try */
+void trouble_set(struct ledger *l, enum ledger_trouble trouble, const char *words);
+void trouble_begin_anew(struct ledger *l);
+void trouble_stop(struct ledger *l, const struct ledger_moment *now);            /* resigns */
+bool trouble_was_stopped(const struct ledger *l, const uint8_t *word, size_t n); /* a trigger */
+void trouble_put(const struct ledger *l, struct buf *b);
+void trouble_on_resign(struct ledger *l, const struct ledger_moment *now,
+                       const struct desk_id *from, struct mp *m);
+void trouble_tick(struct ledger *l, const struct ledger_moment *now); /* while idle */
+void trouble_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out);
 
 /* ---- handover.c ---- */
 #define HANDOVER_ANNOUNCE_MS 2000 /* how often it is said that a lead must decide */

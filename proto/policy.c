@@ -185,10 +185,10 @@ static enum err read_sink(const struct ini_key *row, const char *key, const char
 static enum err read_file_name(const struct ini_key *row, const char *key, const char *value,
                                void *into, struct errmsg *msg)
 {
-    if (*value == '.' || !made_of(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                         "0123456789._-"))
+    if (!made_of(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                        "0123456789_-"))
         return err_set(msg, ERR_CONFIG,
-                       "must be the name of a credential: letters, digits, . _ and -; what it "
+                       "must be the name of a credential: letters, digits, _ and -; what it "
                        "holds is set on each desk with tideover credential set");
     return ini_text(row, key, value, into, msg);
 }

@@ -52,11 +52,15 @@ static enum delivery refused(unsigned status, char words[PUT_WORDS])
                    "the server sends elsewhere (HTTP %u), which is not followed: publish a policy "
                    "whose sink is the address that it really has",
                    status);
-    if (status == 401 || status == 403 || status == 407)
-        return say(words, DELIVERY_STOP,
+    if (status == 401 || status == 403)
+        return say(words, DELIVERY_DENIED,
                    "the server refuses the login (HTTP %u): put the credential or its rights "
                    "right, then run the upload again",
                    status);
+    if (status == 407)
+        return say(words, DELIVERY_STOP,
+                   "the policy's proxy wants a login (HTTP 407), which is not supported: let this "
+                   "desk through without one, then run the upload again");
     if (status == 404 || status == 405 || status == 409 || status == 410 || status == 501)
         return say(words, DELIVERY_STOP,
                    "the server takes no files there (HTTP %u): is the policy's sink right, and the "

@@ -91,9 +91,7 @@ static void build(struct ledger *l, const struct ledger_moment *now)
     fill_intent(l, SLOT_UPLOAD);
     if (l->ask->cut(l->ask->ctx, &l->cur, &msg) != ERR_OK) {
         ledger_set_problem(l, msg.text);
-        l->stopped = true;
-        ledger_drop_trigger(l); /* a person was told; pressing again tries again */
-        election_resign(l, now, LEASE_MS);
+        trouble_stop(l, now);
         return;
     }
     if (intent_sends_nothing(&l->cur)) { /* nothing new since the last slot */
@@ -168,7 +166,7 @@ void uploader_begin(struct ledger *l, const struct ledger_moment *now)
     l->renew_yes = 0;
     l->quiet_until = l->vouch_slot = 0;
     l->tries = 0;
-    ledger_set_problem(l, "");
+    trouble_begin_anew(l);
     l->state = LEDGER_GATHER;
     effects_event(l->fx, "elected uploader for slot %llu, term %llu",
                   (unsigned long long)l->dec + 1, (unsigned long long)l->term);
@@ -181,11 +179,11 @@ static void begin_if_agreed(struct ledger *l, const struct ledger_moment *now)
 {
     int own = ledger_seat_of(l, &l->me->id);
 
-    if (!ledger_is_majority(l, l->acc_yes) || (own >= 0 && l->at.n_answers > 0 &&
-                                               !(l->acc_yes >> own & 1)) ||
+    if (!ledger_is_majority(l, l->acc_yes) ||
+        (own >= 0 && l->at.n_answers > 0 && !(l->acc_yes >> own & 1)) ||
         !answering_holds(l, now, l->cur.slot, l->cur_hash, &l->at, &l->adopted_from))
         return;
-    ledger_set_problem(l, "");
+    trouble_begin_anew(l);
     handover_begin(l, now);
 }
 
@@ -319,9 +317,7 @@ void ledger_built(struct ledger *l, const struct ledger_moment *now, uint64_t nu
         return; /* the answer to a build we gave up on */
     if (failure) {
         ledger_set_problem(l, failure);
-        l->stopped = true;
-        ledger_drop_trigger(l);
-        election_resign(l, now, LEASE_MS);
+        trouble_stop(l, now);
         return;
     }
     l->cur.n_parts = n_parts;

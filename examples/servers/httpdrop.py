@@ -5,7 +5,7 @@
 
 Listens on 127.0.0.1 and prints its port as the first line. Every effect is a line of JSON in the
 ledger, so that a test can count: {"effect": "stored", "name": .., "sha256": .., "key": ..}; "loaded" is
-what the loader of --eats took, "again" tells that this name was stored before.
+what the loader of --eats took, "again" tells that this name was stored before; "login refused" counts.
 
 A good server keeps both promises: with If-None-Match: * it answers 412 to a name that is taken, and an
 Idempotency-Key that it knows gets the first answer again. --bad MANNER[=CHANCE] takes them away or adds
@@ -140,6 +140,7 @@ class Drop(BaseHTTPRequestHandler):
     def is_known(self):
         want = self.server.authorization
         if want and not hmac.compare_digest(want, self.headers.get("Authorization", "")):
+            self.server.ledger.write({"effect": "login refused"})
             self.say(401, "who are you?\n", WWW_Authenticate='Basic realm="drop"')
             return False
         return True

@@ -1,6 +1,6 @@
 /* credential.c - `tideover credential set` and `list`: this desk's secrets for the library's
  * systems. No node is needed, and no content is ever shown. */
-#include "cli_int.h"
+#include "client.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "credential.h"
+#include "policy.h"
 
 static bool is_file_kind(const char *name, const char *kind)
 {
@@ -40,6 +41,41 @@ static int take_secret(const struct cli *c, bool whole_file, struct buf *out)
     return rc;
 }
 
+/* Of the node's policy; "" where no node runs, which this verb does not need. */
+static void find_sink(const struct cli *c, char sink[POLICY_TEXT_VALUE])
+{
+    static const struct request policy = { .path = "/api/v1/policy" };
+    struct client *cl = NULL;
+    struct reply r = { 0 };
+    struct policy *p = calloc(1, sizeof *p);
+    json_t *o = NULL;
+    const char *text;
+
+    sink[0] = '\0';
+    if (p && client_open(c->state, c, &cl, NULL) == ERR_OK &&
+        client_send(cl, &policy, &r, NULL) == ERR_OK && r.status == 200) {
+        o = json_loadb((const char *)r.body.p, r.body.len, 0, NULL);
+        text = j_text(o, "text", "");
+        if (policy_parse(text, strlen(text), p, NULL) == ERR_OK)
+            snprintf(sink, POLICY_TEXT_VALUE, "%s", p->sink);
+    }
+    json_decref(o);
+    reply_free(&r);
+    client_close(cl);
+    free(p);
+}
+
+static enum err check_kind(const struct cli *c, const char *name, const char *kind,
+                           struct errmsg *msg)
+{
+    char sink[POLICY_TEXT_VALUE];
+
+    if (credential_check_kind(name, kind, "", msg) == ERR_OK)
+        return ERR_OK;
+    find_sink(c, sink);
+    return credential_check_kind(name, kind, sink, msg);
+}
+
 int cmd_credential_set(struct cli *c)
 {
     const char *name = c->argv[0], *kind = c->argc > 1 ? c->argv[1] : NULL;
@@ -49,6 +85,8 @@ int cmd_credential_set(struct cli *c)
 
     if (access(c->state, X_OK) != 0)
         return cli_fail(c, err_exit(ERR_NOFILE), "nofile", "there is no desk in %s", c->state);
+    if (check_kind(c, name, kind, &msg) != ERR_OK)
+        return cli_err(c, ERR_INVALID, &msg);
     rc = take_secret(c, is_file_kind(name, kind), &secret);
     if (rc == 0) {
         enum err e = credential_set(c->state, name, kind, secret.p, secret.len, &msg);

@@ -350,7 +350,7 @@ const struct command commands[] = {
       { OPT_NONE },
       { OPT_NONE },
       "keep a secret that the sink needs, on this desk; asks, or reads stdin",
-      "  tideover credential set upload.token\n"
+      "  tideover credential set upload\n"
       "  tideover credential set ils user; tideover credential set ils password\n"
       "  tideover credential set drop key < id_ed25519\n"
       "  tideover credential set consortium ca < ca.pem\n",

@@ -78,6 +78,18 @@ static void print_override(const json_t *s)
                j_int(s, "doubled", 0) == 1 ? "" : "s");
 }
 
+/* "waiting (slot 3), next try in 4 s", and below it why. */
+static void print_waiting(const json_t *s)
+{
+    long long next = j_int(s, "next_try_s", 0);
+
+    if (next > 0)
+        printf(", next try in %lld s", next);
+    else
+        printf(", trying");
+    printf("\n  why        %s", j_text(s, "message", "-"));
+}
+
 int cmd_upload_status(struct cli *c)
 {
     struct client *cl = NULL;
@@ -103,6 +115,8 @@ int cmd_upload_status(struct cli *c)
             printf(", %lld / %lld", j_int(s, "done", 0), total);
         if (j_text(s, "uploader", NULL) != NULL)
             printf(", by %s (term %lld)", j_text(s, "uploader", "-"), j_int(s, "term", 0));
+        if (strcmp(state, "waiting") == 0)
+            print_waiting(s);
         words_number(j_int(s, "pending", 0), n);
         printf("\nNot uploaded %s record%s\n", n, j_int(s, "pending", 0) == 1 ? "" : "s");
         print_set_aside(s);
@@ -290,7 +304,8 @@ static bool is_under_way(const json_t *status)
 {
     const char *state = j_text(status, "state", "");
 
-    return strcmp(state, "agreed") == 0 || strcmp(state, "sending") == 0 ||
+    return (strcmp(state, "waiting") == 0 && j_text(status, "uploader", NULL) != NULL) ||
+           strcmp(state, "agreed") == 0 || strcmp(state, "sending") == 0 ||
            strcmp(state, "deciding") == 0 || strcmp(state, "paused") == 0;
 }
 

@@ -149,15 +149,14 @@ static enum delivery login_said(struct evergreen *e, const struct web_answer *a,
 {
     struct evergreen_event ev = { 0 };
 
+    char detail[EVERGREEN_TEXT_MAX + 4];
+
     switch (evergreen_token((const char *)a->body.p, a->body.len, e->token, &ev)) {
     case ERR_OK:
         return DELIVERY_DONE;
     case ERR_DENIED:
-        snprintf(words, 256,
-                 "Evergreen refuses the login (%s). Put the credential right, then run the upload "
-                 "again",
-                 ev.textcode);
-        return DELIVERY_STOP;
+        snprintf(detail, sizeof detail, " (%s)", ev.textcode);
+        return web_denied(e->web, "Evergreen", detail, words);
     default:
         snprintf(words, 256,
                  "the login at the policy's sink answers something else than "
@@ -177,8 +176,9 @@ static enum delivery log_in(struct evergreen *e, struct sink_batch *b, char word
     e->token[0] = '\0';
     if (login_form(b, &form, words)) {
         end = web_send(e->web, &rq, &a);
-        d = end == WEB_ANSWERED && a.status == 200 ? login_said(e, &a, words)
-                                                   : web_failed(&a, end, "Evergreen", words);
+        d = end == WEB_ANSWERED && a.status == 200
+                ? login_said(e, &a, words)
+                : web_failed(e->web, &a, end, "Evergreen", words);
         web_answer_free(&a);
     }
     buf_wipe(&form);
@@ -307,8 +307,8 @@ static bool token_expired(const struct web_answer *a)
            evergreen_says(&ev) == EVERGREEN_LOG_IN;
 }
 
-static enum evergreen_end how_it_ended(const struct web_answer *a, enum web_end end,
-                                       enum delivery *why, char words[256])
+static enum evergreen_end how_it_ended(const struct evergreen *e, const struct web_answer *a,
+                                       enum web_end end, enum delivery *why, char words[256])
 {
     if (end == WEB_LOST || (end == WEB_ANSWERED && a->status > 500)) {
         snprintf(words, 256, "Evergreen gave no answer (%.120s)",
@@ -321,7 +321,7 @@ static enum evergreen_end how_it_ended(const struct web_answer *a, enum web_end 
         snprintf(words, 256, "Evergreen's offline script broke (HTTP 500): its log says why");
         return EVERGREEN_BROKE;
     }
-    *why = web_failed(a, end, "Evergreen", words);
+    *why = web_failed(e->web, a, end, "Evergreen", words);
     return EVERGREEN_NOT;
 }
 
@@ -342,5 +342,5 @@ enum evergreen_end evergreen_call(struct evergreen *e, struct sink_batch *b,
             return EVERGREEN_NOT;
         end = send_call(e, b, call, a);
     }
-    return how_it_ended(a, end, why, words);
+    return how_it_ended(e, a, end, why, words);
 }

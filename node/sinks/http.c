@@ -153,6 +153,15 @@ static enum put_there look_for(struct transfer *t, const struct login *l, const 
 
 /* ---- the sinks ---- */
 
+static enum delivery denied(const struct transfer *t, unsigned status, char words[256])
+{
+    char login[CREDENTIAL_LOGIN_TEXT], detail[20];
+
+    credential_login(t->b->home, t->b->policy, login);
+    snprintf(detail, sizeof detail, " (HTTP %u)", status);
+    return sink_denied(login, "the server", detail, words);
+}
+
 static enum delivery put_one(struct transfer *t, const struct login *l, enum put_promise p,
                              const struct sink_file *f, char words[256])
 {
@@ -162,6 +171,8 @@ static enum delivery put_one(struct transfer *t, const struct login *l, enum put
 
     send_file(t, l, f, &a);
     d = put_judge(p, &a, &compare, words);
+    if (d == DELIVERY_DENIED)
+        return denied(t, a.status, words);
     if (compare)
         return put_compared(p, look_for(t, l, f), f->name, words);
     if (d == DELIVERY_DONE && p == PUT_EXCLUSIVE)

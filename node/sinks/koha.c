@@ -58,7 +58,7 @@ static enum delivery get_ready(struct koha *k, char words[256])
             memcpy(k->csrf, a.csrf, sizeof k->csrf);
     }
     if (end != WEB_ANSWERED || a.status != 200)
-        d = web_failed(&a, end, "Koha", words);
+        d = web_failed(k->s.web, &a, end, "Koha", words);
     k->ready = d == DELIVERY_DONE;
     web_answer_free(&a);
     buf_wipe(&form);
@@ -121,11 +121,8 @@ static enum delivery judge(struct koha *k, struct sink_batch *b, const struct ko
         k->strange++;
         return in_doubt(k, "its answer is none that Koha's offline service gives", words);
     case KOHA_STOP:
-        k->ready = false;
-        snprintf(words, 256,
-                 "Koha refuses the login: it must be right and may work offline "
-                 "(right to circulate). Put that right, then run the upload again");
-        return DELIVERY_STOP;
+        k->ready = false; /* wrong, or without the right to circulate */
+        return web_denied(k->s.web, "Koha", "", words);
     case KOHA_ANSWERED:
     case KOHA_QUEUED:
         break;
@@ -165,7 +162,7 @@ static enum delivery deliver_row(struct koha *k, struct sink_batch *b, const str
     else if (end == WEB_ANSWERED && a.status == 200)
         d = judge(k, b, r, &a, words);
     else
-        d = web_failed(&a, end, "Koha", words);
+        d = web_failed(k->s.web, &a, end, "Koha", words);
     k->ready = k->ready && d == DELIVERY_DONE;
     web_answer_free(&a);
     return d;

@@ -52,7 +52,7 @@ static enum delivery get_token(struct koha_plugin *k, char words[256])
     end = web_send(k->s.web, &rq, &a);
     buf_wipe(&form);
     if (end != WEB_ANSWERED || a.status != 200) {
-        d = web_failed(&a, end, "Koha", words);
+        d = web_failed(k->s.web, &a, end, "Koha", words);
     } else if (koha_token((const char *)a.body.p, a.body.len, k->token, sizeof k->token) !=
                ERR_OK) {
         snprintf(words, 256, "Koha gave no access token: is its OAuth turned on?");
@@ -137,7 +137,7 @@ static enum delivery deliver_rows(struct koha_plugin *k, struct sink_batch *b, u
         k->token[0] = '\0'; /* expired */
     }
     if (d == DELIVERY_DONE && (end != WEB_ANSWERED || a.status != 200)) {
-        d = web_failed(&a, end, "Koha's plugin", words);
+        d = web_failed(k->s.web, &a, end, "Koha's plugin", words);
     } else if (d == DELIVERY_DONE && koha_results((const char *)a.body.p, a.body.len, to - from + 1,
                                                   &into, take_result) != ERR_OK) {
         snprintf(words, 256,

@@ -89,18 +89,15 @@ static enum delivery other_host(const struct sftp *s, char words[256])
 
 static enum delivery failed(const struct sftp *s, CURLcode rc, char words[256])
 {
-    char why[160];
+    char why[160], login[CREDENTIAL_LOGIN_TEXT];
 
     transfer_why(&s->t, rc, why);
     switch (rc) {
     case CURLE_PEER_FAILED_VERIFICATION:
         return other_host(s, words);
     case CURLE_LOGIN_DENIED:
-        snprintf(words, 256,
-                 "the server refuses the login of %s: put the credential right on this desk, or "
-                 "the key into its authorized_keys; then run the upload again",
-                 s->t.to.user);
-        return DELIVERY_STOP;
+        credential_login(s->t.b->home, s->t.b->policy, login);
+        return sink_denied(login, "the server", "", words);
     case CURLE_REMOTE_ACCESS_DENIED:
         snprintf(words, 256,
                  "%s may not write or read in %.100s on the server: give it the folder, then run "

@@ -60,6 +60,22 @@ enum delivery sink_too_late(char words[256])
     return DELIVERY_RETRY;
 }
 
+enum delivery sink_denied(const char *login, const char *who, const char *detail, char words[256])
+{
+    if (login[0] == '\0')
+        snprintf(words, 256,
+                 "%s refuses the login%s, for it wants one, and the policy names no credential: "
+                 "publish one with credential in [upload]",
+                 who, detail);
+    else
+        snprintf(words, 256,
+                 "%s refuses the login%s: put the credential %s right (tideover credential set), "
+                 "or its rights "
+                 "there. Until then, or until a lead runs the upload again, nobody tries again",
+                 who, detail, login);
+    return DELIVERY_DENIED;
+}
+
 enum delivery sink_deliver(const char *sink, struct sink_batch *b, char words[256])
 {
     const struct sink_kind *k = kind_of(sink);

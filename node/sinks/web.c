@@ -15,6 +15,7 @@ struct web {
     char base[POLICY_TEXT_VALUE];
     struct reach reach;
     uint32_t limit_ms;
+    char login[CREDENTIAL_LOGIN_TEXT];
 };
 
 static enum err may_go_there(const char *text, const struct sink_access *access, struct errmsg *msg)
@@ -46,6 +47,7 @@ struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[25
     while (n > 0 && b->target[n - 1] == '/')
         n--;
     memcpy(w->base, b->target, n);
+    credential_login(b->home, b->policy, w->login);
     w->limit_ms = policy_quiet_ms(b->policy, limit_ms); /* what a successor waits for */
     if (w->limit_ms == 0 || w->limit_ms > limit_ms)
         w->limit_ms = limit_ms;
@@ -230,9 +232,16 @@ enum web_end web_send(struct web *w, const struct web_request *rq, struct web_an
     return end;
 }
 
-enum delivery web_failed(const struct web_answer *a, enum web_end end, const char *what,
-                         char words[256])
+enum delivery web_denied(const struct web *w, const char *what, const char *detail, char words[256])
 {
+    return sink_denied(w->login, what, detail, words);
+}
+
+enum delivery web_failed(const struct web *w, const struct web_answer *a, enum web_end end,
+                         const char *what, char words[256])
+{
+    char detail[20];
+
     switch (end) {
     case WEB_NOT_SENT:
     case WEB_LOST:
@@ -252,15 +261,14 @@ enum delivery web_failed(const struct web_answer *a, enum web_end end, const cha
                  a->status);
         return DELIVERY_RETRY;
     }
+    if (a->status == 401 || a->status == 403) {
+        snprintf(detail, sizeof detail, " (HTTP %ld)", a->status);
+        return web_denied(w, what, detail, words);
+    }
     if (a->status >= 300 && a->status < 400)
         snprintf(words, 256,
                  "%s sends elsewhere (HTTP %ld), which is not followed: give the policy's sink "
                  "the address that it really has",
-                 what, a->status);
-    else if (a->status == 401 || a->status == 403)
-        snprintf(words, 256,
-                 "%s refuses the login (HTTP %ld). Put the credential or its rights right, then "
-                 "run the upload again",
                  what, a->status);
     else if (a->status == 404 || a->status == 405)
         snprintf(words, 256,

@@ -62,8 +62,11 @@ void web_form_add(struct buf *form, const char *key, const char *value);
 enum web_end web_send(struct web *w, const struct web_request *rq, struct web_answer *a);
 void web_answer_free(struct web_answer *a);
 /* A request that may be repeated, or was not sent, ended without the answer that was hoped for:
- * RETRY or STOP, with words. what: "Evergreen". */
-enum delivery web_failed(const struct web_answer *a, enum web_end end, const char *what,
+ * RETRY, STOP or DENIED, with words. what: "Evergreen". */
+enum delivery web_failed(const struct web *w, const struct web_answer *a, enum web_end end,
+                         const char *what, char words[256]);
+/* The same of an answer that says it in its own way. detail: " (LOGIN_FAILED)". */
+enum delivery web_denied(const struct web *w, const char *what, const char *detail,
                          char words[256]);
 
 #endif

@@ -38,8 +38,8 @@ static void digest(struct sink_file *f)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = { "done",   "retry",    "stop", "doubt",
-                                         "absent", "unproven", "later" };
+    static const char *const names[] = { "done",  "retry",  "stop",     "denied",
+                                         "doubt", "absent", "unproven", "later" };
     static struct drive_base d;
     static char words[256];
     static struct sink_file file;

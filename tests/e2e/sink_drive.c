@@ -161,6 +161,7 @@ static void sent(struct drive *d, struct sink_batch *b, enum delivery how, const
         store(d, &next);
         break;
     case DELIVERY_STOP:
+    case DELIVERY_DENIED:
         progress_nothing_left(&d->at, &next);
         store(d, &next);
         fprintf(stderr, "stop: %s\n", words);
@@ -201,7 +202,7 @@ static void act(struct drive *d, struct sink_batch *b, bool look)
         sent(d, b, how, words);
     } else if (how == DELIVERY_RETRY || how == DELIVERY_LATER) {
         pause_ms(20);
-    } else if (how == DELIVERY_STOP) {
+    } else if (how == DELIVERY_STOP || how == DELIVERY_DENIED) {
         fprintf(stderr, "stop: %s\n", words);
         exit(3);
     } else {

@@ -132,6 +132,7 @@ static void play(struct drive *d, const char *sink, struct sink_batch *b, uint64
             result(d, k);
             return;
         case DELIVERY_STOP:
+        case DELIVERY_DENIED:
             if (!doubt)
                 note(d, 'N', k, "");
             fprintf(stderr, "stop: %s\n", words);

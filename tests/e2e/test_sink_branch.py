@@ -3,6 +3,7 @@
 test_sftp_sink.py."""
 import os
 import threading
+import time
 import unittest
 
 import branch
@@ -30,9 +31,9 @@ class SinkBranch(branch.Case):
 
     def serve(self, *words):
         self.drop = self.home / "in"
-        server = sample("httpdrop.py", "--dir", self.drop, "--token", "a token", *words)
-        self.addCleanup(server.kill)
-        return f"http://127.0.0.1:{server.port}/in/"
+        self.server = sample("httpdrop.py", "--dir", self.drop, "--token", "a token", *words)
+        self.addCleanup(self.server.kill)
+        return f"http://127.0.0.1:{self.server.port}/in/"
 
     def stored(self):
         return [r for r in read_ledger(self.drop / ".ledger") if r["effect"] == "stored"]
@@ -84,6 +85,46 @@ class SinkBranch(branch.Case):
         path.write_bytes(whole)
         second.cli(*words)
         self.assertEqual(second.name, second.cli("upload", "report", json=True)["confirmed"]["by"])
+
+    def logins_refused(self):
+        return [r for r in read_ledger(self.drop / ".ledger") if r["effect"] == "login refused"]
+
+    def test_a_refused_login_stops_every_desk_until_the_secret_is_another(self):
+        desks = self.ready("put:" + self.serve(), secret=("upload", "wrong"))
+        refused = self.upload(desks[0], check=False)
+        self.assertEqual(77, refused.rc, refused)
+        self.assert_sentence(refused.err.splitlines()[-1],
+                             r"refuses the login \(http 401\): put the credential upload right")
+        for d in desks:
+            said = wait_until(lambda d=d: d.upload_status()["error"] and d.upload_status(), 30, "all to know")
+            self.assertEqual(("failed", "login_refused", 77),
+                             (said["state"], said["error"]["code"], said["error"]["exit"]))
+            self.assertIn("login_refused", branch.problem_codes(d))
+        self.assertEqual(1, len(self.logins_refused()))
+        desks[1].cli("credential", "set", "upload", text="a token")
+        self.delivered(desks[2])
+        self.assertEqual(1, len(self.stored()))
+        self.assertEqual(1, len(self.logins_refused()))
+
+    def test_a_server_that_is_not_there_is_waited_for_in_one_word(self):
+        at = self.serve()
+        port = at.split(":")[2].split("/")[0]
+        self.server.kill()
+        desks = self.ready("put:" + at)
+        self.press(desks[0])
+        waiting = [wait_until(lambda d=d: d.upload_status()["state"] == "waiting" and d, 60, "to wait")
+                   for d in desks[:1]]
+        said = waiting[0].cli("upload", "status").out
+        self.assertRegex(said, r"waiting \(slot \d+\).*\n  why        the server cannot be reached")
+        seen = set()
+        for _ in range(40):  # six seconds: a try in vain is among them
+            seen.add(desks[0].upload_status()["state"])
+            time.sleep(0.15)
+        self.assertEqual({"waiting"}, seen)
+        self.server.port = int(port)
+        self.server.start()
+        self.delivered(desks[0])
+        self.assertEqual(1, len(self.stored()))
 
     @unittest.skipUnless(os.path.exists(sinks.SSHD), "no sshd here: apt install openssh-server")
     def test_an_upload_over_ssh(self):

@@ -41,6 +41,9 @@ class Probe(branch.Case):
         secret.write_text("wrong\n")
         see("offline", "refuses the login")
         self.assertEqual(server.refused_logins(), 1)
+        secret.write_text("secret\n")
+        see("online")  # another secret lies there: the old one was tried once
+        self.assertEqual(server.refused_logins(), 1)
 
 
 class ServerTest(branch.Case):
@@ -118,7 +121,8 @@ class ServerTest(branch.Case):
     def test_a_wrong_password_and_another_sink_are_said(self):
         desk = self.desk_with()
         (desk.state / "credentials/ils.password").write_text("wrong\n")
-        self.assert_refused(desk.cli("server", "test", check=False), 78, "refuses the login")
+        self.assert_refused(desk.cli("server", "test", check=False), 77,
+                            r"refuses the login: put the credential ils.password right")
         self.publish(desk, branch.policy_text(self.sink, branch.NAMES[:1]))
         self.assert_refused(desk.cli("server", "test", check=False), 78, "only sip2://")
 

@@ -265,6 +265,69 @@ static void a_sink_that_logs_in_names_the_kind_that_is_missing(void **state)
     assert_string_equal(words, "");
 }
 
+static void a_kind_that_no_sink_uses_is_refused_with_those_that_this_one_does(void **state)
+{
+    static const struct {
+        const char *name, *kind, *sink, *says;
+    } bad[] = {
+        { "ils", "passwort", "", "user, password, key or ca" },
+        { "ils.pass", NULL, "sip2s://h", "the policy's sink uses user, password or ca" },
+        { "drop", "pem", "sftp://u@h/in", "the policy's sink uses key or password" },
+        { "in", "token", "key:https://h/in/", "none of them for a token" },
+        { "a", "b", "file:/in", "user, password, key or ca" },
+    };
+    static const char *const good[][2] = { { "ils", "user" },
+                                           { "ils.password", NULL },
+                                           { "drop", "key" },
+                                           { "own", "ca" },
+                                           { "token", NULL } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(credential_check_kind(bad[i].name, bad[i].kind, bad[i].sink, &msg),
+                         ERR_INVALID);
+        assert_non_null(strstr(msg.text, bad[i].says));
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_int_equal(credential_check_kind(good[i][0], good[i][1], "", &msg), ERR_OK);
+}
+
+/* What was refused is not tried again; what was written since is another secret. */
+static void a_secret_that_was_written_anew_has_another_stamp(void **state)
+{
+    struct policy p = { .sink = "sip2://h", .access.credential = "stamped", .access.ca = "own" };
+    uint8_t before[CREDENTIAL_STAMP_BYTES], after[CREDENTIAL_STAMP_BYTES];
+    char login[CREDENTIAL_LOGIN_TEXT];
+
+    (void)state;
+    p.sip2.login = true;
+    credential_stamp(home, &p, before);
+    credential_stamp(home, &p, after);
+    assert_memory_equal(before, after, sizeof before);
+    assert_int_equal(put("stamped", "password", "one"), ERR_OK);
+    credential_stamp(home, &p, after);
+    assert_memory_not_equal(before, after, sizeof before);
+    memcpy(before, after, sizeof before);
+    assert_int_equal(put("stamped", "password", "two"), ERR_OK); /* as long as the other */
+    credential_stamp(home, &p, after);
+    assert_memory_not_equal(before, after, sizeof before);
+    memcpy(before, after, sizeof before);
+    assert_int_equal(put("another", "password", "one"), ERR_OK);
+    credential_stamp(home, &p, after);
+    assert_memory_equal(before, after, sizeof before);
+    credential_login(home, &p, login);
+    assert_string_equal(login, "stamped.user and stamped.password");
+    snprintf(p.sip2.user, sizeof p.sip2.user, "tide");
+    credential_login(home, &p, login);
+    assert_string_equal(login, "stamped.password");
+    snprintf(p.sink, sizeof p.sink, "put:https://h/in/");
+    credential_login(home, &p, login);
+    assert_string_equal(login, "stamped");
+    p.access.credential[0] = '\0';
+    credential_login(home, &p, login);
+    assert_string_equal(login, "");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -277,6 +340,8 @@ int main(void)
         T(keys_and_certificates_are_what_they_are_called),
         T(what_the_policys_sink_needs_is_missed_in_time),
         T(a_sink_that_logs_in_names_the_kind_that_is_missing),
+        T(a_kind_that_no_sink_uses_is_refused_with_those_that_this_one_does),
+        T(a_secret_that_was_written_anew_has_another_stamp),
         T(the_list_names_both_places_and_what_cannot_be_used),
     };
 

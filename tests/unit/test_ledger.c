@@ -203,6 +203,16 @@ static bool votes_for(struct bench *t, unsigned who, uint64_t term)
     return mp_get_bool(&m);
 }
 
+static void resigns(struct bench *t, unsigned from, uint64_t term, enum ledger_trouble trouble,
+                    const char *words)
+{
+    struct buf b = question(WIRE_RESIGN, 2, term, view(t).slot - 1);
+
+    mp_put_u64(&b, trouble);
+    mp_put_str(&b, words);
+    say(t, from, &b);
+}
+
 static void answer_prevote(struct bench *t, unsigned from, bool yes)
 {
     struct buf b = question(WIRE_PREVOTED, 1, view(t).term, view(t).slot - 1);
@@ -529,13 +539,12 @@ static void L2_a_promise_outlasts_the_lease_on_the_worst_clocks(void **state)
 static void L2_resigning_ends_the_promise_but_not_one_of_a_later_term(void **state)
 {
     struct bench *t = bench_new(3);
-    struct buf b = question(WIRE_RESIGN, 0, 5, 1), late = question(WIRE_RESIGN, 0, 5, 1);
 
     (void)state;
     assert_true(votes_for(t, B, 5));
-    say(t, B, &b);
+    resigns(t, B, 5, TROUBLE_NONE, "");
     assert_true(votes_for(t, B, 6));
-    say(t, B, &late); /* it speaks of term 5 */
+    resigns(t, B, 5, TROUBLE_NONE, ""); /* late */
     assert_false(votes_for(t, C, 7));
     bench_free(t);
 }
@@ -1059,6 +1068,156 @@ static void a_sink_that_stops_needs_a_person_who_presses_again(void **state)
     bench_free(t);
 }
 
+static void hear_trigger(struct bench *t, unsigned from, const struct buf *word)
+{
+    struct buf b = { 0 };
+
+    wire_begin(&b, WIRE_TRIGGER, 1);
+    mp_put_bin(&b, word->p, word->len);
+    say(t, from, &b);
+}
+
+/* Whoever was pressed says it again and again, until he knows. */
+static void the_word_of_an_upload_that_stopped_does_not_begin_it_again(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf word = { 0 }, next = { 0 };
+
+    (void)state;
+    make_trigger(t, 2, &t->b.lead, &word);
+    hear_trigger(t, C, &word);
+    tick(t, LEASE_PROMISE_MS);
+    stand(t);
+    answer_vote(t, B, 0, NULL);
+    tick(t, 100);
+    ledger_built(t->l, &t->now, wanted(t, EFFECT_BUILD)->number, NULL, 0, &(struct slot_aside){ 0 },
+                 "the disk is full");
+    drain(t);
+    assert_true(view(t).stopped);
+    hear_trigger(t, C, &word);
+    assert_true(view(t).stopped);
+    assert_string_equal(view(t).problem, "the disk is full");
+    t->now.wall_ms++;
+    make_trigger(t, 2, &t->b.lead, &next);
+    hear_trigger(t, C, &next);
+    assert_false(view(t).stopped);
+    buf_free(&word);
+    buf_free(&next);
+    bench_free(t);
+}
+
+static void assert_word(const struct bench *t, const char *word)
+{
+    struct ledger_view v = view(t);
+
+    assert_string_equal(ledger_upload_word(&v), word);
+}
+
+static void deliver_says(struct bench *t, enum delivery how, const char *words)
+{
+    ledger_delivered(t->l, &t->now, wanted(t, EFFECT_DELIVER)->number, how, words, NULL);
+    drain(t);
+}
+
+static void a_refused_login_stops_and_is_told_to_every_desk(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf intent = { 0 };
+    char words[64];
+    struct mp m;
+
+    (void)state;
+    propose(t, &intent);
+    answer_accept(t, B, &intent);
+    deliver_says(t, DELIVERY_DENIED, "no such user");
+    assert_true(view(t).stopped);
+    assert_int_equal(view(t).trouble, TROUBLE_DENIED);
+    assert_word(t, "failed");
+    for (unsigned to = B; to <= C; to++) {
+        assert_true(sent(t, WIRE_RESIGN, to, &m));
+        past_head(&m);
+        assert_int_equal(mp_get_u64(&m), TROUBLE_DENIED);
+        mp_get_str(&m, words, sizeof words);
+        assert_string_equal(words, "no such user");
+    }
+    tick(t, 60000);
+    assert_int_equal(view(t).state, LEDGER_IDLE);
+    ledger_login_changed(t->l, &t->now); /* another password lies here now */
+    tick(t, 100);
+    assert_int_equal(view(t).state, LEDGER_PREVOTE);
+    buf_free(&intent);
+    bench_free(t);
+}
+
+static void a_login_that_is_refused_at_another_desk_is_not_tried_here(void **state)
+{
+    struct bench *t = bench_new(3);
+
+    (void)state;
+    assert_int_equal(press(t, 2, &t->b.lead), ERR_OK);
+    assert_true(votes_for(t, B, 5));
+    resigns(t, C, 5, TROUBLE_DENIED, "a lie"); /* not who led us */
+    assert_false(view(t).stopped);
+    resigns(t, B, 5, TROUBLE_DENIED, "no such user");
+    assert_true(view(t).stopped);
+    assert_string_equal(view(t).problem, "DESK-2: no such user");
+    tick(t, 60000);
+    assert_int_equal(view(t).state, LEDGER_IDLE);
+    assert_false(view(t).triggered); /* and nobody else is woken with it */
+    assert_int_equal(press(t, 2, &t->b.lead), ERR_OK);
+    tick(t, 2000);
+    assert_int_equal(view(t).state, LEDGER_PREVOTE);
+    bench_free(t);
+}
+
+/* One calm word from the first try in vain to the one that succeeds, here and at other desks. */
+static void a_server_that_does_not_answer_is_waited_for(void **state)
+{
+    struct bench *t = bench_new(3);
+    struct buf intent = { 0 };
+
+    (void)state;
+    propose(t, &intent);
+    answer_accept(t, B, &intent);
+    assert_word(t, "sending");
+    for (unsigned i = 0; i < DELIVERY_TRIES; i++) {
+        deliver_says(t, DELIVERY_RETRY, "connection refused");
+        assert_word(t, "waiting");
+        assert_true(view(t).next_try_ms > 0);
+        keep_lease(t, i + 1 < DELIVERY_TRIES ? LEASE_MS + LEASE_RENEW_MS : 0);
+        assert_word(t, "waiting");
+    }
+    assert_int_equal(view(t).state, LEDGER_IDLE); /* another desk may do better */
+    assert_string_equal(view(t).problem, "connection refused");
+    while (view(t).state == LEDGER_IDLE) {
+        tick(t, 100);
+        assert_word(t, "waiting");
+    }
+    answer_prevote(t, B, true);
+    assert_word(t, "waiting");
+    answer_vote(t, B, view(t).acc_term, &intent);
+    assert_true(view(t).is_uploader);
+    assert_word(t, "waiting");
+    buf_free(&intent);
+    bench_free(t);
+}
+
+static void that_another_desk_waits_for_the_server_is_known_here_until_it_does_not(void **state)
+{
+    struct bench *t = bench_new(3);
+
+    (void)state;
+    assert_true(votes_for(t, B, 5));
+    resigns(t, B, 5, TROUBLE_WAITS, "connection refused");
+    assert_word(t, "waiting");
+    tick(t, 60000);
+    assert_word(t, "waiting");
+    tick(t, 60000);
+    assert_word(t, "idle");
+    assert_string_equal(view(t).problem, "");
+    bench_free(t);
+}
+
 /* ---- the lead's word ---- */
 
 static void without_a_leads_word_nobody_stands(void **state)
@@ -1443,6 +1602,11 @@ int main(void)
         cmocka_unit_test(an_answer_to_an_earlier_attempt_is_not_heard),
         cmocka_unit_test(a_lost_answer_does_not_hold_the_branch_for_ever),
         cmocka_unit_test(a_sink_that_stops_needs_a_person_who_presses_again),
+        cmocka_unit_test(the_word_of_an_upload_that_stopped_does_not_begin_it_again),
+        cmocka_unit_test(a_refused_login_stops_and_is_told_to_every_desk),
+        cmocka_unit_test(a_login_that_is_refused_at_another_desk_is_not_tried_here),
+        cmocka_unit_test(a_server_that_does_not_answer_is_waited_for),
+        cmocka_unit_test(that_another_desk_waits_for_the_server_is_known_here_until_it_does_not),
         cmocka_unit_test(without_a_leads_word_nobody_stands),
         cmocka_unit_test(a_press_is_remembered_over_a_restart),
         cmocka_unit_test(a_press_for_a_decided_slot_is_answered_as_such),

@@ -130,6 +130,7 @@ static void a_sink_over_the_network_says_how_it_is_reached(void **state)
     } bad[] = {
         { UPLOAD "credential = ../upload\n", "name of a credential" },
         { UPLOAD "credential = .hidden\n", "name of a credential" },
+        { UPLOAD "credential = ils.password\n", "name of a credential" },
         { UPLOAD "ca = /etc/ca.pem\n", "name of a credential" },
         { UPLOAD "host_key_sha256 = SHA256:short\n", "must be SHA256:" },
         { UPLOAD "host_key_sha256 = MD5:0123456789012345678901234567890123456789abc\n",

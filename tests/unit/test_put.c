@@ -42,7 +42,8 @@ static void every_status_means_what_the_table_says(void **state)
         done = DELIVERY_DONE,
         retry = DELIVERY_RETRY,
         stop = DELIVERY_STOP,
-        doubt = DELIVERY_DOUBT
+        doubt = DELIVERY_DOUBT,
+        denied = DELIVERY_DENIED
     };
     static const struct {
         unsigned from, to;
@@ -51,7 +52,9 @@ static void every_status_means_what_the_table_says(void **state)
         { 200, 201, { done, done, done } },    { 202, 203, { doubt, retry, retry } },
         { 204, 204, { done, done, done } },    { 205, 299, { doubt, retry, retry } },
         { 300, 302, { stop, stop, stop } },    { 303, 303, { doubt, retry, retry } },
-        { 304, 407, { stop, stop, stop } },    { 408, 408, { retry, retry, retry } },
+        { 304, 400, { stop, stop, stop } },    { 401, 401, { denied, denied, denied } },
+        { 402, 402, { stop, stop, stop } },    { 403, 403, { denied, denied, denied } },
+        { 404, 407, { stop, stop, stop } },    { 408, 408, { retry, retry, retry } },
         { 409, 409, { stop, stop, retry } },   { 410, 411, { stop, stop, stop } },
         { 413, 422, { stop, stop, stop } },    { 423, 423, { retry, retry, retry } },
         { 424, 424, { stop, stop, stop } },    { 425, 425, { retry, retry, retry } },
