@@ -210,8 +210,8 @@ struct ledger_view {
     char problem[256];    /* why it waits or failed; empty if it does not */
 };
 void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out);
-/* What a lead is told: idle, gathering, agreed, sending, waiting, deciding, failed. Idle: nothing
- * is under way, whether delivered or not. */
+/* What a lead is told: idle, gathering, agreed, sending, paused, waiting, deciding, failed. Idle:
+ * nothing is under way, whether delivered or not. */
 const char *ledger_upload_word(const struct ledger_view *v);
 /* This desk's secrets for the sink are not those that were refused. */
 void ledger_login_changed(struct ledger *l, const struct ledger_moment *now);

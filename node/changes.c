@@ -30,7 +30,8 @@ struct changes {
 /* Of any depth: what is never the same for long, and no reason to draw a page anew. */
 static const char *const restless[] = { "checked",   "checks",  "failures",        "last_seen_s",
                                         "clock_ms",  "refused", "disk_free_bytes", "used_bytes",
-                                        "map_bytes", "commits", "message",         "age_days" };
+                                        "map_bytes", "commits", "message",         "age_days",
+                                        "next_try_s" };
 
 static void calm(json_t *j)
 {

@@ -129,6 +129,8 @@ const char *ledger_upload_word(const struct ledger_view *v)
         return v->open && v->has_uploader ? "agreed" : "gathering";
     if (v->state != LEDGER_IDLE)
         return ledger_state_name(v->state);
+    if (v->items > 0 && v->has_uploader) /* as its uploader tells this seat */
+        return ledger_state_name(LEDGER_SEND);
     if (!v->open && !v->triggered)
         return "idle";
     return v->open && v->has_uploader ? "agreed" : "gathering";
