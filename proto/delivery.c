@@ -5,8 +5,8 @@
 
 static const char decision_domain[] = "tideover decision v1";
 
-/* The rows say what a site must keep; README says how each is told. `tell:`, `ask:` and `blind:`
- * are the simulator's. */
+/* The rows say what a site must keep; README says how each is told. `tell:`, `ask:`, `blind:`
+ * and `collect:` are the simulator's. */
 static const struct {
     const char *scheme;
     enum sink_class class;
@@ -28,6 +28,7 @@ static const struct {
     { "tell:", SINK_F3, true, 60000 },
     { "ask:", SINK_F1, true, 60000 },
     { "blind:", SINK_F0, false, 60000 },
+    { "collect:", SINK_SESSION, true, 60000 },
 };
 #define SCHEMES (sizeof schemes / sizeof schemes[0])
 

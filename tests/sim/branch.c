@@ -25,9 +25,13 @@ static void put_op(struct sim *s, struct roster *r, struct buf *op)
 
 static void put_policy(struct sim *s, struct roster *r, struct buf *op)
 {
-    static const char *const sinks[] = { "file:/drop",          "key:https://server/",
-                                         "ask:https://server/", "drop:DESK-1:/drop",
-                                         "blind:https://mail/", "tell:https://server/" };
+    static const char *const sinks[] = { "file:/drop",
+                                         "key:https://server/",
+                                         "ask:https://server/",
+                                         "drop:DESK-1:/drop",
+                                         "blind:https://mail/",
+                                         "tell:https://server/",
+                                         "collect:https://server/" };
     const struct setup *o = &s->script->setup;
     struct buf text = { 0 };
 

@@ -71,14 +71,14 @@ static bool upload_at(const struct sim *s, int desk, uint64_t slot, struct inten
     return yes;
 }
 
-/* The only seat kept them, and its disk is lost (seed 92789). */
+/* The only seat kept them, and its disk is lost (seed 92789), or it was revoked (8251). */
 static bool went_with_a_disk(const struct sim *s, uint64_t slot)
 {
     bool lost = false;
 
     for (unsigned i = 0; i < s->n; i++) {
         const struct station *d = &s->desk[i];
-        lost |= d->gone || d->forgot;
+        lost |= d->gone || d->forgot || d->revoked;
         if (d->core && sim_counts(s, (int)i) && ledger_decided(core_ledger(d->core)) >= slot &&
             !ledger_lacks_answers(core_ledger(d->core), slot))
             return false;
@@ -110,12 +110,16 @@ static const struct item *item_at(const struct sim *s, uint64_t slot, uint64_t n
     return NULL;
 }
 
-static void check_row(struct sim *s, uint64_t slot, const struct answer_row *r, bool whole)
+static void check_row(struct sim *s, uint64_t slot, const struct answer_row *r, enum sink_class c,
+                      const char *key)
 {
     const struct item *i = item_at(s, slot, r->line);
     bool fits = i && i->judged && i->verdict == r->answer;
+    bool whole = !sink_has_steps(c);
 
-    if (r->answer == ANSWER_DOUBT)
+    if (c == SINK_SESSION)
+        fits |= session_fits(s, key, r->line, r->answer);
+    else if (r->answer == ANSWER_DOUBT)
         fits = i && !whole && r->line % 3 == 0;
     else if (r->answer == ANSWER_ALREADY && whole)
         fits = i && i->verdict != ANSWER_REFUSED;
@@ -130,7 +134,6 @@ static void check_slot(struct sim *s, int desk, uint64_t slot, const struct inte
 {
     const struct ledger *l = core_ledger(s->desk[desk].core);
     const struct disk *disk = memdisk_reader(s->desk[desk].disk);
-    bool whole = !sink_has_steps(sink_class_of(in->sink));
     uint64_t refused = 0, refused_there = 0;
     struct answer_row r;
     struct tally t;
@@ -147,8 +150,9 @@ static void check_slot(struct sim *s, int desk, uint64_t slot, const struct inte
                      (unsigned long long)k, (unsigned long long)slot);
             return;
         }
-        check_row(s, slot, &r, whole);
-        refused += r.answer == ANSWER_REFUSED || r.answer == ANSWER_DOUBT;
+        check_row(s, slot, &r, sink_class_of(in->sink), p->key);
+        refused +=
+            r.answer == ANSWER_REFUSED || r.answer == ANSWER_DOUBT || r.answer == ANSWER_HELD;
     }
     for (unsigned i = 0; i < s->n_items; i++)
         refused_there +=

@@ -168,6 +168,12 @@ static bool forked(struct sim *s, const struct args *a)
     return false;
 }
 
+static bool executing(struct sim *s, const struct args *a)
+{
+    (void)a;
+    return session_waits_for_child(s);
+}
+
 static bool erased(struct sim *s, const struct args *a)
 {
     return check_erased_at(s, a->desk[0]);
@@ -192,6 +198,7 @@ const struct cond_kind cond_kinds[] = {
     { "holds", "dn", "at least so many records there", holds },
     { "forked", "d", "it has the proof that a feed has two histories", forked },
     { "erased", "d", "records are erased there", erased },
+    { "executing", "", "a session is executed and has not begun", executing },
     { "down", "d", "crashed or off", is_down },
     { 0 }
 };

@@ -77,6 +77,9 @@ void deed_clone(struct sim *s, const struct args *a);
 /* steps.c */
 void deed_decide(struct sim *s, const struct args *a);
 
+/* session.c */
+void deed_child(struct sim *s, const struct args *a);
+
 /* sink.c */
 void deed_sink(struct sim *s, const struct args *a);
 

@@ -46,7 +46,7 @@ static uint64_t draw_sink(uint64_t seed)
     struct rng r = { seed ^ UINT64_C(0x73696e6b) };
     unsigned u = (unsigned)rng_between(&r, 0, 99);
 
-    return u < 45 ? 0 : u < 50 ? 1 : u < 68 ? 2 : u < 82 ? 3 : u < 90 ? 4 : 5;
+    return u < 35 ? 0 : u < 45 ? 6 : u < 50 ? 1 : u < 68 ? 2 : u < 82 ? 3 : u < 90 ? 4 : 5;
 }
 
 static void setup(struct plan *p, uint64_t seed)
@@ -166,7 +166,7 @@ static bool is_enabled(struct plan *p, const struct verb *v)
     if (takes && p->sc->setup.sink == 3) /* the one desk at the drop: nothing goes without it */
         return false;
     if (strcmp(v->name, "decide") == 0)
-        return p->sc->setup.sink == 3 || p->sc->setup.sink == 4;
+        return p->sc->setup.sink == 3 || p->sc->setup.sink == 4 || p->sc->setup.sink == 6;
     if (v->weight == 0 ||
         (p->overrides && (v->flags & VERB_RARE || strcmp(v->name, "forge") == 0)) ||
         (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) || (forgets && p->forgot))
@@ -232,7 +232,8 @@ static void erasings(struct plan *p, uint64_t seed)
     }
 }
 
-/* Leads send again what was set aside, and press: also with nothing else to send. Dice of its own. */
+/* Leads send again what was set aside, and press: also with nothing else to send. Dice of its own.
+ */
 static void releases(struct plan *p, uint64_t seed)
 {
     struct rng r = { seed ^ UINT64_C(0x72656c65617365) };
@@ -278,9 +279,9 @@ static void blocklists(struct plan *p, uint64_t seed)
     unsigned times = (unsigned)rng_between(&r, 1, 5);
 
     for (unsigned i = 0; i < times; i++)
-        line(p, "blocklist", rng_between(&r, 2000, p->end_ms))->args = (struct args){
-            .desk = { (int)rng_between(&r, 0, p->desks - 1) }, .num = { rng_between(&r, 1, 40) }
-        };
+        line(p, "blocklist", rng_between(&r, 2000, p->end_ms))->args =
+            (struct args){ .desk = { (int)rng_between(&r, 0, p->desks - 1) },
+                           .num = { rng_between(&r, 1, 40) } };
 }
 
 static int who_forgets(const struct plan *p, uint64_t *at_ms)

@@ -26,7 +26,7 @@ static const struct field {
     { "quiet", offsetof(struct setup, quiet), 0, 600 },
     { "hold", offsetof(struct setup, hold), 0, 1 },
     { "liar", offsetof(struct setup, liar), 0, 1 },
-    { "sink", offsetof(struct setup, sink), 0, 5 },
+    { "sink", offsetof(struct setup, sink), 0, 6 },
     { "dice", offsetof(struct setup, dice), 0, UINT64_MAX },
     { "loose", offsetof(struct setup, loose), 0, 1 },
 };

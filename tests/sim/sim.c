@@ -200,6 +200,8 @@ static void at_desk(struct sim *s, struct event *e, const struct moment *now)
         return;
     case EV_RESTART:
     case EV_DELIVER:
+    case EV_EXECUTE:
+    case EV_BEGIN:
     case EV_LINE:
     case EV_LATE:
     case EV_JUDGE:
@@ -241,6 +243,10 @@ static bool step(struct sim *s, struct event *e)
         return false;
     case EV_DELIVER:
         sink_arrive(s, e);
+        return false;
+    case EV_EXECUTE:
+    case EV_BEGIN:
+        session_event(s, e);
         return false;
     case EV_COMMIT:
     case EV_TICK:
@@ -316,6 +322,7 @@ void sim_free(struct sim *s)
     liar_free(s);
     releases_free(s);
     rulings_free(s);
+    sessions_free(s);
     queue_free(s);
     overrides_free(s);
     free(s->desk);

@@ -45,6 +45,8 @@ enum event_type {
     EV_BUILT,     /* answer to EFFECT_BUILD */
     EV_DELIVER,   /* the parcel reaches the sink */
     EV_DELIVERED, /* answer to EFFECT_DELIVER */
+    EV_EXECUTE,   /* a request to execute a session reaches its server */
+    EV_BEGIN,     /* which sets about it */
     EV_ASIDE,     /* answer to EFFECT_ASIDE, computed now */
     EV_FORGOTTEN, /* answer to EFFECT_FORGET */
     EV_SCAN,      /* somebody records something */
@@ -62,6 +64,7 @@ struct parcel { /* a batch on its way to the sink, or what came of building one 
     struct slot_aside aside;
     uint64_t item; /* the one that is meant; 0: all */
     bool look;     /* only a question */
+    char key[SINK_KEY_MAX]; /* of the session that is meant */
     struct sent_line { /* of a sink that answers: the lines in the order of the payload; owned */
         struct record_ref ref;
         unsigned kind;
@@ -150,7 +153,7 @@ struct setup { /* a script's first lines: "desks 3" */
     uint64_t quiet; /* the policy's, seconds */
     uint64_t hold;  /* discharges: 1 hold, 0 export */
     uint64_t liar;  /* 1: a further member has a key, no node, and lies */
-    uint64_t sink;  /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind, 5 tell */
+    uint64_t sink;  /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind, 5 tell, 6 collect */
     uint64_t dice;
     uint64_t loose; /* drawn: what cannot be done now is passed over, not an error */
 };
@@ -315,6 +318,8 @@ struct sim {
     struct sent last_sent;
     struct item *item;
     unsigned n_items, items_room;
+    struct sessions *sessions; /* session.c; NULL: none so far */
+    uint64_t child_us; /* so long until one that is executed begins; 0: as it comes */
     uint64_t tellings; /* each has words of its own, so that two desks that were told differ */
     struct vote *vote;
     unsigned n_votes, votes_room;
@@ -384,7 +389,9 @@ void sink_aside(struct sim *s, int desk, const struct moment *now, uint64_t slot
 void sink_deliver(struct sim *s, int desk, const struct effect *e);
 void sink_too_late(struct sim *s, int desk, const struct effect *e); /* and answers so */
 void sink_note_arrived(struct sim *s, const struct intent *in);
-void sink_arrive(struct sim *s, const struct event *e); /* EV_DELIVER */
+void sink_arrive(struct sim *s, struct event *e); /* EV_DELIVER */
+struct event *sink_answer(struct sim *s, int desk, uint64_t number, uint64_t in_us,
+                          enum delivery how);
 void parcel_free(struct parcel *p);
 
 /* releases.c */
@@ -403,7 +410,22 @@ void overrides_at_sink(struct sim *s, const struct parcel *p);
 uint64_t steps_life_us(const struct sim *s);
 enum delivery steps_arrive(struct sim *s, const struct parcel *p, struct told *told);
 void steps_plugin(struct sim *s, const struct parcel *p, struct told *told);
+struct item *steps_item(struct sim *s, uint64_t slot, uint64_t number);
+void steps_judge(struct sim *s, struct item *i);
+void steps_tell(struct sim *s, const struct parcel *p, uint64_t line, enum answer a,
+                struct told *told);
 void steps_settled(struct sim *s, const struct intent *in, const struct receipt *r);
+
+/* session.c */
+/* False: nothing is to be answered yet. */
+bool session_arrive(struct sim *s, struct event *e, enum delivery *how, struct told *told);
+void session_event(struct sim *s, const struct event *e); /* EV_EXECUTE, EV_BEGIN */
+bool session_waits_for_child(const struct sim *s);
+bool session_is_executed(const struct sim *s, uint64_t slot);
+void session_allow_again(struct sim *s, uint64_t slot);
+/* May the line be in doubt or held, by what became of the session? */
+bool session_fits(const struct sim *s, const char *key, uint64_t line, enum answer a);
+void sessions_free(struct sim *s);
 
 /* ---- what must hold: PROTOCOL.md, "Ledger" ---- */
 struct check { /* a row of checks.c; every function may be NULL */

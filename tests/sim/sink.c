@@ -128,8 +128,8 @@ static void check_parts(struct sim *s, const struct parcel *p, const struct expo
                  (unsigned long long)p->intent.slot);
 }
 
-static struct event *answer(struct sim *s, int desk, uint64_t number, uint64_t in_us,
-                            enum delivery how)
+struct event *sink_answer(struct sim *s, int desk, uint64_t number, uint64_t in_us,
+                          enum delivery how)
 {
     struct event *e = sim_put(s, in_us, EV_DELIVERED, desk);
 
@@ -143,7 +143,22 @@ void sink_too_late(struct sim *s, int desk, const struct effect *fx)
 {
     sim_trace(s, desk, "sends nothing, the lease is over: number %llu",
               (unsigned long long)fx->number);
-    answer(s, desk, fx->number, MS, DELIVERY_RETRY);
+    sink_answer(s, desk, fx->number, MS, DELIVERY_RETRY);
+}
+
+static void note_key(const struct sim *s, int desk, struct parcel *p)
+{
+    struct moment now = sim_moment(s, desk);
+    struct ledger_view v;
+
+    core_ledger_view(s->desk[desk].core, &now, &v);
+    memcpy(p->key, v.key, sizeof p->key);
+}
+
+/* It says itself when its request is given up. */
+static bool session_executes(const struct parcel *p)
+{
+    return sink_class_of(p->intent.sink) == SINK_SESSION && p->item == SESSION_EXECUTE;
 }
 
 void sink_deliver(struct sim *s, int desk, const struct effect *fx)
@@ -166,7 +181,7 @@ void sink_deliver(struct sim *s, int desk, const struct effect *fx)
     check_parts(s, p, r);
     free(r);
     if (!well && fate < 25) { /* the folder was not there */
-        answer(s, desk, fx->number, arrive, DELIVERY_RETRY);
+        sink_answer(s, desk, fx->number, arrive, DELIVERY_RETRY);
         parcel_free(p);
         return;
     }
@@ -174,15 +189,17 @@ void sink_deliver(struct sim *s, int desk, const struct effect *fx)
         arrive = rng_between(&s->dice, SECOND, 30 * SECOND);
     p->item = fx->item;
     p->look = fx->type == EFFECT_LOOK;
+    note_key(s, desk, p);
     if (p->item > 0 && arrive > steps_life_us(s))
         arrive = steps_life_us(s);
     e = sim_put(s, arrive, EV_DELIVER, desk);
     e->parcel = p;
     e->number = fx->number;
     e->answers = well || (fate >= 50 && fate < 85);
-    if (!well && fate >= 90)
-        answer(s, desk, fx->number, arrive / 2,
-               fx->item > 0 ? DELIVERY_DOUBT : DELIVERY_RETRY); /* a time limit was too short */
+    if (!well && fate >= 90 && !session_executes(p))
+        sink_answer(s, desk, fx->number, arrive / 2,
+                    fx->item > 0 ? DELIVERY_DOUBT
+                                 : DELIVERY_RETRY); /* a time limit was too short */
 }
 
 static enum delivery create(struct sim *s, const struct parcel *p, unsigned part)
@@ -239,15 +256,20 @@ static enum delivery sink_take(struct sim *s, const struct parcel *p, struct tol
     return how;
 }
 
-void sink_arrive(struct sim *s, const struct event *e)
+void sink_arrive(struct sim *s, struct event *e)
 {
+    const struct parcel *p = e->parcel;
     struct told *told = calloc(1, sizeof *told);
-    enum delivery how =
-        e->parcel->item > 0 ? steps_arrive(s, e->parcel, told) : sink_take(s, e->parcel, told);
+    enum delivery how = DELIVERY_DONE;
+    bool answers = e->answers;
 
-    sim_trace(s, e->desk, "slot %llu reaches the sink", (unsigned long long)e->parcel->intent.slot);
-    if (e->answers && s->desk[e->desk].core && s->desk[e->desk].life == e->life) {
-        answer(s, e->desk, e->number, rng_between(&s->dice, MS, 300 * MS), how)->told = told;
+    sim_trace(s, e->desk, "slot %llu reaches the sink", (unsigned long long)p->intent.slot);
+    if (sink_class_of(p->intent.sink) == SINK_SESSION)
+        answers &= session_arrive(s, e, &how, told);
+    else
+        how = p->item > 0 ? steps_arrive(s, p, told) : sink_take(s, p, told);
+    if (answers && s->desk[e->desk].core && s->desk[e->desk].life == e->life) {
+        sink_answer(s, e->desk, e->number, rng_between(&s->dice, MS, 300 * MS), how)->told = told;
         return;
     }
     told_free(told);

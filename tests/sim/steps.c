@@ -9,7 +9,7 @@
 #include "deeds.h"
 #include "delivery.h"
 
-static struct item *item_of(struct sim *s, uint64_t slot, uint64_t number)
+struct item *steps_item(struct sim *s, uint64_t slot, uint64_t number)
 {
     for (unsigned i = s->n_items; i-- > 0;)
         if (s->item[i].slot == slot && s->item[i].number == number)
@@ -38,7 +38,7 @@ static void maybe_eat(struct sim *s, struct item *i)
 }
 
 /* A sink that answers has one mind about a record, however often it is asked. */
-static void judge(struct sim *s, struct item *i)
+void steps_judge(struct sim *s, struct item *i)
 {
     unsigned u = (unsigned)rng_between(&s->dice, 0, 99);
 
@@ -50,8 +50,8 @@ static void judge(struct sim *s, struct item *i)
     i->judged = true;
 }
 
-static void tell(struct sim *s, const struct parcel *p, uint64_t line, enum answer a,
-                 struct told *told)
+void steps_tell(struct sim *s, const struct parcel *p, uint64_t line, enum answer a,
+                struct told *told)
 {
     struct answer_row r = { .line = line, .answer = a };
 
@@ -68,21 +68,21 @@ static void tell(struct sim *s, const struct parcel *p, uint64_t line, enum answ
 void steps_plugin(struct sim *s, const struct parcel *p, struct told *told)
 {
     for (uint64_t line = 1; line <= p->n_lines; line++) {
-        struct item *i = item_of(s, p->intent.slot, line);
+        struct item *i = steps_item(s, p->intent.slot, line);
         bool again = i->judged && i->verdict != ANSWER_REFUSED;
-        judge(s, i);
+        steps_judge(s, i);
         i->times += !again && i->verdict != ANSWER_REFUSED;
-        tell(s, p, line, again ? ANSWER_ALREADY : i->verdict, told);
+        steps_tell(s, p, line, again ? ANSWER_ALREADY : i->verdict, told);
     }
 }
 
 static enum delivery take(struct sim *s, const struct parcel *p, struct told *told)
 {
-    struct item *i = item_of(s, p->intent.slot, p->item);
+    struct item *i = steps_item(s, p->intent.slot, p->item);
 
     if (sink_answers(p->intent.sink)) {
-        judge(s, i);
-        tell(s, p, p->item, i->verdict, told);
+        steps_judge(s, i);
+        steps_tell(s, p, p->item, i->verdict, told);
         if (i->verdict == ANSWER_REFUSED)
             return DELIVERY_DONE;
     }
@@ -100,17 +100,17 @@ static enum delivery take(struct sim *s, const struct parcel *p, struct told *to
 /* Of every third record no probe can tell: discharges and renewals. */
 static enum delivery look(struct sim *s, const struct parcel *p, struct told *told)
 {
-    struct item *i = item_of(s, p->intent.slot, p->item);
+    struct item *i = steps_item(s, p->intent.slot, p->item);
 
     switch (class_of(&p->intent)) {
     case SINK_F1:
         if (p->item % 3 == 0) {
-            tell(s, p, p->item, ANSWER_DOUBT, told);
+            steps_tell(s, p, p->item, ANSWER_DOUBT, told);
             return DELIVERY_UNPROVEN;
         }
         if (i->times == 0)
             return DELIVERY_ABSENT;
-        tell(s, p, p->item, i->verdict, told);
+        steps_tell(s, p, p->item, i->verdict, told);
         return DELIVERY_DONE;
     case SINK_DROP:
         maybe_eat(s, i);
@@ -133,7 +133,8 @@ enum delivery steps_arrive(struct sim *s, const struct parcel *p, struct told *t
 /* The first receipt of a slot: each of its items arrived, or somebody answers for it. */
 void steps_settled(struct sim *s, const struct intent *in, const struct receipt *r)
 {
-    uint64_t items = delivery_items(class_of(in), in->parts, in->n_parts);
+    bool session = class_of(in) == SINK_SESSION; /* then what matters is each of its lines */
+    uint64_t items = delivery_items(session ? SINK_F1 : class_of(in), in->parts, in->n_parts);
     struct progress p = { 0 };
 
     if (!sink_has_steps(class_of(in)))
@@ -141,13 +142,23 @@ void steps_settled(struct sim *s, const struct intent *in, const struct receipt 
     if (r->progress_len > 0 && progress_decode(r->progress, r->progress_len, &p) != ERR_OK)
         sim_fail(s, "D1", "the receipt of slot %llu has no progress", (unsigned long long)in->slot);
     for (uint64_t n = 1; n <= items; n++) {
-        const struct item *i = item_of(s, in->slot, n);
-        bool told = p.n_answers > 0 && (i->verdict == ANSWER_REFUSED || n % 3 == 0);
+        const struct item *i = steps_item(s, in->slot, n);
+        bool unsaid = session ? session_fits(s, p.key, n, ANSWER_DOUBT) ||
+                                    session_fits(s, p.key, n, ANSWER_HELD)
+                              : n % 3 == 0;
+        bool told = p.n_answers > 0 && (i->verdict == ANSWER_REFUSED || unsaid);
         if (i->times == 0 && !i->given_up && !told) /* which, check_answers.c asks */
             sim_fail(s, "D1", "slot %llu is settled and its item %llu never arrived",
                      (unsigned long long)in->slot, (unsigned long long)n);
     }
     sink_note_arrived(s, in);
+}
+
+static enum sink_class class_at(const struct sim *s, int desk)
+{
+    const struct policy *p = roster_policy(core_roster(s->desk[desk].core));
+
+    return p ? sink_class_of(p->sink) : SINK_NONE;
 }
 
 /* A lead looks, and says what he saw; or (1) the contrary. */
@@ -161,21 +172,26 @@ void deed_decide(struct sim *s, const struct args *a)
     struct item *i;
     struct buf b = { 0 };
     struct errmsg msg = { .text = "" };
-    bool truth;
+    bool truth, session;
 
     if (!core_draft_decision(c, &now, false, &d))
         return;
     core_ledger_view(c, &now, &v);
-    i = item_of(s, d.slot, v.doubt.item);
-    truth = i->times > 0;
+    session = class_at(s, desk) == SINK_SESSION;
+    i = session ? NULL : steps_item(s, d.slot, v.doubt.item);
+    truth = session ? session_is_executed(s, d.slot) : i->times > 0;
     d.arrived = a->num[0] == 1 ? !truth : truth;
     memcpy(d.lead_pk, s->lead_pk, KEY_BYTES);
     decision_sign(roster_branch(core_roster(c)), &d, s->lead_sk, &b);
     if (core_decide(s->desk[desk].core, &now, b.p, b.len, &msg) == ERR_OK) {
-        i->allowed += !d.arrived && truth;
-        i->given_up |= d.arrived && !truth;
+        if (session && !d.arrived && truth)
+            session_allow_again(s, d.slot);
+        if (!session) {
+            i->allowed += !d.arrived && truth;
+            i->given_up |= d.arrived && !truth;
+        }
         sim_trace(s, desk, "a lead says that item %llu of slot %llu %s",
-                  (unsigned long long)i->number, (unsigned long long)d.slot,
+                  (unsigned long long)v.doubt.item, (unsigned long long)d.slot,
                   d.arrived ? "arrived" : "did not arrive");
     } else {
         sim_trace(s, desk, "decision refused: %s", msg.text);

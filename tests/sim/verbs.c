@@ -159,6 +159,8 @@ const struct verb verbs[] = {
       draw_server },
     { "sink", "n", "so many in 1000 deliveries are late, unanswered or said to have failed",
       VERB_TROUBLE, deed_sink, 0, NULL },
+    { "child", "s", "a session that is executed from now on begins after so long", 0, deed_child, 0,
+      NULL },
     /* a member that lies */
     { "lie", "dnn", "the liar writes so many records of history n and gives it",
       VERB_AT_DESK | VERB_TROUBLE, deed_lie, 0, draw_lie },

@@ -18,6 +18,7 @@ static void a_sink_has_the_class_of_its_scheme(void **state)
     assert_int_equal(sink_class_of("drop:MAIN-1:/out"), SINK_DROP);
     assert_int_equal(sink_class_of("blind:x"), SINK_F0);
     assert_int_equal(sink_class_of("ask:x"), SINK_F1);
+    assert_int_equal(sink_class_of("collect:x"), SINK_SESSION);
     assert_int_equal(sink_class_of("key:x"), SINK_F3);
     assert_int_equal(sink_class_of("none"), SINK_NONE);
     assert_int_equal(sink_class_of(""), SINK_NONE);
