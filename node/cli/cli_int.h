@@ -121,6 +121,7 @@ const char *verb_near(const char *verb); /* "did you mean", or NULL */
 const char *object_near(const char *verb, const char *object);
 void command_usage(const struct command *c, FILE *to); /* one line */
 void help_all(FILE *to);
+void help_outage(FILE *to); /* outage_page.c */
 /* object may be NULL: all of the verb's; else that one alone, if there is such. */
 void help_verb(const char *verb, const char *object, FILE *to);
 

@@ -908,9 +908,10 @@ const struct command commands[] = {
       "[VERB] [OBJECT]",
       { OPT_NONE },
       { OPT_NONE },
-      "this text, or that of one verb",
+      "this text, that of one verb, or the page for an outage",
       "  tideover help upload\n"
-      "  tideover help upload run\n",
+      "  tideover help upload run\n"
+      "  tideover help outage | lp\n",
       cmd_help,
       false },
 };
@@ -1104,6 +1105,10 @@ int cmd_help(struct cli *c)
 {
     if (c->argc == 0) {
         help_all(stdout);
+        return 0;
+    }
+    if (strcmp(c->argv[0], "outage") == 0) {
+        help_outage(stdout);
         return 0;
     }
     if (!verb_exists(c->argv[0]))
