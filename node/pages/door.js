@@ -70,6 +70,21 @@ export async function api(method, path, body) {
     }
 }
 
+// What a GET answers, as it is: a file to save.
+export async function bytes(path) {
+    const response = await fetch("/api/v1/" + path, {
+        headers: token ? { "X-Tideover-Token": token } : {},
+        cache: "no-store",
+        credentials: "same-origin",
+        redirect: "error",
+    }).catch(() => {
+        throw new Refused("gone", t("error.gone"));
+    });
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+    const { error } = await response.json();
+    throw new Refused(error.code, error.message, error.field);
+}
+
 // ---- the PIN ----
 
 function pinDialog(pins) {

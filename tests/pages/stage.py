@@ -9,6 +9,10 @@
 {"do": "publish", "desk": 0, "more": TEXT}              the branch's policy with these lines behind it
 {"do": "pin", "desk": 0, "page": "lead", "pin": "1234"}
 {"do": "files"}                                         -> {"files": [paths that arrived]}
+{"do": "ils", "name": "koha", "scheme": "koha", "format": "koha", "args": [..], "more": TEXT}
+                                                        a sample server, and a policy that uploads to it
+{"do": "watch"}                                         the policy watches that server
+{"do": "ils_stop" | "ils_start"}                        it goes, and comes back at the same port
 
 An error: {"error": TEXT}. Everything ends with standard input."""
 import json
@@ -19,6 +23,7 @@ import uuid
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import branch  # noqa: E402  (the path is set above)
+import ils  # noqa: E402
 
 
 class Stage(branch.Case):
@@ -68,11 +73,44 @@ class Stage(branch.Case):
         path = branch.write_secret(self.home / "pin", pin)
         self.desks[desk].cli("pin", "set", page, "--pin-file", path)
 
+    def ils(self, name, scheme, format, args=(), more=""):
+        self.server_is = [name, *args]
+        self.server = ils.Server(self.home, *self.server_is)
+        sink = f"{scheme}:{self.server.url}"
+        self.policy = branch.policy_text(self.sink).replace(
+            f"file:{self.sink}", f"{sink}\ncredential = ils").replace(
+            "format = symphony", f"format = {format}") + more
+        for d in self.desks:
+            d.cli("credential", "set", "ils", "user", text="tideover\n")
+            d.cli("credential", "set", "ils", "password", text="secret\n")
+        self.publish_text(self.policy)
+
+    def publish_text(self, text):
+        super().publish(self.desks[0], text)
+        for d in self.desks:
+            branch.wait_until(lambda d=d: text.split("[merge]")[1] in d.cli("policy", "show").out, 60, "the policy")
+
+    def watch(self):
+        self.publish_text(self.policy + f"[server]\nprobe = tcp:127.0.0.1:{self.server.port}\nevery = 1s\n"
+                          "offline_after = 2\nback_after = 1\n")
+
+    def ils_stop(self):
+        self.server.stop()
+
+    def ils_start(self):
+        self.server = ils.Server(self.home, *self.server_is, port=self.server.port)
+
+    def doCleanups(self):
+        if getattr(self, "server", None):
+            self.server.stop()
+        super().doCleanups()
+
     def files(self):
         return {"files": [str(p) for p in super().files()]}
 
 
-DO = ("found", "start", "stop", "kill9", "freeze", "thaw", "cli", "feed", "lines", "publish", "pin", "files")
+DO = ("found", "start", "stop", "kill9", "freeze", "thaw", "cli", "feed", "lines", "publish", "pin", "files",
+      "ils", "watch", "ils_stop", "ils_start")
 
 
 def main():

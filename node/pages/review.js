@@ -1,0 +1,122 @@
+// Step 3: what desks disagree about, and what the lead says of it.
+import { api } from "./door.js";
+import { byId, el, say } from "./dom.js";
+import { t, has } from "./words.js";
+import { keep, lastDigits, moment, op, plural, signed, told, verdict } from "./lead_parts.js";
+
+const chosen = new Map(); // key of a conflict -> its choice, until it is signed
+
+// Records that name each other stand together, oldest first.
+export function groups(records) {
+    const of = new Map();
+    for (const r of records) {
+        const set = of.get(r.id) ?? new Set([r.id]), other = r.other ? of.get(r.other) ?? new Set([r.other]) : set;
+        for (const id of other) set.add(id);
+        for (const id of set) of.set(id, set);
+    }
+    const by = new Map(records.map((r) => [r.id, r]));
+    return [...new Set(of.values())].map((set) => {
+        const list = [...set].map((id) => by.get(id)).filter(Boolean).sort((a, b) => (a.at < b.at ? -1 : 1));
+        return { key: list.map((r) => r.id).join(" "), list, ruled: list.some((r) => r.rule === "lead") };
+    });
+}
+
+function goes(r) {
+    return r.state === "pending";
+}
+
+// What kind of disagreement it is, by what stands in it.
+function kind(list) {
+    const rules = new Set(list.map((r) => r.rule));
+    if (list.some((r) => r.kind && has("review.kind." + r.kind))) return list.find((r) => r.kind).kind;
+    if (list.every((r) => r.op === "user")) return "user";
+    if (list.length === 1 && list[0].rule === "lead") return "ruled";
+    if (rules.has("R9")) return "late";
+    if (rules.has("R11") || list.some((r) => r.op === "renew")) return "renew";
+    if (rules.has("R8")) return "returned";
+    return new Set(list.filter((r) => r.op === "checkout").map((r) => r.user)).size > 1 ? "two" : "other";
+}
+
+function title({ list }) {
+    const r = list[0];
+    return t("review.kind." + kind(list), { item: r.item ?? "", user: lastDigits(r.user) });
+}
+
+// The ways out: key, words, and the records to send or to void.
+function choices({ list, ruled }) {
+    const able = list.filter((r) => r.op !== "void");
+    if (able.every((r) => r.op === "user"))
+        return able.map((r) => ({ key: "keep " + r.id, words: t("review.keep.user", { desk: r.desk, at: moment(r.at) }),
+            send: [], void: able.filter((x) => x !== r).map((x) => x.id) }));
+    const rest = able.filter((r) => !goes(r) && r.op !== "user").map((r) => r.id);
+    return [
+        { key: "asis", words: t(ruled ? "review.asruled" : "review.asis"), send: [], void: [] },
+        ...(rest.length > 0 ? [{ key: "all", words: t("review.all"), send: rest, void: [] }] : []),
+        ...able.map((r) => ({ key: "void " + r.id, words: t("review.void", { op: op(r.op).toLowerCase(), desk: r.desk, at: moment(r.at, list[0].at) }),
+            send: able.filter((x) => x !== r && !goes(x) && x.op !== "user").map((x) => x.id), void: [r.id] })),
+    ];
+}
+
+function side(r, first) {
+    return el("li", {}, el("span", { class: "number-text" }, moment(r.at, first.at === r.at ? undefined : first.at)), el("span", {}, r.desk),
+        el("span", {}, op(r.op)), r.user ? el("span", {}, t("review.user", { user: lastDigits(r.user) })) : null,
+        r.last ? el("span", {}, [r.first, r.last].filter(Boolean).join(" ")) : null,
+        r.typed ? el("span", { class: "quiet" }, t("review.typed")) : null,
+        el("span", { class: "quiet code" }, r.id),
+        el("span", { class: goes(r) ? "goes good" : "goes warn" }, goes(r) ? t("review.goes") : r.state === "voided" ? t("review.voided") : t("review.stays")));
+}
+
+function conflict(g) {
+    const box = el("fieldset", { class: "conflict", "data-ruled": g.ruled }, el("legend", {}, title(g)),
+        el("ol", {}, g.list.map((r) => side(r, g.list[0]))),
+        g.ruled ? el("p", { class: "good" }, t("review.ruled")) : null);
+    const way = el("div", { class: "choices", role: "radiogroup", "aria-label": title(g) });
+    choices(g).forEach((c, i) => way.append(el("label", {},
+        el("input", { type: "radio", name: "c " + g.key, value: c.key, checked: c.key === "asis",
+            onchange: () => choose(g, c) }), c.words)));
+    box.append(way);
+    return box;
+}
+
+function choose(g, c) {
+    if (c.send.length + c.void.length === 0) chosen.delete(g.key);
+    else chosen.set(g.key, { ...c, title: title(g) });
+    count();
+}
+
+function count() {
+    byId("review-sign").hidden = chosen.size === 0;
+    say(byId("review-chosen"), plural("review.chosen", chosen.size));
+    say(byId("review-do"), plural("review.sign", chosen.size));
+}
+
+// One passphrase for all that was chosen; the node signs one word for each kind.
+async function sign(passphrase) {
+    const all = [...chosen.values()];
+    for (const say of ["send", "void"]) {
+        const ids = [...new Set(all.flatMap((c) => c[say]))];
+        for (let i = 0; i < ids.length; i += 256)
+            await api("POST", "conflicts", { say, ids: ids.slice(i, i + 256), passphrase });
+    }
+    chosen.clear();
+    return all.length;
+}
+
+export function begin(reload) {
+    byId("review-do").addEventListener("click", async () => {
+        const list = el("ul", {}, [...chosen.values()].map((c) => el("li", {}, `${c.title}: ${c.words}`)));
+        const n = await signed({ title: t("review.dialog"), body: [list], button: plural("review.sign", chosen.size) }, sign);
+        if (n !== undefined) (told(plural("review.signed", n)), await reload());
+    });
+}
+
+export function show({ conflicts }) {
+    const all = groups(conflicts), open = all.filter((g) => !g.ruled);
+
+    for (const key of chosen.keys()) if (!all.some((g) => g.key === key)) chosen.delete(key);
+    keep(byId("review-list"), all, (g) => g.list.map((r) => `${r.id} ${r.state} ${r.rule}`).join(" "), conflict);
+    count();
+    verdict(byId("review-verdict"), open.length === 0 ? "good" : "warn",
+        all.length === 0 ? t("review.none") : open.length === 0 ? plural("review.allruled", all.length) : plural("review.open", open.length));
+    return { state: open.length === 0 ? "good" : "warn", done: open.length === 0, tally: open.length === 0 ? "✔" : String(open.length) };
+}
