@@ -182,6 +182,7 @@ static enum err ask_cut(void *ctx, struct intent *in, struct errmsg *msg)
         in->records += r->to - r->from + 1;
         in->n_ranges++;
     }
+    clocks_settle(c, in);
     e = ruling_list(c, in, &in->rulings, &in->n_rulings, msg);
     return e == ERR_OK ? release_fill(c, in, msg) : e;
 }

@@ -239,26 +239,6 @@ static bool word_of(const struct core *c, const struct peer *p, const struct fee
     return false;
 }
 
-/* Would so many seats refuse this that the slot stayed open? */
-static bool is_refused(const struct core *c, const struct slot_range *r)
-{
-    struct ledger_moment now = { c->now_ms, c->wall_ms };
-    struct ledger_view view;
-    unsigned yes = 0, no = 0;
-
-    ledger_view(c->ledger, &now, &view);
-    for (unsigned i = 0; i < view.n_seats; i++) {
-        const struct peer *p = sync_peer(c, &view.seats[i]);
-        bool mine = desk_id_eq(&view.seats[i], &c->conf.me->id);
-        struct clock_word w;
-        bool denies = (mine ? own_word(c, &r->feed, &w) : p && word_of(c, p, &r->feed, &w)) &&
-                      clock_word_denies(&w, r, CLOCK_REFUSE_MS - CLOCK_RIGHT_MS);
-        if (mine || (p && sync_is_online(c, p)))
-            denies ? no++ : yes++;
-    }
-    return no > 0 && yes <= view.n_seats / 2;
-}
-
 void clocks_propose(const struct core *c, const struct feed *f, struct slot_range *r)
 {
     const struct feed_cut *cut = feeds_cut_of(&c->feeds, &r->feed);
@@ -276,8 +256,51 @@ void clocks_propose(const struct core *c, const struct feed *f, struct slot_rang
         if (word_of(c, &c->peers[i], &r->feed, &v[n]))
             n++;
     clocks_judge(v, f->forked ? 0 : n, f->opening.at_ms, r);
-    if (is_refused(c, r))
-        clocks_judge(v, 0, f->opening.at_ms, r);
+}
+
+/* By what it said, or by our own row. */
+static bool denies(const struct core *c, const struct desk_id *seat, const struct slot_range *r)
+{
+    const struct feed_cut *cut = feeds_cut_of(&c->feeds, &r->feed);
+    const struct peer *p = sync_peer(c, seat);
+    struct clock_word w;
+    bool spoke = desk_id_eq(seat, &c->conf.me->id) ? own_word(c, &r->feed, &w)
+                                                   : p && word_of(c, p, &r->feed, &w);
+
+    return spoke && !w.jumped && !(cut && cut->clock_known) &&
+           clock_word_denies(&w, r, CLOCK_REFUSE_MS - CLOCK_RIGHT_MS);
+}
+
+static bool denies_any(const struct core *c, const struct desk_id *seat, const struct intent *in)
+{
+    for (unsigned i = 0; i < in->n_ranges; i++)
+        if (denies(c, seat, &in->ranges[i]))
+            return true;
+    return false;
+}
+
+/* One range that it measured otherwise, and a seat refuses them all. */
+void clocks_settle(const struct core *c, struct intent *in)
+{
+    struct ledger_moment now = { c->now_ms, c->wall_ms };
+    struct ledger_view view;
+    unsigned yes = 0, no = 0;
+
+    ledger_view(c->ledger, &now, &view);
+    for (unsigned i = 0; i < view.n_seats; i++) {
+        const struct peer *p = sync_peer(c, &view.seats[i]);
+        if (!desk_id_eq(&view.seats[i], &c->conf.me->id) && !(p && sync_is_online(c, p)))
+            continue;
+        denies_any(c, &view.seats[i], in) ? no++ : yes++;
+    }
+    if (no == 0 || yes > view.n_seats / 2)
+        return;
+    for (unsigned i = 0; i < in->n_ranges; i++) {
+        struct slot_range *r = &in->ranges[i];
+        for (unsigned k = 0; k < view.n_seats; k++)
+            if (denies(c, &view.seats[k], r))
+                clocks_judge(NULL, 0, feeds_find(&c->feeds, &r->feed)->opening.at_ms, r);
+    }
 }
 
 enum err clocks_ok(const struct core *c, const struct slot_range *r, struct errmsg *msg)

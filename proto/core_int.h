@@ -261,6 +261,8 @@ void clocks_on_words(struct core *c, struct peer *p, struct mp *m);
 bool clocks_wait(struct core *c); /* for what the others measured */
 /* Correction and class of a range that is filled in else. */
 void clocks_propose(const struct core *c, const struct feed *f, struct slot_range *r);
+/* Once all are filled in: what too many seats measured otherwise is suspect. */
+void clocks_settle(const struct core *c, struct intent *in);
 enum err clocks_ok(const struct core *c, const struct slot_range *r, struct errmsg *msg);
 
 /* core_lately.c */

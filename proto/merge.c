@@ -342,6 +342,25 @@ static enum err look_back(struct merge *m, struct errmsg *msg)
     return e == ERR_OK ? lookback_read(&m->survey.past, &m->survey, m->disk, msg) : e;
 }
 
+/* One more pass, only if something was typed from paper: R12. */
+static enum err look_at_typed(struct merge *m, struct errmsg *msg)
+{
+    enum err e = walk_begin(m, msg);
+    bool any = false;
+
+    for (unsigned i = 0; i < m->n_heap; i++)
+        any |= m->heap[i] == &m->sources[m->job->n_feeds];
+    if (e != ERR_OK || !any)
+        return e;
+    m->total += m->job->records;
+    while (e == ERR_OK && m->n_heap > 0) {
+        const struct source *s = m->heap[0];
+        typed_record(&m->survey, s->at, &s->rec, s->time_ms);
+        e = walk_advance(m, msg);
+    }
+    return e;
+}
+
 static enum err run_survey(struct merge *m, struct errmsg *msg)
 {
     enum err e;
@@ -352,7 +371,7 @@ static enum err run_survey(struct merge *m, struct errmsg *msg)
     for (unsigned i = 0; i < m->job->n_rulings; i++)
         survey_ruling(&m->survey, &m->job->rulings[i]);
     if ((e = survey_cards(m, msg)) != ERR_OK || (e = look_back(m, msg)) != ERR_OK ||
-        (e = walk_begin(m, msg)) != ERR_OK)
+        (e = look_at_typed(m, msg)) != ERR_OK || (e = walk_begin(m, msg)) != ERR_OK)
         return e;
     while (e == ERR_OK && m->n_heap > 0) {
         const struct source *s = m->heap[0];

@@ -86,6 +86,12 @@ struct finding { /* of the records whose verdict is not the plain one of their k
     struct place pull; /* early: the registration to be pulled before this record */
 };
 
+struct typed_entries { /* typed.c */
+    struct hmap items; /* digest -> index + 1 of the item's last entry in v */
+    struct typed *v;   /* owned */
+    unsigned n, room;
+};
+
 struct survey {
     const struct merge_job *job;
     uint8_t salt[16];         /* keys the digests of barcodes: they never meet another use */
@@ -98,6 +104,7 @@ struct survey {
     struct finding *finding;
     unsigned n_findings, findings_room;
     struct lookback past;
+    struct typed_entries typed;
     bool failed; /* out of memory */
 };
 
@@ -144,6 +151,10 @@ void survey_mind_item(struct survey *s, struct place at, const struct record *r)
 /* Of a record of an earlier upload: is it an event of one of those? Fills digests of item and user. */
 bool survey_knows_item(const struct survey *s, struct place at, const struct record *r,
                        uint8_t item[16], uint8_t user[16]);
+/* ... if some were typed from paper, all records in merged order, for R12 ... */
+void typed_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms);
+void typed_free(struct typed_entries *t);
+bool survey_is_settled(const struct survey *s, struct place at); /* voided, or released by a lead */
 /* ... then every record in merged order. */
 void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms);
 /* The verdict, plain or found. */

@@ -1,4 +1,4 @@
-/* survey.c - rules R2 to R9, R11 over one pass in merged order; those on one item are in
+/* survey.c - rules R2 to R9, R11, R12 over one pass in merged order; those on one item are in
  * item_past.c. */
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +43,7 @@ void survey_free(struct survey *s)
     hmap_free(&s->cards);
     hmap_free(&s->found);
     lookback_free(&s->past);
+    typed_free(&s->typed);
     free(s->item);
     free(s->card);
     free(s->finding);
@@ -524,12 +525,20 @@ static void item_event(struct survey *s, struct place at, const struct record *r
     item_past_take(&s->rules, it, &e);
 }
 
+/* Of a released record a lead has judged. */
+bool survey_is_settled(const struct survey *s, struct place at)
+{
+    const struct finding *f = found(s, at);
+
+    return (f && f->verdict == VERDICT_VOIDED) || released_find(s->job, at);
+}
+
 void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
 {
     const struct finding *f = found(s, at);
 
-    if ((f && f->verdict == VERDICT_VOIDED) || released_find(s->job, at))
-        return; /* of a released record a lead has judged */
+    if (survey_is_settled(s, at) || (f && f->verdict == VERDICT_REVIEW)) /* R12 */
+        return;
     if (r->kind == RECORD_USER)
         registration(s, at, r);
     else if (r->kind != RECORD_VOID && r->item[0] != '\0')

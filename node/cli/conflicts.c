@@ -26,7 +26,7 @@ static void add_row(struct table *t, const json_t *o, bool full)
     table_cell(t, "%s", j_text(o, "op", "-"));
     table_cell(t, "%s", *j_text(o, "item", "") != 0 ? j_text(o, "item", "") : "-");
     table_cell(t, "%s", *user != 0 ? user : "-");
-    table_cell(t, "%s", at);
+    table_cell(t, "%s%s", at, j_is(o, "from_paper") ? " (from paper)" : "");
     table_cell(t, "%s", j_text(o, "rule", "-"));
     table_cell(t, "%s", goes(o));
     table_cell(t, "%s", j_text(o, "other", "-"));

@@ -21,7 +21,7 @@ static void add_record(struct table *t, const json_t *o, bool full)
     table_cell(t, "%s", *j_text(o, "item", "") != 0 ? j_text(o, "item", "") : "-");
     table_cell(t, "%s", *user != 0 ? user : "-");
     table_cell(t, "%s", *j_text(o, "due", "") != 0 ? j_text(o, "due", "") : "-");
-    table_cell(t, "%s", at);
+    table_cell(t, "%s%s", at, j_is(o, "from_paper") ? " (from paper)" : "");
     table_cell(t, "%s", j_text(o, "desk", "-"));
     if (*was != 0)
         snprintf(again, sizeof again, ", was %.16s in upload %lld", was, j_int(o, "was_in", 0));

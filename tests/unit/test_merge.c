@@ -37,6 +37,80 @@ static void the_cut_bounds_what_is_merged(void **state)
     assert_string_equal(merged(), "0.2 send");
 }
 
+/* ---- typed from paper: R12 ---- */
+
+static void rule(unsigned feed, uint64_t seq, uint8_t what)
+{
+    b.job.rulings = calloc(1, sizeof *b.job.rulings);
+    b.job.n_rulings = 1;
+    b.job.rulings[0] = (struct merge_ruling){ .feed = feed, .seq = seq, .what = what };
+}
+
+static void add_typed(unsigned feed, uint8_t kind, const char *item, const char *user, int at_s,
+                      int typed_s)
+{
+    struct record r = make(kind, item, user, 0, typed_s);
+
+    r.paper_ms = T0 + 1000 * (int64_t)at_s;
+    put(feed, &r);
+}
+
+static void what_was_typed_does_not_cross_another_desks_event_without_a_lead(void **state)
+{
+    (void)state;
+    add_typed(0, RECORD_CHECKOUT, I1, U1, 10, 1000);
+    add(1, RECORD_RENEW, I1, U1, 20260401, 500);
+    add(1, RECORD_RENEW, I2, U2, 20260401, 501);
+    assert_string_equal(merged(), "0.1 review R12 of 1.1; 1.1 send; 1.2 send");
+    rule(0, 1, WORD_SEND);
+    assert_string_equal(merged(), "0.1 send lead; 1.1 send; 1.2 send");
+}
+
+/* It would have ended the first loan; until a lead says so nobody knows that it did. */
+static void what_waits_for_a_lead_ends_no_loan(void **state)
+{
+    (void)state;
+    set_policy("export");
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 0);
+    add_typed(0, RECORD_DISCHARGE, I1, "", 100, 1000);
+    add(1, RECORD_CHECKOUT, I1, U2, 0, 500);
+    assert_string_equal(merged(), "1.1 review R5 of 1.2; 0.1 review R12 of 1.2; 1.2 send R5 of 1.1");
+    rule(0, 1, WORD_SEND);
+    assert_string_equal(merged(), "1.1 send; 0.1 send lead; 1.2 send");
+}
+
+static void typed_entries_stand_where_they_cross_nothing(void **state)
+{
+    (void)state;
+    add(0, RECORD_RENEW, I1, U1, 20260401, 500); /* the desk that types knows its own day */
+    add_typed(0, RECORD_CHECKOUT, I1, U1, 10, 1000);
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 40); /* the same loan, seen twice (R3) */
+    add(1, RECORD_INHOUSE, I1, "", 0, 400); /* says nothing of where the item is */
+    add(2, RECORD_RENEW, I1, U1, 20260402, 1001); /* after the typing */
+    assert_string_equal(merged(), "0.2 send; 1.1 duplicate R3 of 0.2; 1.2 send; "
+                                  "0.1 superseded R11 of 2.1; 2.1 send");
+}
+
+static void a_typed_entry_that_was_taken_back_crosses_nothing(void **state)
+{
+    (void)state;
+    add_typed(0, RECORD_CHECKOUT, I1, U1, 10, 1000);
+    add_void(0, 0, 1, 1001);
+    add(1, RECORD_RENEW, I1, U1, 20260401, 500);
+    assert_string_equal(merged(), "0.1 voided R2 of 0.2; 1.1 send; 0.2 void R2 of 0.1");
+}
+
+static void a_correction_that_changes_an_order_is_counted(void **state)
+{
+    (void)state;
+    b.job.feeds[0].correction_ms = -95000;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 100);
+    add(1, RECORD_RENEW, I1, U1, 20260401, 50);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 101); /* alone on its item */
+    assert_string_equal(merged(), "0.1 send; 0.2 send; 1.1 send");
+    assert_true(b.job.feeds[0].reordered >= 1 && b.job.feeds[1].reordered == 0);
+}
+
 /* ---- R2 ---- */
 
 static void a_void_removes_its_target_and_the_pair_is_listed(void **state)
@@ -637,6 +711,11 @@ int main(void)
         T(records_are_merged_by_time_then_feed_then_sequence),
         T(a_feeds_correction_moves_its_records_but_not_typed_times),
         T(the_cut_bounds_what_is_merged),
+        T(what_was_typed_does_not_cross_another_desks_event_without_a_lead),
+        T(what_waits_for_a_lead_ends_no_loan),
+        T(typed_entries_stand_where_they_cross_nothing),
+        T(a_typed_entry_that_was_taken_back_crosses_nothing),
+        T(a_correction_that_changes_an_order_is_counted),
         T(a_void_removes_its_target_and_the_pair_is_listed),
         T(a_void_after_the_upload_is_an_exception),
         T(a_second_void_and_another_desks_void_change_nothing),
