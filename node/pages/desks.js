@@ -29,7 +29,7 @@ function fill(tr, p) {
     const is = standing(p), [colour, mark] = marks[is];
     const bar = held.querySelector("progress");
     const unsure = is === "away" || is === "unheard";
-    const count = t("desks.of", { held: number(p.held), known: number(p.known) }) + (unsure ? "?" : "");
+    const count = p.known === 0 && !unsure ? t("desks.nothing") : t("desks.of", { held: number(p.held), known: number(p.known) }) + (unsure ? "?" : "");
 
     say(name, p.name + (p.seat ? " ★" : ""));
     bar.max = Math.max(1, p.known);
@@ -37,7 +37,7 @@ function fill(tr, p) {
     bar.setAttribute("aria-label", `${p.name}: ${count}`);
     say(held.querySelector("span"), count);
     say(seen, p.this ? t("desks.here") : ago(p.last_seen_s));
-    say(clock, p.this || p.clock_ms === null ? "–" : `${p.clock_ms < 0 ? "−" : "+"}${Math.abs(p.clock_ms / 1000).toFixed(1)} s${Math.abs(p.clock_ms) > CLOCK_OFF_MS ? " !" : ""}`);
+    say(clock, p.this || p.clock_ms === null ? "–" : `${p.clock_ms < -50 ? "−" : "+"}${Math.abs(p.clock_ms / 1000).toFixed(1)} s${Math.abs(p.clock_ms) > CLOCK_OFF_MS ? " !" : ""}`);
     clock.className = "number number-text" + (p.clock_ms !== null && Math.abs(p.clock_ms) > CLOCK_OFF_MS ? " warn" : "");
     state.className = colour;
     say(state, `${mark} ${t("desks.is." + is)}`);

@@ -6,7 +6,7 @@ import { csv, lastDigits, lines, moment, op, opens, plural, print, save, signed,
 
 const PAGE = 50;
 const kinds = ["user", "checkout", "renew", "discharge", "inhouse"];
-const fates = ["released", "held", "waits", "behind", "late_voids", "review", "duplicates", "voided", "superseded", "by_hand", "unwritable"];
+const fates = ["released", "late", "held", "waits", "behind", "late_voids", "never_sent", "review", "duplicates", "voided", "superseded", "by_hand", "unwritable"];
 
 // "2 new cards (first), 401 loans, 18 renewals"
 export function kindsOf(send) {
@@ -35,7 +35,7 @@ async function preview(status) {
 
     put(byId("preview"), shown.length === 0 ? el("p", {}, t("plan.empty")) : [
         table([t("col.at"), t("col.desk"), t("col.what"), t("col.item"), t("col.user"), t("col.due"), t("col.state")],
-            shown.map((r) => [moment(r.at), r.desk, op(r.op), r.item ?? "–", lastDigits(r.user), r.due ?? "–",
+            shown.map((r) => [moment(r.time ?? r.at), r.desk, op(r.op), r.item ?? "–", lastDigits(r.user), r.due ?? "–",
                 (has("state." + r.state) ? t("state." + r.state) : r.state) + (r.rule && r.rule !== "lead" ? ` (${r.rule})` : "")]), 6),
         el("div", { class: "row" }, step(-PAGE, t("page.before"), from === 0), el("span", { role: "status" },
             t("page.range", { from: number(from + 1), to: number(from + shown.length) })), step(PAGE, t("page.after"), !more))]);
@@ -75,6 +75,13 @@ function fillHold(reload) {
 }
 
 // ---- the step ----
+
+// From step 5: the same list, up here.
+export function openHold() {
+    if (byId("hold").hidden) byId("plan-hold").click();
+    byId("plan-hold").focus();
+    byId("hold").scrollIntoView({ block: "center" });
+}
 
 export function begin(reload, now) {
     opens(byId("plan-preview"), byId("preview"), () => ((from = 0), preview()));

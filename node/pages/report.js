@@ -3,14 +3,15 @@
 import { api } from "./door.js";
 import { byId, el, put } from "./dom.js";
 import { t, has, ago, number } from "./words.js";
+import { clockWords } from "./review.js";
 import { clock, day, lastDigits, opens, plural, print, save, table, tryTo } from "./lead_parts.js";
 
 const factKeys = ["id", "desk", "slot", "op", "at", "answer", "means", "words", "open"];
 
 async function gather() {
-    const [outage, status, upload, plan] = [await api("GET", "outage"), await api("GET", "status"), await api("GET", "upload/status"), await api("GET", "upload/plan")];
+    const [outage, upload, plan] = [await api("GET", "outage"), await api("GET", "upload/status"), await api("GET", "upload/plan")];
     const facts = { schema: 1, branch: outage.branch, made: outage.now, server: outage.sightings, pending: upload.pending,
-        set_aside: upload.set_aside, missing: plan.missing, online: status.peers.online + 1 };
+        set_aside: upload.set_aside, missing: plan.missing, desks: plan.desks };
     if (upload.last) {
         const e = await api("GET", "upload/exceptions?slot=" + upload.last.slot);
         facts.upload = await api("GET", "upload/report?slot=" + upload.last.slot);
@@ -30,12 +31,14 @@ function full(text) {
 
 function short(f) {
     const lines = [], open = f.exceptions_open ?? 0;
-    if (f.pending + f.set_aside + open + f.missing.length === 0) lines.push(t("paper.nothing"));
+    const heard = f.desks.filter((d) => d.complete).length, all = f.desks.length;
+    if (f.pending + f.set_aside + open === 0)
+        lines.push(heard === all ? `${t("paper.nothing")} ${t("paper.heard")}` : t("paper.asfaras", { heard, all }));
     if (f.pending > 0) lines.push(plural("paper.pending", f.pending));
     if (f.set_aside > 0) lines.push(plural("paper.aside", f.set_aside));
     if (open > 0) lines.push(plural("paper.open", open));
-    for (const m of f.missing)
-        lines.push(m.missing > 0 ? plural("paper.lacks", m.missing, { desk: m.desk }) : m.last_seen_s === null ? t("paper.unheard", { desk: m.desk }) : t("paper.away", { desk: m.desk, ago: ago(m.last_seen_s) }));
+    for (const d of f.desks.filter((x) => !x.complete))
+        lines.push(d.known > d.held ? plural("paper.lacks", d.known - d.held, { desk: d.desk }) : d.last_seen_s === null ? t("paper.unheard", { desk: d.desk }) : t("paper.away", { desk: d.desk, ago: ago(d.last_seen_s) }));
     return { title: t("paper.short"), lines };
 }
 
@@ -54,6 +57,7 @@ function sent(u) {
         t("paper.agreed", { desks: u.accepted_by.join(", ") }),
         u.confirmed ? t("paper.confirmed", { by: u.confirmed.by, at: full(u.confirmed.at) }) : t("fact.unconfirmed"),
         ...(u.erased ? [t("paper.erased")] : []),
+        ...(u.clocks ?? []).map(clockWords),
         ...(u.first ? [t("paper.span", { from: full(u.first), to: full(u.last) })] : []),
     ] };
 }
@@ -75,6 +79,11 @@ function lists(u) {
     return rows.length === 0 ? null : { title: t("paper.lists"), head: [t("col.record"), t("paper.became"), t("paper.rule"), t("paper.because"), t("paper.why")], rows };
 }
 
+function ruled(u) {
+    return !u.decisions?.length ? null : { title: t("paper.ruled"), head: [t("col.record"), t("paper.say"), t("col.at"), t("paper.lead")],
+        rows: u.decisions.map((d) => [d.id, has("paper.say." + d.say) ? t("paper.say." + d.say) : d.say, full(d.at), d.lead]) };
+}
+
 function refused(f) {
     return !f.exceptions?.length ? null : { title: t("paper.refused"), head: [t("col.record"), t("col.item"), t("col.user"), t("paper.answer"), t("paper.means"), t("col.state")],
         rows: f.exceptions.map((e) => [e.id, e.item, e.user, t("answer.name." + e.answer) + (e.words ? ` “${e.words}”` : ""), t("means." + e.answer, { op: t("op." + e.op) }), e.open ? t("paper.isopen") : t("paper.settled")]) };
@@ -82,7 +91,7 @@ function refused(f) {
 
 export function sections(f) {
     const u = f.upload;
-    return [short(f), server(f), sent(u), ...(u && !u.erased ? [counts(u), lists(u)] : []), refused(f)].filter(Boolean);
+    return [short(f), server(f), sent(u), ...(u && !u.erased ? [counts(u), lists(u), ruled(u)] : []), refused(f)].filter(Boolean);
 }
 
 // ---- forms ----

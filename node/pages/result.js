@@ -5,6 +5,7 @@ import { t, has, number } from "./words.js";
 import { csv, keep, lastDigits, moment, op, plural, print, save, signed, tick, told, tryTo, verdict } from "./lead_parts.js";
 
 import { isRunning } from "./upload.js";
+import { openHold } from "./plan.js";
 
 const PAGE = 100; // exceptions drawn at once
 
@@ -73,8 +74,8 @@ function exceptionsCsv(list) {
 
 function drawExceptions(box, answer, reload) {
     box.append(el("h3", { id: "exceptions-title" }), el("div", { id: "exceptions-list" }), el("div", { class: "row", id: "exceptions-tools" },
-        el("button", { class: "main", onclick: () => settle(box, "done", "upload/done", "done.done", reload) }, t("done")),
-        el("button", { onclick: () => settle(box, "again", "upload/release", "again.done", reload) }, t("again")),
+        el("button", { class: "main", "data-open": true, onclick: () => settle(box, "done", "upload/done", "done.done", reload) }, t("done")),
+        el("button", { "data-open": true, onclick: () => settle(box, "again", "upload/release", "again.done", reload) }, t("again")),
         el("button", { onclick: () => print("exceptions") }, t("print")),
         el("button", { onclick: () => save("exceptions.csv", "text/csv", exceptionsCsv(box.answer.exceptions)) }, t("csv")),
         el("button", { id: "exceptions-more", onclick: () => ((shownMost += PAGE), showExceptions(box.answer, reload)) }, t("more"))));
@@ -90,6 +91,7 @@ function showExceptions(answer, reload) {
     keep(byId("exceptions-list"), list.slice(0, shownMost), (e) => `${e.slot} ${e.id} ${e.open} ${e.released}`, exception);
     byId("exceptions-more").hidden = list.length <= shownMost;
     byId("exceptions-tools").hidden = list.length === 0;
+    for (const b of byId("exceptions-tools").querySelectorAll("[data-open]")) b.hidden = answer.open === 0;
 }
 
 // ---- what uploads set aside for other reasons ----
@@ -137,14 +139,17 @@ async function confirm(check, reload, now) {
 }
 
 export function begin(reload, now) {
+    byId("held-show").addEventListener("click", openHold);
     byId("confirm-word").addEventListener("click", () => confirm(false, reload, now));
     byId("confirm-look").addEventListener("click", () => confirm(true, reload, now));
 }
 
 export function show({ status, upload, report, exceptions, aside, plan }, reload) {
-    const last = upload.last, open = exceptions.open, rest = aside.total;
+    const last = upload.last, open = exceptions.open, rest = aside.total, held = aside.reasons.held ?? 0;
 
     byId("result-confirm").hidden = !last || !report || report.confirmed !== null || isRunning(upload);
+    byId("result-held").hidden = held === 0;
+    say(byId("held-show"), t("held.show"));
     byId("confirm-look").hidden = !last || last.desk === status.desk;
     keep(byId("result-facts"), report && !isRunning(upload) ? facts(report).flatMap(([k, v]) => [["dt", k, t(k)], ["dd", k, v]]) : [],
         ([tag, k, v]) => `${tag} ${k} ${typeof v === "string" ? v : v.textContent}`, ([tag, , v]) => el(tag, {}, v));
@@ -157,7 +162,8 @@ export function show({ status, upload, report, exceptions, aside, plan }, reload
     if (isRunning(upload)) verdict(byId("result-verdict"), "busy", t("result.running"));
     else if (open > 0) verdict(byId("result-verdict"), "warn", plural("result.open", open));
     else if (plan.total > 0) verdict(byId("result-verdict"), "", plural("result.new", plan.total));
-    else if (rest > 0) verdict(byId("result-verdict"), "warn", plural("result.aside", rest));
+    else if (rest > held) verdict(byId("result-verdict"), "warn", plural("result.aside", rest));
+    else if (held > 0) verdict(byId("result-verdict"), "warn", plural("result.held", held));
     else verdict(byId("result-verdict"), "good", t("result.all"));
     return { state: open + rest > 0 ? "warn" : "good", done: open + rest === 0, tally: open + rest > 0 ? number(open > 0 ? open : rest) : "✔" };
 }
