@@ -64,6 +64,7 @@ function holdRow(r) {
 
 function fillHold(reload) {
     const records = work.records, due = records.some((r) => r.state === "due");
+    if (records.length === 0) return put(byId("hold"), el("p", {}, t("hold.none")));
     put(byId("hold"), el("h3", {}, t("hold.title")), el("p", {}, t("hold.why")),
         table([t("hold.col"), t("col.at"), t("col.desk"), t("col.item"), t("col.next")], records.map(holdRow), 4),
         el("div", { class: "row" },

@@ -6,6 +6,9 @@ import { keep, lastDigits, lines, moment, op, plural, signed, told, verdict } fr
 
 const VOIDS_MAX = 6; // more than that is no choice: `tideover conflicts void`
 
+const PAGE = 50;     // matters drawn at once
+
+let shownMost = PAGE;
 const chosen = new Map(); // key of a conflict -> its choice, until it is signed
 
 function when(r) {
@@ -45,6 +48,7 @@ function kind(list) {
     if (list.every((r) => r.op === "user")) return "user";
     if (list.length === 1 && list[0].rule === "lead") return "ruled";
     if (list.some((r) => r.late)) return "late";
+    if (rules.has("R12")) return "typed";
     if (rules.has("R11") || list.some((r) => r.op === "renew")) return "renew";
     if (rules.has("R8")) return "returned";
     return new Set(list.filter((r) => r.op === "checkout").map((r) => r.user)).size > 1 ? "two" : "other";
@@ -121,7 +125,8 @@ async function sign(passphrase) {
     return all.length;
 }
 
-export function begin(reload) {
+export function begin(reload, now) {
+    byId("review-more").addEventListener("click", () => ((shownMost += PAGE), show(now)));
     byId("review-do").addEventListener("click", async () => {
         const list = el("ul", {}, [...chosen.values()].map((c) => el("li", {}, `${c.title}: ${c.words}`)));
         const n = await signed({ title: t("review.dialog"), body: [list], button: plural("review.sign", chosen.size) }, sign);
@@ -140,7 +145,8 @@ export function show({ conflicts, plan }) {
     const all = groups(conflicts), open = all.filter((g) => !g.ruled);
 
     for (const key of chosen.keys()) if (!all.some((g) => g.key === key)) chosen.delete(key);
-    keep(byId("review-list"), all, (g) => g.list.map((r) => `${r.id} ${r.state} ${r.rule}`).join(" "), conflict);
+    byId("review-more").hidden = all.length <= shownMost;
+    keep(byId("review-list"), all.slice(0, shownMost), (g) => g.list.map((r) => `${r.id} ${r.state} ${r.rule}`).join(" "), conflict);
     count();
     lines(byId("review-clocks"), (plan.clocks ?? []).map((c) => ({ state: "warn", text: clockWords(c) })));
     verdict(byId("review-verdict"), open.length === 0 ? "good" : "warn",

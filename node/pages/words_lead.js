@@ -151,6 +151,7 @@ export const rows = {
     "review.kind.user": ["The same card was registered twice, differently", "El mismo carné se registró dos veces, de forma distinta"],
     "review.kind.renew": ["Item {item}: renewed after its return", "Ejemplar {item}: renovado después de devolverlo"],
     "review.kind.returned": ["Item {item}: returned between two loans; the return goes with them", "Ejemplar {item}: devuelto entre dos préstamos; la devolución va con ellos"],
+    "review.kind.typed": ["Item {item}: typed from paper, into the middle of what another desk did with it", "Ejemplar {item}: tecleado del papel, en medio de lo que otro mostrador hizo con él"],
     "review.kind.late": ["{desk}: {count} {n|record|records} made before the last upload, but here only after it", "{desk}: {count} {n|registro anterior|registros anteriores} a la última carga que {n|llegó|llegaron} después"],
     "review.kind.other": ["Item {item}: to look at", "Ejemplar {item}: por mirar"],
     "review.kind.ruled": ["Item {item}: decided", "Ejemplar {item}: decidido"],
@@ -174,6 +175,7 @@ export const rows = {
     "clock.s": ["{s} s", "{s} s"],
     "clock.min": ["{min} min", "{min} min"],
     "review.ruled": ["A lead decided this. It can still be changed.", "Un responsable ya lo decidió. Aún se puede cambiar."],
+    "review.more": ["Show more matters", "Mostrar más asuntos"],
     "review.chosen": ["{count} {n|decision|decisions} chosen, not signed yet.", "{count} {n|decisión elegida|decisiones elegidas}, sin firmar."],
     "review.sign": ["Sign {count} {n|decision|decisions}", "Firmar {count} {n|decisión|decisiones}"],
     "review.dialog": ["Sign these decisions", "Firmar estas decisiones"],
@@ -214,6 +216,7 @@ export const rows = {
     "page.range": ["{from} to {to}", "{from} a {to}"],
     "hold.button": ["HOLD-CHECK list ({count})", "Lista HOLD-CHECK ({count})"],
     "hold.title": ["HOLD-CHECK: discharges to check by hand", "HOLD-CHECK: devoluciones por revisar a mano"],
+    "hold.none": ["Nothing is left to check by hand.", "No queda nada por revisar a mano."],
     "hold.why": [
         "Somebody may have a hold on these items. After the upload, discharge each one in the library’s system, then tick it off.",
         "Puede haber reservas de estos ejemplares. Tras la carga, devuelva cada uno en el sistema y márquelo.",
