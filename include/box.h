@@ -1,4 +1,4 @@
-/* box.h - the scan box of a desk: one box takes everything (rules B1 to B6).
+/* box.h - the scan box of a desk: one box takes everything (rules B1 to B6, B9).
  *
  * B1 slot    a number is what its pattern says; where both fit, what the mode waits for. A user
  *            card where an item belongs, or the reverse, is refused by name and changes nothing
@@ -9,6 +9,8 @@
  * B5 doubt   asked about are a typed number that no check digit protects, shown in groups, and
  *            what the branch did with the item a moment ago (lately.h)
  * B6 codes   modes, next user, undo and due dates are codes (D14): the printed sheet does it all
+ * B9 pieces  things without a barcode are lent by their kind's code, one for each scan of it, or by
+ * a form (*PIECES) with kind, count and label; a user must be open in Checkout
  *
  * A box is plain memory of whoever shows it: the node keeps none between two scans, so that its
  * restart closes no user, and two pages do not disturb each other. */
@@ -29,6 +31,7 @@ struct box {
     char user[BARCODE_MAX + 1]; /* open, or empty */
     char item[BARCODE_MAX + 1]; /* recorded last for this user in this mode (B3) */
     unsigned count;             /* records of this user */
+    bool piece;                 /* the last of them had no barcode (B9) */
     char asks[BARCODE_MAX + 1]; /* B4: the number in question, or empty */
     bool asks_typed;            /* it was typed */
     bool asks_branch;           /* about what the branch did: box_doubt() */
@@ -46,7 +49,8 @@ enum box_act {
     BOX_UNDO,   /* void the last record of this desk */
     BOX_DUE,    /* days */
     BOX_ASKS,   /* B4; value is the number */
-    BOX_HELD
+    BOX_HELD,
+    BOX_PIECES /* user: kind, count and label are to be filled in */
 };
 
 struct box_answer {
@@ -55,8 +59,9 @@ struct box_answer {
     bool typed;
     bool confirmed; /* BOX_RECORD: *OK was said to what the branch did (RECORD_CONFIRMED) */
     char user[BARCODE_MAX + 1], item[BARCODE_MAX + 1];
-    char value[BARCODE_MAX + 1];  /* the number as it was understood; empty: a code */
-    char closed[BARCODE_MAX + 1]; /* the user whose slip is due, or empty */
+    char piece_kind[PIECE_KIND_MAX + 1]; /* BOX_RECORD: of one piece; item is empty */
+    char value[BARCODE_MAX + 1];         /* the number as it was understood; empty: a code */
+    char closed[BARCODE_MAX + 1];        /* the user whose slip is due, or empty */
     unsigned closed_count;
     unsigned days;      /* BOX_DUE, as in struct scan */
     const char *layout; /* as in struct scan */

@@ -7,6 +7,8 @@
  * D5 due        a day that exists, today or later by the branch's calendar; never for a discharge
  * D6 paper      a typed time lies in the past by this desk's clock, and not before 2000
  * D7 text       well-formed, bounded, nothing that an ILS cannot carry
+ * D16 pieces    a checkout of things without a barcode has no item, but one of the policy's kinds, 1
+ *               to 99 pieces and perhaps a label
  *
  * D8 and D9, due dates: due.h. D10 to D15, what a scanner typed: scan.h. */
 #ifndef TIDEOVER_DESK_H

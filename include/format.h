@@ -93,6 +93,9 @@ struct format {
      */
     bool (*unverified)(const struct policy *p);
     bool (*carries)(const struct policy *p, unsigned kind);
+    /* Can it say this checkout of pieces without a barcode? NULL: none. What it cannot say is entered
+     * by hand. */
+    bool (*pieces)(const struct policy *p, const struct record *r);
     /* What this desk lacks in the policy, as "a station number: add it to [stations]"; NULL:
      * nothing. NULL here: no desk lacks anything. */
     const char *(*desk_lacks)(const struct policy *p, const char *desk);

@@ -19,6 +19,7 @@
 #define POLICY_TEXT_MAX   16384 /* two pages of INI; also the reader's limit */
 #define POLICY_STATIONS   256
 #define POLICY_PROFILES   64 /* types of cards with a permission group of their own */
+#define POLICY_PIECES     16 /* kinds of things without a barcode */
 #define POLICY_TEXT_VALUE 256
 #define QUIET_BY_CLASS    UINT32_MAX /* the policy says nothing: as the sink's class needs it */
 #define POLICY_NEVER      UINT32_MAX
@@ -129,6 +130,12 @@ struct evergreen_profile {
     } type[POLICY_PROFILES];
 };
 
+struct piece_kind { /* [scan] no_barcode_kinds = paperback, magazine */
+    char name[PIECE_KIND_MAX + 1];
+    bool listed;     /* always, once the policy is read */
+    unsigned noncat; /* [noncat] paperback = 3: number of Evergreen's own type; 0: none */
+};
+
 struct policy {
     unsigned rules;                          /* [policy] rules, default POLICY_RULES */
     char code[16];                           /* [branch] code */
@@ -136,12 +143,14 @@ struct policy {
     struct zone zone;                        /* [branch] zone_rule, written by `policy publish` */
     char user_pattern[64], item_pattern[64]; /* [scan]; literals, [..] classes, {n}, {m,n} */
     bool check_digit;                        /* [scan] check_digit = mod10 | none */
+    unsigned n_pieces;
+    struct piece_kind piece[POLICY_PIECES];
     /* Derived: made-up numbers that fit, for practice; "": the patterns have none to spare. */
     char practice_user[BARCODE_MAX + 1], practice_item[2][BARCODE_MAX + 1];
-    struct due_policy due;                   /* [due] and [closed] */
-    uint32_t double_scan_ms;                 /* [merge] double_scan = 5s */
-    uint32_t same_event_ms;                  /* [merge] same_event = 60s */
-    enum discharges discharges;              /* [merge] discharges = hold | export */
+    struct due_policy due;         /* [due] and [closed] */
+    uint32_t double_scan_ms;       /* [merge] double_scan = 5s */
+    uint32_t same_event_ms;        /* [merge] same_event = 60s */
+    enum discharges discharges;    /* [merge] discharges = hold | export */
     char probe[POLICY_TEXT_VALUE]; /* [server] probe = tcp:HOST:PORT | http(s)://... | evergreen:URL
                                       | koha:URL | none */
     char probe_backup[POLICY_TEXT_VALUE]; /* [server] backup: the same, tried before OFFLINE */
@@ -185,6 +194,9 @@ uint32_t policy_quiet_ms(const struct policy *p, uint32_t of_class);
 unsigned policy_station(const struct policy *p, const char *desk);
 /* Sierra's statistics group, in the same way. */
 unsigned policy_group(const struct policy *p, const char *desk);
+
+/* A kind of things without a barcode, letters in either case; NULL: the policy has none such. */
+const struct piece_kind *policy_piece(const struct policy *p, const char *kind);
 
 /* Whole-string match of the small pattern language; an ill-formed pattern never matches. */
 bool pattern_matches(const char *pattern, const char *s);

@@ -19,6 +19,8 @@
 #define DESK_NAME_MAX    24 /* fits a slip and a table column */
 #define BARCODE_MAX      32 /* the local API's limit; 14 in nearly every library */
 #define STAFF_MAX        40
+#define PIECE_KIND_MAX   16 /* "paperback": a word of the policy */
+#define PIECE_LABEL_MAX  60 /* bytes of UTF-8: what somebody may want to know of the pieces */
 #define REG_TEXT_MAX     200  /* names and addresses, in bytes of UTF-8 */
 #define RECORD_BYTES_MAX 4096 /* a registration with every field full stays below */
 #define RECORD_KEY_BYTES 16
@@ -69,7 +71,7 @@ struct registration {
 
 struct record {
     uint8_t kind;        /* enum record_kind, or a number this version does not know */
-    uint8_t count;       /* in-house uses of the item, 1-99; else 0 */
+    uint8_t count;       /* in-house uses of the item, or pieces without a barcode, 1-99; else 0 */
     uint32_t flags;      /* enum record_flag */
     uint32_t due;        /* yyyymmdd in the branch's zone; 0 = the server decides */
     int64_t at_ms;       /* the feed's clock when it was recorded, Unix ms UTC */
@@ -78,6 +80,8 @@ struct record {
     char item[BARCODE_MAX + 1];
     char user[BARCODE_MAX + 1];
     char staff[STAFF_MAX + 1];
+    char piece_kind[PIECE_KIND_MAX + 1]; /* of a checkout of things without a barcode: no item */
+    char piece_label[PIECE_LABEL_MAX + 1];
     struct record_ref target;      /* of a void */
     uint8_t key[RECORD_KEY_BYTES]; /* the caller's idempotency key; zeros = none */
     struct registration reg;       /* of RECORD_USER */

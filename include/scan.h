@@ -34,14 +34,15 @@ enum scan_code { /* of the printed sheet, and of the page's keys */
                  CODE_UNDO,
                  CODE_OK,     /* do it all the same */
                  CODE_CANCEL, /* leave it */
-                 CODE_DUE     /* *DUE14, *DUENONE, *DUERULE */
+                 CODE_DUE,    /* *DUE14, *DUENONE, *DUERULE */
+                 CODE_PIECE   /* *PIECES: ask which; *PIECEPAPERBACK: one of that kind */
 };
 #define SCAN_DUE_NONE 0
 #define SCAN_DUE_RULE (DUE_DAYS_MAX + 1)
 
 struct scan {
     enum scan_what what;
-    char value[BARCODE_MAX + 1]; /* cleaned; of a code: empty */
+    char value[BARCODE_MAX + 1]; /* cleaned; of a code: empty, or the kind of CODE_PIECE */
     enum scan_code code;
     unsigned days;      /* of CODE_DUE: days, SCAN_DUE_NONE or SCAN_DUE_RULE */
     const char *layout; /* D11: the keyboard it was read through, static; NULL: as it came */

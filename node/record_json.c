@@ -54,19 +54,11 @@ struct text_field {
     }
 
 static const struct text_field texts[] = {
-    TEXT("user", user),
-    TEXT("item", item),
-    TEXT("staff", staff),
-    TEXT("first", reg.first),
-    TEXT("last", reg.last),
-    TEXT("phone", reg.phone),
-    TEXT("email", reg.email),
-    TEXT("street", reg.street),
-    TEXT("city", reg.city),
-    TEXT("postcode", reg.postcode),
-    TEXT("type", reg.type),
-    TEXT("note", reg.note),
-    TEXT("guardian", reg.guardian),
+    TEXT("user", user),         TEXT("item", item),         TEXT("staff", staff),
+    TEXT("kind", piece_kind),   TEXT("label", piece_label), TEXT("first", reg.first),
+    TEXT("last", reg.last),     TEXT("phone", reg.phone),   TEXT("email", reg.email),
+    TEXT("street", reg.street), TEXT("city", reg.city),     TEXT("postcode", reg.postcode),
+    TEXT("type", reg.type),     TEXT("note", reg.note),     TEXT("guardian", reg.guardian),
     TEXT("pin", reg.pin),
 };
 
@@ -163,7 +155,7 @@ enum err record_of_json(const struct core *c, const json_t *o, struct record *ou
                        "a void needs the id of the record that it takes back");
     if (out->kind != RECORD_VOID && out->target.seq != 0)
         return err_why(msg, ERR_INVALID, "extra_field", "id", "only a void has an id");
-    if (out->kind == RECORD_INHOUSE && out->count == 0)
+    if ((out->kind == RECORD_INHOUSE || out->piece_kind[0] != 0) && out->count == 0)
         out->count = 1;
     return ERR_OK;
 }

@@ -84,6 +84,7 @@ static enum err box_of_json(const json_t *o, struct scanning *s, struct errmsg *
         b->mode = (uint8_t)record_kind_by_name(mode, strlen(mode));
     b->asks_typed = json_is_true(json_object_get(o, "asks_typed"));
     b->asks_branch = json_is_true(json_object_get(o, "asks_branch"));
+    b->piece = json_is_true(json_object_get(o, "piece"));
     b->count = count > 0 && count < 100000 ? (unsigned)count : 0;
     if (b->mode == 0 || b->mode == RECORD_VOID || !number_is_clean(b->user) ||
         !number_is_clean(b->item) || !number_is_clean(b->asks))
@@ -100,10 +101,10 @@ static json_t *box_to_json(const struct scanning *s)
     for (unsigned i = 0; i < b->n_held; i++)
         json_array_append_new(
             held, json_pack("{s:s, s:b}", "scan", b->held[i].text, "typed", b->held[i].typed));
-    o = json_pack("{s:s, s:s, s:s, s:i, s:s, s:b, s:b, s:s, s:o}", "mode",
+    o = json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:b, s:b, s:s, s:o}", "mode",
                   record_kind_name(b->mode), "user", b->user, "item", b->item, "count",
-                  (int)b->count, "asks", b->asks, "asks_typed", b->asks_typed, "asks_branch",
-                  b->asks_branch, "last", s->last, "held", held);
+                  (int)b->count, "piece", b->piece, "asks", b->asks, "asks_typed", b->asks_typed,
+                  "asks_branch", b->asks_branch, "last", s->last, "held", held);
     if (s->practice)
         json_object_set_new(o, "practice", json_integer(s->practice));
     return o;
@@ -125,6 +126,7 @@ static json_t *answer_json(const struct box_answer *a)
 
     put_number(o, "user", a->user);
     put_number(o, "item", a->item);
+    put_number(o, "kind", a->piece_kind);
     if (a->value[0]) {
         scan_groups(a->value, groups);
         put_number(o, "shown", groups);
@@ -187,7 +189,7 @@ static enum err record_scan(struct scanning *s, const struct box_answer *a, json
 {
     struct record r = { .kind = a->kind,
                         .due = DUE_BY_RULE,
-                        .count = a->kind == RECORD_INHOUSE,
+                        .count = a->kind == RECORD_INHOUSE || a->piece_kind[0] != 0,
                         .flags = (a->typed ? RECORD_TYPED : 0u) |
                                  (a->confirmed ? RECORD_CONFIRMED : 0u) };
     struct told_note note;
@@ -195,6 +197,7 @@ static enum err record_scan(struct scanning *s, const struct box_answer *a, json
 
     memcpy(r.user, a->user, sizeof r.user);
     memcpy(r.item, a->item, sizeof r.item);
+    memcpy(r.piece_kind, a->piece_kind, sizeof r.piece_kind);
     e = record(s, &r, o, &note, msg);
     if (e == ERR_OK) {
         box_recorded(&s->box, a);

@@ -53,6 +53,10 @@ static bool add_row(void *ctx, const struct record_ref *ref, const struct record
     if (state == OWN_ASIDE && core_aside_of(w->n->core, ref, &aside))
         json_object_set_new(o, "aside", json_string(aside_name(aside.what)));
     put_text(o, "item", r->item);
+    put_text(o, "kind", r->piece_kind);
+    put_text(o, "label", r->piece_label);
+    if (r->count > 0)
+        json_object_set_new(o, "count", json_integer(r->count));
     put_text(o, "user_end", end_of(r->user));
     put_text(o, "staff", r->staff);
     if (r->due > 0)
@@ -81,6 +85,15 @@ static json_t *slip_json(const struct node *n)
     return json_pack("{s:s, s:b, s:s, s:s}", "paper", papers[n->conf.slip], "auto",
                      n->conf.slip_auto, "title",
                      title[0] ? title : roster_code(core_roster(n->core)), "ask", n->conf.slip_ask);
+}
+
+static json_t *kinds_json(const struct policy *p)
+{
+    json_t *a = json_array();
+
+    for (unsigned i = 0; i < p->n_pieces; i++)
+        json_array_append_new(a, json_string(p->piece[i].name));
+    return a;
 }
 
 static json_t *types_json(const struct policy *p)
@@ -142,6 +155,7 @@ void shift_get(struct node *n, struct http_request *rq)
                   "day_ends_s", day_ends_s(w.p, &now), "counts", counts_json(n, &now), "rows",
                   w.list, "slip", slip_json(n), "sounds", n->conf.sounds, "user_types",
                   types_json(w.p), "page_key", page_key(n));
+    json_object_set_new(o, "kinds", kinds_json(w.p));
     json_object_set_new(o, "stopped", n->stopped ? json_string(n->stop_reason) : json_null());
     api_json(rq, 200, o);
 }

@@ -1,4 +1,4 @@
-/* box.c - rules B1 to B6. */
+/* box.c - rules B1 to B6, B9. */
 #include "box.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ const char *box_act_name(enum box_act act)
         [BOX_NOTHING] = "nothing", [BOX_MODE] = "mode",     [BOX_OPENED] = "opened",
         [BOX_NEXT] = "next",       [BOX_RECORD] = "record", [BOX_FORM] = "form",
         [BOX_UNDO] = "undo",       [BOX_DUE] = "due",       [BOX_ASKS] = "asks",
-        [BOX_HELD] = "held",
+        [BOX_HELD] = "held",       [BOX_PIECES] = "pieces",
     };
 
     return names[act];
@@ -30,6 +30,7 @@ static void close_user(struct box *b, struct box_answer *out)
     put(out->closed, b->user);
     out->closed_count = b->count;
     b->user[0] = b->item[0] = 0;
+    b->piece = false;
     b->count = 0;
 }
 
@@ -48,10 +49,28 @@ static void set_mode(struct box *b, uint8_t mode, struct box_answer *out)
     if (!keeps_user(b->mode) || !keeps_user(mode))
         close_user(b, out);
     b->item[0] = 0;
+    b->piece = false;
     b->mode = mode;
 }
 
-static void take_code(struct box *b, const struct scan *s, struct box_answer *out)
+/* B9 */
+static enum err take_piece(const struct box *b, const char *kind, struct box_answer *out,
+                           struct errmsg *msg)
+{
+    if (b->mode != RECORD_CHECKOUT || b->user[0] == 0)
+        return err_why(msg, ERR_INVALID, "wrong_slot", "user",
+                       b->mode != RECORD_CHECKOUT
+                           ? "things without a barcode can only be lent: go to Checkout"
+                           : "no user is open: scan the user card first");
+    out->act = kind[0] ? BOX_RECORD : BOX_PIECES;
+    out->kind = b->mode;
+    put(out->user, b->user);
+    memcpy(out->piece_kind, kind, strlen(kind) + 1);
+    return ERR_OK;
+}
+
+static enum err take_code(struct box *b, const struct scan *s, struct box_answer *out,
+                          struct errmsg *msg)
 {
     switch (s->code) {
     case CODE_CHECKOUT:
@@ -75,18 +94,22 @@ static void take_code(struct box *b, const struct scan *s, struct box_answer *ou
         break;
     case CODE_UNDO:
         out->act = BOX_UNDO;
-        b->count -= b->item[0] != 0 && b->count > 0;
+        b->count -= (b->item[0] != 0 || b->piece) && b->count > 0;
         b->item[0] = 0; /* it may be scanned again */
+        b->piece = false;
         break;
     case CODE_DUE:
         out->act = BOX_DUE;
         out->days = s->days;
         break;
+    case CODE_PIECE:
+        return take_piece(b, s->value, out, msg);
     case CODE_OK: /* nothing is asked */
     case CODE_CANCEL:
         out->act = BOX_NOTHING;
         break;
     }
+    return ERR_OK;
 }
 
 /* ---- B1, B2, B3 ---- */
@@ -219,7 +242,7 @@ enum err box_take(struct box *b, const struct policy *p, const char *raw, size_t
         return e;
     out->layout = s.layout;
     if (s.what == SCAN_CODE)
-        take_code(b, &s, out);
+        e = take_code(b, &s, out, msg);
     else if (typed && !p->check_digit)
         e = ask(b, &s, out, msg);
     else
@@ -251,5 +274,6 @@ void box_doubt(struct box *b, const struct box_answer *a)
 void box_recorded(struct box *b, const struct box_answer *a)
 {
     put(b->item, a->item);
+    b->piece = a->piece_kind[0] != 0;
     b->count++;
 }

@@ -107,6 +107,35 @@ static enum err check_registration(const struct policy *p, const struct record *
     return ERR_OK;
 }
 
+static enum err check_pieces(const struct policy *p, const struct record *r, struct errmsg *msg)
+{
+    const struct piece_kind *k = policy_piece(p, r->piece_kind);
+
+    if (r->kind != RECORD_CHECKOUT || r->piece_kind[0] == 0)
+        return err_why(msg, ERR_INVALID, "extra_field", r->piece_kind[0] ? "kind" : "label",
+                       r->kind == RECORD_CHECKOUT ? "a label is of pieces without a barcode: say "
+                                                    "their kind"
+                                                  : "only a checkout can be of pieces without a "
+                                                    "barcode");
+    if (r->item[0] != 0)
+        return err_why(msg, ERR_INVALID, "extra_field", "item",
+                       "pieces without a barcode have no item number");
+    if (k == NULL || strcmp(k->name, r->piece_kind) != 0)
+        return err_why(msg, ERR_INVALID, "unknown_kind", "kind",
+                       "%s is no kind of this library ([scan] no_barcode_kinds of the policy)",
+                       r->piece_kind);
+    if (r->count < 1 || r->count > 99)
+        return err_why(msg, ERR_INVALID, "bad_count", "count", "the count is 1 to 99");
+    return text_is_clean(r->piece_label)
+               ? ERR_OK
+               : err_why(msg, ERR_INVALID, "bad_text", "label", "the label is not clean text");
+}
+
+static bool has_pieces(const struct record *r)
+{
+    return r->piece_kind[0] != 0 || r->piece_label[0] != 0;
+}
+
 #define YEAR_2000_MS INT64_C(946684800000)
 
 enum err desk_check(const struct policy *p, const struct record *r, int64_t now_ms,
@@ -119,12 +148,14 @@ enum err desk_check(const struct policy *p, const struct record *r, int64_t now_
                        "the typed time is not in the past by this PC's clock");
     if (!text_is_clean(r->staff))
         return err_why(msg, ERR_INVALID, "bad_text", "staff", "the staff name is not clean text");
+    if (has_pieces(r) && (e = check_pieces(p, r, msg)) != ERR_OK) /* D16 */
+        return e;
     switch (r->kind) { /* D1 */
     case RECORD_CHECKOUT:
     case RECORD_RENEW:
         if (r->kind == RECORD_CHECKOUT || r->user[0] != '\0')
             e = check_number(p, "user", r->user, p->user_pattern, p->item_pattern, msg);
-        if (e == ERR_OK)
+        if (e == ERR_OK && r->piece_kind[0] == 0)
             e = check_number(p, "item", r->item, p->item_pattern, p->user_pattern, msg);
         return e == ERR_OK ? check_due(p, r, now_ms, msg) : e; /* D5 */
     case RECORD_DISCHARGE:

@@ -226,6 +226,19 @@ static void take_time(struct export_result *r, const struct merged *m)
         r->last_ms = m->time_ms;
 }
 
+/* Pieces without a barcode, to a format that has no way to say them. */
+static enum err pieces_by_hand(const struct export *x, const struct format *f,
+                               const struct format_item *it, struct errmsg *why)
+{
+    if (it->rec->piece_kind[0] == 0 || (f->pieces && f->pieces(x->policy, it->rec)))
+        return ERR_OK;
+    return err_why(why, ERR_INVALID, "no_pieces", "kind",
+                   f->pieces ? "%s: the policy has no number for this kind of pieces (%s) in "
+                               "[noncat]"
+                             : "%s: pieces without a barcode (%s) cannot be said to this system",
+                   it->id, it->rec->piece_kind);
+}
+
 /* ERR_INVALID: this one record cannot be written. */
 static enum err write_one(struct export *x, const struct merged *m, const char *id,
                           const char *desk, unsigned part, struct errmsg *why, struct errmsg *msg)
@@ -234,8 +247,10 @@ static enum err write_one(struct export *x, const struct merged *m, const char *
     struct format_item it = {
         .rec = &m->rec, .id = id, .desk = desk, .due = m->due, .time_ms = m->time_ms
     };
-    enum err e;
+    enum err e = pieces_by_hand(x, ps->format, &it, why);
 
+    if (e != ERR_OK)
+        return e;
     it.tick_s = part == 0 ? m->time_ms / 1000 : take_tick(x, m, ps->format->tick_s);
     if (part == 1 && (e = split(x, &it, msg)) != ERR_OK)
         return e;

@@ -347,6 +347,73 @@ static enum err read_country(const struct ini_key *row, const char *key, const c
     return ini_text(row, key, value, into, msg);
 }
 
+/* ---- things without a barcode ---- */
+
+#define PIECE_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789"
+
+/* Found, or added: the two sections that name kinds may stand in either order. */
+static struct piece_kind *kind_at(struct policy *p, const char *name)
+{
+    for (unsigned i = 0; i < p->n_pieces; i++)
+        if (strcmp(p->piece[i].name, name) == 0)
+            return &p->piece[i];
+    if (p->n_pieces == POLICY_PIECES)
+        return NULL;
+    memcpy(p->piece[p->n_pieces].name, name, strlen(name) + 1);
+    return &p->piece[p->n_pieces++];
+}
+
+static enum err read_kinds(const struct ini_key *row, const char *key, const char *value,
+                           void *into, struct errmsg *msg)
+{
+    struct policy *p = into;
+    char name[PIECE_KIND_MAX + 1];
+
+    (void)row, (void)key;
+    while (*(value += strspn(value, " ,")) != 0) {
+        size_t n = strcspn(value, " ,");
+        struct piece_kind *k;
+        if (n < 2 || n > PIECE_KIND_MAX || strspn(value, PIECE_LETTERS) < n)
+            return err_set(msg, ERR_CONFIG,
+                           "must be kinds like paperback, magazine: 2 to %d small letters or "
+                           "digits each",
+                           PIECE_KIND_MAX);
+        memcpy(name, value, n);
+        name[n] = 0;
+        if ((k = kind_at(p, name)) == NULL)
+            return err_set(msg, ERR_CONFIG, "there is room for %d kinds", POLICY_PIECES);
+        if (k->listed)
+            return err_set(msg, ERR_CONFIG, "%s is there twice", name);
+        k->listed = true;
+        value += n;
+    }
+    return ERR_OK;
+}
+
+static enum err read_noncat(const struct ini_key *row, const char *key, const char *value,
+                            void *into, struct errmsg *msg)
+{
+    struct ini_key number = { .room = sizeof(unsigned), .min = 1, .max = INT32_MAX };
+    struct piece_kind *k = strlen(key) <= PIECE_KIND_MAX ? kind_at(into, key) : NULL;
+
+    (void)row;
+    if (k == NULL)
+        return err_set(msg, ERR_CONFIG, "there is no such kind in [scan] no_barcode_kinds");
+    number.offset = (size_t)((char *)&k->noncat - (char *)into);
+    return ini_unsigned(&number, key, value, into, msg);
+}
+
+static enum err check_kinds(const struct policy *p, struct errmsg *msg)
+{
+    for (unsigned i = 0; i < p->n_pieces; i++)
+        if (!p->piece[i].listed)
+            return err_set(msg, ERR_CONFIG,
+                           "[noncat] has a number for %s, which is none of the kinds in [scan] "
+                           "no_barcode_kinds",
+                           p->piece[i].name);
+    return ERR_OK;
+}
+
 #define PLACE(member) offsetof(struct policy, member), sizeof((struct policy *)0)->member
 
 static const struct ini_key keys[] = {
@@ -357,6 +424,8 @@ static const struct ini_key keys[] = {
     { "scan", "user_pattern", read_pattern, PLACE(user_pattern), 1, 0, NULL },
     { "scan", "item_pattern", read_pattern, PLACE(item_pattern), 1, 0, NULL },
     { "scan", "check_digit", ini_word, PLACE(check_digit), 0, 0, check_digit_words },
+    { "scan", "no_barcode_kinds", read_kinds, 0, 0, 0, 0, NULL },
+    { "noncat", "*", read_noncat, 0, 0, 0, 0, NULL },
     { "due", "*", policy_read_due, 0, 0, 0, 0, NULL },
     { "closed", "*", policy_read_closed, 0, 0, 0, 0, NULL },
     { "merge", "double_scan", ini_ms, PLACE(double_scan_ms), 0, HOUR_MS, NULL },
@@ -654,14 +723,29 @@ enum err policy_parse(const char *text, size_t n, struct policy *out, struct err
         return err_set(msg, ERR_CONFIG,
                        "the policy needs \"zone_rule\" in [branch], like EST5EDT,M3.2.0,M11.1.0");
     derive(&p);
-    if ((e = check_file_name(&p, msg)) != ERR_OK || (e = check_access(&p, msg)) != ERR_OK ||
-        (e = check_lines(&p, msg)) != ERR_OK)
+    if ((e = check_kinds(&p, msg)) != ERR_OK || (e = check_file_name(&p, msg)) != ERR_OK ||
+        (e = check_access(&p, msg)) != ERR_OK || (e = check_lines(&p, msg)) != ERR_OK)
         return e;
     f = format_by_name(p.format);
     if (f != NULL && f->needs != NULL && (e = f->needs(&p, msg)) != ERR_OK)
         return e;
     *out = p;
     return ERR_OK;
+}
+
+const struct piece_kind *policy_piece(const struct policy *p, const char *kind)
+{
+    size_t n = strlen(kind);
+
+    for (unsigned i = 0; i < p->n_pieces; i++) {
+        const char *name = p->piece[i].name;
+        size_t k = 0;
+        while (k < n && (kind[k] >= 'A' && kind[k] <= 'Z' ? kind[k] + 32 : kind[k]) == name[k])
+            k++;
+        if (k == n && name[k] == 0)
+            return &p->piece[i];
+    }
+    return NULL;
 }
 
 uint32_t policy_quiet_ms(const struct policy *p, uint32_t of_class)

@@ -12,6 +12,12 @@ static const char *const sections[] = {
     "item_pattern = 3[0-9]{13}\n"
     "# mod10, as on 14-digit library barcodes, or none.\n"
     "check_digit = mod10\n"
+    "# Things without a barcode that may be lent, by kind: small letters and digits.\n"
+    "#no_barcode_kinds = paperback, magazine\n"
+    "\n"
+    "[noncat]\n"
+    "# For the format evergreen: number of its own type for each kind; others go by hand.\n"
+    "#paperback = 3\n"
     "\n",
 
     "[due]\n"

@@ -85,7 +85,7 @@ void practice_settle(struct practice *p, const struct box *b)
     if ((step == PRACTICE_ITEM || step == PRACTICE_SECOND || step == PRACTICE_UNDO) &&
         b->user[0] == 0)
         p->drill.step = PRACTICE_CARD;
-    else if (step == PRACTICE_UNDO && b->item[0] == 0)
+    else if (step == PRACTICE_UNDO && b->item[0] == 0 && !b->piece)
         p->drill.step = PRACTICE_SECOND;
     else if ((step == PRACTICE_WRONG || step == PRACTICE_RETURN) && b->mode != RECORD_DISCHARGE)
         p->drill.step = PRACTICE_MODE;
@@ -131,6 +131,7 @@ static bool hurts_nothing(enum err e, const struct box_answer *a)
     case BOX_NEXT:
     case BOX_RECORD:
     case BOX_FORM:
+    case BOX_PIECES:
     case BOX_UNDO:
         break;
     }

@@ -47,6 +47,8 @@ static const struct field fields[] = {
     { 12, F_RAW, AT(target.feed.name), FEED_NAME_BYTES, "target_feed" },
     { 13, F_U64, AT(target.seq), UINT64_MAX, "target_seq" },
     { 14, F_RAW, AT(key), RECORD_KEY_BYTES, "key" },
+    { 15, F_TEXT, AT(piece_kind), PIECE_KIND_MAX, "kind" },
+    { 16, F_TEXT, AT(piece_label), PIECE_LABEL_MAX, "label" },
     { 20, REG(first) },
     { 21, REG(last) },
     { 22, REG(email) },

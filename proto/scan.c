@@ -145,6 +145,7 @@ static const struct {
     { "*CANCEL", CODE_CANCEL, 0 },
     { "*DUENONE", CODE_DUE, SCAN_DUE_NONE },
     { "*DUERULE", CODE_DUE, SCAN_DUE_RULE },
+
 };
 
 static bool is_due_code(const char *s, unsigned *days)
@@ -159,7 +160,18 @@ static bool is_due_code(const char *s, unsigned *days)
     return *s == 0 && v >= 1 && v <= DUE_DAYS_MAX;
 }
 
-static bool read_code(const char *text, struct scan *out)
+static bool is_piece_code(const struct policy *p, const char *s, struct scan *out)
+{
+    const struct piece_kind *k;
+
+    if (p->n_pieces == 0 || strncmp(s, "*PIECE", 6) != 0)
+        return false;
+    if ((k = policy_piece(p, s + 6)) != NULL)
+        memcpy(out->value, k->name, sizeof k->name);
+    return k != NULL || strcmp(s, "*PIECES") == 0;
+}
+
+static bool read_code(const struct policy *p, const char *text, struct scan *out)
 {
     char s[SCAN_MAX + 1];
 
@@ -174,21 +186,23 @@ static bool read_code(const char *text, struct scan *out)
         }
     if (out->code == 0 && is_due_code(s, &out->days))
         out->code = CODE_DUE;
+    if (out->code == 0 && is_piece_code(p, s, out))
+        out->code = CODE_PIECE;
     if (out->code != 0)
         out->what = SCAN_CODE;
     return out->code != 0;
 }
 
 /* As it came, or through one of the layouts. */
-static bool read_any_code(const char *text, bool typed, struct scan *out)
+static bool read_any_code(const struct policy *p, const char *text, bool typed, struct scan *out)
 {
     char s[SCAN_MAX + 1];
     const char *name;
 
-    if (read_code(text, out))
+    if (read_code(p, text, out))
         return true;
     for (unsigned i = 0; !typed && (name = keyboard_read(i, text, s, sizeof s)) != NULL; i++)
-        if (*name != 0 && read_code(s, out)) {
+        if (*name != 0 && read_code(p, s, out)) {
             out->layout = name;
             return true;
         }
@@ -283,7 +297,7 @@ enum err scan_read(const struct policy *p, const char *raw, size_t n, bool typed
     text[n] = 0;
     if (strlen(text) != n)
         return err_why(msg, ERR_INVALID, "bad_barcode", "", "a zero byte came: scan it again");
-    if (read_any_code(text, typed, &scan)) {
+    if (read_any_code(p, text, typed, &scan)) {
         *out = scan;
         return ERR_OK;
     }

@@ -332,8 +332,7 @@ static void rule_judge(void *ctx, struct place at, enum verdict verdict, const c
 
 /* R5: both desks told the truth, so nobody but a lead knows who has the item. Until he says, the
  * later loan goes, and the earlier one with its renewal waits for him. */
-static void rule_out_twice(void *ctx, struct place at, struct place loan,
-                           const struct place *renew)
+static void rule_out_twice(void *ctx, struct place at, struct place loan, const struct place *renew)
 {
     const struct finding *f;
 
@@ -525,6 +524,15 @@ static void item_event(struct survey *s, struct place at, const struct record *r
     item_past_take(&s->rules, it, &e);
 }
 
+/* R7: pieces without a barcode wait for their user's card as items do; no other rule knows them. */
+static void pieces_event(struct survey *s, struct place at, const struct record *r)
+{
+    const char *waits = new_card(s, at, r);
+
+    if (waits)
+        rule_judge(s, at, VERDICT_WAITS, waits, NULL);
+}
+
 /* Of a released record a lead has judged. */
 bool survey_is_settled(const struct survey *s, struct place at)
 {
@@ -543,6 +551,8 @@ void survey_record(struct survey *s, struct place at, const struct record *r, in
         registration(s, at, r);
     else if (r->kind != RECORD_VOID && r->item[0] != '\0')
         item_event(s, at, r, time_ms);
+    else if (r->kind == RECORD_CHECKOUT)
+        pieces_event(s, at, r);
     if (is_late(s, time_ms) && r->kind != RECORD_VOID)
         mark_late(s, at);
 }

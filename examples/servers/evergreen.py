@@ -69,6 +69,10 @@ class Library:
             return self.register(c, session)
         if kind not in ("checkout", "renew", "checkin", "in_house_use"):
             return None     # a type that nobody handles leaves no event
+        if kind == "checkout" and c.get("noncat"):
+            if not c.get("noncat_type"):
+                return event("INTERNAL_SERVER_ERROR", debug="noncat_type required")
+            return self.book("noncat", c, session)
         if item in self.args.newer or item in self.skipped:
             self.skipped.add(item)
             return event("SKIP_ASSET_CHANGED")

@@ -92,7 +92,7 @@ static void hide_argument(char *s)
 
 static bool is_personal(enum cli_opt o)
 {
-    return o == OPT_USER || (o >= OPT_FIRST && o <= OPT_TYPE);
+    return o == OPT_USER || o == OPT_LABEL || (o >= OPT_FIRST && o <= OPT_TYPE);
 }
 
 /* Reads options until the verb (stop_early) or all of them; optind tells how far. */

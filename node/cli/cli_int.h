@@ -46,6 +46,9 @@ enum cli_opt {
     OPT_CITY,
     OPT_POSTCODE,
     OPT_TYPE,
+    OPT_KIND,
+    OPT_PIECES,
+    OPT_LABEL,
     OPT_BATCH,
     OPT_FULL,
     OPT_YES,
@@ -272,6 +275,8 @@ void words_ago(long long seconds, char out[32]); /* "3 h", "2 min", "now" */
 void words_time(const json_t *t, bool day, char out[32]);
 /* "2026-11-23 09:12:04 to 13:58:40 -05:00", as the times themselves say it; one moment: once. */
 void words_span(const json_t *from, const json_t *to, char out[80]);
+/* An item's number; of pieces without one: "3 paperback". "-": neither. */
+void words_item(const json_t *record, char out[48]);
 void words_barcode(const char *s, bool full, char out[40]); /* "…1234" */
 
 /* A quoted cell on stdout, then a comma or the end of the line; never a formula. */

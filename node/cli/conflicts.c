@@ -18,13 +18,14 @@ static const char *goes(const json_t *o)
 
 static void add_row(struct table *t, const json_t *o, bool full)
 {
-    char user[40], at[32];
+    char user[40], at[32], item[48];
 
     words_barcode(j_text(o, "user", ""), full, user);
     words_time(json_object_get(o, "at"), true, at);
+    words_item(o, item);
     table_cell(t, "%s", j_text(o, "id", "-"));
     table_cell(t, "%s", j_text(o, "op", "-"));
-    table_cell(t, "%s", *j_text(o, "item", "") != 0 ? j_text(o, "item", "") : "-");
+    table_cell(t, "%s", item);
     table_cell(t, "%s", *user != 0 ? user : "-");
     table_cell(t, "%s%s", at, j_is(o, "from_paper") ? " (from paper)" : "");
     table_cell(t, "%s", j_text(o, "rule", "-"));

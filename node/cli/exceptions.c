@@ -59,6 +59,7 @@ static void print_csv(const json_t *list)
                                            "user", "due", "answer", "words", "means", "next" };
     const unsigned n = sizeof columns / sizeof columns[0];
     const json_t *o;
+    char item[48];
     size_t i;
 
     fputs("upload,open", stdout);
@@ -68,8 +69,10 @@ static void print_csv(const json_t *list)
     json_array_foreach(list, i, o)
     {
         printf("%lld,%s,", j_int(o, "slot", 0), j_is(o, "open") ? "yes" : "no");
+        words_item(o, item);
         for (unsigned k = 0; k < n; k++)
-            csv_cell(j_text(o, columns[k], ""), k + 1 == n);
+            csv_cell(strcmp(columns[k], "item") == 0 ? item : j_text(o, columns[k], ""),
+                     k + 1 == n);
     }
 }
 
@@ -77,16 +80,17 @@ static void print_csv(const json_t *list)
 
 static void add_row(struct table *t, const json_t *o, bool full)
 {
-    char user[40], at[32];
+    char user[40], at[32], item[48];
 
     words_barcode(j_text(o, "user", ""), full, user);
     words_time(json_object_get(o, "at"), true, at);
+    words_item(o, item);
     table_cell(t, "%s", j_text(o, "id", "-"));
     table_cell(t, "%s", at);
     table_cell(t, "%s", j_text(o, "desk", "-"));
     table_cell(t, "%s", *j_text(o, "staff", "") != 0 ? j_text(o, "staff", "") : "-");
     table_cell(t, "%s", j_text(o, "op", "-"));
-    table_cell(t, "%s", *j_text(o, "item", "") != 0 ? j_text(o, "item", "") : "-");
+    table_cell(t, "%s", item);
     table_cell(t, "%s", *user != 0 ? user : "-");
     table_cell(t, "%s%s", j_text(o, "answer", "-"), j_is(o, "released") ? ", released" : "");
 }

@@ -12,13 +12,14 @@ static void add_record(struct table *t, const json_t *o, bool full)
 {
     const char *rule = j_text(o, "rule", ""), *target = j_text(o, "target", "");
     const char *was = j_text(o, "was", "");
-    char user[40], at[32], again[64] = "";
+    char user[40], at[32], item[48], again[64] = "";
 
     words_barcode(j_text(o, "user", ""), full, user);
     words_time(json_object_get(o, "at"), true, at);
     table_cell(t, "%s", j_text(o, "id", "-"));
     table_cell(t, "%s", j_text(o, "op", "-"));
-    table_cell(t, "%s", *j_text(o, "item", "") != 0 ? j_text(o, "item", "") : "-");
+    words_item(o, item);
+    table_cell(t, "%s", item);
     table_cell(t, "%s", *user != 0 ? user : "-");
     table_cell(t, "%s", *j_text(o, "due", "") != 0 ? j_text(o, "due", "") : "-");
     table_cell(t, "%s%s", at, j_is(o, "from_paper") ? " (from paper)" : "");

@@ -1,6 +1,7 @@
 /* record.c - `tideover record OP`: one durable record. */
 #include "client.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -11,7 +12,7 @@ static const struct {
     { OPT_AT, "at" },         { OPT_FIRST, "first" }, { OPT_LAST, "last" },
     { OPT_BIRTH, "birth" },   { OPT_PHONE, "phone" }, { OPT_EMAIL, "email" },
     { OPT_STREET, "street" }, { OPT_CITY, "city" },   { OPT_POSTCODE, "postcode" },
-    { OPT_TYPE, "type" },
+    { OPT_TYPE, "type" },     { OPT_KIND, "kind" },   { OPT_LABEL, "label" },
 };
 
 static int record_json(const struct cli *c, json_t **out)
@@ -29,6 +30,8 @@ static int record_json(const struct cli *c, json_t **out)
     }
     if (c->value[OPT_KEEP])
         json_object_set_new(o, "confirm", json_true());
+    if (c->value[OPT_PIECES])
+        json_object_set_new(o, "count", json_integer(strtol(c->value[OPT_PIECES], NULL, 10)));
     *out = o;
     return o ? 0 : cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
 }
@@ -66,6 +69,18 @@ static void print_saved(const struct cli *c, const json_t *answer)
         cli_note(c, "tideover: %s\n", j_text(json_object_get(answer, "warning"), "message", "-"));
 }
 
+/* Of a checkout either the item or a kind. */
+static int check_pieces(const struct cli *c)
+{
+    const char *count = c->value[OPT_PIECES];
+
+    if (strcmp(c->command->object, "checkout") == 0 && !c->value[OPT_ITEM] == !c->value[OPT_KIND])
+        return cli_usage(c, "say --item NUMBER, or --kind KIND for things without a barcode");
+    if (count != NULL && (*count == 0 || strlen(count) > 2 || count[strspn(count, "0123456789")]))
+        return cli_usage(c, "--count is 1 to 99, not \"%s\"", count);
+    return 0;
+}
+
 int cmd_record(struct cli *c)
 {
     json_t *answer = NULL, *o = NULL;
@@ -73,6 +88,8 @@ int cmd_record(struct cli *c)
 
     if (c->command->object == NULL)
         return batch_run(c, c->value[OPT_BATCH]);
+    if ((rc = check_pieces(c)) != 0)
+        return rc;
     rc = record_json(c, &o);
     if (rc == 0)
         rc = c->value[OPT_OVERRIDE] ? cli_call_as_lead(c, "/api/v1/records/override", o, &answer)

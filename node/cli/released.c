@@ -44,15 +44,16 @@ static int ask(const struct cli *c, struct client *cl, json_t **out)
 
 static void add_row(struct table *t, const json_t *o, bool full)
 {
-    char user[40], at[32];
+    char user[40], at[32], item[48];
     const char *last = full ? j_text(o, "last", "") : "",
                *first = full ? j_text(o, "first", "") : "";
 
     words_barcode(j_text(o, "user", ""), full, user);
     words_time(json_object_get(o, "at"), true, at);
+    words_item(o, item);
     table_cell(t, "%s", j_text(o, "id", "-"));
     table_cell(t, "%s", j_text(o, "op", "-"));
-    table_cell(t, "%s", *j_text(o, "item", "") != 0 ? j_text(o, "item", "") : "-");
+    table_cell(t, "%s", item);
     table_cell(t, "%s", *user != 0 ? user : "-");
     table_cell(t, "%s%s%s", *last != 0 ? last : "-", *first != 0 ? ", " : "", first);
     table_cell(t, "%s", at);

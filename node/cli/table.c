@@ -47,6 +47,9 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_CITY] = { "city", "TEXT", "town" },
     [OPT_POSTCODE] = { "postcode", "TEXT", "post code" },
     [OPT_TYPE] = { "type", "TEXT", "user type of the ILS" },
+    [OPT_KIND] = { "kind", "KIND", "of things without a barcode: one of the policy's kinds" },
+    [OPT_PIECES] = { "count", "N", "how many of them, 1 (default) to 99" },
+    [OPT_LABEL] = { "label", "TEXT", "what they are, in a few words" },
     [OPT_BATCH] = { "batch", "FILE|-", "one JSON object per line; - is standard input" },
     [OPT_OVERRIDE] = { "override", NULL, "a lead lets a blocked user borrow, if the policy does" },
     [OPT_DATE] = { "date", "TIME", "when the system made the list; else the file's time" },
@@ -397,10 +400,12 @@ const struct command commands[] = {
     { "record",
       "checkout",
       NULL,
-      { OPT_USER, OPT_ITEM },
-      { OPT_DUE, OPT_AT, OPT_OVERRIDE, OPT_PASSPHRASE, OPT_KEEP, OPT_JSON },
-      "record that a user takes an item",
-      "  tideover record checkout --user 29999000001016 --item 39999000005015 --due 2026-12-07\n",
+      { OPT_USER },
+      { OPT_ITEM, OPT_KIND, OPT_PIECES, OPT_LABEL, OPT_DUE, OPT_AT, OPT_OVERRIDE, OPT_PASSPHRASE,
+        OPT_KEEP, OPT_JSON },
+      "record that a user takes an item, or things without a barcode",
+      "  tideover record checkout --user 29999000001016 --item 39999000005015 --due 2026-12-07\n"
+      "  tideover record checkout --user 29999000001016 --kind paperback --count 3\n",
       cmd_record,
       false },
     { "record",
@@ -459,7 +464,7 @@ const struct command commands[] = {
       "  tideover record scan < /dev/ttyUSB0\n"
       "  printf '29999000001016\\n39999000005015\\n*NEXT\\n' | tideover record scan\n"
       "  Codes: *CHECKOUT *DISCHARGE *RENEW *INHOUSE *NEWUSER *NEXT *UNDO *OK *CANCEL\n"
-      "         *DUE14 (days) *DUENONE *DUERULE\n",
+      "         *DUE14 (days) *DUENONE *DUERULE *PIECES *PIECEPAPERBACK (any kind)\n",
       cmd_record_scan,
       false },
     { "session",

@@ -101,6 +101,16 @@ void words_barcode(const char *s, bool full, char out[40])
         snprintf(out, 40, "…%s", s + n - SHOWN_DIGITS);
 }
 
+void words_item(const json_t *record, char out[48])
+{
+    const char *item = j_text(record, "item", ""), *kind = j_text(record, "kind", "");
+
+    if (*item == 0 && *kind != 0)
+        snprintf(out, 48, "%lld %s", j_int(record, "count", 1), kind);
+    else
+        snprintf(out, 48, "%s", *item != 0 ? item : "-");
+}
+
 void csv_cell(const char *s, bool last)
 {
     bool formula = *s != 0 && strchr("=+-@\t\r", *s) != NULL; /* a spreadsheet would run it */

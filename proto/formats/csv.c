@@ -349,6 +349,7 @@ const struct format format_csv = {
     .suffix = "csv",
     .tick_s = 1,
     .carries = own_carries,
+    .pieces = own_pieces,
     .begin = csv_begin,
     .loses = csv_loses,
     .write = csv_write,

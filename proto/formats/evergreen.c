@@ -83,15 +83,40 @@ static int64_t end_of_day(const struct zone *z, uint32_t ymd)
     return civil_to_unix(&c, zone_offset_s(z, civil_to_unix(&c, zone_offset_s(z, s))));
 }
 
+static bool evergreen_pieces(const struct policy *p, const struct record *r)
+{
+    const struct piece_kind *k = policy_piece(p, r->piece_kind);
+
+    return k != NULL && k->noncat > 0;
+}
+
+/* In the place of the barcode. */
+static void put_pieces(struct line *l)
+{
+    const struct record *r = l->it->rec;
+    const struct piece_kind *k = policy_piece(l->p, r->piece_kind);
+
+    if (k == NULL || k->noncat == 0)
+        l->bad = "kind";
+    if (r->count < 1 || r->count > 99)
+        l->bad = "count";
+    buf_printf(l->out, ",\"noncat\":1,\"noncat_type\":%u,\"noncat_count\":%u",
+               k != NULL ? k->noncat : 0, r->count);
+}
+
 static void put_loan(struct line *l)
 {
     const struct record *r = l->it->rec;
+    bool pieces = r->kind == RECORD_CHECKOUT && r->piece_kind[0] != 0;
 
     if (r->kind == RECORD_CHECKOUT || r->user[0] != 0)
         put_barcode(l, "patron_barcode", r->user, "user");
-    put_barcode(l, "barcode", r->item, "item");
+    if (pieces)
+        put_pieces(l);
+    else
+        put_barcode(l, "barcode", r->item, "item");
     put_time(l, "checkout_time", l->it->tick_s);
-    if (l->it->due == 0)
+    if (l->it->due == 0 || pieces) /* the type has a duration of its own there, and no other */
         return;
     if (!ymd_is_valid(l->it->due) || end_of_day(&l->p->zone, l->it->due) < l->it->tick_s)
         l->bad = "due";
@@ -220,6 +245,8 @@ static unsigned evergreen_loses(const struct policy *p, const struct format_item
 
     if (!evergreen_carries(p, it->rec->kind))
         return 1u << LOSS_KIND;
+    if (it->rec->piece_kind[0] != 0 && it->due != 0)
+        return 1u << LOSS_DUE;
     if (it->rec->kind != RECORD_USER)
         return 0;
     (void)profile_of(&p->evergreen, r->type, &known);
@@ -234,6 +261,7 @@ const struct format format_evergreen = {
     .tick_s = 1,
     .needs = evergreen_needs,
     .carries = evergreen_carries,
+    .pieces = evergreen_pieces,
     .loses = evergreen_loses,
     .write = evergreen_write,
     .check_new = evergreen_check_new,

@@ -12,7 +12,6 @@
 
 #include "mem.h"
 
-
 struct format_check {
     struct check_lines lines;
     struct evergreen_profile profile;
@@ -23,7 +22,19 @@ struct format_check {
     bool any;
 };
 
-enum value { V_SECONDS, V_TYPE, V_ZERO, V_BARCODE, V_TIME, V_DUE, V_COUNT, V_USER, V_ID };
+enum value {
+    V_SECONDS,
+    V_TYPE,
+    V_ZERO,
+    V_BARCODE,
+    V_TIME,
+    V_DUE,
+    V_COUNT,
+    V_ONE,
+    V_NUMBER,
+    V_USER,
+    V_ID
+};
 
 struct key {
     const char *name;
@@ -31,20 +42,17 @@ struct key {
     const char *required, *optional; /* of which types, by their letters */
 };
 
-/* Types by letter: o checkout, r renew, i checkin, h in_house_use, u register. */
+/* Types by letter: o checkout, p checkout of pieces without a barcode, r renew, i checkin, h
+ * in_house_use, u register. */
 static const struct key keys[] = {
-    { "timestamp", V_SECONDS, "orihu", "" },
-    { "type", V_TYPE, "orihu", "" },
-    { "delta", V_ZERO, "orihu", "" },
-    { "patron_barcode", V_BARCODE, "o", "r" },
-    { "barcode", V_BARCODE, "orih", "" },
-    { "checkout_time", V_TIME, "or", "" },
-    { "due_date", V_DUE, "", "or" },
-    { "backdate", V_TIME, "i", "" },
-    { "count", V_COUNT, "h", "" },
-    { "use_time", V_TIME, "h", "" },
-    { "user", V_USER, "u", "" },
-    { "tideover_id", V_ID, "orihu", "" },
+    { "timestamp", V_SECONDS, "oprihu", "" }, { "type", V_TYPE, "oprihu", "" },
+    { "delta", V_ZERO, "oprihu", "" },        { "patron_barcode", V_BARCODE, "op", "r" },
+    { "barcode", V_BARCODE, "orih", "" },     { "noncat", V_ONE, "p", "" },
+    { "noncat_type", V_NUMBER, "p", "" },     { "noncat_count", V_COUNT, "p", "" },
+    { "checkout_time", V_TIME, "opr", "" },   { "due_date", V_DUE, "", "or" },
+    { "backdate", V_TIME, "i", "" },          { "count", V_COUNT, "h", "" },
+    { "use_time", V_TIME, "h", "" },          { "user", V_USER, "u", "" },
+    { "tideover_id", V_ID, "oprihu", "" },
 };
 
 static char letter_of(const char *type)
@@ -193,6 +201,10 @@ static const char *judge_value(struct format_check *c, enum value value, const j
         return json_is_integer(v) && json_integer_value(v) >= 1 && json_integer_value(v) <= 99
                    ? NULL
                    : "a count outside 1 to 99";
+    case V_ONE:
+        return json_is_integer(v) && json_integer_value(v) == 1 ? NULL : "a noncat that is not 1";
+    case V_NUMBER:
+        return is_id(v) ? NULL : "a noncat_type that is no number of a type";
     case V_USER:
         return judge_user(c, v);
     case V_ID:
@@ -255,6 +267,8 @@ static enum err judge_object(struct format_check *c, const json_t *o, struct err
     bool fresh = false;
     enum err e;
 
+    if (type == 'o' && json_object_get(o, "noncat") != NULL)
+        type = 'p';
     if (type == 0)
         return err_set(msg, ERR_MALFORMED, "a type that the server does not know");
     if ((e = judge_time(c, o, msg)) != ERR_OK)

@@ -15,6 +15,8 @@ struct format_reader {
     struct format_read to;
     struct zone zone;
     struct evergreen_profile profile;
+    unsigned n_pieces;
+    struct piece_kind piece[POLICY_PIECES];
     struct record rec;
     char desk[DESK_NAME_MAX + 1];
 };
@@ -190,13 +192,38 @@ static bool take_when(struct format_reader *r, const json_t *o, const char *name
 
 /* ---- the types ---- */
 
+static bool is_noncat(const json_t *o)
+{
+    const json_t *v = json_object_get(o, "noncat");
+
+    return json_is_true(v) || json_integer_value(v) != 0 ||
+           (json_object_get(o, "noncat_type") != NULL && json_object_get(o, "barcode") == NULL);
+}
+
+static bool take_pieces(struct format_reader *r, const json_t *o, const char **why)
+{
+    int64_t type, n;
+
+    if (!take_number(o, "noncat_type", &type, why) || !take_number(o, "noncat_count", &n, why))
+        return false;
+    if (n == 0 || n > 99)
+        return no(why, "a noncat_count outside 1 to 99");
+    r->rec.count = n < 0 ? 1 : (uint8_t)n;
+    for (unsigned i = 0; i < r->n_pieces && type > 0; i++)
+        if (r->piece[i].noncat == (uint64_t)type) {
+            memcpy(r->rec.piece_kind, r->piece[i].name, sizeof r->piece[i].name);
+            return true;
+        }
+    return no(why, "uncatalogued pieces of a type that [noncat] of the policy does not name: enter "
+                   "them by hand");
+}
+
 static bool take_loan(struct format_reader *r, const json_t *o, const char **why)
 {
     struct moment due;
 
-    if (json_is_true(json_object_get(o, "noncat")) ||
-        (json_object_get(o, "noncat_type") != NULL && json_object_get(o, "barcode") == NULL))
-        return no(why, "uncatalogued pieces have no barcode: enter them by hand");
+    if (r->rec.kind == RECORD_CHECKOUT && is_noncat(o) && !take_pieces(r, o, why))
+        return false;
     if (!take_barcode(o, "patron_barcode", r->rec.user, why) ||
         !take_when(r, o, "checkout_time", why) || !take_moment(r, o, "due_date", &due, why))
         return false;
@@ -318,6 +345,8 @@ static bool take_object(struct format_reader *r, const json_t *o, const char **w
                                                : take_when(r, o, "backdate", why))) {
         return false;
     }
+    if (r->rec.piece_kind[0] != 0)
+        return r->rec.item[0] == 0 || no(why, "pieces that have a barcode");
     return r->rec.item[0] != 0 || no(why, "a line without its barcode");
 }
 
@@ -350,6 +379,8 @@ struct format_reader *evergreen_read_new(const struct policy *p, const struct fo
         r->to = *to;
         r->zone = p->zone;
         r->profile = p->evergreen;
+        r->n_pieces = p->n_pieces;
+        memcpy(r->piece, p->piece, sizeof r->piece);
     }
     return r;
 }

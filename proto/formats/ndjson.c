@@ -206,6 +206,7 @@ const struct format format_ndjson = {
     .suffix = "ndjson",
     .tick_s = 1,
     .carries = own_carries,
+    .pieces = own_pieces,
     .loses = ndjson_loses,
     .write = ndjson_write,
     .check_new = ndjson_check_new,

@@ -25,6 +25,8 @@ const struct own_column own_columns[OWN_COLUMNS] = {
     TEXT("user", OWN_BARCODE, rec.user),
     TEXT("due", OWN_DAY, rec.due),
     OTHER("count", OWN_NUMBER),
+    TEXT("kind", OWN_TEXT, rec.piece_kind), /* of pieces without a barcode: then no item */
+    TEXT("label", OWN_TEXT, rec.piece_label),
     TEXT("staff", OWN_TEXT, rec.staff),
     OTHER("typed", OWN_FLAG),
     OTHER("override", OWN_FLAG),
@@ -150,16 +152,27 @@ static bool fits(unsigned c, const char *value)
     return text_is_clean(value);
 }
 
+bool own_has_pieces(const struct record *r)
+{
+    return r->kind == RECORD_CHECKOUT && r->item[0] == 0 && r->piece_kind[0] != 0;
+}
+
+bool own_pieces(const struct policy *p, const struct record *r)
+{
+    (void)p;
+    return own_has_pieces(r);
+}
+
 static const char *missing(const struct record *r)
 {
-    bool item = r->kind != RECORD_USER;
+    bool pieces = own_has_pieces(r), item = r->kind != RECORD_USER && !pieces;
     bool user = r->kind == RECORD_CHECKOUT || r->kind == RECORD_USER;
 
-    return item && r->item[0] == 0                                        ? "item"
-           : user && r->user[0] == 0                                      ? "user"
-           : r->kind == RECORD_INHOUSE && (r->count < 1 || r->count > 99) ? "count"
-           : r->kind == RECORD_USER && r->reg.last[0] == 0                ? "last"
-                                                                          : NULL;
+    return item && r->item[0] == 0                                                    ? "item"
+           : user && r->user[0] == 0                                                  ? "user"
+           : (r->kind == RECORD_INHOUSE || pieces) && (r->count < 1 || r->count > 99) ? "count"
+           : r->kind == RECORD_USER && r->reg.last[0] == 0                            ? "last"
+                                                                                      : NULL;
 }
 
 enum err own_fill(const struct policy *p, bool write_pin, const struct format_item *it,

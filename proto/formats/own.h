@@ -4,7 +4,7 @@
 
 #include "format_int.h"
 
-#define OWN_COLUMNS 27
+#define OWN_COLUMNS 29
 
 enum own_type {
     OWN_ID,      /* of the record, for people: "KIDS-1/3/0042" */
@@ -38,6 +38,8 @@ struct own_values {             /* texts by column, "" where there is none; borr
     char at[36], recorded[36], moved_from[36], due[11], birth[11], count[4], key[33];
 };
 bool own_carries(const struct policy *p, unsigned kind);
+bool own_has_pieces(const struct record *r); /* a checkout of things without a barcode */
+bool own_pieces(const struct policy *p, const struct record *r); /* the row of format.h */
 /* ERR_INVALID: a value that cannot be written, as format.h says of write(). */
 enum err own_fill(const struct policy *p, bool write_pin, const struct format_item *it,
                   struct own_state *st, struct own_values *out, struct errmsg *msg);

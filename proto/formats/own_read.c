@@ -116,11 +116,13 @@ bool own_complete(struct own_row *row, const char **why)
         return no(why, "op is missing");
     if (r->at_ms == 0)
         return no(why, "at is missing");
-    if (r->item[0] == 0 && r->kind != RECORD_USER)
+    if (r->item[0] == 0 && r->kind != RECORD_USER && !own_has_pieces(r))
         return no(why, "item is missing");
     if (r->user[0] == 0 && (r->kind == RECORD_CHECKOUT || r->kind == RECORD_USER))
         return no(why, "user is missing");
-    if (r->kind == RECORD_INHOUSE && r->count == 0)
+    if ((r->piece_kind[0] != 0 || r->piece_label[0] != 0) && !own_has_pieces(r))
+        return no(why, "a kind or label is of a checkout without item");
+    if ((r->kind == RECORD_INHOUSE || own_has_pieces(r)) && r->count == 0)
         return no(why, "count is missing");
     if (r->kind == RECORD_USER && r->reg.last[0] == 0)
         return no(why, "last is missing: a registration needs a family name");

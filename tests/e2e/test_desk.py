@@ -46,6 +46,26 @@ class Desk(branch.Case):
         self.assertEqual([a["act"] for a in got], ["opened", "asks", "nothing"])
         self.assertEqual([r["item"] for r in branch.log_list(desk)], [item(1), item(1), item(2)])
 
+    def test_things_without_a_barcode_are_lent_by_kind(self):
+        desk = self.branch(names=branch.NAMES[:1])[0]
+        self.publish(desk, branch.policy_text(self.sink) + "[scan]\nno_barcode_kinds = paperback, toy\n")
+        got = self.scan(desk, "*PIECETOY", user(1), "*PIECETOY", "*PIECETOY", "*UNDO", "*PIECES", rc=65)
+        self.assertEqual([a.get("act") or a["error"]["code"] for a in got],
+                         ["wrong_slot", "opened", "record", "record", "undo", "pieces"])
+        desk.cli("record", "checkout", "--user", user(2), "--kind", "paperback", "--count", "3",
+                 "--label", "thin ones")
+        self.assert_refused(desk.cli("record", "checkout", "--user", user(2), "--kind", "dvd", check=False),
+                            65, "no kind of this library")
+        rows = [r for r in branch.log_list(desk) if r["op"] == "checkout" and r["state"] != "voided"]
+        self.assertEqual([("toy", 1, None), ("paperback", 3, "thin ones")],
+                         [(r["kind"], r["count"], r.get("label")) for r in rows])
+        self.assertIn("3 paperback", desk.cli("log", "list").out)
+        plan = desk.cli("upload", "plan", json=True)  # Symphony has no line for them
+        self.assertEqual((2, 0), (plan["unwritable"], plan["behind"]))
+        self.assertIn("pieces without a barcode (paperback)", plan["lists"]["unwritable"][1]["why"])
+        sheet = desk.cli("export", "--format", "csv", "--out", "-").out
+        self.assertIn(",3,paperback,thin ones,", sheet)
+
     def test_the_session_stands_in_records_and_survives_a_restart(self):
         desk = self.branch(names=branch.NAMES[:1])[0]
         desk.cli("session", "set", "--staff", "Ana", "--due", "10d")

@@ -189,7 +189,7 @@ static void mistakes_on_the_command_line_are_64_and_say_what(void **state)
         { "init --branch MAIN", "--desk is missing" },
         { "init --branch MAIN --desk A --json", "\"init\" has no --json" },
         { "--json init --branch MAIN --desk A", "\"init\" has no --json" },
-        { "record checkout --user 1", "--item is missing" },
+        { "record checkout --user 1", "say --item NUMBER, or --kind KIND" },
         { "record checkout --usr 1", "did you mean --user?" },
         { "record discharge --item 1 --due 2026-12-07", "unknown option --due" },
         { "join", "CODE is missing" },

@@ -1,6 +1,8 @@
 /* test_merge.c - the order of the merged log and rules R1 to R8, R11, E2, E3, E5. */
 #include "merge_branch.h"
 
+#include "aside.h"
+
 /* ---- order ---- */
 
 static void records_are_merged_by_time_then_feed_then_sequence(void **state)
@@ -229,6 +231,35 @@ static void with_a_flat_file_records_of_a_new_card_wait(void **state)
     assert_string_equal(merged(), "0.1 send; 1.1 waits R7; 1.2 send");
 }
 
+static uint64_t add_pieces(unsigned desk, const char *user, const char *kind, int seconds)
+{
+    struct record r = make(RECORD_CHECKOUT, "", user, 0, seconds);
+
+    snprintf(r.piece_kind, sizeof r.piece_kind, "%s", kind);
+    r.count = 2;
+    return put(desk, &r);
+}
+
+static void pieces_without_a_barcode_wait_for_their_card_and_are_never_duplicates(void **state)
+{
+    (void)state;
+    set_policy("flat");
+    add_user(0, U3, "Okafor", 0);
+    add_pieces(1, U3, "paperback", 5);
+    add_pieces(1, U1, "paperback", 6);
+    add_pieces(1, U1, "paperback", 7); /* two piles, for all that anybody knows */
+    add_pieces(2, U2, "paperback", 8);
+    assert_string_equal(merged(), "0.1 send; 1.1 waits R7; 1.2 send; 1.3 send; 2.1 send");
+}
+
+static void in_one_log_a_card_moves_before_its_first_pieces(void **state)
+{
+    (void)state;
+    add_pieces(1, U3, "paperback", 5);
+    add_user(0, U3, "Okafor", 10);
+    assert_string_equal(merged(), "0.1 send early; 1.1 send");
+}
+
 /* Else the ILS hears of the loan after its return, or takes the book from whoever has it now. */
 static void what_follows_on_the_item_of_a_waiting_record_waits_too(void **state)
 {
@@ -382,9 +413,11 @@ static void what_a_lead_says_goes_and_what_he_voids_does_not(void **state)
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         b.job.n_rulings = 0;
         if (cases[i].first)
-            b.job.rulings[b.job.n_rulings++] = (struct merge_ruling){ .feed = 0, .seq = 1, .what = cases[i].first };
+            b.job.rulings[b.job.n_rulings++] =
+                (struct merge_ruling){ .feed = 0, .seq = 1, .what = cases[i].first };
         if (cases[i].second)
-            b.job.rulings[b.job.n_rulings++] = (struct merge_ruling){ .feed = 1, .seq = 1, .what = cases[i].second };
+            b.job.rulings[b.job.n_rulings++] =
+                (struct merge_ruling){ .feed = 1, .seq = 1, .what = cases[i].second };
         assert_string_equal(merged(), cases[i].then);
     }
 }
@@ -579,6 +612,32 @@ static void what_cannot_be_written_holds_the_later_records_of_its_item(void **st
     assert_int_equal(r.outcomes[OUTCOME_SENT], 1);
 }
 
+static void pieces_that_a_format_cannot_say_are_entered_by_hand_and_hold_nothing_up(void **state)
+{
+    struct asides aside = { .n = 0 };
+    struct export_out to = { .aside = &aside };
+    struct export_result r;
+    struct errmsg msg = { .text = "" };
+
+    (void)state;
+    add_pieces(0, U1, "paperback", 0);
+    add_pieces(0, U1, "toy", 1);
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 2);
+    assert_int_equal(
+        export_run(&b.job, memdisk_disk(b.mem), &format_symphony, NULL, NULL, &to, &r, &msg),
+        ERR_OK);
+    assert_int_equal(r.outcomes[OUTCOME_UNWRITABLE], 2);
+    assert_int_equal(r.outcomes[OUTCOME_BEHIND], 0);
+    assert_int_equal(r.outcomes[OUTCOME_SENT], 1);
+    assert_int_equal(aside.n, 2);
+    assert_int_equal(aside.v[0].what, ASIDE_UNWRITABLE);
+    asides_free(&aside);
+    assert_int_equal(
+        export_run(&b.job, memdisk_disk(b.mem), &format_csv, NULL, NULL, &to, &r, &msg), ERR_OK);
+    assert_int_equal(r.outcomes[OUTCOME_SENT], 3);
+    assert_int_equal(aside.n, 0);
+}
+
 static void what_waits_behind_an_unwritable_card_holds_its_item_too(void **state)
 {
     struct export_result r;
@@ -728,6 +787,9 @@ int main(void)
         T(two_different_registrations_of_a_card_wait_for_the_lead),
         T(in_one_log_a_registration_moves_before_its_cards_first_use),
         T(with_a_flat_file_records_of_a_new_card_wait),
+        T(pieces_without_a_barcode_wait_for_their_card_and_are_never_duplicates),
+        T(in_one_log_a_card_moves_before_its_first_pieces),
+        T(pieces_that_a_format_cannot_say_are_entered_by_hand_and_hold_nothing_up),
         T(what_follows_on_the_item_of_a_waiting_record_waits_too),
         T(a_held_return_between_a_waiting_loan_and_another_waits_with_them),
         T(what_went_before_on_the_item_does_not_wait),

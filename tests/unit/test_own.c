@@ -47,6 +47,11 @@ static void write_all(struct bench *b)
     r = bench_record(b, RECORD_INHOUSE, "39999000005031", "");
     r->count = 3;
     bench_add(b, "MAIN-1/7/0004", "2026-11-23T09:07:40-05:00");
+    r = bench_record(b, RECORD_CHECKOUT, "", "29999000001016");
+    strcpy(r->piece_kind, "paperback");
+    strcpy(r->piece_label, "=two, thin");
+    r->count = 2;
+    bench_add(b, "MAIN-1/7/0006", "2026-11-23T09:07:50-05:00");
     reg = bench_okafor(b);
     strcpy(reg->phone, "+1 330-555-0142");
     strcpy(reg->email, "zoe@example.org");
@@ -60,9 +65,9 @@ static void write_all(struct bench *b)
 static void same(const struct bench *b)
 {
     const struct format_event *e = b->event;
-    const struct registration *g = &e[5].rec.reg;
+    const struct registration *g = &e[6].rec.reg;
 
-    assert_int_equal(b->n_events, 6);
+    assert_int_equal(b->n_events, 7);
     assert_int_equal(b->n_unknown, 0);
     assert_int_equal(e[0].rec.kind, RECORD_CHECKOUT);
     assert_string_equal(e[0].rec.item, "39999000005015");
@@ -79,7 +84,12 @@ static void same(const struct bench *b)
     assert_int_equal(e[3].rec.paper_ms, bench_ms("2026-11-23T09:06:30-05:00"));
     assert_int_equal(e[4].rec.kind, RECORD_INHOUSE);
     assert_int_equal(e[4].rec.count, 3);
-    assert_int_equal(e[5].rec.kind, RECORD_USER);
+    assert_int_equal(e[5].rec.kind, RECORD_CHECKOUT);
+    assert_string_equal(e[5].rec.item, "");
+    assert_string_equal(e[5].rec.piece_kind, "paperback");
+    assert_string_equal(e[5].rec.piece_label, "=two, thin");
+    assert_int_equal(e[5].rec.count, 2);
+    assert_int_equal(e[6].rec.kind, RECORD_USER);
     assert_int_equal(g->birth, 19880714);
     assert_string_equal(g->first, "Zo\xc3\xab");
     assert_string_equal(g->last, "Okafor");
@@ -101,7 +111,7 @@ static void all_fields_are_written_byte_for_byte_and_read_back(void **state)
 
     write_all(b);
     bench_is_golden(b, name);
-    bench_is_good(b, 6);
+    bench_is_good(b, 7);
     for (size_t piece = 1; piece < 2000; piece = piece * 4 + 3) {
         assert_int_equal(bench_read(b, b->out.p, b->out.len, piece), ERR_OK);
         same(b);
@@ -123,9 +133,9 @@ static void a_pin_leaves_only_by_the_policys_word(void **state)
     memset(&b->st, 0, sizeof b->st);
     b->lines = 0;
     write_all(b);
-    bench_is_good(b, 6);
+    bench_is_good(b, 7);
     assert_int_equal(bench_read(b, b->out.p, b->out.len, 100), ERR_OK);
-    assert_string_equal(b->event[5].rec.reg.pin, "");
+    assert_string_equal(b->event[6].rec.reg.pin, "");
 }
 
 static void what_no_reader_would_take_is_not_written(void **state)
@@ -137,6 +147,8 @@ static void what_no_reader_would_take_is_not_written(void **state)
     bench_refuses(b, at, "item");
     bench_record(b, RECORD_CHECKOUT, "39999000005015", "");
     bench_refuses(b, at, "user");
+    strcpy(bench_record(b, RECORD_CHECKOUT, "", "29999000001016")->piece_kind, "toy");
+    bench_refuses(b, at, "count");
     bench_record(b, RECORD_DISCHARGE, "3999\t", "");
     bench_refuses(b, at, "item");
     bench_record(b, RECORD_CHECKOUT, "39999000005015", "29999000001016")->due = 20261122;
@@ -170,6 +182,7 @@ static void the_judge_of_both_names_what_is_wrong(void **state)
     bench_refused(b, "T09:05:00.012-05:00", "T09:05-05:00", "a time looks like");
     bench_refused(b, "T09:06:01.005", "T09:04:01.005", "the time runs back");
     bench_refused(b, "T09:06:02.000", "T09:06:01.900", "two events on one item in one second");
+    bench_refused(b, "paperback", "", "item is missing");
     bench_refused(b, "Zo\xc3\xab", "Zo\xeb", "UTF-8");
     bench_refused(b, "a5a5", "A5a5", "32 hex digits");
 }
@@ -187,7 +200,7 @@ static void the_judge_of_csv_knows_one_form(void **state)
     bench_refused(b, "id,op", "op,id", "line 1: the header is not ours");
     bench_refused(b, "\r\n", "\n", "line 1: ends without CR");
     bench_refused(b, "'=cmd", "=cmd", "takes for a formula");
-    bench_refused(b, ",,,,,,", ",,,,,", "cells, not 27");
+    bench_refused(b, ",,,,,,", ",,,,,", "cells, not 29");
     bench_refused(b, "\"Ann", "Ann", "a quotation mark in the middle");
     bench_refused(b, "desk\",", "desk,", "line 2: a quotation mark that is not closed");
     bench_refused(b, "MAIN-1/7/0001", "", "line 2: id is missing");

@@ -24,6 +24,7 @@ static const struct {
     { "spc", "[scan]\ncheck_digit = none\nitem_pattern = XB [0-9]{4}\n" },
     { "yz", "[scan]\ncheck_digit = none\nitem_pattern = YB[0-9]{6}\n" },
     { "one", "[scan]\ncheck_digit = none\nuser_pattern = [0-9]{10}\nitem_pattern = [0-9]{10}\n" },
+    { "pcs", "[scan]\nno_barcode_kinds = paperback, toy\n" },
     { "two", "[scan]\ncheck_digit = none\nitem_pattern = [0-9]{4}\n" },
 };
 
@@ -86,9 +87,10 @@ static void say(const struct box *b, enum err e, const struct box_answer *a,
     switch (a->act) {
     case BOX_RECORD:
         snprintf(out, room, "record %s %s %s", record_kind_name(a->kind),
-                 a->user[0] ? a->user : "-", a->item);
+                 a->user[0] ? a->user : "-", a->piece_kind[0] ? a->piece_kind : a->item);
         break;
     case BOX_OPENED:
+    case BOX_PIECES:
     case BOX_FORM:
         snprintf(out, room, "%s %s", box_act_name(a->act), a->user);
         break;

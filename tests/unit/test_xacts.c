@@ -3,7 +3,7 @@
 
 #define SECTION                                                                                    \
     "[evergreen]\nprofile = 2\nhome_ou = 4\nident_type = 3\ncountry = US\nwrite_pin = yes\n"       \
-    "[profiles]\nCHILD = 5\n"
+    "[profiles]\nCHILD = 5\n[scan]\nno_barcode_kinds = paperback, toy\n[noncat]\npaperback = 3\n"
 
 static int set_up(void **state)
 {
@@ -99,6 +99,40 @@ static void what_is_not_known_is_left_out(void **state)
     assert_string_equal(b->event[0].rec.reg.first, "\xf0\x9f\x90\x8d\xc3\xa9\"\\");
     assert_string_equal(b->event[0].rec.reg.city, "Z\xc3\xbcrich, Kreis 4");
     assert_string_equal(b->event[0].rec.reg.type, "CHILD");
+}
+
+static void pieces_without_a_barcode_are_of_evergreens_own_type(void **state)
+{
+    struct bench *b = *state;
+    struct format_item it = { .rec = &b->rec };
+    struct record *r = bench_record(b, RECORD_CHECKOUT, "", "29999000001016");
+
+    strcpy(r->piece_kind, "paperback");
+    strcpy(r->piece_label, "three thin ones");
+    r->count = 3;
+    r->due = 20261214;
+    assert_true(b->f->pieces(&b->p, r));
+    it.due = r->due;
+    assert_int_equal(b->f->loses(&b->p, &it), 1u << LOSS_DUE);
+    bench_add(b, "MAIN-1/7/0001", "2026-11-23T09:05:00-05:00");
+    bench_add(b, "MAIN-1/7/0002", "2026-11-23T09:05:00-05:00"); /* no item: one second holds both */
+    buf_add(&b->out, "", 1);
+    assert_non_null(
+        strstr((char *)b->out.p,
+               "{\"timestamp\":1795442700,\"type\":\"checkout\",\"delta\":0,\"patron_barcode\":"
+               "\"29999000001016\",\"noncat\":1,\"noncat_type\":3,\"noncat_count\":3,"
+               "\"checkout_time\":\"2026-11-23T09:05:00-05:00\",\"tideover_id\":"
+               "\"MAIN-1/7/0001\"}\n"));
+    b->out.len--;
+    bench_is_good(b, 2);
+    assert_int_equal(bench_read(b, b->out.p, b->out.len, 9), ERR_OK);
+    assert_int_equal(b->n_events, 2);
+    assert_string_equal(b->event[0].rec.piece_kind, "paperback");
+    assert_string_equal(b->event[0].rec.item, "");
+    assert_int_equal(b->event[0].rec.count, 3);
+    strcpy(r->piece_kind, "toy"); /* has no number in [noncat] */
+    assert_false(b->f->pieces(&b->p, r));
+    bench_refuses(b, "2026-11-23T09:06:00-05:00", "kind");
 }
 
 /* The clocks go back in the night before 1 November 2026. */
@@ -229,7 +263,15 @@ static void the_judge_refuses_what_kills_a_session(void **state)
         { "\"count\":3", "\"count\":\"3\"", "line 4: a count outside 1 to 99" },
         { "\"count\":3,", "", "line 4: a line that lacks a key of its type" },
         { "\"backdate\"", "\"use_time\"", "line 2: a line that lacks a key of its type" },
-        { "\"delta\":0", "\"delta\":0,\"noncat\":1", "a key that is not of its type" },
+        { "\"delta\":0", "\"delta\":0,\"noncat\":1", "line 1: a line that lacks a key of its type" },
+        { "\"barcode\":\"39999000005015\"", "\"noncat\":1,\"noncat_type\":3,\"noncat_count\":100",
+          "a count outside 1 to 99" },
+        { "\"barcode\":\"39999000005015\"", "\"noncat\":2,\"noncat_type\":3,\"noncat_count\":1",
+          "a noncat that is not 1" },
+        { "\"barcode\":\"39999000005015\"",
+          "\"noncat\":1,\"noncat_type\":\"3\",\"noncat_count\":1", "a noncat_type that is no" },
+        { "\"delta\":0", "\"delta\":0,\"noncat\":1,\"noncat_type\":3,\"noncat_count\":1",
+          "a key that is not of its type" },
         { "7/0002\"", "7/0001\"", "line 2: the tideover_id MAIN-1/7/0001 is there twice" },
         { ",\"tideover_id\":\"MAIN-1/7/0001\"", "", "line 1: a line that lacks a key" },
         { "\"family_name\":\"Okafor\",", "", "line 5: a user without card, names" },
@@ -385,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_five_lines_are_written_byte_for_byte_and_read_back),
         TEST(what_is_not_known_is_left_out),
+        TEST(pieces_without_a_barcode_are_of_evergreens_own_type),
         TEST(a_due_date_ends_by_the_offset_of_its_own_evening),
         TEST(what_the_server_would_choke_on_is_not_written),
         TEST(what_is_lost_is_said),
