@@ -58,7 +58,7 @@ static void tell_void(const struct node *n, const struct record *r, json_t *o)
 static json_t *one_json(const struct node *n, const struct aside_view *v)
 {
     struct record *r = calloc(1, sizeof *r);
-    char id[RECORD_ID_TEXT], at[36];
+    char id[RECORD_ID_TEXT];
     const struct desk *d = roster_find(core_roster(n->core), &v->ref.feed.desk);
     json_t *o;
 
@@ -67,13 +67,9 @@ static json_t *one_json(const struct node *n, const struct aside_view *v)
                   (json_int_t)v->slot, "reason", aside_name(v->what), "released", v->released,
                   "next", aside_next_step(v->what));
     if (r && core_aside_record(n->core, &v->ref, r, NULL) == ERR_OK)
-        record_to_json(r, o);
+        record_to_json(r, status_zone(n), o);
     if (r && v->what == ASIDE_LATE_VOID)
         tell_void(n, r, o);
-    if (r && !json_object_get(o, "at") && r->at_ms > 0) {
-        rfc3339_format(r->at_ms, r->utc_off_min, at);
-        json_object_set_new(o, "at", json_string(at));
-    }
     free(r);
     return o;
 }

@@ -8,14 +8,6 @@
 
 #define DAY_MS INT64_C(86400000)
 
-static json_t *time_text(int64_t ms)
-{
-    char text[36];
-
-    rfc3339_format(ms, 0, text);
-    return json_string(text);
-}
-
 /* NULL: there is none. */
 json_t *blocklist_json(const struct node *n)
 {
@@ -32,8 +24,8 @@ json_t *blocklist_json(const struct node *n)
         json_decref(by);
         return NULL;
     }
-    return json_pack("{s:o, s:o, s:s, s:I, s:o, s:I}", "date", time_text(h->date_ms), "imported",
-                     time_text(h->imported_ms), "desk", d ? d->name : "?", "users",
+    return json_pack("{s:o, s:o, s:s, s:I, s:o, s:I}", "date", status_time(n, h->date_ms),
+                     "imported", status_time(n, h->imported_ms), "desk", d ? d->name : "?", "users",
                      (json_int_t)h->rows, "by_status", by, "age_days",
                      (json_int_t)(age > 0 ? age / DAY_MS : 0));
 }

@@ -46,7 +46,7 @@ static json_t *one_json(const struct node *n, uint64_t slot, const struct answer
                   open || r->answer == ANSWER_DEVIATING ? next : "", "open", open, "released",
                   released, "op", record_kind_name(r->kind));
     if (rec && o && core_aside_record(n->core, &r->ref, rec, NULL) == ERR_OK)
-        record_to_json(rec, o);
+        record_to_json(rec, status_zone(n), o);
     if (rec)
         sodium_memzero(rec, sizeof *rec);
     free(rec);

@@ -192,6 +192,9 @@ void status_upload(struct node *n, struct http_request *rq);
 json_t *status_json(struct node *n); /* as answered */
 json_t *status_peers_json(struct node *n);
 json_t *status_upload_json(struct node *n);
+const struct zone *status_zone(const struct node *n); /* the library's; NULL: not known yet */
+/* A moment in the library's own time, whatever this PC's zone is. */
+json_t *status_time(const struct node *n, int64_t ms);
 const char *status_desk_name(const struct node *n, const struct desk_id *id); /* "?": not known */
 json_t *status_roles(unsigned roles);
 json_t *status_problems(const struct node *n, const struct moment *now); /* status_problems.c */

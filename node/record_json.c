@@ -170,8 +170,9 @@ static void put_ymd(json_t *o, const char *name, uint32_t ymd)
     json_object_set_new(o, name, json_string(day));
 }
 
-void record_to_json(const struct record *r, json_t *o)
+void record_to_json(const struct record *r, const struct zone *zone, json_t *o)
 {
+    int64_t when = record_time(r, 0);
     char at[36];
 
     json_object_set_new(o, "op", json_string(record_kind_name(r->kind)));
@@ -182,7 +183,7 @@ void record_to_json(const struct record *r, json_t *o)
     }
     put_ymd(o, "due", r->due);
     put_ymd(o, "birth", r->reg.birth);
-    rfc3339_format(record_time(r, 0), r->utc_off_min, at);
+    rfc3339_format(when, zone ? zone_offset_s(zone, when / 1000) / 60 : r->utc_off_min, at);
     json_object_set_new(o, "at", json_string(at));
     if (r->paper_ms)
         json_object_set_new(o, "from_paper", json_true());

@@ -14,6 +14,6 @@ json_t *json_object_of(const char *p, size_t n, struct errmsg *msg);
 enum err record_of_json(const struct core *c, const json_t *o, struct record *out,
                         struct errmsg *msg);
 /* Puts op, item, user, due, at and so on of a record into an object. */
-void record_to_json(const struct record *r, json_t *o);
+void record_to_json(const struct record *r, const struct zone *zone, json_t *o);
 
 #endif

@@ -5,11 +5,19 @@
 #include "node_int.h"
 #include "pause.h"
 
-static json_t *time_json(int64_t ms)
+const struct zone *status_zone(const struct node *n)
 {
+    const struct policy *p = roster_policy(core_roster(n->core));
+
+    return p ? &p->zone : NULL;
+}
+
+json_t *status_time(const struct node *n, int64_t ms)
+{
+    const struct zone *zone = status_zone(n);
     char text[36];
 
-    rfc3339_format(ms, 0, text);
+    rfc3339_format(ms, zone ? zone_offset_s(zone, ms / 1000) / 60 : 0, text);
     return json_string(text);
 }
 
@@ -46,11 +54,12 @@ static json_t *server_json(const struct node *n, const struct moment *now)
                   (json_int_t)v.watch.checks, "failures", (json_int_t)v.watch.failures, "peers",
                   server_seen(n, now));
     if (v.watch.seen != WATCH_UNKNOWN)
-        json_object_set_new(o, "since",
-                            time_json(now->wall_ms - (int64_t)(now->boot_ms - v.watch.since_ms)));
+        json_object_set_new(
+            o, "since", status_time(n, now->wall_ms - (int64_t)(now->boot_ms - v.watch.since_ms)));
     if (v.watch.checked_ms > 0)
-        json_object_set_new(o, "checked",
-                            time_json(now->wall_ms - (int64_t)(now->boot_ms - v.watch.checked_ms)));
+        json_object_set_new(
+            o, "checked",
+            status_time(n, now->wall_ms - (int64_t)(now->boot_ms - v.watch.checked_ms)));
     return o;
 }
 
@@ -229,7 +238,7 @@ static json_t *last_upload(const struct node *n)
                           "sha256", sha, "file", r.evidence, "desk", status_desk_name(n, &r.desk),
                           "records", (json_int_t)in.records, "lines",
                           (json_int_t)(in.n_parts ? in.parts[in.n_parts - 1].lines : 0), "at",
-                          time_json(r.at_ms));
+                          status_time(n, r.at_ms));
         }
         intent_free(&in);
     }

@@ -218,7 +218,7 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
     e = json_pack("{s:I, s:s, s:s, s:s, s:I}", "n", (json_int_t)b->n, "id", id, "desk",
                   b->merge.feeds[m->feed].desk, "state", list_state(b, m, o), "slot",
                   (json_int_t)b->merge.slot);
-    record_to_json(&m->rec, e);
+    record_to_json(&m->rec, &b->merge.policy.zone, e);
     if (m->again) {
         json_object_set_new(e, "was", json_string(aside_name((enum aside_what)m->again->what)));
         json_object_set_new(e, "was_in", json_integer((json_int_t)m->again->slot));

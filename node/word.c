@@ -187,14 +187,9 @@ void word_online(struct node *n, struct http_request *rq, json_t *body)
 
 /* ---- what is still readable, and until when ---- */
 
-static json_t *date_or_null(int64_t ms)
+static json_t *date_or_null(const struct node *n, int64_t ms)
 {
-    char at[36];
-
-    if (ms == 0)
-        return json_null();
-    rfc3339_format(ms, 0, at);
-    return json_string(at);
+    return ms == 0 ? json_null() : status_time(n, ms);
 }
 
 void word_erasing(struct node *n, struct http_request *rq)
@@ -207,10 +202,11 @@ void word_erasing(struct node *n, struct http_request *rq)
     for (unsigned i = 0; i < core_past(n->core); i++) {
         struct past_view p;
         core_past_view(n->core, i, &p);
-        json_array_append_new(
-            all, json_pack("{s:I, s:o, s:o, s:o, s:b, s:b}", "slot", (json_int_t)p.slot, "at",
-                           date_or_null(p.at_ms), "confirmed", date_or_null(p.confirmed_ms), "due",
-                           date_or_null(p.due_ms), "erased", p.erased, "all_kept", p.unknown));
+        json_array_append_new(all, json_pack("{s:I, s:o, s:o, s:o, s:b, s:b}", "slot",
+                                             (json_int_t)p.slot, "at", date_or_null(n, p.at_ms),
+                                             "confirmed", date_or_null(n, p.confirmed_ms), "due",
+                                             date_or_null(n, p.due_ms), "erased", p.erased,
+                                             "all_kept", p.unknown));
     }
     api_json(rq, 200,
              json_pack("{s:i, s:I, s:I, s:b, s:o}", "schema", 1, "readable_from",

@@ -43,7 +43,7 @@ static void add_row(struct worklist_job *w, enum worklist what, const char *id, 
     }
     o = json_pack("{s:s, s:s, s:s, s:s}", "id", id, "desk", desk, "state", worklist_name(what),
                   "next", worklist_next_step(what));
-    record_to_json(r, o);
+    record_to_json(r, NULL, o);
     rfc3339_at(&w->b.merge.policy.zone, ms, at); /* the library's time, whatever this PC's is */
     json_object_set_new(o, "at", json_string(at));
     if (slot > 0)

@@ -271,7 +271,7 @@ void target_close(struct target *t);
 
 void words_number(long long n, char out[32]);    /* "12,345" */
 void words_ago(long long seconds, char out[32]); /* "3 h", "2 min", "now" */
-/* RFC 3339 text (or Unix ms) in this PC's local time. day: with the date. */
+/* RFC 3339 text, in the time that it says itself: the library's. day: with the date. */
 void words_time(const json_t *t, bool day, char out[32]);
 /* "2026-11-23 09:12:04 to 13:58:40 -05:00", as the times themselves say it; one moment: once. */
 void words_span(const json_t *from, const json_t *to, char out[80]);

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "day.h"
 
@@ -42,23 +41,22 @@ void words_ago(long long s, char out[32])
         snprintf(out, 32, "%lld days", s / 86400);
 }
 
+/* As the node says it, in the library's time: this PC may be set to another zone. */
 void words_time(const json_t *t, bool day, char out[32])
 {
-    int64_t ms = 0;
-    int offset;
-    time_t seconds;
-    struct tm local;
+    struct civil c;
+    int64_t ms;
+    int off;
 
-    out[0] = '-';
-    out[1] = 0;
-    if (json_is_integer(t))
-        ms = json_integer_value(t);
-    else if (!json_is_string(t) ||
-             rfc3339_parse(json_string_value(t), &ms, &offset, NULL) != ERR_OK)
+    snprintf(out, 32, "-");
+    if (!json_is_string(t) || rfc3339_parse(json_string_value(t), &ms, &off, NULL) != ERR_OK)
         return;
-    seconds = (time_t)(ms / 1000);
-    if (localtime_r(&seconds, &local) != NULL)
-        strftime(out, 32, day ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", &local);
+    civil_from_unix(ms / 1000, off * 60, &c);
+    if (day)
+        snprintf(out, 32, "%04d-%02d-%02d %02d:%02d:%02d", c.year % 10000, c.month, c.day, c.hour,
+                 c.minute, c.second);
+    else
+        snprintf(out, 32, "%02d:%02d:%02d", c.hour, c.minute, c.second);
 }
 
 void words_span(const json_t *from, const json_t *to, char out[80])

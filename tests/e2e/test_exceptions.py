@@ -23,7 +23,7 @@ def loan(who, n):
 class Exceptions(branch.Case):
     def ready(self, known_items, known_users):
         """Three desks whose uploads go to a SIP2 server that knows so much."""
-        desks = self.branch()
+        desks = self.branch(envs=[{"TZ": "Asia/Tokyo"}, {"TZ": "UTC"}, {"TZ": "Asia/Tokyo"}])
         self.seed = {"items": {item(n): {} for n in known_items}, "users": {user(n): {} for n in known_users}}
         self.server = sip2.Server(self.home, seed=self.seed)
         self.addCleanup(self.server.stop)
@@ -76,6 +76,10 @@ class Exceptions(branch.Case):
         text = desk.cli("upload", "exceptions").out
         self.assertIn("the ILS refused it: the loan is not booked", text)
         self.assertIn("2 open.", text)
+        at = rows[0]["at"]  # the library's time, whatever zone this PC and the recording one are set to
+        self.assertRegex(at, r"-0[45]:00$")
+        self.assertIn(f"{at[:10]} {at[11:19]}", text)
+        self.assertEqual(at[-6:], desk.upload_status()["last"]["at"][-6:])
         self.assertNotIn(rows[0]["user"], text)
         sheet = list(csv.DictReader(io.StringIO(desk.cli("upload", "exceptions", "--csv").out)))
         self.assertEqual([e["id"] for e in rows], [r["id"] for r in sheet])

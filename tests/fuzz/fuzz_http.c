@@ -119,7 +119,7 @@ static void try_body(const char *p, size_t n)
         must_be_json(msg.field);
     } else {
         back = json_object();
-        record_to_json(r, back);
+        record_to_json(r, NULL, back);
         json_decref(back);
     }
     json_decref(o);
