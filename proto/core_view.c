@@ -365,6 +365,9 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
     for (unsigned i = 0; i < j->n_feeds; i++) /* a report of long ago looks back less far now */
         if (j->feeds[i].back <= j->feeds[i].base)
             j->feeds[i].back = j->feeds[i].base + 1;
+    for (unsigned i = 0; i < j->n_feeds; i++) /* only to look at: who sends or agrees holds them */
+        if (feeds_find(&c->feeds, &j->feeds[i].feed)->seq + 1 < j->feeds[i].from)
+            j->feeds[i].back = j->feeds[i].from;
     if (in)
         letter_by_slot(j);
     for (unsigned i = 0; i < j->n_feeds; i++)

@@ -378,7 +378,7 @@ static void ask_for_list(struct core *c)
         list_is_known(c, s, NULL);
     else if (is_erased(c, &in)) /* others erased it before this desk came back */
         give_up(c, s, "a part of it is erased");
-    else if (holds_slot(c, &in))
+    else if (holds_slot(c, &in) && feeds_hold_cuts(&c->feeds)) /* R9 reads earlier ones, too */
         effects_add(&c->fx, EFFECT_ASIDE, NULL, s->slot, NULL);
     else
         c->past.ask_ms = c->now_ms + 500; /* its records are on their way */
