@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "batch_int.h"
+#include "clocks.h"
+#include "day.h"
+#include "matters.h"
 #include "record_json.h"
 
 static FILE *scratch(const struct node *n)
@@ -124,13 +127,15 @@ struct list_job {
     unsigned n_jobs;
     struct merge_job *jobs;
     bool conflicts; /* only what a lead may rule on, or did */
+    struct matters matters;
 };
 
 static bool is_for_a_lead(const struct merged *m)
 {
     return m->verdict == VERDICT_REVIEW || m->late || strcmp(m->rule, "R5") == 0 ||
            strcmp(m->rule, "lead") == 0 ||
-           (m->verdict == VERDICT_SEND && strcmp(m->rule, "R8") == 0) ||
+           (m->verdict == VERDICT_SEND &&
+            (strcmp(m->rule, "R8") == 0 || strcmp(m->rule, "R6") == 0)) ||
            (m->verdict == VERDICT_VOIDED && !m->has_other);
 }
 
@@ -201,16 +206,16 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
                       uint64_t line, const uint8_t *bytes, size_t n, const char *why)
 {
     struct batch_job *b = ctx;
+    struct list_job *l = ctx;
     json_t *e;
-    char id[RECORD_ID_TEXT], *text;
+    char id[RECORD_ID_TEXT], at[36], *text;
 
     (void)part;
     (void)line;
     (void)bytes;
     (void)n;
     (void)why;
-    if (went_again((const struct list_job *)b, m) ||
-        (((const struct list_job *)b)->conflicts && !is_for_a_lead(m)))
+    if (went_again(l, m) || (l->conflicts && !is_for_a_lead(m)))
         return;
     if (++b->n <= b->after || b->n - b->after > b->limit)
         return;
@@ -230,6 +235,14 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
     if (m->has_other) {
         merge_id_text(&b->merge.feeds[m->other_feed], m->other_seq, id);
         json_object_set_new(e, "other", json_string(id));
+    }
+    if (l->conflicts) {
+        rfc3339_at(&b->merge.policy.zone, m->time_ms, at);
+        json_object_set_new(e, "time", json_string(at));
+        json_object_set_new(e, "clock",
+                            json_string(clock_class_name(b->merge.feeds[m->feed].clock)));
+        matters_add(&l->matters, e);
+        return;
     }
     if ((text = json_dumps(e, JSON_COMPACT)) != NULL)
         fprintf(b->out, "%s\n", text);
@@ -282,6 +295,8 @@ static void list_run(struct job *j)
     l->b.state_sent = "pending";
     if (l->b.err == ERR_OK)
         list_pending(&l->b);
+    if (l->b.err == ERR_OK && l->conflicts)
+        matters_write(&l->matters, l->b.out);
 }
 
 static void list_done(struct job *j)
@@ -292,6 +307,7 @@ static void list_done(struct job *j)
         merge_job_free(&l->jobs[i]);
     free(l->jobs);
     free(l->again);
+    matters_free(&l->matters);
     l->jobs = NULL;
     answer_scratch(&l->b, "application/x-ndjson");
 }
@@ -349,6 +365,8 @@ static void start_list(struct node *n, struct http_request *rq, uint64_t after, 
     if (l->n_again > 0)
         qsort(l->again, l->n_again, sizeof *l->again, by_place);
     l->conflicts = what == LIST_CONFLICTS;
+    if (l->conflicts)
+        matters_begin(&l->matters, decisions_json(n, &l->b.merge));
     l->b.rq = rq;
     l->b.after = after;
     l->b.limit = limit;

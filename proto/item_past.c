@@ -34,7 +34,7 @@ bool item_past_repeats(const struct item_rules *r, struct item_past *it, const s
 static void renewal(const struct item_rules *r, struct item_past *it, const struct item_event *e)
 {
     if (it->discharged) {
-        r->judge(r->ctx, e->at, VERDICT_REVIEW, "R11", NULL);
+        r->judge(r->ctx, e->at, VERDICT_REVIEW, "R11", &it->pending);
     } else if (!it->has_renew) {
         it->has_renew = true;
         it->renew = e->at;

@@ -24,7 +24,8 @@ struct item_past {     /* what the log has said of one item so far; zeros to beg
     bool waits; /* an event of it waits for its card: later ones must not overtake it */
     uint8_t loan_user[16]; /* of the loan that this log opened last */
     struct place loan;
-    struct place pending; /* a discharge after a loan to pending_user, no loan since (R8) */
+    struct place pending; /* the last discharge. has_pending: after a loan to pending_user, no loan
+                             since (R8) */
     uint8_t pending_user[16];
     struct place renew; /* the renewal to be sent of this loan (R11) */
     uint32_t renew_due;
@@ -96,6 +97,7 @@ struct survey {
     const struct merge_job *job;
     uint8_t salt[16];         /* keys the digests of barcodes: they never meet another use */
     struct hmap items, cards; /* digest -> index in item[], card[] */
+    struct hmap persons;      /* name and birth -> index in card[] of the first */
     struct item_past *item;
     struct item_rules rules;
     struct card *card;

@@ -14,6 +14,8 @@
 struct card { /* a user registered in this log, or earlier and not known to be loaded */
     struct place reg;
     bool this_slot, seen, conflict;
+    bool has_twin; /* another card of the same person, by name and birth, at another desk: twin */
+    struct place twin;
     bool known; /* the server has it, or has it before it reads this log: nothing waits */
     uint8_t content[16];
 };
@@ -41,6 +43,7 @@ void survey_free(struct survey *s)
 {
     hmap_free(&s->items);
     hmap_free(&s->cards);
+    hmap_free(&s->persons);
     hmap_free(&s->found);
     lookback_free(&s->past);
     typed_free(&s->typed);
@@ -212,6 +215,51 @@ static void content_digest(const struct survey *s, const struct record *r, uint8
     buf_free(&b);
 }
 
+static bool rule_same_desk(void *ctx, struct place a, struct place b)
+{
+    const struct merge_feed *feeds = ((struct survey *)ctx)->job->feeds;
+
+    return desk_id_eq(&feeds[a.feed].feed.desk, &feeds[b.feed].feed.desk);
+}
+
+static void add_folded(struct buf *b, const char *text)
+{
+    for (; *text; text++)
+        buf_add(b, &(char){ *text >= 'A' && *text <= 'Z' ? (char)(*text + 32) : *text }, 1);
+    buf_add(b, "", 1);
+}
+
+/* A person who registered twice, because the first desk's card was not with him at the second. Only
+ * a lead can tell it from twins, so both cards go, and stand in the list. */
+static void find_twin(struct survey *s, struct card *c, const struct record *r)
+{
+    struct buf b = { 0 };
+    uint8_t key[16], birth[4];
+    uint64_t *v;
+    bool fresh;
+
+    if (r->reg.birth == 0 || r->reg.last[0] == '\0')
+        return;
+    put_be32(birth, r->reg.birth);
+    add_folded(&b, r->reg.last);
+    add_folded(&b, r->reg.first);
+    buf_add(&b, birth, sizeof birth);
+    digest(s, b.len ? (const void *)b.p : "", b.len, key);
+    buf_wipe(&b);
+    if ((v = hmap_at(&s->persons, key, &fresh)) == NULL) {
+        s->failed = true;
+    } else if (fresh) {
+        *v = (uint64_t)(c - s->card);
+    } else {
+        struct card *first = &s->card[*v];
+        if (rule_same_desk(s, first->reg, c->reg))
+            return;
+        c->has_twin = first->has_twin = true;
+        c->twin = first->reg;
+        first->twin = c->reg;
+    }
+}
+
 void survey_card(struct survey *s, struct place at, const struct record *r)
 {
     const struct merge_feed *feed = &s->job->feeds[at.feed];
@@ -239,6 +287,8 @@ void survey_card(struct survey *s, struct place at, const struct record *r)
         memcpy(c->content, content, sizeof content);
     }
     c = &s->card[*v];
+    if (fresh)
+        find_twin(s, c, r);
     if (memcmp(c->content, content, sizeof content) != 0)
         c->conflict = true;
     c->known |= at.seq <= feed->carded || (again && format_has_users_inside(&s->job->policy));
@@ -263,11 +313,29 @@ static bool card_waits(const struct survey *s, const struct card *c)
     return c->conflict || !format_has_users_inside(&s->job->policy);
 }
 
+static bool place_eq(struct place a, struct place b)
+{
+    return a.feed == b.feed && a.seq == b.seq;
+}
+
+static void note_twin(struct survey *s, struct place at, const struct card *c)
+{
+    struct finding *f = find(s, at);
+
+    if (!f || f->rule[0] != '\0')
+        return;
+    f->rule = "R6";
+    f->has_other = true;
+    f->other = c->twin;
+}
+
 static void registration(struct survey *s, struct place at, const struct record *r)
 {
     struct card *c = card_of(s, r->user);
 
-    if (!c || (c->seen && c->reg.feed == at.feed && c->reg.seq == at.seq))
+    if (c && c->has_twin && !c->conflict && (!c->seen || place_eq(at, c->reg)))
+        note_twin(s, at, c);
+    if (!c || (c->seen && place_eq(at, c->reg)))
         return; /* not a new card any more, or pulled before its first use */
     if (c->conflict) {
         judge(s, at, VERDICT_REVIEW, "R6", NULL);
@@ -301,13 +369,6 @@ static const char *new_card(struct survey *s, struct place at, const struct reco
 }
 
 /* ---- R3 to R5, R8, R11: events of one item ---- */
-
-static bool rule_same_desk(void *ctx, struct place a, struct place b)
-{
-    const struct merge_feed *feeds = ((struct survey *)ctx)->job->feeds;
-
-    return desk_id_eq(&feeds[a.feed].feed.desk, &feeds[b.feed].feed.desk);
-}
 
 /* What an earlier upload had is as it is. */
 static bool is_past(const struct survey *s, struct place at)

@@ -4,42 +4,109 @@
 
 #include <string.h>
 
-static const char *const heading[] = { "ID", "OP", "ITEM", "USER", "AT", "RULE", "GOES", "OTHER" };
+static const char *const heading[] = { "", "ID", "OP", "ITEM", "USER", "AT", "GOES" };
 #define COLUMNS (sizeof heading / sizeof heading[0])
+#define ROWS_SHOWN 10 /* of one matter; --full shows all */
+
+static const struct {
+    const char *kind, *words;
+} kinds[] = {
+    { "out_twice", "an item out to two users, with no return between (R5)" },
+    { "renew_after_return", "a renewal after the return of its item (R11)" },
+    { "card_twice", "one card registered twice, with different content (R6)" },
+    { "person_twice", "one person, by name and birth date, with two new cards (R6)" },
+    { "held_between", "a return between two loans, sent though returns are held (R8)" },
+    { "paper", "typed from paper, and its place lies before what was done since (R12)" },
+    { "late", "recorded before an earlier upload, and not in it (R9)" },
+    { "decided", "decided by a lead" },
+};
+
+static const char *words_of(const char *kind)
+{
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].kind, kind) == 0)
+            return kinds[i].words;
+    return kind;
+}
 
 static const char *goes(const json_t *o)
 {
     const char *state = j_text(o, "state", "");
 
     if (strcmp(state, "pending") == 0)
-        return strcmp(j_text(o, "rule", ""), "lead") == 0 ? "yes, a lead says" : "yes";
+        return json_object_get(o, "decided") != NULL ? "yes, a lead says" : "yes";
+    if (strcmp(state, "duplicate") == 0)
+        return "no, it was sent from another desk";
     return strcmp(state, "voided") == 0 ? "no, a lead voided it" : "no, unless a lead says so";
+}
+
+/* "2026-11-23 09:12:04", in the library's zone, corrected: what the merge goes by. */
+static void time_of(const json_t *o, char out[20])
+{
+    snprintf(out, 20, "%.19s", j_text(o, "time", "-"));
+    if (strlen(out) > 10)
+        out[10] = ' ';
 }
 
 static void add_row(struct table *t, const json_t *o, bool full)
 {
-    char user[40], at[32], item[48];
+    char user[40], at[20], item[48];
 
     words_barcode(j_text(o, "user", ""), full, user);
-    words_time(json_object_get(o, "at"), true, at);
+    time_of(o, at);
     words_item(o, item);
+    table_cell(t, "  ");
     table_cell(t, "%s", j_text(o, "id", "-"));
     table_cell(t, "%s", j_text(o, "op", "-"));
     table_cell(t, "%s", item);
     table_cell(t, "%s", *user != 0 ? user : "-");
-    table_cell(t, "%s%s", at, j_is(o, "from_paper") ? " (from paper)" : "");
-    table_cell(t, "%s", j_text(o, "rule", "-"));
+    table_cell(t, "%s%s%s", at, j_is(o, "from_paper") ? " (from paper)" : "",
+               strcmp(j_text(o, "clock", "ok"), "ok") == 0 ? "" : " (clock?)");
     table_cell(t, "%s", goes(o));
-    table_cell(t, "%s", j_text(o, "other", "-"));
+}
+
+static void print_decided(const json_t *o)
+{
+    const json_t *d = json_object_get(o, "decided");
+    char at[80];
+
+    if (!json_is_object(d))
+        return;
+    words_span(json_object_get(d, "at"), json_object_get(d, "at"), at);
+    printf("   %s: %s by the lead %s, %s\n", j_text(o, "id", "-"),
+           strcmp(j_text(d, "say", ""), "void") == 0 ? "voided" : "sent", j_text(d, "lead", "-"),
+           at);
+}
+
+/* All rows of one matter, from the first. Returns behind the last. */
+static size_t print_matter(const json_t *rows, size_t i, bool full)
+{
+    const json_t *first = json_array_get(rows, i);
+    long long number = j_int(first, "matter", 0);
+    struct table t;
+    size_t k;
+
+    printf("%lld  %s%s%s\n", number, words_of(j_text(first, "kind", "-")),
+           strcmp(j_text(first, "kind", ""), "late") == 0 ? ": " : "",
+           strcmp(j_text(first, "kind", ""), "late") == 0 ? j_text(first, "desk", "-") : "");
+    table_begin(&t, heading, COLUMNS);
+    for (k = i; j_int(json_array_get(rows, k), "matter", 0) == number; k++)
+        if (full || k - i < ROWS_SHOWN)
+            add_row(&t, json_array_get(rows, k), full);
+    table_print(&t);
+    table_end(&t);
+    for (size_t j = i; j < k && (full || j - i < ROWS_SHOWN); j++)
+        print_decided(json_array_get(rows, j));
+    if (!full && k - i > ROWS_SHOWN)
+        printf("   and %zu more: tideover conflicts list --full\n", k - i - ROWS_SHOWN);
+    return k;
 }
 
 static void print_all(const struct cli *c, const struct buf *body)
 {
     const char *s = (const char *)body->p, *end = s + body->len;
-    struct table t;
-    unsigned n = 0;
+    json_t *rows = json_array();
 
-    table_begin(&t, heading, COLUMNS);
     while (s < end) {
         const char *lf = memchr(s, '\n', (size_t)(end - s));
         size_t len = lf != NULL ? (size_t)(lf - s) : (size_t)(end - s);
@@ -49,20 +116,19 @@ static void print_all(const struct cli *c, const struct buf *body)
             cli_json(o);
         } else if (json_is_object(o)) {
             j_scrub(o);
-            add_row(&t, o, c->value[OPT_FULL] != NULL);
-            n++;
+            json_array_append(rows, o);
         }
         json_decref(o);
         s += len + 1;
     }
-    if (n > 0) {
-        table_print(&t);
-        puts(
-            "To change what goes: \"tideover conflicts send ID\", \"tideover conflicts void ID\".");
-    } else if (!c->json) {
+    for (size_t i = 0; i < json_array_size(rows);)
+        i = print_matter(rows, i, c->value[OPT_FULL] != NULL);
+    if (json_array_size(rows) > 0)
+        puts("To change what goes: \"tideover conflicts send ID\", \"tideover conflicts void ID\". "
+             "Times are the library's, clocks corrected.");
+    else if (!c->json)
         puts("No conflicts in what waits to be uploaded.");
-    }
-    table_end(&t);
+    json_decref(rows);
 }
 
 int cmd_conflicts_list(struct cli *c)

@@ -91,7 +91,7 @@ static void a_renewal_after_an_uploaded_return_is_for_the_lead(void **state)
     add(0, RECORD_DISCHARGE, I1, "", 0, 20);
     uploaded(100);
     add(1, RECORD_RENEW, I1, U1, 20261207, 120);
-    assert_string_equal(merged(), "1.1 review R11");
+    assert_string_equal(merged(), "1.1 review R11 of 0.2");
 }
 
 static void a_double_scan_over_the_cut_is_one_event(void **state)

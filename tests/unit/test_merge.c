@@ -210,6 +210,39 @@ static void two_different_registrations_of_a_card_wait_for_the_lead(void **state
     assert_string_equal(merged(), "0.1 review R6; 1.1 review R6; 1.2 waits R6");
 }
 
+static uint64_t add_person(unsigned desk, const char *user, const char *last, uint32_t birth,
+                           int seconds)
+{
+    struct record r = make(RECORD_USER, "", user, 0, seconds);
+
+    snprintf(r.reg.last, sizeof r.reg.last, "%s", last);
+    snprintf(r.reg.first, sizeof r.reg.first, "Marta");
+    r.reg.birth = birth;
+    return put(desk, &r);
+}
+
+static void a_person_with_two_new_cards_at_two_desks_is_shown_and_both_go(void **state)
+{
+    (void)state;
+    add_person(0, U1, "Okafor", 20110502, 0);
+    add_person(1, U2, "OKAFOR", 20110502, 500);
+    add_person(1, U3, "Okafor", 20110503, 600); /* a sister */
+    assert_string_equal(merged(), "0.1 send R6 of 1.1; 1.1 send R6 of 0.1; 1.2 send");
+    b.job.rulings = calloc(1, sizeof *b.job.rulings);
+    b.job.rulings[b.job.n_rulings++] =
+        (struct merge_ruling){ .feed = 1, .seq = 1, .what = WORD_VOID };
+    assert_string_equal(merged(), "0.1 send; 1.1 voided R2; 1.2 send");
+}
+
+static void nor_are_two_cards_at_one_desk_or_without_a_birth_date_a_person_twice(void **state)
+{
+    (void)state;
+    add_person(0, U1, "Okafor", 20110502, 0);
+    add_person(0, U2, "Okafor", 20110502, 500);
+    add_person(1, U3, "Okafor", 0, 600);
+    assert_string_equal(merged(), "0.1 send; 0.2 send; 1.1 send");
+}
+
 /* ---- R7 ---- */
 
 static void in_one_log_a_registration_moves_before_its_cards_first_use(void **state)
@@ -429,7 +462,7 @@ static void a_lead_sends_a_held_discharge_a_duplicate_and_a_late_renewal(void **
     add(0, RECORD_RENEW, I1, U1, 0, 100);
     add(0, RECORD_CHECKOUT, I2, U1, 0, 200);
     add(0, RECORD_CHECKOUT, I2, U1, 0, 201);
-    assert_string_equal(merged(), "0.1 held R8; 0.2 review R11; 0.3 send; 0.4 duplicate R3 of 0.3");
+    assert_string_equal(merged(), "0.1 held R8; 0.2 review R11 of 0.1; 0.3 send; 0.4 duplicate R3 of 0.3");
     b.job.rulings = calloc(3, sizeof *b.job.rulings);
     b.job.n_rulings = 3;
     b.job.rulings[0] = (struct merge_ruling){ .feed = 0, .seq = 1, .what = WORD_SEND };
@@ -514,7 +547,7 @@ static void a_renewal_after_the_discharge_goes_to_the_lead(void **state)
     (void)state;
     add(0, RECORD_DISCHARGE, I1, "", 0, 0);
     add(0, RECORD_RENEW, I1, U1, 0, 100);
-    assert_string_equal(merged(), "0.1 held R8; 0.2 review R11");
+    assert_string_equal(merged(), "0.1 held R8; 0.2 review R11 of 0.1");
 }
 
 static void a_new_loan_begins_new_renewals(void **state)
@@ -785,6 +818,8 @@ int main(void)
         T(another_event_between_makes_it_two_events),
         T(registrations_are_not_collapsed_as_double_scans_but_as_equal),
         T(two_different_registrations_of_a_card_wait_for_the_lead),
+        T(a_person_with_two_new_cards_at_two_desks_is_shown_and_both_go),
+        T(nor_are_two_cards_at_one_desk_or_without_a_birth_date_a_person_twice),
         T(in_one_log_a_registration_moves_before_its_cards_first_use),
         T(with_a_flat_file_records_of_a_new_card_wait),
         T(pieces_without_a_barcode_wait_for_their_card_and_are_never_duplicates),
