@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What desks disagree about is listed before the upload, and goes as a lead says."""
+import json
 import unittest
 import uuid
 
@@ -20,7 +21,8 @@ class Conflicts(branch.Case):
         listed = c.cli("conflicts", "list").out
         self.assertIn(first, listed)
         self.assertIn(second, listed)
-        self.assertIn("R5", listed)
+        self.assertRegex(listed, r"(?s)^1  an item out to two users, with no return between \(R5\)\n.*"
+                                 + first + ".*no, unless a lead says so.*" + second + ".*yes")
         self.assertIn("no, unless a lead says so", listed)
         says = a.cli("conflicts", "send", first, "--lead-passphrase-file", self.lead)
         self.assertIn("1 record will be sent", says.out)
@@ -28,6 +30,9 @@ class Conflicts(branch.Case):
         for d in desks:
             wait_until(lambda d=d: "no, a lead voided it" in d.cli("conflicts", "list").out, 10,
                        f"{d.name} to hear of it")
+        rows = [json.loads(line) for line in c.cli("conflicts", "list", "--json").out.splitlines()]
+        self.assertEqual({"send", "void"}, {r["decided"]["say"] for r in rows})
+        self.assertIn(f"{first} is sent, a lead said", a.cli("upload", "plan").out)
         self.upload(a)
         sent = "".join(p.read_text() for p in self.files())
         self.assertIn(user(5), sent)
