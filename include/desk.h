@@ -9,6 +9,7 @@
  * D7 text       well-formed, bounded, nothing that an ILS cannot carry
  * D16 pieces    a checkout of things without a barcode has no item, but one of the policy's kinds, 1
  *               to 99 pieces and perhaps a label
+ * D17 place     library, user access and station are the policy's, or chosen of what it allows
  *
  * D8 and D9, due dates: due.h. D10 to D15, what a scanner typed: scan.h. */
 #ifndef TIDEOVER_DESK_H
@@ -22,6 +23,9 @@
 /* The day that is promised takes its place; of other kinds than checkout and renew: none. */
 void desk_settle_due(const struct policy *p, struct record *r, int64_t now_ms);
 
+/* D17, for the desk of that name (as it joined). */
+enum err desk_check_place(const struct policy *p, const char *desk, const struct record *r,
+                          struct errmsg *msg);
 /* Does it name a number that is made up for practice (P5)? */
 bool desk_is_practice(const struct policy *p, const struct record *r);
 

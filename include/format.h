@@ -46,6 +46,7 @@ enum loss {
     LOSS_TIME,     /* when it happened, but for the day */
     LOSS_RENEW_AS_OUT, /* a renewal, written as a checkout to the same user */
     LOSS_USER_FIELDS,  /* of a registration: addresses, expiry, some fields */
+    LOSS_PLACE,        /* library, user access or station that the desk's session chose */
     LOSS_TEXT,         /* letters that the format's alphabet lacks */
     LOSS_COUNT
 };
@@ -96,6 +97,7 @@ struct format {
     /* Can it say this checkout of pieces without a barcode? NULL: none. What it cannot say is entered
      * by hand. */
     bool (*pieces)(const struct policy *p, const struct record *r);
+    bool places; /* carries the library, user access and station of a record (D17) */
     /* What this desk lacks in the policy, as "a station number: add it to [stations]"; NULL:
      * nothing. NULL here: no desk lacks anything. */
     const char *(*desk_lacks)(const struct policy *p, const char *desk);

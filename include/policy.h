@@ -20,6 +20,7 @@
 #define POLICY_STATIONS   256
 #define POLICY_PROFILES   64 /* types of cards with a permission group of their own */
 #define POLICY_PIECES     16 /* kinds of things without a barcode */
+#define POLICY_OTHERS     16 /* libraries, user accesses, stations that a session may choose */
 #define POLICY_TEXT_VALUE 256
 #define QUIET_BY_CLASS    UINT32_MAX /* the policy says nothing: as the sink's class needs it */
 #define POLICY_NEVER      UINT32_MAX
@@ -51,7 +52,12 @@ struct symphony_profile {
     unsigned user_years;       /* privilege expires after so many years, default 2; 0 = NEVER */
     bool write_pin;            /* default no */
     bool verified;             /* compared with one real file of the site; default no */
-    unsigned default_station;  /* for a desk without one; 0 = refuse to export its records */
+    /* What a desk's session may choose instead (D17). */
+    unsigned n_libraries, n_user_accesses, n_other_stations;
+    char other_library[POLICY_OTHERS][LIBRARY_MAX + 1];
+    char other_user_access[POLICY_OTHERS][USER_ACCESS_MAX + 1];
+    unsigned other_station[POLICY_OTHERS];
+    unsigned default_station; /* for a desk without one; 0 = refuse to export its records */
     unsigned n_stations;
     struct desk_number station[POLICY_STATIONS];
 };
@@ -194,6 +200,11 @@ uint32_t policy_quiet_ms(const struct policy *p, uint32_t of_class);
 unsigned policy_station(const struct policy *p, const char *desk);
 /* Sierra's statistics group, in the same way. */
 unsigned policy_group(const struct policy *p, const char *desk);
+
+/* D17: the policy's own, or one that a session may choose instead. "" and 0: the policy's own. */
+bool policy_has_library(const struct policy *p, const char *library);
+bool policy_has_user_access(const struct policy *p, const char *user_access);
+bool policy_has_station(const struct policy *p, const char *desk, unsigned station);
 
 /* A kind of things without a barcode, letters in either case; NULL: the policy has none such. */
 const struct piece_kind *policy_piece(const struct policy *p, const char *kind);

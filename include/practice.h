@@ -77,8 +77,8 @@ bool practice_judge(struct practice *p, uint64_t boot_ms, const struct box *afte
                     const char *why, const struct box_answer *a);
 /* P1: as core_record() would check and date it; nothing is kept. id: "PRACTICE/2". */
 enum err practice_record(struct practice *p, const struct policy *policy, const struct session *s,
-                         int64_t wall_ms, struct record *r, char id[RECORD_ID_TEXT],
-                         struct errmsg *msg);
+                         const char *desk, int64_t wall_ms, struct record *r,
+                         char id[RECORD_ID_TEXT], struct errmsg *msg);
 
 /* What is to be done next, in this box (NULL: none yet): key for translations, and a sentence
  * without its full stop. */

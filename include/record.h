@@ -19,8 +19,11 @@
 #define DESK_NAME_MAX    24 /* fits a slip and a table column */
 #define BARCODE_MAX      32 /* the local API's limit; 14 in nearly every library */
 #define STAFF_MAX        40
-#define PIECE_KIND_MAX   16 /* "paperback": a word of the policy */
-#define PIECE_LABEL_MAX  60 /* bytes of UTF-8: what somebody may want to know of the pieces */
+#define LIBRARY_MAX      15 /* a code of the policy, as the next one */
+#define USER_ACCESS_MAX  31
+#define STATION_MAX      9999
+#define PIECE_KIND_MAX   16   /* "paperback": a word of the policy */
+#define PIECE_LABEL_MAX  60   /* bytes of UTF-8: what somebody may want to know of the pieces */
 #define REG_TEXT_MAX     200  /* names and addresses, in bytes of UTF-8 */
 #define RECORD_BYTES_MAX 4096 /* a registration with every field full stays below */
 #define RECORD_KEY_BYTES 16
@@ -54,8 +57,8 @@ enum record_kind { /* on the wire and the disk: numbers are for ever */
 };
 
 enum record_flag {
-    RECORD_TYPED = 1 << 0,     /* typed by hand, not scanned */
-    RECORD_OVERRIDE = 1 << 1,  /* a lead overrode a refusal */
+    RECORD_TYPED = 1 << 0,    /* typed by hand, not scanned */
+    RECORD_OVERRIDE = 1 << 1, /* a lead overrode a refusal */
     /* 1 << 2 is free: practice makes no records (R10, practice.h) */
     RECORD_CONFIRMED = 1 << 3, /* the desk was told what the branch did just now, and meant it */
     RECORD_UNCHECKED = 1 << 4, /* the block list was not asked, as the session says */
@@ -82,6 +85,9 @@ struct record {
     char staff[STAFF_MAX + 1];
     char piece_kind[PIECE_KIND_MAX + 1]; /* of a checkout of things without a barcode: no item */
     char piece_label[PIECE_LABEL_MAX + 1];
+    char library[LIBRARY_MAX + 1]; /* as chosen in the session, of what the policy allows; "", 0: */
+    char user_access[USER_ACCESS_MAX + 1]; /* .. the policy's own */
+    uint32_t station;
     struct record_ref target;      /* of a void */
     uint8_t key[RECORD_KEY_BYTES]; /* the caller's idempotency key; zeros = none */
     struct registration reg;       /* of RECORD_USER */

@@ -117,7 +117,7 @@ static void record_one(struct node *n, const char *text, size_t len, enum ask as
     out->err = !r ? ERR_NOMEM : !o ? ERR_INVALID : record_of_json(n->core, o, r, &out->msg);
     json_decref(o);
     if (out->err == ERR_OK && p)
-        session_apply(&n->session, p, now.wall_ms, r);
+        session_apply(&n->session, p, session_desk(n), now.wall_ms, r);
     if (out->err == ERR_OK)
         out->err = gate_record(n, &now, r, ask, &out->note, &out->ref, &out->again, &out->msg);
     if (out->err == ERR_OK) {

@@ -218,6 +218,7 @@ void lead_override_block(struct node *n, struct http_request *rq, json_t *body);
 json_t *note_json(const struct node *n, const struct told_note *t); /* note.c; NULL: nothing */
 
 /* session.c */
+const char *session_desk(const struct node *n); /* its name as it joined */
 void session_load(struct node *n);
 enum err session_keep(struct node *n, const struct session *s, struct errmsg *msg); /* durable */
 void session_get(struct node *n, struct http_request *rq);

@@ -59,7 +59,7 @@ static const struct text_field texts[] = {
     TEXT("last", reg.last),     TEXT("phone", reg.phone),   TEXT("email", reg.email),
     TEXT("street", reg.street), TEXT("city", reg.city),     TEXT("postcode", reg.postcode),
     TEXT("type", reg.type),     TEXT("note", reg.note),     TEXT("guardian", reg.guardian),
-    TEXT("pin", reg.pin),
+    TEXT("pin", reg.pin),       TEXT("library", library),   TEXT("user_access", user_access),
 };
 
 static const struct text_field *text_field(const char *name)
@@ -134,6 +134,9 @@ enum err record_of_json(const struct core *c, const json_t *o, struct record *ou
         if (strcmp(name, "count") == 0 && json_is_integer(v)) {
             json_int_t n = json_integer_value(v);
             out->count = n >= 0 && n <= 255 ? (uint8_t)n : 255;
+        } else if (strcmp(name, "station") == 0 && json_is_integer(v)) {
+            json_int_t n = json_integer_value(v);
+            out->station = n >= 0 && n <= STATION_MAX ? (uint32_t)n : STATION_MAX + 1;
         } else if (strcmp(name, "typed") == 0 && json_is_boolean(v)) {
             out->flags |= json_is_true(v) ? RECORD_TYPED : 0;
         } else if (strcmp(name, "confirm") == 0 && json_is_boolean(v)) {
@@ -195,6 +198,8 @@ void record_to_json(const struct record *r, const struct zone *zone, json_t *o)
         json_object_set_new(o, "override", json_true());
     if (r->flags & RECORD_UNCHECKED)
         json_object_set_new(o, "block_list", json_false());
+    if (r->station)
+        json_object_set_new(o, "station", json_integer(r->station));
     if (r->count)
         json_object_set_new(o, "count", json_integer(r->count));
 }

@@ -142,8 +142,8 @@ static json_t *answer_json(const struct box_answer *a)
 /* P1: made up, shown, forgotten. */
 static enum err practise(struct scanning *s, struct record *r, json_t *o, struct errmsg *msg)
 {
-    enum err e =
-        practice_record(&s->n->practice, s->p, &s->n->session, node_now().wall_ms, r, s->last, msg);
+    enum err e = practice_record(&s->n->practice, s->p, &s->n->session, session_desk(s->n),
+                                 node_now().wall_ms, r, s->last, msg);
 
     if (e != ERR_OK)
         return e;
@@ -169,7 +169,7 @@ static enum err record(struct scanning *s, struct record *r, json_t *o, struct t
         memcpy(r->key, s->key, sizeof r->key);
         r->key[RECORD_KEY_BYTES - 1] ^= (uint8_t)s->steps;
     }
-    session_apply(&s->n->session, s->p, now.wall_ms, r);
+    session_apply(&s->n->session, s->p, session_desk(s->n), now.wall_ms, r);
     e = gate_record(s->n, &now, r, ASK, note, &ref, &again, msg);
     if ((told = note_json(s->n, note)) != NULL)
         json_object_set_new(o, "note", told);
@@ -330,11 +330,10 @@ void scan_post(struct node *n, struct http_request *rq, json_t *body)
     if (e == ERR_OK) {
         s.answers = json_array();
         scan_all(&s, json_string_value(scan), json_string_length(scan), typed);
-        o = json_pack("{s:i, s:o, s:o}", "schema", 1, "answers", s.answers, "box",
-                      box_to_json(&s));
+        o = json_pack("{s:i, s:o, s:o}", "schema", 1, "answers", s.answers, "box", box_to_json(&s));
         if (clock_warning(n, &now, warning))
-            json_object_set_new(o, "warning", json_pack("{s:s, s:s}", "code", "clock_off",
-                                                        "message", warning));
+            json_object_set_new(o, "warning",
+                                json_pack("{s:s, s:s}", "code", "clock_off", "message", warning));
         api_json_later(n, rq, o);
     } else {
         api_error(n, rq, e, &msg);

@@ -9,6 +9,13 @@
     "session" /* a staff name stands in it: 0600, as all of the state directory                    \
                */
 
+const char *session_desk(const struct node *n)
+{
+    const struct desk *me = roster_find(core_roster(n->core), &n->me.id);
+
+    return me ? me->joined : "";
+}
+
 void session_load(struct node *n)
 {
     struct errmsg msg = { .text = "" };
@@ -68,9 +75,51 @@ static const struct policy *policy_of(struct node *n, struct http_request *rq)
     return p;
 }
 
+static json_t *texts_json(const char *list, unsigned many, size_t room)
+{
+    json_t *a = json_array();
+
+    for (unsigned i = 0; i < many; i++)
+        json_array_append_new(a, json_string(list + i * room));
+    return a;
+}
+
+/* What may be chosen instead of the branch's own. */
+static json_t *others_json(const struct policy *p)
+{
+    const struct symphony_profile *s = &p->symphony;
+    json_t *stations = json_array();
+
+    for (unsigned i = 0; i < s->n_other_stations; i++)
+        json_array_append_new(stations, json_integer(s->other_station[i]));
+    return json_pack(
+        "{s:o, s:o, s:o}", "library",
+        texts_json(s->other_library[0], s->n_libraries, sizeof s->other_library[0]), "user_access",
+        texts_json(s->other_user_access[0], s->n_user_accesses, sizeof s->other_user_access[0]),
+        "station", stations);
+}
+
+static void put_place(struct node *n, const struct policy *p, uint32_t today, json_t *o)
+{
+    const struct symphony_profile *y = &p->symphony;
+    struct session s = n->session;
+    unsigned own = policy_station(p, session_desk(n));
+
+    session_settle_place(&s, p, session_desk(n));
+    json_object_set_new(o, "branch",
+                        json_pack("{s:s, s:s, s:i}", "library", y->library, "user_access",
+                                  y->user_access, "station", (int)own));
+    json_object_set_new(o, "place",
+                        json_pack("{s:s, s:s, s:i}", "library",
+                                  s.library[0] ? s.library : y->library, "user_access",
+                                  s.user_access[0] ? s.user_access : y->user_access, "station",
+                                  (int)(s.station ? s.station : own)));
+    json_object_set_new(o, "others", others_json(p));
+    json_object_set_new(o, "block_list", json_boolean(s.unchecked != today));
+}
+
 static void answer(struct node *n, struct http_request *rq, const struct policy *p)
 {
-    const struct desk *me = roster_find(core_roster(n->core), &n->me.id);
     struct moment now = node_now();
     json_t *presets = json_array();
     json_t *o;
@@ -78,12 +127,8 @@ static void answer(struct node *n, struct http_request *rq, const struct policy 
     for (unsigned i = 0; i < p->due.n_presets; i++)
         json_array_append_new(presets, json_integer(p->due.preset[i]));
     o = json_pack("{s:i, s:s, s:o, s:o}", "schema", 1, "staff", n->session.staff, "due",
-                  due_json(&n->session, p, ymd_at(&p->zone, now.wall_ms)), "presets",
-                  presets);
-    json_object_set_new(o, "branch",
-                        json_pack("{s:s, s:s, s:i}", "library", p->symphony.library, "user_access",
-                                  p->symphony.user_access, "station",
-                                  me ? (int)policy_station(p, me->name) : 0));
+                  due_json(&n->session, p, ymd_at(&p->zone, now.wall_ms)), "presets", presets);
+    put_place(n, p, ymd_at(&p->zone, now.wall_ms), o);
     json_object_set_new(o, "clock", clock_json(n, &now));
     api_json(rq, 200, o);
 }
@@ -96,8 +141,14 @@ void session_get(struct node *n, struct http_request *rq)
         answer(n, rq, p);
 }
 
-static enum err change(struct session *s, const struct policy *p, const json_t *body,
-                       struct errmsg *msg)
+static bool is_place(const char *name)
+{
+    return strcmp(name, "library") == 0 || strcmp(name, "user_access") == 0 ||
+           strcmp(name, "station") == 0;
+}
+
+static enum err change(struct session *s, const struct policy *p, const char *desk,
+                       const json_t *body, struct errmsg *msg)
 {
     uint32_t today = ymd_at(&p->zone, node_now().wall_ms);
     enum err e = ERR_OK;
@@ -108,12 +159,16 @@ static enum err change(struct session *s, const struct policy *p, const json_t *
     {
         const char *text = json_string_value(v);
 
-        if (text == NULL)
+        if (strcmp(name, "block_list") == 0 && json_is_boolean(v))
+            s->unchecked = json_is_true(v) ? 0 : today;
+        else if (text == NULL)
             e = err_why(msg, ERR_INVALID, "bad_type", "", "%.40s has to be text in quotes", name);
         else if (strcmp(name, "staff") == 0)
             e = session_set_staff(s, text, msg);
         else if (strcmp(name, "due") == 0)
             e = session_set_due(s, p, text, today, msg);
+        else if (is_place(name))
+            e = session_set_place(s, p, desk, name, text, msg);
         else
             e = err_why(msg, ERR_INVALID, "unknown_field", "",
                         "there is no field of that name: %.40s", name);
@@ -134,7 +189,7 @@ void session_put(struct node *n, struct http_request *rq, json_t *body)
         json_decref(body);
         return;
     }
-    e = change(&s, p, body, &msg);
+    e = change(&s, p, session_desk(n), body, &msg);
     json_decref(body);
     if (e == ERR_OK)
         e = session_keep(n, &s, &msg);

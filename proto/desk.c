@@ -136,6 +136,22 @@ static bool has_pieces(const struct record *r)
     return r->piece_kind[0] != 0 || r->piece_label[0] != 0;
 }
 
+enum err desk_check_place(const struct policy *p, const char *desk, const struct record *r,
+                          struct errmsg *msg)
+{
+    const char *field = !policy_has_library(p, r->library)           ? "library"
+                        : !policy_has_user_access(p, r->user_access) ? "user_access"
+                        : !policy_has_station(p, desk, r->station)   ? "station"
+                                                                     : NULL;
+
+    if (field == NULL)
+        return ERR_OK;
+    return err_why(msg, ERR_INVALID, "bad_place", field,
+                   "the branch's policy does not let this desk choose that %s ([symphony] "
+                   "other_libraries, other_user_accesses, other_stations)",
+                   strcmp(field, "user_access") == 0 ? "user access" : field);
+}
+
 #define YEAR_2000_MS INT64_C(946684800000)
 
 enum err desk_check(const struct policy *p, const struct record *r, int64_t now_ms,

@@ -264,6 +264,8 @@ static enum err write_one(struct export *x, const struct merged *m, const char *
     if (ps->format->splits)
         ps->day = ymd_at(&x->policy->zone, it.tick_s * 1000);
     x->r->sent[m->rec.kind]++;
+    x->r->lost[LOSS_PLACE] += !ps->format->places && (m->rec.library[0] != 0 ||
+                                                      m->rec.user_access[0] != 0 || m->rec.station);
     if (ps->format->loses)
         for (unsigned lost = ps->format->loses(x->policy, &it), l = 0; l < LOSS_COUNT; l++)
             x->r->lost[l] += lost >> l & 1;

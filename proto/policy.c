@@ -52,6 +52,53 @@ static enum err read_field(const struct ini_key *row, const char *key, const cha
     return ini_text(row, key, value, into, msg);
 }
 
+/* The next of "BUS, KIDS"; what follows it, NULL: there is none, or it has no room. */
+static const char *next_of_list(const char *s, char *out, size_t room)
+{
+    size_t n;
+
+    s += strspn(s, " ,");
+    n = strcspn(s, ",");
+    while (n > 0 && s[n - 1] == ' ')
+        n--;
+    if (n == 0 || n >= room)
+        return NULL;
+    memcpy(out, s, n);
+    out[n] = 0;
+    s += n;
+    return s + strspn(s, " ,");
+}
+
+/* What a session may choose: libraries (min 'l'), user accesses ('a'), stations ('s'). */
+static enum err read_others(const struct ini_key *row, const char *key, const char *value,
+                            void *into, struct errmsg *msg)
+{
+    struct symphony_profile *s = &((struct policy *)into)->symphony;
+    unsigned *n = row->min == 'l'   ? &s->n_libraries
+                  : row->min == 'a' ? &s->n_user_accesses
+                                    : &s->n_other_stations;
+    char text[USER_ACCESS_MAX + 1];
+    enum err e = ERR_OK;
+
+    while (*value != 0 && e == ERR_OK) {
+        struct ini_key one = { .room = row->min == 's' ? sizeof(unsigned) : row->room,
+                               .min = 1,
+                               .max = row->min == 's' ? STATION_MAX : 0 };
+        value = next_of_list(value, text, sizeof text);
+        if (value == NULL)
+            return err_set(msg, ERR_CONFIG, "must be a list like A, B");
+        if (*n == POLICY_OTHERS)
+            return err_set(msg, ERR_CONFIG, "there is room for %d", POLICY_OTHERS);
+        one.offset = row->min == 's' ? (size_t)((char *)&s->other_station[*n] - (char *)into)
+                                     : row->offset + *n * row->room;
+        ++*n;
+        e = row->min == 'l'   ? read_code(&one, key, text, into, msg)
+            : row->min == 'a' ? read_field(&one, key, text, into, msg)
+                              : ini_unsigned(&one, key, text, into, msg);
+    }
+    return e;
+}
+
 /* Beside nothing of ours, and no path. */
 static enum err read_loaders_name(const struct ini_key *row, const char *key, const char *value,
                                   void *into, struct errmsg *msg)
@@ -457,6 +504,11 @@ static const struct ini_key keys[] = {
     { "symphony", "staff_login", read_field, PLACE(symphony.staff_login), 1, 0, NULL },
     { "symphony", "clearance", read_field, PLACE(symphony.clearance), 1, 0, NULL },
     { "symphony", "client", read_field, PLACE(symphony.client), 1, 0, NULL },
+    { "symphony", "other_libraries", read_others, offsetof(struct policy, symphony.other_library),
+      LIBRARY_MAX + 1, 'l', 0, NULL },
+    { "symphony", "other_user_accesses", read_others,
+      offsetof(struct policy, symphony.other_user_access), USER_ACCESS_MAX + 1, 'a', 0, NULL },
+    { "symphony", "other_stations", read_others, 0, 0, 's', 0, NULL },
     { "symphony", "header", ini_word, PLACE(symphony.header), 0, 0, header_words },
     { "symphony", "trailer", ini_yes_no, PLACE(symphony.trailer), 0, 0, NULL },
     { "symphony", "eol", ini_word, PLACE(symphony.crlf), 0, 0, eol_words },
@@ -731,6 +783,33 @@ enum err policy_parse(const char *text, size_t n, struct policy *out, struct err
         return e;
     *out = p;
     return ERR_OK;
+}
+
+bool policy_has_library(const struct policy *p, const char *library)
+{
+    bool yes = library[0] == 0 || strcmp(library, p->symphony.library) == 0;
+
+    for (unsigned i = 0; i < p->symphony.n_libraries && !yes; i++)
+        yes = strcmp(p->symphony.other_library[i], library) == 0;
+    return yes;
+}
+
+bool policy_has_user_access(const struct policy *p, const char *user_access)
+{
+    bool yes = user_access[0] == 0 || strcmp(user_access, p->symphony.user_access) == 0;
+
+    for (unsigned i = 0; i < p->symphony.n_user_accesses && !yes; i++)
+        yes = strcmp(p->symphony.other_user_access[i], user_access) == 0;
+    return yes;
+}
+
+bool policy_has_station(const struct policy *p, const char *desk, unsigned station)
+{
+    bool yes = station == 0 || station == policy_station(p, desk);
+
+    for (unsigned i = 0; i < p->symphony.n_other_stations && !yes; i++)
+        yes = p->symphony.other_station[i] == station;
+    return yes;
 }
 
 const struct piece_kind *policy_piece(const struct policy *p, const char *kind)

@@ -158,13 +158,13 @@ bool practice_judge(struct practice *p, uint64_t boot_ms, const struct box *afte
 }
 
 enum err practice_record(struct practice *p, const struct policy *policy, const struct session *s,
-                         int64_t wall_ms, struct record *r, char id[RECORD_ID_TEXT],
-                         struct errmsg *msg)
+                         const char *desk, int64_t wall_ms, struct record *r,
+                         char id[RECORD_ID_TEXT], struct errmsg *msg)
 {
     enum err e;
 
     r->at_ms = wall_ms;
-    session_apply(s, policy, wall_ms, r);
+    session_apply(s, policy, desk, wall_ms, r);
     desk_settle_due(policy, r, wall_ms);
     if ((e = desk_check(policy, r, wall_ms, msg)) == ERR_OK)
         snprintf(id, RECORD_ID_TEXT, "PRACTICE/%u", ++p->records);

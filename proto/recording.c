@@ -198,6 +198,7 @@ enum err core_record_telling(struct core *c, const struct moment *now, struct re
     r->utc_off_min = now->utc_off_min;
     desk_settle_due(p, r, r->at_ms);
     if ((e = desk_check(p, r, r->at_ms, msg)) != ERR_OK ||
+        (e = desk_check_place(p, me->joined, r, msg)) != ERR_OK ||
         (e = blocklist_allows(c, r, now->wall_ms, msg)) != ERR_OK)
         return e;
     if (r->kind == RECORD_VOID &&

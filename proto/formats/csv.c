@@ -350,6 +350,7 @@ const struct format format_csv = {
     .tick_s = 1,
     .carries = own_carries,
     .pieces = own_pieces,
+    .places = true,
     .begin = csv_begin,
     .loses = csv_loses,
     .write = csv_write,

@@ -66,6 +66,7 @@ static const struct {
     [LOSS_RENEW_AS_OUT] = { "renew_as_out",
                             "has no renewals: they are checkouts to the same user" },
     [LOSS_USER_FIELDS] = { "user_fields", "cannot carry all fields of a registration" },
+    [LOSS_PLACE] = { "place", "cannot carry the library, user access or station of the session" },
     [LOSS_TEXT] = { "text", "lacks letters: base letters or ? stand for them" },
 };
 

@@ -27,7 +27,7 @@ static enum err ndjson_write(const struct policy *p, struct format_state *state,
         buf_printf(out, "%s\"%s\":", c > 0 ? "," : "{", own_columns[c].name); /* id comes first */
         if (own_columns[c].type == OWN_FLAG)
             buf_text(out, "true");
-        else if (own_columns[c].type == OWN_NUMBER)
+        else if (own_columns[c].type == OWN_NUMBER || own_columns[c].type == OWN_STATION)
             buf_text(out, v);
         else
             json_put_text(out, v, false); /* own_fill() found it clean */
@@ -57,8 +57,8 @@ static bool take_value(struct own_row *row, unsigned column, const json_t *v, co
         return true;
     if (type == OWN_FLAG && json_is_true(v))
         return own_take(row, column, "yes", 3, why);
-    if (type == OWN_NUMBER && json_is_integer(v) && json_integer_value(v) >= 0 &&
-        json_integer_value(v) < 1000) {
+    if ((type == OWN_NUMBER || type == OWN_STATION) && json_is_integer(v) &&
+        json_integer_value(v) >= 0 && json_integer_value(v) < 100000) {
         snprintf(digits, sizeof digits, "%d", (int)json_integer_value(v));
         return own_take(row, column, digits, strlen(digits), why);
     }
@@ -207,6 +207,7 @@ const struct format format_ndjson = {
     .tick_s = 1,
     .carries = own_carries,
     .pieces = own_pieces,
+    .places = true,
     .loses = ndjson_loses,
     .write = ndjson_write,
     .check_new = ndjson_check_new,

@@ -45,6 +45,9 @@ const struct own_column own_columns[OWN_COLUMNS] = {
     TEXT("guardian", OWN_TEXT, rec.reg.guardian),
     TEXT("note", OWN_TEXT, rec.reg.note),
     TEXT("pin", OWN_TEXT, rec.reg.pin),
+    TEXT("library", OWN_TEXT, rec.library), /* as the desk's session chose, if it did */
+    TEXT("user_access", OWN_TEXT, rec.user_access),
+    OTHER("station", OWN_STATION),
     OTHER("key", OWN_KEY), /* the caller's idempotency key */
 };
 
@@ -134,6 +137,8 @@ static const char *text_of(const struct own_values *o, const struct format_item 
         return is(c, "due") ? o->due : o->birth;
     case OWN_NUMBER:
         return o->count;
+    case OWN_STATION:
+        return o->station;
     case OWN_FLAG:
         return is(c, "typed")      ? flag(r->flags & RECORD_TYPED)
                : is(c, "override") ? flag(r->flags & RECORD_OVERRIDE)
@@ -193,6 +198,8 @@ enum err own_fill(const struct policy *p, bool write_pin, const struct format_it
         ymd_format(r->reg.birth, out->birth);
     if (r->count != 0)
         snprintf(out->count, sizeof out->count, "%u", r->count);
+    if (r->station != 0)
+        snprintf(out->station, sizeof out->station, "%u", r->station);
     if (has_key(r))
         sodium_bin2hex(out->key, sizeof out->key, r->key, sizeof r->key);
     bad = it->id[0] == 0                                          ? "id"

@@ -4,7 +4,7 @@
 
 #include "format_int.h"
 
-#define OWN_COLUMNS 29
+#define OWN_COLUMNS 32
 
 enum own_type {
     OWN_ID,      /* of the record, for people: "KIDS-1/3/0042" */
@@ -13,10 +13,11 @@ enum own_type {
     OWN_TIME,    /* RFC 3339 with seconds; written with milliseconds */
     OWN_BARCODE, /* of a user, of an item */
     OWN_TEXT,
-    OWN_DAY,    /* 2026-12-07 */
-    OWN_NUMBER, /* 1 to 99 */
-    OWN_FLAG,   /* CSV: yes or nothing; JSON: true or nothing */
-    OWN_KEY     /* 32 hex digits */
+    OWN_DAY,     /* 2026-12-07 */
+    OWN_NUMBER,  /* 1 to 99 */
+    OWN_STATION, /* 1 to 9999 */
+    OWN_FLAG,    /* CSV: yes or nothing; JSON: true or nothing */
+    OWN_KEY      /* 32 hex digits */
 };
 
 struct own_column {
@@ -35,7 +36,7 @@ struct own_state { /* of a writer */
 };
 struct own_values {             /* texts by column, "" where there is none; borrowed from .. */
     const char *v[OWN_COLUMNS]; /* .. the record and from here */
-    char at[36], recorded[36], moved_from[36], due[11], birth[11], count[4], key[33];
+    char at[36], recorded[36], moved_from[36], due[11], birth[11], count[4], station[12], key[33];
 };
 bool own_carries(const struct policy *p, unsigned kind);
 bool own_has_pieces(const struct record *r); /* a checkout of things without a barcode */

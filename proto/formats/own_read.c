@@ -42,19 +42,17 @@ static bool take_flag(struct own_row *row, const char *name, const char *value, 
     return true;
 }
 
-static bool take_number(struct own_row *row, const char *value, const char **why)
+/* From 1 to most; 0: it is none. */
+static unsigned number_of(const char *value, unsigned most)
 {
     unsigned v = 0;
 
     for (const char *d = value; *d != 0; d++) {
-        if (*d < '0' || *d > '9' || v > 99)
-            return no(why, "a count is 1 to 99");
+        if (*d < '0' || *d > '9' || v > most)
+            return 0;
         v = v * 10 + (unsigned)(*d - '0');
     }
-    if (v < 1 || v > 99)
-        return no(why, "a count is 1 to 99");
-    row->rec.count = (uint8_t)v;
-    return true;
+    return v <= most ? v : 0;
 }
 
 static bool is_key(const char *value)
@@ -90,7 +88,11 @@ bool own_take(struct own_row *row, unsigned column, const char *value, size_t n,
         memcpy((char *)row + c->offset, &day, sizeof day);
         return true;
     case OWN_NUMBER:
-        return take_number(row, text, why);
+        row->rec.count = (uint8_t)number_of(text, 99);
+        return row->rec.count > 0 || no(why, "a count is 1 to 99");
+    case OWN_STATION:
+        row->rec.station = number_of(text, STATION_MAX);
+        return row->rec.station > 0 || no(why, "a station is 1 to 9999");
     case OWN_FLAG:
         return take_flag(row, c->name, text, why);
     case OWN_KEY:

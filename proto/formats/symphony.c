@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "desk.h"
+
 struct symphony_state {
     struct local_ticks ticks;
     uint8_t seq[10000]; /* last number written, by station */
@@ -91,8 +93,10 @@ static void put_due(struct line *l)
 
 static void put_station_fields(struct line *l)
 {
-    put_text(l, "FF", l->s->user_access, "user_access");
-    put_text(l, "FE", l->s->library, "library");
+    const char *access = l->rec->user_access, *library = l->rec->library;
+
+    put_text(l, "FF", access[0] ? access : l->s->user_access, "user_access");
+    put_text(l, "FE", library[0] ? library : l->s->library, "library");
     put_text(l, "Fc", l->s->clearance, "clearance");
     put_text(l, "FW", l->s->staff_login, "staff_login");
 }
@@ -181,7 +185,7 @@ static enum err symphony_write(const struct policy *p, struct format_state *stat
 {
     struct symphony_state *st = (struct symphony_state *)state->b;
     struct line l = { .s = &p->symphony, .it = it, .rec = it->rec, .out = out };
-    unsigned station = policy_station(p, it->desk);
+    unsigned station = it->rec->station ? it->rec->station : policy_station(p, it->desk);
     size_t len = out->len;
     struct local_ticks before = st->ticks;
     uint8_t seq;
@@ -197,6 +201,8 @@ static enum err symphony_write(const struct policy *p, struct format_state *stat
     civil_from_unix(local_next(&st->ticks, &p->zone, it->tick_s, 1), 0, &l.at);
     if (!ymd_is_valid(today(&l)))
         l.bad = "at";
+    if (desk_check_place(p, it->desk, it->rec, NULL) != ERR_OK) /* the policy is another since */
+        l.bad = "place";
     seq = (uint8_t)(st->seq[station] % 99 + 1);
     put_line(&l, station, seq);
     if (!out->failed && l.bad == NULL) {
@@ -248,6 +254,7 @@ const struct format format_symphony = {
     .tick_s = 1,
     .unverified = symphony_unverified,
     .carries = symphony_carries,
+    .places = true,
     .desk_lacks = symphony_desk_lacks,
     .loses = symphony_loses,
     .users = symphony_users,

@@ -104,6 +104,15 @@ static bool is_text(const char *value, size_t n, const char *wanted)
     return strlen(wanted) == n && memcmp(value, wanted, n) == 0;
 }
 
+/* One of the list that a session may choose from. */
+static bool is_other(const char *value, size_t n, const char *list, unsigned many, size_t room)
+{
+    for (unsigned i = 0; i < many; i++)
+        if (is_text(value, n, list + i * room))
+            return true;
+    return false;
+}
+
 static bool due_is_good(const struct found *f, const char *v, size_t n)
 {
     const char *comma = memchr(v, ',', n);
@@ -149,8 +158,13 @@ static bool value_is_good(const struct found *f, const char *code, const char *v
     const struct symphony_profile *p = f->profile;
 
     if (strcmp(code, "FF") == 0)
-        return is_text(v, n, p->user_access);
-    if (strcmp(code, "FE") == 0 || strcmp(code, "UM") == 0)
+        return is_text(v, n, p->user_access) ||
+               is_other(v, n, p->other_user_access[0], p->n_user_accesses,
+                        sizeof p->other_user_access[0]);
+    if (strcmp(code, "FE") == 0)
+        return is_text(v, n, p->library) ||
+               is_other(v, n, p->other_library[0], p->n_libraries, sizeof p->other_library[0]);
+    if (strcmp(code, "UM") == 0)
         return is_text(v, n, p->library);
     if (strcmp(code, "Fc") == 0)
         return is_text(v, n, p->clearance);

@@ -46,6 +46,24 @@ class Desk(branch.Case):
         self.assertEqual([a["act"] for a in got], ["opened", "asks", "nothing"])
         self.assertEqual([r["item"] for r in branch.log_list(desk)], [item(1), item(1), item(2)])
 
+    def test_a_session_chooses_its_place_of_what_the_policy_allows(self):
+        desk = self.branch(names=branch.NAMES[:1])[0]
+        text = branch.policy_text(self.sink).replace("library = MAIN\n", "library = MAIN\nother_libraries = BUS\n")
+        self.publish(desk, text)
+        self.assert_refused(desk.cli("session", "set", "--library", "MALL", check=False), 65, "does not let")
+        desk.cli("session", "set", "--library", "BUS", "--block-list", "off", "--staff", "Ana")
+        desk.cli("session", "set", "--staff", "Ben")  # a change of staff touches nothing else
+        desk.stop()
+        desk.start()
+        shown = desk.cli("session", "show", json=True)
+        self.assertEqual(("Ben", False, "BUS", "MAIN", ["BUS"]),
+                         (shown["staff"], shown["block_list"], shown["place"]["library"],
+                          shown["branch"]["library"], shown["others"]["library"]))
+        self.scan(desk, user(1), item(1))
+        record = branch.log_list(desk)[0]
+        self.assertEqual(("BUS", False), (record["library"], record["block_list"]))
+        self.assertIn("^FEBUS^", desk.cli("export", "--format", "symphony", "--out", "-").out)
+
     def test_things_without_a_barcode_are_lent_by_kind(self):
         desk = self.branch(names=branch.NAMES[:1])[0]
         self.publish(desk, branch.policy_text(self.sink) + "[scan]\nno_barcode_kinds = paperback, toy\n")

@@ -51,6 +51,9 @@ static void write_all(struct bench *b)
     strcpy(r->piece_kind, "paperback");
     strcpy(r->piece_label, "=two, thin");
     r->count = 2;
+    strcpy(r->library, "BUS");
+    strcpy(r->user_access, "OFF 2");
+    r->station = 9999;
     bench_add(b, "MAIN-1/7/0006", "2026-11-23T09:07:50-05:00");
     reg = bench_okafor(b);
     strcpy(reg->phone, "+1 330-555-0142");
@@ -89,6 +92,9 @@ static void same(const struct bench *b)
     assert_string_equal(e[5].rec.piece_kind, "paperback");
     assert_string_equal(e[5].rec.piece_label, "=two, thin");
     assert_int_equal(e[5].rec.count, 2);
+    assert_string_equal(e[5].rec.library, "BUS");
+    assert_string_equal(e[5].rec.user_access, "OFF 2");
+    assert_int_equal(e[5].rec.station, 9999);
     assert_int_equal(e[6].rec.kind, RECORD_USER);
     assert_int_equal(g->birth, 19880714);
     assert_string_equal(g->first, "Zo\xc3\xab");
@@ -200,7 +206,7 @@ static void the_judge_of_csv_knows_one_form(void **state)
     bench_refused(b, "id,op", "op,id", "line 1: the header is not ours");
     bench_refused(b, "\r\n", "\n", "line 1: ends without CR");
     bench_refused(b, "'=cmd", "=cmd", "takes for a formula");
-    bench_refused(b, ",,,,,,", ",,,,,", "cells, not 29");
+    bench_refused(b, ",,,,,,", ",,,,,", "cells, not 32");
     bench_refused(b, "\"Ann", "Ann", "a quotation mark in the middle");
     bench_refused(b, "desk\",", "desk,", "line 2: a quotation mark that is not closed");
     bench_refused(b, "MAIN-1/7/0001", "", "line 2: id is missing");

@@ -64,7 +64,7 @@ static bool scan(struct drilling *d, const char *raw)
         struct record r = { .kind = a.kind, .due = DUE_BY_RULE };
         memcpy(r.user, a.user, sizeof r.user);
         memcpy(r.item, a.item, sizeof r.item);
-        e = practice_record(&d->p, &d->policy, &d->session, NOON, &r, id, &d->msg);
+        e = practice_record(&d->p, &d->policy, &d->session, "MAIN-1", NOON, &r, id, &d->msg);
         if (e == ERR_OK)
             box_recorded(&d->box, &a);
     }

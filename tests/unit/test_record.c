@@ -118,7 +118,7 @@ static void unknown_tags_are_skipped_and_unknown_kinds_kept(void **state)
     struct record r;
 
     (void)state;
-    assert_int_equal(DECODES("\x84\x01\x01\x04\xa1x\x13\x92\x01\xa1y\xcc\xc8\xc0", &r), ERR_OK);
+    assert_int_equal(DECODES("\x84\x01\x01\x04\xa1x\x20\x92\x01\xa1y\xcc\xc8\xc0", &r), ERR_OK);
     assert_int_equal(r.kind, RECORD_CHECKOUT);
     assert_string_equal(r.item, "x");
     assert_int_equal(DECODES("\x82\x01\xcc\xc8\x04\xa1x", &r), ERR_OK);

@@ -124,6 +124,30 @@ static void refused(struct bench *b, const char *text, const char *because)
         fail_msg("said: %s; wanted: %s", b->msg.text, because);
 }
 
+static void a_line_says_the_place_that_the_session_chose(void **state)
+{
+    struct bench *b = *state;
+    struct symphony_profile *s = &b->p.symphony;
+    uint64_t n;
+
+    strcpy(s->other_library[s->n_libraries++], "BUS");
+    strcpy(s->other_user_access[s->n_user_accesses++], "OFF2");
+    s->other_station[s->n_other_stations++] = 77;
+    record(b, RECORD_DISCHARGE, "39999000005031", "", 0);
+    strcpy(b->rec.library, "BUS");
+    strcpy(b->rec.user_access, "OFF2");
+    b->rec.station = 77;
+    assert_int_equal(add(b, "2026-03-09T10:15:32-04:00", "MAIN-1"), ERR_OK);
+    buf_add(&b->out, "", 1);
+    assert_non_null(strstr((char *)b->out.p, "E202603091015320077R ^S01EVFFOFF2^FEBUS^FcNONE^"));
+    b->out.len--;
+    assert_int_equal(judge(b, b->out.p, b->out.len, &n), ERR_OK);
+    s->n_libraries = 0; /* a later policy: that record is for people */
+    refused(b, (char *)b->out.p, "FE is empty, too long, impossible");
+    assert_int_equal(add(b, "2026-03-09T10:15:40-04:00", "MAIN-1"), ERR_INVALID);
+    assert_string_equal(b->msg.field, "place");
+}
+
 static void the_eight_lines_are_written_byte_for_byte(void **state)
 {
     struct bench *b = *state;
@@ -602,6 +626,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_eight_lines_are_written_byte_for_byte),
+        TEST(a_line_says_the_place_that_the_session_chose),
         TEST(the_judge_accepts_them_however_they_are_split),
         TEST(truncated_anywhere_but_at_a_line_end_the_file_is_refused),
         TEST(a_changed_byte_never_crashes_nor_changes_the_count_of_records),
