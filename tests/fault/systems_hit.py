@@ -158,6 +158,16 @@ class KohaPlugin(ByRecord, systems.KohaPlugin):
                               "--half", ",".join(map(str, bad[1::2]))]
 
 
+class Sip2(ByRecord, systems.Sip2):
+    def manners(self, dice, _uploads):
+        self.server.words += ["--random", str(dice.randrange(1 << 30)), "--lose", "0.01",
+                              "--close-before", "0.003", "--slow", "0.002"]
+
+    def effects(self):  # the same loan to the same card, said once more after a look, is none
+        return [Effect("in" if x["op"] == "checkin" else "out", x["item"], "")
+                for x in self.server.ledger() if x["op"] != "login" and not x["again"]]
+
+
 class Evergreen(ByRecord, systems.Evergreen):
     def manners(self, dice, uploads):
         self.server.words += ["--work", "0.003", "--start-delay", "0.05", "--archive-delay", "0.1",
@@ -173,4 +183,4 @@ class Evergreen(ByRecord, systems.Evergreen):
 
 
 HIT = {"file": File, "drop": Drop, "sftp": Sftp, "http": Http, "put": Put, "key": Key, "koha": Koha,
-       "koha_plugin": KohaPlugin, "evergreen": Evergreen}
+       "koha_plugin": KohaPlugin, "sip2": Sip2, "evergreen": Evergreen}
