@@ -115,6 +115,24 @@ static enum err open_invite(struct node *n, struct lead_job *l, struct invite *i
     return ERR_OK;
 }
 
+/* A free place; else that of the code that was used longest ago, whose door stays open only to say
+ * so. NULL: all are open and unused. */
+static struct invite *room_for_invite(struct node *n)
+{
+    struct invite *oldest = NULL;
+
+    for (unsigned k = 0; k < INVITES_MAX; k++) {
+        struct invite *i = &n->invite[k];
+        if (!i->live)
+            return i;
+        if (i->used && (!oldest || i->closes_boot_ms < oldest->closes_boot_ms))
+            oldest = i;
+    }
+    if (oldest)
+        close_invite(n, oldest);
+    return oldest;
+}
+
 static enum err sign_invite(struct node *n, struct lead_job *l, json_t **answer)
 {
     const char *name = lead_text(l, "desk");
@@ -127,10 +145,7 @@ static enum err sign_invite(struct node *n, struct lead_job *l, json_t **answer)
 
     if (e != ERR_OK)
         return e;
-    for (unsigned k = 0; k < INVITES_MAX && !i; k++)
-        if (!n->invite[k].live)
-            i = &n->invite[k];
-    if (!i)
+    if ((i = room_for_invite(n)) == NULL)
         return err_why(&l->msg, ERR_FULL, "too_many_invites", "",
                        "%d invites are open already: let one expire", INVITES_MAX);
     if ((e = open_invite(n, l, i, name, roles_of(role), expires)) != ERR_OK) {

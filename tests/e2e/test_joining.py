@@ -225,5 +225,16 @@ class Joining(branch.Case):
             self.assertEqual(0, (self.first.state / name).stat().st_mode & 0o077, name)
 
 
+class ManyDesks(branch.Case):
+    def test_used_codes_give_their_place_to_new_ones(self):
+        one = self.branch(names=branch.NAMES[:1])[0]
+        used = one.invite("USED", passphrase_file=self.lead).out.strip()
+        self.desk("USED").join(used)
+        for n in range(16):
+            one.invite(f"D-{n}", passphrase_file=self.lead)
+        full = one.cli("invite", "--desk", "D-16", "--lead-passphrase-file", self.lead, check=False)
+        self.assert_refused(full, 74, "16 invites are open")
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
