@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node_int.h"
+#include "events_int.h"
 #include "query.h"
 
 #define WAIT_MS 25000 /* well under the 30 s after which a silent connection is cut */
@@ -17,6 +17,7 @@
 struct waiter {
     struct http_request *rq;
     uint64_t since, until_ms;
+    bool events; /* waits for the next event, not for a change */
     struct waiter *next;
 };
 
@@ -89,7 +90,11 @@ enum err changes_open(struct node *n, struct errmsg *msg)
 static void answer(struct node *n, struct waiter *w)
 {
     http_keeper_poll_end(n->http, w->rq->session);
-    api_json(w->rq, 200, json_pack("{s:i, s:I}", "schema", 1, "now", (json_int_t)n->changes->now));
+    if (w->events)
+        api_json(w->rq, 200, events_json(n, w->since, events_limit(w->rq)));
+    else
+        api_json(w->rq, 200,
+                 json_pack("{s:i, s:I}", "schema", 1, "now", (json_int_t)n->changes->now));
     free(w);
 }
 
@@ -97,12 +102,15 @@ void changes_round(struct node *n, const struct moment *now)
 {
     struct changes *c = n->changes;
     struct waiter **at = &c->first;
+    bool any = false;
 
-    if (c->first != NULL)
+    for (const struct waiter *w = c->first; w; w = w->next)
+        any |= !w->events;
+    if (any)
         look(n, now);
     while (*at) {
         struct waiter *w = *at;
-        if (w->since == c->now && now->boot_ms < w->until_ms) {
+        if (w->since == (w->events ? events_last(n) : c->now) && now->boot_ms < w->until_ms) {
             at = &w->next;
             continue;
         }
@@ -141,9 +149,8 @@ static void make_room(struct node *n, uint64_t session)
     answer(n, w);
 }
 
-void changes_get(struct node *n, struct http_request *rq)
+static void begin(struct node *n, struct http_request *rq, uint64_t wait_ms, bool events)
 {
-    struct moment now = node_now();
     struct errmsg msg = { .text = "" };
     struct waiter *w;
     bool room = true;
@@ -164,7 +171,18 @@ void changes_get(struct node *n, struct http_request *rq)
     }
     w->rq = rq;
     w->since = query_number(rq->query, "since", 0);
-    w->until_ms = now.boot_ms + WAIT_MS;
+    w->until_ms = node_now().boot_ms + wait_ms;
+    w->events = events;
     w->next = n->changes->first;
     n->changes->first = w;
+}
+
+void changes_get(struct node *n, struct http_request *rq)
+{
+    begin(n, rq, WAIT_MS, false);
+}
+
+void changes_wait_event(struct node *n, struct http_request *rq, uint64_t timeout_s)
+{
+    begin(n, rq, timeout_s < WAIT_MS / 1000 ? timeout_s * 1000 : WAIT_MS, true);
 }

@@ -556,6 +556,7 @@ static void round_of_loop(struct node *n)
     upload_say_unbegun(n);
     serve_requests(n);
     node_cycle(n);
+    events_round(n, &now);
     changes_round(n, &now);
     if (!n->stopped && n->forget.state != FORGET_IDLE) {
         erase_round(n);
@@ -612,7 +613,8 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
         (e = store_open(n->dir, n->me.store_key, &n->store, msg)) != ERR_OK ||
         (e = erase_desk_key(n, msg)) != ERR_OK || (e = damage_refill(n, msg)) != ERR_OK ||
         (e = net_open(n->conf.listen, &n->me, ev, &n->net, msg)) != ERR_OK ||
-        (e = open_core(n, msg)) != ERR_OK || (e = changes_open(n, msg)) != ERR_OK)
+        (e = open_core(n, msg)) != ERR_OK || (e = changes_open(n, msg)) != ERR_OK ||
+        (e = events_open(n, msg)) != ERR_OK)
         return e;
     entry_cookie_name(n, cookie_name);
     hc.cookie_name = cookie_name;
@@ -669,6 +671,7 @@ static void node_close(struct node *n)
     if (n->net && n->core)
         say_goodbye(n);
     changes_close(n);
+    events_close(n);
     http_close(n->http);
     probe_stop(n->probe);
     beacon_stop(n->beacon);

@@ -134,6 +134,7 @@ struct node {
         uint8_t stamp[16]; /* of the secrets here, when the login was refused */
         uint64_t look_ms;
     } denied;
+    struct node_events *events;
 };
 
 /* node.c */
@@ -155,6 +156,12 @@ void entry_leave(struct node *n, struct http_request *rq, json_t *body);
 void pin_try(struct node *n, struct http_request *rq, json_t *body);
 void pin_change(struct node *n, struct http_request *rq, json_t *body);
 void pin_lock(struct node *n, struct http_request *rq, json_t *body);
+
+/* events.c */
+enum err events_open(struct node *n, struct errmsg *msg);
+void events_round(struct node *n, const struct moment *now);
+void events_get(struct node *n, struct http_request *rq);
+void events_close(struct node *n);
 
 /* changes.c: pages that wait */
 enum err changes_open(struct node *n, struct errmsg *msg);
@@ -190,6 +197,7 @@ void status_peers(struct node *n, struct http_request *rq);
 void status_policy(struct node *n, struct http_request *rq);
 void status_upload(struct node *n, struct http_request *rq);
 json_t *status_json(struct node *n); /* as answered */
+const char *status_upload_state(const struct node *n, const struct ledger_view *l);
 json_t *status_peers_json(struct node *n);
 json_t *status_upload_json(struct node *n);
 const struct zone *status_zone(const struct node *n); /* the library's; NULL: not known yet */

@@ -281,20 +281,27 @@ static json_t *failure_json(const struct ledger_view *l)
                      "message", l->problem, "exit", err_exit(denied ? ERR_DENIED : ERR_DISK));
 }
 
+const char *status_upload_state(const struct node *n, const struct ledger_view *l)
+{
+    const char *state = ledger_upload_word(l);
+    struct desk_id by;
+
+    return strcmp(state, "sending") == 0 && core_paused_by(n->core, &by, 1) > 0
+               ? ledger_state_name(LEDGER_PAUSED)
+               : state;
+}
+
 json_t *status_upload_json(struct node *n)
 {
     struct moment now = node_now();
     struct ledger_view l;
     struct core_view v;
-    struct desk_id by;
     const char *state;
     json_t *o, *last = last_upload(n);
 
     core_ledger_view(n->core, &now, &l);
     core_view(n->core, &now, &v);
-    state = ledger_upload_word(&l);
-    if (strcmp(state, "sending") == 0 && core_paused_by(n->core, &by, 1) > 0)
-        state = ledger_state_name(LEDGER_PAUSED);
+    state = status_upload_state(n, &l);
     if (strcmp(state, "idle") == 0 && !json_is_null(last) && v.pending == 0)
         state = "delivered";
     o = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:o}", "schema", 1, "state", state, "slot",

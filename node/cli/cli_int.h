@@ -90,6 +90,8 @@ enum cli_opt {
     OPT_CRIT_BEHIND,
     OPT_PRINT,
     OPT_PIN_FILE,
+    OPT_FOLLOW,
+    OPT_SINCE,
     OPT_COUNT
 };
 
@@ -329,6 +331,7 @@ int cmd_blocklist_test(struct cli *c);
 int cmd_credential_set(struct cli *c);
 int cmd_credential_list(struct cli *c);
 int cmd_open(struct cli *c);
+int cmd_events(struct cli *c);
 int cmd_pin_set(struct cli *c);
 int cmd_node(struct cli *c);
 int cmd_record(struct cli *c);

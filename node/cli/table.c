@@ -95,6 +95,8 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_WARN_BEHIND] = { "warn-behind", "N", "so many records on this PC only: WARNING (100)" },
     [OPT_CRIT_BEHIND] = { "crit-behind", "N", "so many: CRITICAL (1000)" },
     [OPT_PRINT] = { "print", NULL, "print the address, open nothing" },
+    [OPT_FOLLOW] = { "follow", NULL, "go on as they happen, until Ctrl-C" },
+    [OPT_SINCE] = { "since", "ID", "only those behind this number" },
     [OPT_PIN_FILE] = { "pin-file", "F", "the PIN: first line of F" },
     [OPT_MEASURE] = { "measure", NULL, "only say how far the files' clocks are apart" },
 };
@@ -391,6 +393,16 @@ const struct command commands[] = {
       "  tideover open\n"
       "  tideover open lead --print    its address, good once and for a minute\n",
       cmd_open,
+      false },
+    { "events",
+      NULL,
+      NULL,
+      { OPT_NONE },
+      { OPT_FOLLOW, OPT_SINCE, OPT_JSON },
+      "what happened to this desk and its branch since its node began",
+      "  tideover events --follow\n"
+      "  tideover events --since 120 --json\n",
+      cmd_events,
       false },
     { "pin",
       "set",
