@@ -9,8 +9,9 @@
 {"do": "publish", "desk": 0, "more": TEXT}              the branch's policy with these lines behind it
 {"do": "pin", "desk": 0, "page": "lead", "pin": "1234"}
 {"do": "files"}                                         -> {"files": [paths that arrived]}
-{"do": "ils", "name": "koha", "scheme": "koha", "format": "koha", "args": [..], "more": TEXT}
+{"do": "ils", "name": "koha", "sink": "koha:URL", "format": "koha", "args": [..], "more": TEXT}
                                                         a sample server, and a policy that uploads to it
+                                                        (in args HOME is a folder of the test)
 {"do": "watch"}                                         the policy watches that server
 {"do": "ils_stop" | "ils_start"}                        it goes, and comes back at the same port
 
@@ -73,10 +74,12 @@ class Stage(branch.Case):
         path = branch.write_secret(self.home / "pin", pin)
         self.desks[desk].cli("pin", "set", page, "--pin-file", path)
 
-    def ils(self, name, scheme, format, args=(), more=""):
-        self.server_is = [name, *args]
+    def ils(self, name, sink, format, args=(), more=""):
+        if getattr(self, "server", None):
+            self.server.stop()
+        self.server_is = [name, *(a.replace("HOME", str(self.home)) for a in args)]
         self.server = ils.Server(self.home, *self.server_is)
-        sink = f"{scheme}:{self.server.url}"
+        sink = sink.replace("URL", self.server.url)
         self.policy = branch.policy_text(self.sink).replace(
             f"file:{self.sink}", f"{sink}\ncredential = ils").replace(
             "format = symphony", f"format = {format}") + more

@@ -86,6 +86,9 @@ test("the day is shown: desks, what they disagree about, the plan", async () => 
     await sees("#preview", "1 to 11");
     await page.click("#plan-hold");
     await sees("#hold", item(1002));
+    const file = await download(page.locator("#plan-save"));
+    assert.match(file.name, /^MAIN-symphony-/);
+    assert.ok(file.text.includes(item(1000)));
     await stage.screen(page, "lead-plan");
     await stage.accessible(page);
     await page.click("#plan-preview");
@@ -154,7 +157,7 @@ test("held discharges are ticked off, the upload is confirmed, the report saved"
 });
 
 test("by the keyboard alone, to a system that answers each record; paused on the way", async () => {
-    await stage.do("ils", { name: "koha", format: "koha", scheme: "koha", args: ["--unknown", `${item(2101)},${item(2102)}`, "--slow", "0.7"], more: "[koha]\npending = no\n" });
+    await stage.do("ils", { name: "koha", format: "koha", sink: "koha:URL", args: ["--unknown", `${item(2101)},${item(2102)}`, "--slow", "0.7"], more: "[koha]\npending = no\n" });
     await aDay(2000);
     await page.reload();
     await page.waitForSelector("#step-result[data-state]");
@@ -237,6 +240,44 @@ test("what was refused has words and a next step; CSV, print, done", async () =>
     await stage.accessible(page);
 });
 
+test("a refused login stops the upload, in words; with the right one it goes on", async () => {
+    const password = async (input) => {
+        for (const desk of [0, 1, 2]) await stage.do("cli", { desk, args: ["credential", "set", "ils", "password"], input });
+    };
+    const press = async () => {
+        await page.fill("#upload-pass", PASS);
+        await page.click("#upload-go");
+    };
+    await password("not it\n");
+    await press();
+    await sees("#upload-failed", "The upload stopped");
+    await stage.screen(page, "lead-failed");
+    await password("secret\n");
+    await until(async () => {
+        if ((await text("#step-upload .tally")) === "✔") return true;
+        if (await page.isVisible("#upload-failed")) await press();
+        return null;
+    }, "the upload to go on");
+    assert.ok(!(await page.isVisible("#upload-failed")));
+    await stage.do("feed", { desk: 1, first: 2900, count: 2 });
+    await sees("#plan-verdict", "2 to upload");
+});
+
+test("nobody can tell whether a file arrived: the lead looks, and says", async () => {
+    await stage.do("ils", { name: "httpdrop", format: "symphony", sink: "URL/in/", args: ["--dir", "HOME/in", "--eats", "--bad", "no-answer=1x"] });
+    await page.fill("#upload-pass", PASS);
+    await page.click("#upload-go");
+    await sees("#upload-doubt", "Nobody can tell");
+    await sees("#upload-doubt", ".log");
+    await stage.screen(page, "lead-doubt");
+    await page.getByRole("button", { name: "It arrived", exact: true }).click();
+    await sees("dialog", "never sent again");
+    await page.fill("dialog #pass", PASS);
+    await page.click("dialog .danger");
+    await sees("#step-upload .tally", "✔");
+    assert.ok(!(await page.isVisible("#upload-doubt")));
+});
+
 test("the other language, dark, high contrast, 200 %, narrow: nothing is cut off", async () => {
     await aDay(3000);
     const looks = { "spanish": { language: "es-ES" }, "dark": { colorScheme: "dark" }, "contrast": { forcedColors: "active" }, "zoom-200": { width: 512, height: 384, deviceScaleFactor: 2 } };
@@ -247,7 +288,7 @@ test("the other language, dark, high contrast, 200 %, narrow: nothing is cut off
         await stage.screen(p, "lead-" + name);
         if (name !== "contrast") await stage.accessible(p);
         if (name === "spanish") {
-            assert.equal(await p.innerText("#upload-go"), "CARGAR 9 REGISTROS");
+            assert.equal(await p.innerText("#upload-go"), "CARGAR 8 REGISTROS");
             assert.ok(!/\{\w+[|}]/.test(await p.innerText("main")), "a placeholder shows");
         }
         stage.quiet(p);
