@@ -12,12 +12,13 @@ import * as result from "./result.js";
 import * as report from "./report.js";
 import * as override from "./override.js";
 
-const MERGE_SHARE = 10;     // the plan costs a merge of all that waits: a tenth of the time at most
+const MERGE_SHARE = 10;      // the plan costs a merge of all that waits: a tenth of the time,
+const MERGE_WAIT_MS = 10000; // but not so seldom that nobody believes it
 const LOOK_EVERY_MS = 15000; // words of other leads change nothing else that we would see
 const STEP_MS = 400;         // while an upload runs
 
 const now = {}; // what the node said last: status, peers, upload, plan, conflicts, worklist, ..
-let merged = "", mergedAt = -Infinity, mergeMs = 0, again = false, busy = null, timer = null;
+let merged = "", mergedAt = -Infinity, mergeMs = 0, again = false, busy = null, timer = null, due = 0;
 
 // What a plan depends on, as far as it shows without a merge.
 function mark() {
@@ -26,7 +27,7 @@ function mark() {
 }
 
 async function merge(force) {
-    const key = mark(), begun = performance.now(), wait = mergedAt + MERGE_SHARE * mergeMs - begun;
+    const key = mark(), begun = performance.now(), wait = mergedAt + Math.min(MERGE_SHARE * mergeMs, MERGE_WAIT_MS) - begun;
 
     if (!force && key === merged) return;
     if (!force && now.plan && wait > 0) {
@@ -43,9 +44,16 @@ async function merge(force) {
     if (merged === "") later(500);
 }
 
+// The earliest that anybody asked for.
 function later(ms) {
+    const at = performance.now() + ms;
+    if (timer !== null && due <= at) return;
     clearTimeout(timer);
-    timer = setTimeout(() => reload(false), ms);
+    due = at;
+    timer = setTimeout(() => {
+        timer = null;
+        reload(false);
+    }, ms);
 }
 
 function step(id, { state, tally, done }) {

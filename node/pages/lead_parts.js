@@ -33,6 +33,11 @@ export function lastDigits(barcode) {
     return !barcode ? "–" : barcode.length > 4 ? "…" + barcode.slice(-4) : barcode;
 }
 
+// The item's number; of things that have none: how many of what.
+export function thing(r) {
+    return r.item ?? (r.label || r.kind ? [r.count > 1 ? r.count + " ×" : "", r.kind, r.label ? `“${r.label}”` : ""].filter(Boolean).join(" ") : "–");
+}
+
 export function op(name) {
     return t("op." + name);
 }

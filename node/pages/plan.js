@@ -2,7 +2,7 @@
 import { api, bytes } from "./door.js";
 import { byId, el, put, say } from "./dom.js";
 import { t, has, number } from "./words.js";
-import { csv, lastDigits, lines, moment, op, opens, plural, print, save, signed, table, tick, told, tryTo, verdict } from "./lead_parts.js";
+import { csv, lastDigits, lines, moment, op, opens, plural, print, save, signed, table, thing, tick, told, tryTo, verdict } from "./lead_parts.js";
 
 const PAGE = 50;
 const kinds = ["user", "checkout", "renew", "discharge", "inhouse"];
@@ -35,7 +35,7 @@ async function preview(status) {
 
     put(byId("preview"), shown.length === 0 ? el("p", {}, t("plan.empty")) : [
         table([t("col.at"), t("col.desk"), t("col.what"), t("col.item"), t("col.user"), t("col.due"), t("col.state")],
-            shown.map((r) => [moment(r.time ?? r.at), r.desk, op(r.op), r.item ?? "–", lastDigits(r.user), r.due ?? "–",
+            shown.map((r) => [moment(r.time ?? r.at), r.desk, op(r.op), thing(r), lastDigits(r.user), r.due ?? "–",
                 (has("state." + r.state) ? t("state." + r.state) : r.state) + (r.rule && r.rule !== "lead" ? ` (${r.rule})` : "")]), 6),
         el("div", { class: "row" }, step(-PAGE, t("page.before"), from === 0), el("span", { role: "status" },
             t("page.range", { from: number(from + 1), to: number(from + shown.length) })), step(PAGE, t("page.after"), !more))]);

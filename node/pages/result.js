@@ -2,7 +2,7 @@
 import { api } from "./door.js";
 import { byId, el, put, say } from "./dom.js";
 import { t, has, number } from "./words.js";
-import { csv, keep, lastDigits, moment, op, plural, print, save, signed, tick, told, tryTo, verdict } from "./lead_parts.js";
+import { csv, keep, lastDigits, moment, op, plural, print, save, signed, thing, told, tryTo, verdict } from "./lead_parts.js";
 
 import { isRunning } from "./upload.js";
 import { openHold } from "./plan.js";
@@ -39,7 +39,7 @@ function means(e) {
 }
 
 function what(e) {
-    return [op(e.op), e.item ? t("exception.item", { item: e.item }) : null, e.user ? t("exception.user", { user: lastDigits(e.user) }) : null].filter(Boolean).join(" · ");
+    return [op(e.op), e.item || e.label || e.kind ? t("exception.item", { item: thing(e) }) : null, e.user ? t("exception.user", { user: lastDigits(e.user) }) : null].filter(Boolean).join(" · ");
 }
 
 function who(e) {

@@ -1,7 +1,7 @@
 // Step 4, the button: one upload, its progress, its pause, and what a lead is asked on the way.
 import { api, sentence } from "./door.js";
 import { byId, el, put, say } from "./dom.js";
-import { t, number } from "./words.js";
+import { t, has, number } from "./words.js";
 import { alarm, op, plural, signed, told, tryTo, verdict } from "./lead_parts.js";
 
 const RUNNING = ["gathering", "agreed", "sending", "paused", "deciding", "waiting"];
@@ -32,7 +32,7 @@ function runningWords(upload, status) {
     if (upload.state === "paused") return t("run.paused", { desks: by.join(", ") });
     if (by.length > 0) return t("run.pausing");
     if (upload.state === "sending") return here ? t("run.here") : t("run.elsewhere", { desk: upload.uploader ?? "?" });
-    return t("run." + upload.state);
+    return t("run." + upload.state, { n: upload.next_try_s ?? "?" });
 }
 
 function showRunning(upload, status) {
@@ -77,6 +77,11 @@ function showDoubt(doubt, reload) {
 }
 
 // ---- the step ----
+
+function failedWords(upload) {
+    const known = "upload.failed." + upload.error?.code;
+    return has(known) ? t(known) : t("upload.failed", { why: upload.message ?? "" });
+}
 
 export function begin(reload, now) {
     const pass = byId("upload-pass"), go = byId("upload-go");
@@ -124,7 +129,7 @@ export function show({ upload, plan, status }, reload) {
     else seen.length = 0;
     if (!byId("upload-go").disabled) say(byId("upload-go"), n > 0 ? plural("upload.go", n) : t("upload.settle"));
     byId("upload-failed").hidden = !failed;
-    say(byId("upload-failed"), failed ? t("upload.failed", { why: upload.message ?? "" }) : "");
+    say(byId("upload-failed"), failed ? failedWords(upload) : "");
     if (running)
         return { state: "busy", done: false, tally: upload.total > 1 ? `${number(upload.done)} / ${number(upload.total)}` : "…" };
     if (failed) return { state: "bad", done: false, tally: "✖" };

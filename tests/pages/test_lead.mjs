@@ -124,7 +124,7 @@ test("a whole upload by mouse: a decision, signed; one press; one file", async (
     assert.equal(files.length, 1);
     assert.ok(readFileSync(files[0], "latin1").includes(item(1000)));
     await sees("#result-facts", "9 records");
-    await sees("#result-facts", "MAIN-1, ");
+    await sees("#result-facts", "Agreed by");
     await stage.screen(page, "lead-uploaded");
 });
 
@@ -254,8 +254,12 @@ test("a refused login stops the upload, in words; with the right one it goes on"
     await stage.screen(page, "lead-failed");
     await password("secret\n");
     await until(async () => {
-        if ((await text("#step-upload .tally")) === "✔") return true;
-        if (await page.isVisible("#upload-failed")) await press();
+        if ((await text("#step-upload .tally")).includes("✔")) return true;
+        // It goes on by itself, or a lead presses once more; who comes first is nobody's business.
+        if (await page.isVisible("#upload-failed") && await page.isEnabled("#upload-go")) {
+            await page.fill("#upload-pass", PASS, { timeout: 1000 }).catch(() => {});
+            await page.click("#upload-go", { timeout: 1000 }).catch(() => {});
+        }
         return null;
     }, "the upload to go on");
     assert.ok(!(await page.isVisible("#upload-failed")));
