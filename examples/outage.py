@@ -233,7 +233,7 @@ class Outage:
         s = desk.upload_status()
         if s["state"] == "failed":
             raise Wrong(f"{desk.name}: the upload failed: {json.dumps(s)}")
-        return s["state"] == "delivered" and s["last"] is not None
+        return s["state"] in ("delivered", "settled") and s["last"] is not None
 
     def again(self):
         slot, before = self.first.upload_status()["last"]["slot"], self.ils.state()

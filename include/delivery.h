@@ -18,6 +18,7 @@
 #define TIDEOVER_DELIVERY_H
 
 #include "answers.h"
+#include "policy.h"
 #include "slot.h"
 
 enum sink_class {
@@ -38,6 +39,9 @@ bool sink_has_steps(enum sink_class c);
 uint32_t sink_quiet_ms(const char *sink);
 /* Does it say of single records what became of them? */
 bool sink_answers(const char *sink);
+/* Does the receipt of an upload under this policy say what became of each of its records? Then it
+ * is settled with it. Koha's queue only says that they wait there. */
+bool sink_settles(const struct policy *p);
 /* The one desk that may touch a drop:DESK:/path, and the path; false: another class or no name. */
 bool sink_place(const char *sink, char desk[DESK_NAME_MAX + 1], const char **path);
 /* May the desk of this name hand over to that sink? */

@@ -118,16 +118,15 @@ static json_t *counts_json(const struct batch_job *b)
                                         (json_int_t)r->verdicts[VERDICT_WAITS], "duplicates",
                                         (json_int_t)r->verdicts[VERDICT_DUPLICATE], "voided",
                                         (json_int_t)r->verdicts[VERDICT_VOIDED]));
-    json_object_update_new(o, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "voids",
-                                        voids, "late_voids",
-                                        (json_int_t)(r->verdicts[VERDICT_LATE_VOID] -
-                                                     b->never_sent), "superseded",
-                                        (json_int_t)r->verdicts[VERDICT_SUPERSEDED], "review",
-                                        (json_int_t)r->verdicts[VERDICT_REVIEW], "uncarried",
-                                        (json_int_t)r->outcomes[OUTCOME_UNCARRIED], "unwritable",
-                                        (json_int_t)r->outcomes[OUTCOME_UNWRITABLE], "behind",
-                                        (json_int_t)r->outcomes[OUTCOME_BEHIND], "desks",
-                                        desks_of(&b->merge), "format", b->merge.policy.format));
+    json_object_update_new(
+        o, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s}", "voids", voids, "late_voids",
+                     (json_int_t)(r->verdicts[VERDICT_LATE_VOID] - b->never_sent), "superseded",
+                     (json_int_t)r->verdicts[VERDICT_SUPERSEDED], "review",
+                     (json_int_t)r->verdicts[VERDICT_REVIEW], "uncarried",
+                     (json_int_t)r->outcomes[OUTCOME_UNCARRIED], "unwritable",
+                     (json_int_t)r->outcomes[OUTCOME_UNWRITABLE], "behind",
+                     (json_int_t)r->outcomes[OUTCOME_BEHIND], "desks", desks_of(&b->merge),
+                     "format", b->merge.policy.format));
     json_object_set_new(o, "losses", losses_json(&b->merge.policy, &b->result));
     if (format_unverified_words(&b->merge.policy, words))
         json_object_set_new(o, "unverified", json_string(words));
@@ -227,6 +226,7 @@ static json_t *receipt_json(const struct node *n, const struct receipt *r, const
     const struct desk *d = roster_find(ros, &r->desk);
     json_t *by = json_array(), *parts = json_array();
     char at[36], sha[65] = "";
+    json_t *o;
 
     for (unsigned i = 0; i < r->n_accepted; i++) {
         const struct desk *seat = roster_find(ros, &r->accepted[i].desk);
@@ -239,11 +239,13 @@ static json_t *receipt_json(const struct node *n, const struct receipt *r, const
                                                (json_int_t)in->parts[i].bytes, "sha256", sha));
     }
     rfc3339_at(zone, r->at_ms, at);
-    return json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o, s:o}", "answers",
-                     exceptions_counts(n, in->slot), "desk", d ? d->name : "?", "file", r->evidence,
-                     "sha256", sha, "accepted_by", by, "parts", parts, "at", at, "term",
-                     (json_int_t)r->term, "sink", in->sink, "confirmed",
-                     word_confirmed_json(n, r, in->slot), "open", still_open(n, in->slot));
+    o = json_pack("{s:o, s:s, s:s, s:s, s:o, s:o, s:s, s:I, s:s, s:o, s:o}", "answers",
+                  exceptions_counts(n, in->slot), "desk", d ? d->name : "?", "file", r->evidence,
+                  "sha256", sha, "accepted_by", by, "parts", parts, "at", at, "term",
+                  (json_int_t)r->term, "sink", in->sink, "confirmed",
+                  word_confirmed_json(n, r, in->slot), "open", still_open(n, in->slot));
+    json_object_set_new(o, "settled", settled_json(n, r, in));
+    return o;
 }
 
 /* What the receipt says outlives the records. */

@@ -239,6 +239,7 @@ static json_t *last_upload(const struct node *n)
                           "records", (json_int_t)in.records, "lines",
                           (json_int_t)(in.n_parts ? in.parts[in.n_parts - 1].lines : 0), "at",
                           status_time(n, r.at_ms));
+            json_object_set_new(o, "settled", settled_json(n, &r, &in));
         }
         intent_free(&in);
     }
@@ -303,7 +304,7 @@ json_t *status_upload_json(struct node *n)
     core_view(n->core, &now, &v);
     state = status_upload_state(n, &l);
     if (strcmp(state, "idle") == 0 && !json_is_null(last) && v.pending == 0)
-        state = "delivered";
+        state = json_is_object(json_object_get(last, "settled")) ? "settled" : "delivered";
     o = json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:o}", "schema", 1, "state", state, "slot",
                   (json_int_t)l.slot, "pending", (json_int_t)v.pending, "set_aside",
                   (json_int_t)v.set_aside, "term", (json_int_t)l.term, "last", last);

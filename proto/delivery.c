@@ -62,6 +62,11 @@ bool sink_answers(const char *sink)
     return i < SCHEMES && schemes[i].answers;
 }
 
+bool sink_settles(const struct policy *p)
+{
+    return sink_answers(p->sink) && !(strncmp(p->sink, "koha", 4) == 0 && p->koha_service.pending);
+}
+
 const char *sink_class_name(enum sink_class c)
 {
     switch (c) {

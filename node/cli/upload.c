@@ -109,7 +109,8 @@ int cmd_upload_status(struct cli *c)
             printf("%s# Problem: %s%s\n", hue(c, HUE_BAD), j_text(s, "message", "it failed"),
                    hue(c, HUE_OFF));
         printf("Upload       %s", state);
-        if (strcmp(state, "delivered") != 0) /* then its slot is that of the next one */
+        if (strcmp(state, "delivered") != 0 &&
+            strcmp(state, "settled") != 0) /* then its slot is that of the next one */
             printf(" (slot %lld)", j_int(s, "slot", 0));
         if (total > 0)
             printf(", %lld / %lld", j_int(s, "done", 0), total);
@@ -140,6 +141,19 @@ static void print_names(const char *label, const json_t *names)
         printf("%s%s", i > 0 ? ", " : "",
                json_is_string(t) ? json_string_value(t) : j_text(t, "desk", "-"));
     putchar('\n');
+}
+
+/* Handed over is one thing, what became of it another. */
+static void print_settled(const json_t *r)
+{
+    const char *how = j_text(json_object_get(r, "settled"), "how", "");
+
+    printf("  settled    %s\n",
+           strcmp(how, "answers") == 0        ? "yes: the server answered for each record"
+           : strcmp(how, "word") == 0         ? "yes: somebody looked, and confirmed it"
+           : strcmp(how, "nothing_sent") == 0 ? "yes: nothing was to be sent"
+                                              : "not yet: delivered, and nobody has said yet what "
+                                                "became of it there");
 }
 
 static void print_confirmed(const json_t *r)
@@ -182,6 +196,7 @@ static void print_delivered(const json_t *r)
     printf("  sent by    %s, %s\n", j_text(r, "desk", "-"), at);
     print_names("  accepted   ", json_object_get(r, "accepted_by"));
     print_answers(r);
+    print_settled(r);
     print_confirmed(r);
 }
 

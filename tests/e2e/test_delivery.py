@@ -105,7 +105,7 @@ class Drop(branch.Case):
                         "--lead-passphrase-file", self.lead, check=check)
 
     def delivered(self, desk):
-        return wait_until(lambda: desk.upload_status()["state"] == "delivered" and
+        return wait_until(lambda: desk.upload_status()["state"] in ("delivered", "settled") and
                           desk.upload_status()["last"], 60, "it to be delivered")
 
     def test_a_drop_is_handed_over_at_its_desk_and_nothing_is_dropped_again_when_it_is_eaten(self):

@@ -52,7 +52,7 @@ class Erasing(branch.Case):
         self.upload(one)
         slot = self.slot_of_upload(one)
         for d in desks:
-            wait_until(lambda d=d: d.upload_status()["state"] == "delivered", 15, "all to know")
+            wait_until(lambda d=d: d.upload_status()["state"] in ("delivered", "settled"), 15, "all to know")
         self.assertIsNone(self.erasing(two)["uploads"][-1]["due"], "nobody confirmed it")
         for d in desks:
             self.assertEqual(10, held(d))

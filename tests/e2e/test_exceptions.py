@@ -70,6 +70,8 @@ class Exceptions(branch.Case):
         self.as_people_see_it(c, lists[0])
         self.assertEqual({"refused": 2}, a.cli("upload", "report", json=True)["answers"])
         self.assertEqual(2, c.status()["records"]["aside"]["refused"])
+        self.assertEqual(("settled", "answers"), (c.upload_status()["state"],
+                                                  c.upload_status()["last"]["settled"]["how"]))
         self.one_is_settled_and_one_goes_again(desks, ids[30], ids[31])
 
     def as_people_see_it(self, desk, rows):

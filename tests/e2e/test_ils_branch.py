@@ -84,7 +84,7 @@ class Ils(branch.Case):
                 desks[0].cli("upload", "decide", "--slot", str(status["doubt"]["slot"]), "--arrived",
                              "yes" if self.server.effects() else "no", "--yes",
                              "--lead-passphrase-file", self.lead, check=False)
-            return status["state"] == "delivered" and status["last"]
+            return status["state"] in ("delivered", "settled") and status["last"]
         return wait_until(done, 90, "it to be delivered")
 
 

@@ -139,7 +139,7 @@ class Privacy(branch.Case):
         self.assertIn(THING.encode(), log.read_bytes())
         self.assertEqual(0, log.stat().st_mode & 0o077, "others on the PC cannot read it")
         for d in desks:
-            wait_until(lambda d=d: d.upload_status()["state"] == "delivered", 10, f"{d.name}")
+            wait_until(lambda d=d: d.upload_status()["state"] in ("delivered", "settled"), 10, f"{d.name}")
             d.cli("upload", "report")
         self.assert_clean()
         left = [p.name for d in desks for p in d.state.glob("uploads/*")]
@@ -162,7 +162,7 @@ class Privacy(branch.Case):
         self.assert_clean()
         self.sink.mkdir()
         for d in desks:
-            wait_until(lambda d=d: d.upload_status()["state"] == "delivered", 30, f"{d.name}")
+            wait_until(lambda d=d: d.upload_status()["state"] in ("delivered", "settled"), 30, f"{d.name}")
         self.assert_clean()
 
     def test_part_files_of_a_killed_uploader_are_gone_after_its_next_start(self):

@@ -357,7 +357,7 @@ class Seats(branch.Case):
         self.assertFalse(two.status()["ledger"]["may_vote"])
         self.assertEqual([], self.files())
         three.start()
-        wait_until(lambda: one.upload_status()["state"] == "delivered", 30, "the upload")
+        wait_until(lambda: one.upload_status()["state"] in ("delivered", "settled"), 30, "the upload")
         uploading.join(10)
         self.assertEqual(1, len(self.files()))
 

@@ -43,7 +43,7 @@ class SinkBranch(branch.Case):
         threading.Thread(target=self.upload, args=(desk,), kwargs={"check": False}, daemon=True).start()
 
     def delivered(self, desk):
-        return wait_until(lambda: desk.upload_status()["state"] == "delivered" and
+        return wait_until(lambda: desk.upload_status()["state"] in ("delivered", "settled") and
                           desk.upload_status()["last"], 60, "it to be delivered")
 
     def test_a_lead_is_asked_what_a_silent_server_may_have_taken(self):

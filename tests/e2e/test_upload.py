@@ -14,7 +14,7 @@ NOON = "2026-01-05T12:00:{:02d}-05:00"  # one day in every zone that the tests u
 def settled(desk):
     """Delivered, and nothing pending."""
     s = desk.upload_status()
-    return s["state"] == "delivered" and s["last"]
+    return s["state"] in ("delivered", "settled") and s["last"]
 
 
 class Upload(branch.Case):
@@ -132,7 +132,11 @@ class Upload(branch.Case):
         said = other.cli("upload", "confirm", "--slot", slot, "--check", check=False)
         self.assert_refused(said, 65, "not what the branch agreed")
         files[0].write_bytes(whole)
+        self.assertEqual("delivered", other.upload_status()["state"])
+        self.assertIsNone(other.upload_status()["last"]["settled"])
         other.cli("upload", "confirm", "--slot", slot, "--check")
+        self.assertEqual("settled", other.upload_status()["state"])
+        self.assertEqual("word", other.cli("upload", "report", json=True)["settled"]["how"])
 
     def test_plan_and_report_add_up_and_a_second_run_sends_nothing(self):
         one, two, three = desks = self.ready()

@@ -303,7 +303,7 @@ class Case(branch.Case):
         except NOT_NOW:
             return False
         return self.is_settled(slot) or all(
-            u["state"] in ("idle", "delivered") and not x["open"] and not x["triggered"]
+            u["state"] in ("idle", "delivered", "settled") and not x["open"] and not x["triggered"]
             for u, x in said)
 
     def exceptions(self, desks):

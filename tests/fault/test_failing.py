@@ -170,7 +170,7 @@ class Whole(branch.Case):
         s = desk.upload_status()
         if s["pending"]:
             desk.cli("upload", "run", "--yes", "--lead-passphrase-file", self.lead, check=False)
-        return s["pending"] == 0 and s["state"] in ("idle", "delivered")
+        return s["pending"] == 0 and s["state"] in ("idle", "delivered", "settled")
 
     def count(self, call):
         """How many such calls a day has."""

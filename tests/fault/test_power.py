@@ -236,7 +236,7 @@ class Branch(branch.Case):
     def finish(self, slips):
         """The last upload. Each slip's item stands in exactly one line of what arrived."""
         said = self.upload(self.desks[0], check=False, deadline=120)
-        wait_until(lambda: self.desks[0].upload_status()["state"] in ("delivered", "idle"), 60,
+        wait_until(lambda: self.desks[0].upload_status()["state"] in ("delivered", "settled", "idle"), 60,
                    "the last upload")
         self.upload(self.desks[0], check=False, deadline=120)
         sent = collections.Counter()

@@ -13,6 +13,17 @@
 
 static void a_sink_has_the_class_of_its_scheme(void **state)
 {
+    static const struct {
+        const char *sink;
+        bool queue, yes;
+    } settles[] = {
+        { "file:/srv/in", true, false },          { "drop:MAIN-1:/in", true, false },
+        { "key:https://h/in/", true, false },     { "sip2s://ils", true, true },
+        { "evergreen:https://h", true, true },    { "koha:https://h", true, false },
+        { "koha:https://h", false, true },        { "koha-plugin:https://h", true, false },
+        { "koha-plugin:https://h", false, true },
+    };
+
     (void)state;
     assert_int_equal(sink_class_of("file:/out"), SINK_F2);
     assert_int_equal(sink_class_of("drop:MAIN-1:/out"), SINK_DROP);
@@ -31,6 +42,13 @@ static void a_sink_has_the_class_of_its_scheme(void **state)
     assert_int_equal(sink_class_of("sftp://u@h/in"), SINK_F2);
     assert_int_equal(sink_class_of("ftp://u@h/in"), SINK_NONE);
     assert_true(sink_answers("koha-plugin:https://ils") && sink_answers("sip2://ils:1"));
+    for (unsigned i = 0; i < sizeof settles / sizeof settles[0]; i++) {
+        struct policy *p = calloc(1, sizeof *p);
+        snprintf(p->sink, sizeof p->sink, "%s", settles[i].sink);
+        p->koha_service.pending = settles[i].queue;
+        assert_int_equal(sink_settles(p), settles[i].yes);
+        free(p);
+    }
     assert_false(sink_answers("key:https://drop") || sink_answers("none"));
     assert_int_equal(sink_quiet_ms("key:x"), 0);
     assert_int_equal(sink_quiet_ms("file:/x"), 30000);
