@@ -5,15 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As the person typed it, whatever the record says now; 0: not typed. */
-static int64_t typed_time(const struct order *k, const struct merged *m)
+#define CLOCKS_MS 3000 /* two clocks that count as right, two measurements, a round trip each */
+
+/* NULL: nothing is known of it but what it says itself. */
+static const struct happened *happened(const struct order *k, const struct merged *m)
 {
-    for (unsigned i = 0; i < k->s->n_typed; i++) {
-        const struct typed *t = &k->s->typed[i];
-        if (t->ref.seq == m->seq && feed_id_eq(&t->ref.feed, &k->job->feeds[m->feed].feed))
-            return t->paper_ms;
+    for (unsigned i = 0; i < k->s->n_happened; i++) {
+        const struct happened *h = &k->s->happened[i];
+        if (h->ref.seq == m->seq && feed_id_eq(&h->ref.feed, &k->job->feeds[m->feed].feed))
+            return h;
     }
-    return 0;
+    return NULL;
+}
+
+/* Where most clocks are right, whatever the others show: C2, each was measured, and C1, all stands
+ * in the order in which it was done. */
+static void true_order(struct order *k, const struct merged *m, const struct happened *h)
+{
+    if (!h || h->paper_ms != 0 || !k->s->script->setup.steady)
+        return;
+    if (!k->job->feeds[m->feed].clock_known)
+        sim_fail(k->s, "C2", "slot %llu has a feed of %s whose clock nobody measured",
+                 (unsigned long long)k->job->slot, k->job->feeds[m->feed].desk);
+    if (h->true_ms + CLOCKS_MS < k->last_true_ms)
+        sim_fail(k->s, "C1", "slot %llu has something %lld ms behind what was done after it",
+                 (unsigned long long)k->job->slot, (long long)(k->last_true_ms - h->true_ms));
+    if (h->true_ms > k->last_true_ms)
+        k->last_true_ms = h->true_ms;
 }
 
 /* After a registration that was pulled before its card's first use, order begins anew. */
@@ -21,8 +39,9 @@ static void record(void *ctx, const struct merged *m, enum outcome o, unsigned p
                    const uint8_t *bytes, size_t n, const char *why)
 {
     struct order *k = ctx;
-    int64_t typed = typed_time(k, m), correction = k->job->feeds[m->feed].correction_ms;
-    int64_t time = typed != 0 ? typed : m->rec.at_ms + correction;
+    const struct happened *h = happened(k, m);
+    int64_t correction = k->job->feeds[m->feed].correction_ms;
+    int64_t time = h && h->paper_ms != 0 ? h->paper_ms : m->rec.at_ms + correction;
 
     (void)bytes, (void)n, (void)why;
     if (o == OUTCOME_SENT && line > 0 && k->lines) {
@@ -41,6 +60,7 @@ static void record(void *ctx, const struct merged *m, enum outcome o, unsigned p
         sim_fail(k->s, "I3", "slot %llu has a record of unknown kind",
                  (unsigned long long)k->job->slot);
     k->last_ms = time;
+    true_order(k, m, h);
 }
 
 void order_lines(struct order *k, struct parcel *p)
@@ -60,6 +80,6 @@ void order_lines(struct order *k, struct parcel *p)
 
 struct export_out order_check(struct order *k, struct sim *s, const struct merge_job *job)
 {
-    *k = (struct order){ .s = s, .job = job, .last_ms = INT64_MIN };
+    *k = (struct order){ .s = s, .job = job, .last_ms = INT64_MIN, .last_true_ms = INT64_MIN };
     return (struct export_out){ .ctx = k, .record = record };
 }

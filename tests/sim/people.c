@@ -47,10 +47,11 @@ static void draw_record(struct sim *s, int desk, struct record *r)
         r->paper_ms = now.wall_ms - (int64_t)rng_between(&s->dice, 60000, 3600000);
 }
 
-static void note_typed(struct sim *s, const struct record_ref *ref, int64_t paper_ms)
+static void note_happened(struct sim *s, const struct record_ref *ref, int64_t paper_ms)
 {
-    s->typed = sim_grow(s->typed, s->n_typed, &s->typed_room, sizeof *s->typed);
-    s->typed[s->n_typed++] = (struct typed){ *ref, paper_ms };
+    s->happened = sim_grow(s->happened, s->n_happened, &s->happened_room, sizeof *s->happened);
+    s->happened[s->n_happened++] =
+        (struct happened){ *ref, WALL_START_MS + (int64_t)(s->now_us / MS), paper_ms };
 }
 
 void people_scan(struct sim *s, int desk, unsigned n)
@@ -70,8 +71,8 @@ void people_scan(struct sim *s, int desk, unsigned n)
         if (e != ERR_OK && r->kind == RECORD_VOID)
             continue; /* too late for that one: something else */
         i++;
-        if (e == ERR_OK && paper_ms != 0)
-            note_typed(s, &d->fresh[d->n_fresh], paper_ms);
+        if (e == ERR_OK && !again && (paper_ms != 0 || s->script->setup.steady))
+            note_happened(s, &d->fresh[d->n_fresh], paper_ms);
         if (e == ERR_OK && !again)
             d->n_fresh++;
         else if (e != ERR_OK && !d->revoked)

@@ -28,6 +28,7 @@ static const struct field {
     { "liar", offsetof(struct setup, liar), 0, 1 },
     { "sink", offsetof(struct setup, sink), 0, 6 },
     { "dice", offsetof(struct setup, dice), 0, UINT64_MAX },
+    { "steady", offsetof(struct setup, steady), 0, 1 },
     { "loose", offsetof(struct setup, loose), 0, 1 },
 };
 

@@ -331,7 +331,7 @@ void sim_free(struct sim *s)
     free(s->armed);
     free(s->feed);
     free(s->file);
-    free(s->typed);
+    free(s->happened);
     free(s->item);
     free(s->vote);
 }

@@ -154,6 +154,7 @@ struct setup { /* a script's first lines: "desks 3" */
     uint64_t hold;  /* discharges: 1 hold, 0 export */
     uint64_t liar;  /* 1: a further member has a key, no node, and lies */
     uint64_t sink;  /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind, 5 tell, 6 collect */
+    uint64_t steady; /* 1: all clocks are right to 400 ms and run alike, but for what "clock" sets */
     uint64_t dice;
     uint64_t loose; /* drawn: what cannot be done now is passed over, not an error */
 };
@@ -247,9 +248,9 @@ struct known_feed {
     uint64_t unknown_from; /* of a kind that nobody knows: no slot goes so far; 0: none */
 };
 
-struct typed { /* a time that somebody typed from paper */
+struct happened { /* a record, when it was made, and the time that somebody typed from paper, if so */
     struct record_ref ref;
-    int64_t paper_ms;
+    int64_t true_ms, paper_ms;
 };
 
 struct sink_file {
@@ -313,8 +314,8 @@ struct sim {
     uint64_t n_slots, n_at_sink; /* slots are decided in order: 1..n_slots */
     struct sink_file *file;
     unsigned n_files, files_room;
-    struct typed *typed;
-    unsigned n_typed, typed_room;
+    struct happened *happened;
+    unsigned n_happened, happened_room;
     struct sent last_sent;
     struct item *item;
     unsigned n_items, items_room;

@@ -27,6 +27,10 @@ void station_make(struct sim *s, unsigned i)
     d->ppm = rng_chance(&s->dice, 500) ? (rng_chance(&s->dice, 500) ? 20000 : -20000)
                                        : (int)rng_between(&s->dice, 0, 40000) - 20000;
     d->wall_base_ms = WALL_START_MS + (int64_t)rng_between(&s->dice, 0, 1200000) - 600000;
+    if (s->script->setup.steady) {
+        d->ppm = 0;
+        d->wall_base_ms = WALL_START_MS + (d->wall_base_ms - WALL_START_MS) / 1500;
+    }
 }
 
 void station_crash(struct sim *s, int desk, uint64_t back_in_us, const char *when)
