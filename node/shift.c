@@ -156,6 +156,7 @@ void shift_get(struct node *n, struct http_request *rq)
                   w.list, "slip", slip_json(n), "sounds", n->conf.sounds, "user_types",
                   types_json(w.p), "page_key", page_key(n));
     json_object_set_new(o, "kinds", kinds_json(w.p));
-    json_object_set_new(o, "stopped", n->stopped ? json_string(n->stop_reason) : json_null());
+    json_object_set_new(o, "discharges",
+                        json_string(w.p->discharges == DISCHARGES_HOLD ? "hold" : "export"));
     api_json(rq, 200, o);
 }

@@ -1,10 +1,630 @@
-import { enter, follow } from "./door.js";
+// desk.js - the Desk page: what a scan meant is decided by the node (POST /api/v1/scan); this page
+// sends scans in order, shows what came of each, and never says "saved" before the node did.
+import { enter, api, follow, sentence, Refused } from "./door.js";
 import { byId, say } from "./dom.js";
-import { t } from "./words.js";
+import { t, has, time, number } from "./words.js";
+import { Queue, newKey } from "./queue.js";
+import { Keep } from "./keep.js";
+import { ScanBox } from "./scanbox.js";
+import { Question } from "./question.js";
+import { NewUser } from "./newuser.js";
+import { Rows, groups } from "./rows.js";
+import { drawBanner, drawStop } from "./banner.js";
+import { drawDue } from "./duedate.js";
+import { printSlip } from "./slip.js";
+import { drawHelp } from "./help.js";
+import { oneTab } from "./tabs.js";
+import { tone, unlock, sound } from "./tones.js";
+
+const COPIES_MS = 800; // a slip waits so long for copies on other desks
+const POLITE_MS = 2000;
+const UNDO_MS = 500; // a key that bounces takes back one record, not two
 
 const session = await enter("desk");
-say(byId("desk-name"), session.branch + " · " + session.desk);
-follow(({ status, gone }) => {
-    byId("banner").dataset.state = gone ? "bad" : "good";
-    say(byId("banner"), gone ? t("gone.title") : status.server.state + " " + status.records.held);
+const is = { status: null, upload: null, gone: false, waiting: 0, stopped: null };
+let page = null; // GET desk
+let settings = null; // GET session-settings
+let box = null; // as the node gave it
+let visit = 0; // counts users: a slip's rows are those of one visit
+let slip = null; // the last one: {user, rows, at}
+let active = false; // this tab is the desk
+let keep = null;
+let undone = 0;
+
+const question = new Question({ answer: (scan) => sendAnswer(scan), soon: () => tone("warning") });
+const rows = new Rows(byId("rows"), (r) => add({ kind: "void", id: r.id }));
+const form = new NewUser({
+    save: (record) => add({ kind: "user", record }),
+    closed: () => command("*CHECKOUT"),
+    changed: () => remember(),
 });
+const queue = new Queue({
+    perform, settled, refused, failing,
+    isOpen: (job) => !question.isOpen || job.answer === true,
+    changed: () => {
+        remember();
+        draw();
+    },
+});
+
+// ---- jobs: scans, and what buttons do ----
+
+function add(job, first = false) {
+    job.key ??= newKey();
+    queue.add(job, first);
+}
+
+function scan(text, how) {
+    const code = text.trim().toUpperCase();
+    const job = { kind: "scan", scan: text, ...how, key: newKey() };
+
+    if (code === "*OK" || code === "*CANCEL") {
+        if (question.isReady)
+            sendAnswer(code);
+        else
+            refuse(t(question.isOpen ? "desk.question.scan" : "desk.question.soon"), "warning");
+        return;
+    }
+    if (question.isOpen) {
+        tone("warning");
+        assertive(t("desk.question.scan"));
+    }
+    if (!code.startsWith("*"))
+        rows.add({ key: job.key, raw: text.trim(), state: "waiting", visit });
+    add(job);
+}
+
+function command(code) {
+    add({ kind: "scan", scan: code });
+}
+
+function sendAnswer(code) {
+    question.close();
+    add({ kind: "scan", scan: code, answer: true }, true);
+}
+
+async function perform(job) {
+    switch (job.kind) {
+    case "scan":
+        return api("POST", "scan", { scan: job.scan, typed: job.typed ?? false, key_ms: job.key_ms ?? 0,
+            key: job.key, ...(box ? { box } : {}) });
+    case "due":
+        return api("POST", "session-settings", { due: job.due });
+    case "void":
+        return api("POST", "records/void", { id: job.id, key: job.key });
+    case "user":
+        return api("POST", "records", { ...job.record, key: job.key });
+    }
+    throw new Error("no such job");
+}
+
+function settled(job, answer) {
+    switch (job.kind) {
+    case "scan":
+        box = answer.box;
+        answer.answers.forEach((a, i) => took(a, i === 0 ? job : { scan: "" }));
+        rows.drop(job.key);
+        break;
+    case "due":
+        settings = answer;
+        break;
+    case "void":
+        voided(job.id);
+        break;
+    case "user":
+        form.saved();
+        tone("saved");
+        remark(t("desk.newuser.saved", { shown: groups(job.record.user) }));
+        rows.add({ id: answer.id, op: "user", user_end: job.record.user.slice(-4), state: "saved",
+            copies: answer.copies });
+        command("*CHECKOUT");
+        add({ kind: "scan", scan: job.record.user });
+        break;
+    }
+    refresh();
+}
+
+function refused(job, e) {
+    const words = sentence(e);
+
+    rows.drop(job.key);
+    if (job.kind === "user" && form.draft) {
+        form.open(job.record.user, page?.user_types ?? [], page?.today ?? "");
+        form.refused(words, e.field, e.answer?.confirm === true);
+        tone(e.answer?.confirm ? "warning" : "stop");
+        return;
+    }
+    if (e.code === "bad_box")
+        box = null;
+    refuse(words, "stop", job.scan);
+}
+
+// ---- what came of a scan ----
+
+const ACTS = {
+    opened(a) {
+        closed(a);
+        visit++;
+        tone("user");
+        polite(t("desk.said.opened", { shown: a.shown }));
+        byId("refusal").hidden = true;
+    },
+    next(a) {
+        tone("user");
+        remark(a.closed ? t("desk.said.closed", { n: a.closed.count }) : t("desk.said.next"));
+        byId("refusal").hidden = true;
+        closed(a);
+    },
+    mode(a) {
+        closed(a);
+        tone("user");
+        remark(box.mode === "discharge" && page?.discharges === "hold" ? t("desk.shelf") : "");
+    },
+    record(a, job) {
+        rows.settle(job.key, { id: a.id, op: a.op, item: a.item, user_end: a.user?.slice(-4), due: a.due,
+            typed: a.typed, state: "saved", copies: 1, visit: a.user ? visit : undefined });
+        tone("saved");
+        polite(t("desk.said.saved", { shown: a.shown }));
+        remark([a.note ? noteWords(a.note) : null, a.warning?.message].filter((x) => x).join(" "));
+    },
+    nothing(a) {
+        if (a.item || a.user) {
+            tone(a.item ? "saved" : "user");
+            remark(t(a.item ? "desk.said.again" : "desk.said.same"));
+        }
+    },
+    undo(a) {
+        voided(a.voids);
+    },
+    form(a) {
+        tone("user");
+        form.open(a.user, page?.user_types ?? [], page?.today ?? "");
+    },
+    due() {
+        tone("user");
+        loadSettings();
+    },
+    asks(a) {
+        tone("warning");
+        question.open(a.note ? { text: noteWords(a.note), yes: t("desk.question.yes"),
+            no: t("desk.question.no") } : { text: t("desk.question.typed", { shown: a.shown }),
+            yes: t("desk.question.right"), no: t("desk.question.wrong") });
+        assertive(byId("question-text").textContent);
+    },
+    held() {},
+};
+
+function took(a, job) {
+    if (!a.ok) {
+        refuse(errorWords(a.error), "stop", job.scan);
+        return;
+    }
+    ACTS[a.act]?.(a, job); // of a later version: the node did it, this page shows the rows
+    if (a.keyboard)
+        remark(t("desk.said.keyboard", { layout: a.keyboard }));
+}
+
+function voided(id) {
+    const row = rows.all.find((r) => r.id === id);
+
+    if (row)
+        row.state = "voided";
+    if (box && box.last === id)
+        box = { ...box, last: "", item: "" };
+    tone("user");
+    remark(t("desk.said.voided", { item: row?.item ? groups(row.item) : id }));
+}
+
+// A user was closed: what was lent is the slip that can be printed again.
+function closed(a) {
+    if (!a.closed)
+        return;
+    takeSlip(a.closed.user);
+    if (page?.slip.auto && slip?.visit === visit && !slip.printed)
+        print();
+    visit++;
+}
+
+// ---- slips ----
+
+function takeSlip(user) {
+    const mine = rows.all.filter((r) => r.visit === visit && r.id && r.state !== "voided" &&
+        (r.op === "checkout" || r.op === "renew")).reverse();
+
+    if (mine.length > 0)
+        slip = { visit, user, rows: mine, at: Date.now(), printed: slip?.visit === visit && slip.printed };
+}
+
+function print() {
+    slip.printed = true;
+    if (!printSlip({ ...slip, at: new Date(slip.at), today: page.today,
+        desk: session.desk }, page.slip))
+        remark(t("desk.slip.off"));
+    remember();
+}
+
+async function printNow() {
+    if (box?.user)
+        takeSlip(box.user);
+    if (!slip || !page) {
+        remark(t("desk.slip.none"));
+        return;
+    }
+    const until = Date.now() + (is.status?.peers.online > 0 ? COPIES_MS : 0);
+    while (Date.now() < until && slip.rows.some((r) => r.copies < 2 && r.state === "saved")) {
+        await new Promise((r) => setTimeout(r, 100));
+        await refresh();
+    }
+    print();
+    draw();
+}
+
+// ---- saying ----
+
+function errorWords(e) {
+    const own = `error.${e.code}.${e.field}`;
+
+    return has(own) ? t(own) : sentence(e);
+}
+
+function noteWords(note) {
+    const key = "desk.note." + note.code;
+    const seconds = Math.max(0, Math.round((Date.now() - Date.parse(note.at)) / 1000));
+
+    return has(key) ? t(key, { desk: note.desk, ago: seconds < 60 ? t("desk.note.now")
+        : seconds < 3600 ? t("ago.minutes", { n: Math.round(seconds / 60) })
+            : t("ago.hours", { n: Math.round(seconds / 3600) }) }) : note.message;
+}
+
+// Nothing that was refused vanishes: it stands under the box until the next user, and in the list.
+function refuse(words, how, raw) {
+    tone(how);
+    say(byId("refusal-text"), words);
+    byId("refusal").hidden = false;
+    assertive(words);
+    if (raw && !raw.startsWith("*"))
+        rows.add({ key: newKey(), raw: raw.trim(), state: "refused", op: "refused", why: words });
+}
+
+function remark(words) {
+    say(byId("remark-text"), words);
+    byId("remark").hidden = words === "";
+    if (words)
+        polite(words);
+}
+
+let politeNext = null;
+let politeTimer = null;
+
+// At most one sentence in two seconds is read out, the newest.
+function polite(words) {
+    politeNext = words;
+    if (politeTimer !== null)
+        return;
+    const tell = () => {
+        if (politeNext === null) {
+            politeTimer = null;
+            return;
+        }
+        byId("polite").textContent = politeNext;
+        politeNext = null;
+        politeTimer = setTimeout(tell, POLITE_MS);
+    };
+    tell();
+}
+
+function assertive(words) {
+    byId("assertive").textContent = words;
+}
+
+// ---- keys and buttons ----
+
+const MODES = { F2: "checkout", F3: "discharge", F4: "renew", F6: "user", F7: "inhouse" };
+const CODES = { checkout: "*CHECKOUT", discharge: "*DISCHARGE", renew: "*RENEW", user: "*NEWUSER",
+    inhouse: "*INHOUSE" };
+
+const DOES = {
+    slip: printNow,
+    undo() {
+        if (Date.now() - undone > UNDO_MS) {
+            undone = Date.now();
+            command("*UNDO");
+        }
+    },
+    help: () => byId("help").showModal(),
+    next: () => command("*NEXT"),
+};
+
+function key(name) {
+    unlock();
+    if (!active || byId("help").open || form.isOpen)
+        return false;
+    if (question.isOpen) {
+        if (name === "F10")
+            question.yes();
+        else if (name === "F9")
+            question.no();
+        return true;
+    }
+    if (MODES[name])
+        command(CODES[MODES[name]]);
+    else if (name === "F8")
+        DOES.slip();
+    else if (name === "F9")
+        DOES.undo();
+    else if (name === "F1")
+        DOES.help();
+    else if (name === "Escape")
+        DOES.next();
+    else
+        return false;
+    return true;
+}
+
+const scanBox = new ScanBox(byId("box"), {
+    scan,
+    key,
+    isBusy: () => !active || form.isOpen || byId("help").open,
+    typed: (text) => say(byId("shown"), /^[0-9 ]{5,}$/.test(text) ? groups(text.replaceAll(" ", "")) : ""),
+});
+
+function wire() {
+    for (const b of document.querySelectorAll("button[data-mode]"))
+        b.addEventListener("click", () => command(CODES[b.dataset.mode]));
+    for (const b of document.querySelectorAll("[data-do]"))
+        if (DOES[b.dataset.do])
+            b.addEventListener("click", () => DOES[b.dataset.do]());
+    byId("sound").addEventListener("click", () => {
+        sound.on = !sound.on;
+        drawSound();
+        tone("saved");
+    });
+    byId("larger").addEventListener("click", () => {
+        const size = (Number(document.documentElement.dataset.size ?? 0) + 1) % 3;
+        document.documentElement.dataset.size = size;
+        localStorage.setItem("tideover-size", size);
+    });
+    document.documentElement.dataset.size = localStorage.getItem("tideover-size") ?? 0;
+    addEventListener("pointerdown", unlock);
+    byId("help").addEventListener("close", () => scanBox.focus());
+    drawHelp(byId("help"));
+}
+
+function drawSound() {
+    byId("sound").setAttribute("aria-pressed", String(sound.on));
+    say(byId("sound"), t(sound.on ? "desk.sound.on" : "desk.sound.off"));
+}
+
+// ---- veil: the keys go somewhere else ----
+
+let away = false;
+
+function drawVeil() {
+    const why = !active ? "tab" : away ? "blur" : !sound.ready ? "start" : null;
+    const button = byId("veil-do");
+
+    byId("box").disabled = !active;
+    byId("veil").hidden = why === null;
+    byId("veil").dataset.why = why ?? "";
+    say(byId("veil-text"), why ? t("desk.veil." + why) : "");
+    button.hidden = why !== "tab";
+    say(button, t("desk.veil.take"));
+    document.title = why === "blur" ? t("desk.veil.title") : `${session.desk} – ${t("page.desk")}`;
+}
+
+function watchFocus() {
+    addEventListener("blur", () => {
+        away = true;
+        drawVeil();
+    });
+    addEventListener("focus", () => {
+        away = false;
+        drawVeil();
+        scanBox.focus();
+    });
+    byId("veil").addEventListener("click", () => {
+        unlock();
+        away = false;
+        drawVeil();
+    });
+    addEventListener("keydown", () => {
+        unlock();
+        drawVeil();
+    });
+    const take = oneTab((yes) => {
+        active = yes;
+        drawVeil();
+        scanBox.focus();
+    });
+    byId("veil-do").addEventListener("click", take);
+}
+
+// ---- showing ----
+
+function asks() {
+    if (!box || box.mode === "checkout")
+        return box?.user ? "item" : "card";
+    return box.mode;
+}
+
+function draw() {
+    const mode = box?.mode ?? "checkout";
+    const mine = box?.user ? rows.all.filter((r) => r.visit === visit && r.id && r.state !== "voided") : [];
+
+    is.waiting = queue.jobs.filter((j) => j.kind !== "scan" || !j.scan.startsWith("*")).length;
+    for (const b of document.querySelectorAll("button[data-mode]"))
+        b.setAttribute("aria-pressed", String(b.dataset.mode === mode));
+    document.body.dataset.now = mode;
+    say(byId("ask"), t("desk.ask." + asks()));
+    say(byId("user"), box?.user ? groups(box.user) : t("desk.user.none"));
+    byId("next").hidden = !box?.user;
+    byId("due-row").hidden = mode !== "checkout" && mode !== "renew";
+    say(byId("log-title"), box?.user ? t("desk.log.user", { n: mine.length }) : t("desk.log.all"));
+    rows.draw(box?.user ? visit : undefined);
+    question.draw(is.waiting);
+    drawBanner(is);
+    if (drawStop(is.stopped, is.waiting))
+        tone("stop");
+    if (settings && page)
+        drawDueOnce();
+    drawFoot();
+}
+
+let dueDrawn = "";
+
+// Drawn anew only when it is another one: a date box that is being filled in stays.
+function drawDueOnce() {
+    const looks = JSON.stringify([settings.due, settings.presets, page.today]);
+
+    if (looks === dueDrawn)
+        return;
+    dueDrawn = looks;
+    drawDue(settings, page.today, (job) => {
+        add(job.scan ? { kind: "scan", scan: job.scan } : { kind: "due", due: job.due });
+        scanBox.focus();
+    });
+}
+
+function drawFoot() {
+    const list = is.status?.block_list;
+
+    if (page)
+        say(byId("today"), t("desk.today", page.counts));
+    say(byId("last-slip"), slip?.printed ? t("desk.slip.last", { time: time(slip.at) }) : "");
+    if (is.status)
+        say(byId("lists"), !list ? t("desk.list.none")
+            : list.age_days > 0 ? t("desk.list.age", { n: number(list.age_days) }) : t("desk.list.today"));
+}
+
+function drawClock() {
+    say(byId("clock"), time(Date.now()));
+    drawBanner(is);
+}
+
+// ---- news ----
+
+let refreshing = null;
+
+async function load() {
+    const before = page?.today;
+
+    page = await api("GET", "desk?rows=30");
+    rows.learn(page.rows);
+    if (before !== undefined && before !== page.today) {
+        await loadSettings();
+        remark(t("desk.due.forgotten"));
+    }
+    draw();
+}
+
+// What only shows something may fail: the next news bring it. A mistake of this page does not hide.
+function passing(e) {
+    if (!(e instanceof Refused))
+        throw e;
+    return null;
+}
+
+// Many answers in a row are one look.
+function refresh() {
+    refreshing ??= new Promise((r) => setTimeout(r, 150)).then(load).catch(passing)
+        .finally(() => { refreshing = null; });
+    return refreshing;
+}
+
+async function loadSettings() {
+    settings = await api("GET", "session-settings").catch(passing) ?? settings;
+    draw();
+}
+
+// Why no answer came to what staff did; null: one came.
+function failing(e) {
+    if (e?.code === "too_fast")
+        return;
+    show(e !== null && e.code !== "not_saving", e?.code === "not_saving" ? e.message : null);
+}
+
+function show(gone, stopped) {
+    if (gone === is.gone && stopped === is.stopped)
+        return;
+    if (gone && !is.gone)
+        tone("stop");
+    is.gone = gone;
+    is.stopped = stopped;
+    draw();
+}
+
+async function news({ status, gone }) {
+    if (gone) {
+        show(true, is.stopped);
+        return;
+    }
+    is.status = status;
+    show(false, status.problems.find((p) => p.code === "not_saving")?.message ?? null);
+    queue.kick();
+    is.upload = await api("GET", "upload/status").catch(passing);
+    await load().catch(passing);
+}
+
+// At midnight of the branch the due date is as usual again: it is asked for a second later.
+function awaitMidnight() {
+    const wait = Math.min((page?.day_ends_s ?? 3600) + 1, 3600);
+
+    setTimeout(() => load().catch(passing).finally(awaitMidnight), wait * 1000);
+}
+
+// ---- a reload loses nothing ----
+
+function remember() {
+    if (!keep)
+        return;
+    const jobs = queue.jobs;
+    const idle = jobs.length === 0 && !box?.user && !form.draft && !slip &&
+        (box?.mode ?? "checkout") === "checkout";
+    keep.save(idle ? null : { box, jobs, visit, slip, draft: form.draft, open: form.isOpen,
+        rows: rows.all, asks: question.now });
+}
+
+async function restore() {
+    const was = await keep.load();
+
+    if (!was)
+        return;
+    ({ box, visit, slip } = was);
+    rows.all = was.rows;
+    form.draft = was.draft;
+    if (was.asks)
+        question.open(was.asks);
+    queue.restore(was.jobs);
+    if (was.open && was.draft)
+        form.open(was.draft.user, page.user_types, page.today);
+    if (was.jobs.length > 0 || box?.user)
+        remark(t("desk.said.restored"));
+}
+
+// ---- begin ----
+
+say(byId("desk-name"), `${session.branch} · ${session.desk}`);
+wire();
+watchFocus();
+drawVeil();
+for (;;) {
+    try {
+        await load();
+        break;
+    } catch (e) {
+        passing(e);
+        await new Promise((r) => setTimeout(r, 500));
+    }
+}
+sound.on = page.sounds;
+drawSound();
+await loadSettings();
+keep = await Keep.open(page.page_key);
+await restore();
+draw();
+drawClock();
+setInterval(drawClock, 10000);
+awaitMidnight();
+scanBox.focus();
+document.documentElement.dataset.ready = "yes";
+follow(news);

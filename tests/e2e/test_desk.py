@@ -125,7 +125,6 @@ class Desk(branch.Case):
         self.assertEqual(page["rows"][1]["user_end"], user(1)[-4:])
         self.assertNotIn(user(1), json.dumps(page))
         self.assertTrue(0 < page["day_ends_s"] <= 86400)
-        self.assertIsNone(page["stopped"])
         self.assertEqual(page["slip"], {"paper": "80mm", "auto": False, "title": "MAIN", "ask": ""})
         key = page["page_key"]
         one.stop()

@@ -1,0 +1,402 @@
+// The Desk page, as a scanner and a librarian use it, against three real desks.
+import { test, before, after, beforeEach, afterEach } from "node:test";
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Stage, until } from "./stage.mjs";
+
+let stage, page;
+let next = 1; // every test has users and items of its own
+
+function luhn(digits) {
+    let sum = 0;
+    [...digits].reverse().forEach((c, i) => {
+        const d = Number(c) * (i % 2 ? 1 : 2);
+        sum += d > 9 ? d - 9 : d;
+    });
+    return digits + ((10 - (sum % 10)) % 10);
+}
+const user = (n) => luhn("29999" + String(n).padStart(8, "0"));
+const item = (n) => luhn("39999" + String(n).padStart(8, "0"));
+const fresh = (n) => Array.from({ length: n }, () => item(next++));
+
+async function open(options = {}) {
+    const opened = await stage.page("desk", options);
+    await opened.waitForSelector("html[data-ready=yes]");
+    return opened;
+}
+
+// As a scanner: 5 ms a key, then Enter.
+async function scan(number, where = page) {
+    await where.keyboard.type(number, { delay: 5 });
+    await where.keyboard.press("Enter");
+}
+
+const text = (selector, where = page) => where.locator(selector).innerText();
+const waiting = (where = page) => where.locator(".row-waiting").count();
+const settled = (where = page) => until(async () => (await waiting(where)) === 0, "all scans answered");
+const records = async (desk = 0) => (await stage.cli(desk, "log", "list", "--full", "--json")).trim()
+    .split("\n").filter((l) => l).map((l) => JSON.parse(l));
+const lent = async (to) => (await records()).filter((r) => r.op === "checkout" && r.user === to)
+    .map((r) => r.item);
+
+before(async () => (stage = await Stage.open({ desks: 3 })));
+after(async () => stage?.close());
+beforeEach(async () => (page = await open()));
+afterEach(async () => {
+    stage.quiet(page);
+    await page.context().close();
+});
+
+test("thirty scans at 5 ms a key: none lost, in order", async () => {
+    const who = user(next++), items = fresh(30);
+    await stage.screen(page, "desk-start", { fullPage: false });
+    await scan(who);
+    for (const one of items) await scan(one);
+    await settled();
+    assert.deepEqual(await lent(who), items);
+    assert.equal(await page.locator("#rows li.mine").count(), 30);
+    assert.match(await text("#log-title"), /30 items/);
+    await page.locator("#rows li .row-mark", { hasText: "✔✔ 2" }).first().waitFor();
+    await stage.screen(page, "desk-checkout", { fullPage: false });
+    await stage.accessible(page);
+});
+
+test("the program is killed in the middle of a burst: all is saved, once", async () => {
+    const who = user(next++), items = fresh(24);
+    await scan(who);
+    for (const one of items.slice(0, 8)) await scan(one);
+    const dead = stage.do("kill9", { desk: 0 });
+    for (const one of items.slice(8, 16)) await scan(one);
+    await dead;
+    await until(async () => (await text("#banner-word")) === "NOT SAVING NOW", "the page to say so");
+    assert.ok((await waiting()) > 0); // nothing pretends to be saved
+    await stage.screen(page, "desk-gone", { fullPage: false });
+    for (const one of items.slice(16)) await scan(one);
+    await stage.do("start", { desk: 0 });
+    await settled();
+    assert.deepEqual(await lent(who), items);
+    await until(async () => (await text("#banner-word")) !== "NOT SAVING NOW", "the page to be well");
+});
+
+test("a reload loses nothing that waits, and leaves nothing to read", async () => {
+    const who = user(next++), items = fresh(4);
+    await scan(who);
+    await scan(items[0]);
+    await settled();
+    await page.route("**/api/v1/scan", (route) => route.abort());
+    for (const one of items.slice(1)) await scan(one);
+    await until(async () => (await text("#banner-word")) === "NOT SAVING NOW", "the page to say so");
+    const kept = await page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage }));
+    assert.ok(kept.length > 200);
+    for (const number of [who, ...items]) assert.ok(!kept.includes(number));
+    await page.unroute("**/api/v1/scan");
+    await page.reload();
+    await page.waitForSelector("html[data-ready=yes]");
+    await settled();
+    assert.equal((await text("#user")).replaceAll(" ", ""), who);
+    await scan(item(next++));
+    await settled();
+    assert.deepEqual((await lent(who)).slice(0, 4), items);
+    assert.equal((await lent(who)).length, 5);
+    await page.keyboard.press("Escape");
+    await until(async () => (await text("#user")) === "–", "no user");
+});
+
+test("a question waits for a person; scans meanwhile are held", async () => {
+    const [a, b] = [user(next++), user(next++)], [one, two] = fresh(2);
+    await scan(a);
+    await scan(one);
+    await settled();
+    await scan(b);
+    await page.keyboard.type(one, { delay: 5 });
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#question:not([hidden])");
+    await page.keyboard.press("F10"); // nobody has read it yet
+    await page.keyboard.press("Enter");
+    await scan(two);
+    await scan("*OK"); // a code that came along with the scans
+    assert.ok(await page.isVisible("#question"));
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.tone), "warning");
+    assert.deepEqual(await lent(b), []);
+    await page.getByText("1 scan waits for your answer.").waitFor();
+    await stage.accessible(page);
+    await stage.screen(page, "desk-question", { fullPage: false });
+    await page.waitForTimeout(500); // the half second is the rule that is tested
+    await page.keyboard.press("F10");
+    await settled();
+    assert.deepEqual(await lent(b), [one, two]);
+
+    await scan(a); // and a no
+    await scan(two);
+    await page.waitForSelector("#question:not([hidden])");
+    await page.waitForTimeout(500);
+    await page.keyboard.press("F9");
+    await page.waitForSelector("#question", { state: "hidden" });
+    await settled();
+    assert.deepEqual(await lent(a), [one]);
+});
+
+test("what is refused says why, at once, and stays to be read", async () => {
+    await scan(item(next));
+    await page.getByText("Nothing was recorded: scan the user’s card first.").first().waitFor();
+    await page.keyboard.press("F3");
+    await scan(user(next));
+    await page.locator("#refusal", { hasText: "That is a user card" }).waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.tone), "stop");
+    assert.ok((await page.locator(".row-refused").count()) >= 2);
+    await scan(fresh(1)[0]);
+    await settled();
+    assert.ok(await page.isVisible("#refusal")); // a good scan behind it does not wipe it away
+    await stage.screen(page, "desk-discharge", { fullPage: false });
+    assert.equal((await page.locator("#remark").innerText()).includes("HOLD-CHECK"), false);
+});
+
+test("undo takes back the last one, or any own row; both stay, struck through", async () => {
+    const who = user(next++), items = fresh(3);
+    await scan(who);
+    for (const one of items) await scan(one);
+    await settled();
+    await page.keyboard.press("F9");
+    await until(async () => (await page.locator(".row-voided").count()) === 1, "one taken back");
+    await page.locator("#rows li", { hasText: items[0].slice(5, 13) }).getByRole("button").click();
+    await until(async () => (await page.locator(".row-voided").count()) === 2, "two taken back");
+    await page.waitForTimeout(500); // a key that bounces takes back one record only
+    await page.keyboard.press("F9"); // only the last record: that is a void already
+    await page.getByText("There is nothing to undo here.").first().waitFor();
+    assert.equal((await records()).filter((r) => r.op === "void").length, 2);
+    await scan(items[2]); // it may be scanned again
+    await settled();
+    assert.equal((await lent(who)).filter((i) => i === items[2]).length, 2);
+});
+
+test("focus lost and regained; keys outside any field go to the box", async () => {
+    const who = user(next++);
+    await page.evaluate(() => window.dispatchEvent(new Event("blur")));
+    await page.getByText("The scanner is typing somewhere else – click here").waitFor();
+    assert.equal(await page.title(), "⚠ click here");
+    await stage.screen(page, "desk-blur", { fullPage: false });
+    await page.mouse.click(500, 600);
+    await page.waitForSelector("#veil", { state: "hidden" });
+    assert.match(await page.title(), /MAIN-1/);
+    await page.evaluate(() => document.activeElement.blur());
+    await scan(who);
+    await until(async () => (await text("#user")).replaceAll(" ", "") === who, "the user");
+    // A button has the focus, and a scanner types: its Enter presses nothing.
+    await page.locator("button[data-mode=discharge]").focus();
+    await scan(fresh(1)[0]);
+    await settled();
+    assert.equal((await lent(who)).length, 1);
+    assert.equal(await page.getAttribute("button[data-mode=checkout]", "aria-pressed"), "true");
+});
+
+test("a second tab says so, and can take over", async () => {
+    const who = user(next++);
+    const other = await page.context().newPage();
+    await other.goto(new URL("/desk", page.url()).href);
+    await other.getByText("The desk is open in another tab").waitFor();
+    await stage.screen(other, "desk-second-tab", { fullPage: false });
+    await other.bringToFront();
+    await other.keyboard.type(who);
+    assert.equal(await other.inputValue("#box"), "");
+    await other.getByRole("button", { name: "Use it here" }).click();
+    await page.getByText("The desk is open in another tab").waitFor();
+    await scan(who, other);
+    await until(async () => (await text("#user", other)).replaceAll(" ", "") === who, "the user there");
+    await other.close();
+});
+
+test("a new user, by keyboard alone; what is missing is said in words", async () => {
+    const card = user(next++);
+    await page.keyboard.press("F6");
+    await scan(card);
+    await page.waitForSelector("#newuser[open]");
+    await page.waitForTimeout(200); // an Enter right behind a scan would be the scanner's
+    await page.locator("#newuser-save").press("Enter");
+    await page.getByText("Family name is missing.").waitFor();
+    await page.keyboard.type("Ångström");
+    await page.keyboard.press("Enter");
+    await page.keyboard.type("Ada");
+    await page.waitForTimeout(200);
+    assert.equal(await page.evaluate(() => document.activeElement.id), "new-first");
+    await page.fill("#new-birth", "2020-02-29");
+    await page.locator("#newuser-save").press("Enter");
+    await page.getByText("Under 18: write down the guardian.").waitFor();
+    await stage.screen(page, "desk-newuser", { fullPage: false });
+    await stage.accessible(page);
+    await page.keyboard.press("Escape"); // nothing of it is lost
+    await page.waitForSelector("#newuser", { state: "hidden" });
+    await page.keyboard.press("F6");
+    await scan(card);
+    await page.waitForSelector("#newuser[open]");
+    assert.equal(await page.inputValue("#new-last"), "Ångström");
+    await page.fill("#new-guardian", "Lord Byron");
+    await page.waitForTimeout(200); // not the scanner's Enter
+    await page.locator("#newuser-save").press("Enter");
+    await until(async () => (await text("#user")).replaceAll(" ", "") === card, "Checkout for the new user");
+    const made = (await records()).find((r) => r.op === "user" && r.user === card);
+    assert.equal(made.last, "Ångström");
+    assert.equal(made.guardian, "Lord Byron");
+    await scan(fresh(1)[0]);
+    await settled();
+    assert.equal((await lent(card)).length, 1);
+});
+
+function mediaBox(pdf) {
+    const raw = pdf.toString("latin1");
+    const [, width, height] = raw.match(/\/MediaBox\s*\[\s*0 0 ([0-9.]+) ([0-9.]+)\s*\]/);
+    return { width: width * 25.4 / 72, height: height * 25.4 / 72,
+        pages: raw.match(/\/Type\s*\/Page\b/g).length };
+}
+
+test("the slip is as long as what stands on it: 1, 12 and 60 items", async () => {
+    const heights = [];
+    await page.evaluate(() => {
+        globalThis.printed = 0;
+        window.print = () => globalThis.printed++;
+    });
+    await scan("*DUE14");
+    for (const n of [1, 12, 60]) {
+        const who = user(next++);
+        await scan(who);
+        for (const one of fresh(n)) await page.keyboard.insertText(one), await page.keyboard.press("Enter");
+        await settled();
+        const before = await page.evaluate(() => globalThis.printed);
+        await page.keyboard.press("F8");
+        await until(() => page.evaluate((b) => globalThis.printed > b, before), "the slip");
+        const slip = await page.locator("#slip").evaluate((e) => e.textContent);
+        assert.ok(slip.includes("User …" + who.slice(-4)) && !slip.includes(who));
+        assert.equal(await page.locator("#slip li").count(), n);
+        const pdf = mediaBox(await page.pdf({ preferCSSPageSize: true }));
+        assert.equal(pdf.pages, 1);
+        assert.ok(Math.abs(pdf.width - 80) < 0.5, `${pdf.width} mm wide`);
+        heights.push(pdf.height);
+    }
+    const each = (heights[2] - heights[1]) / 48;
+    assert.ok(each > 8 && each < 25, `${each} mm for an item`);
+    assert.ok(Math.abs((heights[1] - heights[0]) / 11 - each) < 1, `${heights}`);
+    await page.emulateMedia({ media: "print" });
+    await stage.screen(page, "desk-slip");
+    await page.emulateMedia({ media: null });
+    await page.keyboard.press("Escape");
+    const printed = await page.evaluate(() => globalThis.printed);
+    await page.keyboard.press("F8"); // the user is gone: the last one again
+    await until(() => page.evaluate((b) => globalThis.printed > b, printed), "the slip again");
+    assert.equal(await page.locator("#slip li").count(), 60);
+    await scan("*DUERULE");
+    await settled();
+});
+
+test("keyboard alone: every control is reached, and the box has the focus again", async () => {
+    await page.keyboard.press("Tab");
+    const seen = new Set();
+    for (let i = 0; i < 40 && !seen.has("box"); i++) {
+        seen.add(await page.evaluate(() => {
+            const e = document.activeElement;
+            return e.dataset.mode ?? e.dataset.do ?? e.id ?? e.tagName;
+        }));
+        await page.keyboard.press("Tab");
+    }
+    for (const name of ["checkout", "discharge", "renew", "user", "inhouse", "slip", "undo", "help",
+        "sound", "larger", "language"]) assert.ok(seen.has(name), `${name} of ${[...seen]}`);
+    await page.locator("button[data-mode=renew]").focus();
+    await page.keyboard.press("Enter");
+    await page.locator("button[data-mode=renew][aria-pressed=true]").waitFor();
+    await until(() => page.evaluate(() => document.activeElement.id === "box"), "the focus in the box");
+    await page.keyboard.press("F1");
+    await page.waitForSelector("#help[open]");
+    await stage.screen(page, "desk-help", { fullPage: false });
+    await stage.accessible(page);
+    await page.keyboard.press("Escape");
+    await until(() => page.evaluate(() => document.activeElement.id === "box"), "the focus in the box");
+});
+
+test("at midnight of the branch a chosen due date is as usual again", async () => {
+    const own = await stage.cli(0, "policy", "show");
+    const publish = async (policy) => {
+        const path = join(stage.states[0], "..", "next.ini");
+        writeFileSync(path, policy);
+        await stage.cli(0, "policy", "publish", path, "--lead-passphrase-file", stage.lead);
+    };
+    // A zone in which the day ends in a few seconds: nobody's clock is touched.
+    const endsIn = (left) => {
+        const now = Math.floor(Date.now() / 1000);
+        const east = (2 * 86400 - left - (now % 86400)) % 86400; // local time is UTC + east
+        const west = east > 43200 ? 86400 - east : -east;
+        const w = Math.abs(west);
+        return `<TST>${west < 0 ? "-" : ""}${Math.floor(w / 3600)}:${Math.floor(w / 60) % 60}:${w % 60}`;
+    };
+    const dayEnds = () => page.evaluate(async () =>
+        (await (await import("/pages/door.js")).api("GET", "desk")).day_ends_s);
+    for (const left of [12, 40, 120]) { // a slow machine needs longer until here
+        await publish(own.replace(/zone = .*/, "zone = Test/Midnight")
+            .replace(/zone_rule = .*/, "zone_rule = " + endsIn(left)));
+        await page.reload();
+        await page.waitForSelector("html[data-ready=yes]");
+        await page.getByRole("button", { name: "Due in 21 days" }).click();
+        await page.locator("#presets [aria-pressed=true]", { hasText: "+21" }).waitFor();
+        if (await dayEnds() <= left) break;
+    }
+    await page.locator("#remark", { hasText: "A new day" }).waitFor({ timeout: 150000 });
+    await page.locator("#presets [aria-pressed=true]", { hasText: "As usual" }).waitFor();
+    await publish(own);
+});
+
+test("STOP covers the page; what was scanned waits, and is saved later", async () => {
+    const who = user(next++), [one] = fresh(1);
+    await scan(who);
+    await settled();
+    const error = { code: "not_saving", message: "STOP: this PC cannot save (the disk is full). Write on " +
+        "paper until it can", exit: 74 };
+    await page.route("**/api/v1/scan", (route) => route.fulfill({ status: 503,
+        contentType: "application/json", body: JSON.stringify({ schema: 1, error }) }));
+    await scan(one);
+    await page.getByText("STOP – not saving! Write on paper").waitFor();
+    await page.getByText("1 scan waits here.").waitFor();
+    await stage.screen(page, "desk-stop", { fullPage: false });
+    await stage.accessible(page);
+    await page.unroute("**/api/v1/scan");
+    await page.waitForSelector("#stop", { state: "hidden" });
+    await settled();
+    assert.deepEqual(await lent(who), [one]);
+});
+
+test("at 200 % nothing is cut; dark, forced colours, Spanish", async () => {
+    const small = await open({ width: 512, height: 384, deviceScaleFactor: 2, language: "es-ES" });
+    await scan(user(next++), small);
+    await scan(fresh(1)[0], small);
+    await settled(small);
+    assert.ok(await small.evaluate(() => document.scrollingElement.scrollWidth <= 512));
+    assert.doesNotMatch(await small.evaluate(() => document.body.innerText), /\b(desk|nav|page|ago)\.[a-z]/);
+    assert.match(await text(".modes", small), /Préstamo/);
+    const box = await small.locator("#box").boundingBox();
+    assert.ok(box.x >= 0 && box.x + box.width <= 512);
+    await stage.accessible(small);
+    await stage.screen(small, "desk-200-percent-es");
+    stage.quiet(small);
+    await small.context().close();
+
+    await scan(user(next++));
+    await scan(fresh(1)[0]);
+    await settled();
+    await page.emulateMedia({ colorScheme: "dark" });
+    await stage.screen(page, "desk-dark", { fullPage: false });
+    await stage.accessible(page);
+    await page.emulateMedia({ colorScheme: "light", forcedColors: "active" });
+    await stage.screen(page, "desk-forced-colours", { fullPage: false });
+    await page.emulateMedia({ forcedColors: "none" });
+    await page.getByRole("button", { name: "A+" }).click();
+    assert.ok(await page.evaluate(() => document.scrollingElement.scrollWidth <= 1024));
+    await stage.screen(page, "desk-larger", { fullPage: false });
+});
+
+test("an upload is seen: bar, UPLOADED, arrows in the rows", async () => {
+    await scan(user(next++));
+    await scan(fresh(1)[0]);
+    await settled();
+    const done = stage.cli(0, "upload", "run", "--yes", "--lead-passphrase-file", stage.lead);
+    await page.locator("#banner-word", { hasText: "UPLOADED" }).waitFor({ timeout: 60000 });
+    await done;
+    await page.locator("#rows li.row-uploaded").first().waitFor();
+    await stage.screen(page, "desk-uploaded", { fullPage: false });
+});
