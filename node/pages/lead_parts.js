@@ -163,6 +163,7 @@ export function signed({ title, body = [], button, danger = false, more = {}, re
             const passphrase = box.value;
             e.preventDefault();
             if (go.dataset.busy) return;
+            alarm();
             go.dataset.busy = "1";
             go.disabled = true;
             say(wrong, "");

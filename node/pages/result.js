@@ -81,17 +81,23 @@ function drawExceptions(box, answer, reload) {
         el("button", { id: "exceptions-more", onclick: () => ((shownMost += PAGE), showExceptions(box.answer, reload)) }, t("more"))));
 }
 
+// What nobody has settled or sent again: "open" counts what goes again, too, until it went.
+function unsettled({ open, exceptions }) {
+    return open - exceptions.filter((e) => e.open && e.released).length;
+}
+
 function showExceptions(answer, reload) {
     const box = byId("exceptions"), list = answer.exceptions;
 
     if (list.length === 0 && answer.known) return put(box);
     if (!byId("exceptions-list")) drawExceptions(box, answer, reload);
     box.answer = answer;
-    say(byId("exceptions-title"), !answer.known ? t("exception.coming") : answer.open > 0 ? plural("exception.open", answer.open) : t("exception.none"));
+    const left = unsettled(answer);
+    say(byId("exceptions-title"), !answer.known ? t("exception.coming") : left > 0 ? plural("exception.open", left) : t("exception.none"));
     keep(byId("exceptions-list"), list.slice(0, shownMost), (e) => `${e.slot} ${e.id} ${e.open} ${e.released}`, exception);
     byId("exceptions-more").hidden = list.length <= shownMost;
     byId("exceptions-tools").hidden = list.length === 0;
-    for (const b of byId("exceptions-tools").querySelectorAll("[data-open]")) b.hidden = answer.open === 0;
+    for (const b of byId("exceptions-tools").querySelectorAll("[data-open]")) b.hidden = left === 0;
 }
 
 // ---- what uploads set aside for other reasons ----
@@ -145,7 +151,7 @@ export function begin(reload, now) {
 }
 
 export function show({ status, upload, report, exceptions, aside, plan }, reload) {
-    const last = upload.last, open = exceptions.open, rest = aside.total, held = aside.reasons.held ?? 0;
+    const last = upload.last, open = unsettled(exceptions), rest = aside.total - aside.released, held = aside.reasons.held ?? 0;
 
     byId("result-confirm").hidden = !last || !report || report.confirmed !== null || isRunning(upload);
     byId("result-held").hidden = held === 0;

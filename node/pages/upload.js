@@ -2,7 +2,7 @@
 import { api, sentence } from "./door.js";
 import { byId, el, put, say } from "./dom.js";
 import { t, has, number } from "./words.js";
-import { alarm, op, plural, signed, told, tryTo, verdict } from "./lead_parts.js";
+import { plural, signed, told, tryTo, verdict } from "./lead_parts.js";
 
 const RUNNING = ["gathering", "agreed", "sending", "paused", "deciding", "waiting"];
 const seen = []; // {at, done} of the last quarter of a minute
@@ -70,13 +70,20 @@ function showDoubt(doubt, reload) {
     if (box.dataset.key === key) return;
     box.dataset.key = key;
     put(box, doubt ? [el("h3", {}, t("doubt.title")), el("p", {}, t("doubt.why")),
-        el("dl", { class: "facts" }, el("dt", {}, t("fact.file")), el("dd", { class: "code" }, doubt.file || "–"),
+        el("dl", { class: "facts" }, el("dt", {}, t("doubt.file")), el("dd", { class: "code" }, doubt.file || "–"),
             el("dt", {}, t("fact.lines")), el("dd", {}, number(doubt.lines)), el("dt", {}, "SHA-256"), el("dd", { class: "code" }, doubt.sha256)),
         el("div", { class: "row" }, el("button", { onclick: () => decide(doubt, true, reload) }, t("doubt.yes")),
             el("button", { onclick: () => decide(doubt, false, reload) }, t("doubt.no")))] : []);
 }
 
 // ---- the step ----
+
+// Beside the box that it is about; gone with the next letter.
+function wrong(words) {
+    byId("upload-wrong").hidden = !words;
+    say(byId("upload-wrong"), words);
+    words ? byId("upload-pass").setAttribute("aria-invalid", "true") : byId("upload-pass").removeAttribute("aria-invalid");
+}
 
 function failedWords(upload) {
     const known = "upload.failed." + upload.error?.code;
@@ -86,12 +93,13 @@ function failedWords(upload) {
 export function begin(reload, now) {
     const pass = byId("upload-pass"), go = byId("upload-go");
 
+    pass.addEventListener("input", () => wrong(""));
     byId("upload-form").addEventListener("submit", async (e) => {
         const passphrase = pass.value;
         e.preventDefault();
         if (go.disabled) return;
         if (!passphrase) {
-            alarm(t("error.no_passphrase"));
+            wrong(t("error.no_passphrase"));
             pass.focus();
             return;
         }
@@ -100,12 +108,12 @@ export function begin(reload, now) {
         say(go, t("pass.busy"));
         try {
             const answer = await api("POST", "upload/run", { passphrase });
-            alarm();
+            wrong("");
             told(answer.nothing ? t("plan.nothing") : t("upload.started"));
             now.started = answer.nothing ? 0 : answer.slot;
         } catch (why) {
             if (why.code === undefined) throw why;
-            alarm(sentence(why));
+            wrong(sentence(why));
             pass.focus();
         } finally {
             go.disabled = false;

@@ -98,7 +98,7 @@ test("the day is shown: desks, what they disagree about, the plan", async () => 
 test("a wrong passphrase sends nothing", async () => {
     await page.fill("#upload-pass", "not the words");
     await page.click("#upload-go");
-    await sees("#alarm", "not the lead");
+    await sees("#upload-wrong", "not the lead");
     assert.equal(await page.inputValue("#upload-pass"), "");
     assert.deepEqual((await stage.do("files")).files, []);
     await stage.screen(page, "lead-wrong-passphrase");
