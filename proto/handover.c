@@ -456,8 +456,8 @@ void handover_on_progressed(struct ledger *l, const struct ledger_moment *now,
     int seat = ledger_seat_of(l, from);
 
     if (m->bad || l->state != LEDGER_STEP || term != l->term || slot != l->cur.slot ||
-        step != l->put.step || seat < 0)
-        return;
+        step != l->put.step || seat < 0 || now->boot_ms >= l->lease_until)
+        return; /* heard after a pause: who leads now may have finished */
     l->put_yes |= 1u << seat;
     if (!ledger_is_majority(l, l->put_yes))
         return;

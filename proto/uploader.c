@@ -197,7 +197,8 @@ void uploader_on_accepted(struct ledger *l, const struct ledger_moment *now,
 
     mp_get_raw(m, sig, sizeof sig);
     if (m->bad || l->state != LEDGER_ACCEPT || term != l->term || slot != l->cur.slot || seat < 0 ||
-        !d || !accepted_ok(roster_branch(l->roster), slot, term, l->cur_hash, d->sign_pk, sig))
+        !d || now->boot_ms >= l->lease_until ||
+        !accepted_ok(roster_branch(l->roster), slot, term, l->cur_hash, d->sign_pk, sig))
         return;
     l->acc_yes |= 1u << seat;
     l->accepted[seat].desk = *from;

@@ -1,4 +1,4 @@
-/* check_ledger.c - I1 to I8 and L3: terms, votes, intents, receipts, leases. */
+/* check_ledger.c - I1 to I8, L3 and L4: terms, votes, intents, receipts, leases. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +36,20 @@ static void decided_first(struct sim *s, const struct intent *in)
     s->n_slots = in->slot;
 }
 
+/* After its term, which the next one's receipt proves to be over, an answer is evidence, no
+ * receipt. A batch may have stood open while its desk was frozen. */
+static void written_in_term(struct sim *s, int desk, const struct receipt *r, uint64_t slot)
+{
+    uint64_t *term = &s->slot_term[slot % 1024];
+    bool now = sim_moment(s, desk).wall_ms - r->at_ms < 100;
+
+    if (now && r->term < *term && sim_desk_of(s, &r->desk) == desk)
+        sim_fail(s, "L4", "%s writes a receipt of slot %llu in term %llu, after one of term %llu",
+                 s->desk[desk].name, (unsigned long long)slot, (unsigned long long)r->term,
+                 (unsigned long long)*term);
+    *term = r->term > *term ? r->term : *term;
+}
+
 static void watch_slot(struct sim *s, int desk, uint64_t slot, const uint8_t *val, size_t len)
 {
     struct receipt r;
@@ -54,6 +68,7 @@ static void watch_slot(struct sim *s, int desk, uint64_t slot, const uint8_t *va
     }
     intent_hash(r.intent, r.intent_len, hash);
     check_one_intent(s, slot, hash, "receipts");
+    written_in_term(s, desk, &r, slot);
     if (in.slot != slot || slot != s->desk[desk].dec + 1)
         sim_fail(s, "I5", "%s stores a receipt for slot %llu after %llu", s->desk[desk].name,
                  (unsigned long long)slot, (unsigned long long)s->desk[desk].dec);

@@ -311,6 +311,7 @@ struct sim {
     struct known_feed *feed;
     unsigned n_feeds, feeds_room;
     uint8_t slot_hash[1024][HASH_BYTES];
+    uint64_t slot_term[1024]; /* the highest in which a receipt was written */
     uint64_t n_slots, n_at_sink; /* slots are decided in order: 1..n_slots */
     struct sink_file *file;
     unsigned n_files, files_room;
