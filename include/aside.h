@@ -24,6 +24,7 @@ enum aside_what { /* on the disk and under the hash: numbers are for ever */
                   ASIDE_QUARANTINED = 9, /* breaks the ILS's connection each time */
                   ASIDE_KEPT_BACK = 10,  /* not sent, behind one of those */
                   ASIDE_DOUBT = 11,      /* sent once; nobody can tell whether it was booked */
+                  ASIDE_NOT_LOADED = 12, /* as the system's own load report says: loaded.c */
                   ASIDE_AGAIN = 254,     /* released and sent: readable until that is confirmed */
                   ASIDE_UNKNOWN = 255,   /* this desk could not compute the list of its slot */
 };

@@ -227,6 +227,24 @@ uint64_t core_aside_count(const struct core *c, enum aside_what what);
 enum err core_aside_record(const struct core *c, const struct record_ref *ref, struct record *out,
                            struct errmsg *msg);
 
+/* What the system's own load report said of an upload, by leads' words. */
+struct loaded_view {
+    uint64_t lines;   /* that were sent */
+    uint64_t named;   /* of them loaded or refused; all: the sink told, or a lead said so */
+    uint64_t refused;
+    bool answers;     /* the sink told of each record */
+    bool settled;     /* nothing of it waits for a report any more */
+    int64_t at_ms;    /* of the newest word; 0: none */
+    uint8_t lead[KEY_BYTES];
+};
+bool core_loaded(const struct core *c, uint64_t slot, struct loaded_view *out); /* false: none */
+/* The i-th word, if it is a lead's, of that upload's load. */
+bool core_loaded_says(const struct core *c, unsigned i, uint64_t slot, struct word *w);
+
+/* Names a record of that upload. ERR_INVALID: it is in another; ERR_MISSING: erased. */
+enum err core_sent_ref(const struct core *c, uint64_t slot, const struct record_ref *ref,
+                       struct word_ref *out, struct errmsg *msg);
+
 /* Names a record that no upload has yet, for a lead's SEND or VOID. ERR_REFUSED: it is in one;
  * ERR_MISSING: not here. */
 enum err core_rule_ref(const struct core *c, const struct record_ref *ref, struct word_ref *out,

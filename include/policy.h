@@ -166,6 +166,7 @@ struct policy {
     char sink[POLICY_TEXT_VALUE];         /* [upload] sink = file:DIR | drop:DESK:DIR */
     char format[16];                      /* [upload] format = symphony */
     struct sink_access access;            /* [upload], for sinks over the network */
+    char load_at[6];    /* [upload] load_at = 20:00: when the system loads what lies there; empty */
     uint32_t quiet_ms;  /* [upload] quiet = 30s: a successor's wait; default: as the sink's class */
     unsigned keep_days; /* [keep] after_upload: a confirmed upload's records stay so long */
     unsigned practice_days;             /* [keep] practice: reports of drills, default 1 */

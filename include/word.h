@@ -12,6 +12,7 @@
 #define WORD_ID_BYTES  16
 #define WORD_REFS_MAX  256         /* records that one word names; more take more words */
 #define WORD_BYTES_MAX (32u << 10) /* bounds one of them on the wire and the disk */
+#define WORD_TEXT_MAX  199
 #define WORDS_MAX      16384       /* a word a day for forty years */
 
 enum word_kind {                   /* on the wire and the disk: numbers are for ever */
@@ -25,6 +26,9 @@ enum word_kind {                   /* on the wire and the disk: numbers are for 
                  WORD_SEND = 7, /* these records, not uploaded yet, go, whatever R3, R5, R8 and R11
                                    say; a lead's. ruling.c */
                  WORD_VOID = 8, /* these, not uploaded yet, are taken back (R2); a lead's */
+                 WORD_LOADED = 9, /* these records of that upload were loaded, by the system's own
+                                     report; none named: all that was sent; a lead's. loaded.c */
+                 WORD_NOT_LOADED = 10, /* these were not, and `text` is what it said; a lead's */
 };
 
 struct word_ref {
@@ -43,6 +47,7 @@ struct word {
                             desk (of the feed; its number is 0) and its start (seq, id) */
     const uint8_t *refs; /* borrowed msgpack; word_ref_next() */
     size_t refs_len;
+    char text[WORD_TEXT_MAX + 1]; /* NOT_LOADED */
 };
 
 bool word_rules(enum word_kind kind); /* SEND, VOID: of records that no upload has yet */

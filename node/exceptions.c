@@ -53,6 +53,25 @@ static json_t *one_json(const struct node *n, uint64_t slot, const struct answer
     return o;
 }
 
+/* Those that a lead read in the system's own report. */
+static void list_not_loaded(struct listing *l, uint64_t slot)
+{
+    json_t *all = json_array(), *o;
+    size_t i;
+
+    loaded_list(l->n, slot, all, &l->open);
+    json_array_foreach(all, i, o)
+    {
+        if (l->seen++ < l->after)
+            continue;
+        if (json_array_size(l->list) < PAGE)
+            json_array_append(l->list, o);
+        else
+            l->more++;
+    }
+    json_decref(all);
+}
+
 static void list_slot(struct listing *l, uint64_t slot)
 {
     const struct ledger *ledger = core_ledger(l->n->core);
@@ -101,6 +120,7 @@ void exceptions_list(struct node *n, struct http_request *rq)
     for (uint64_t s = slot ? slot : 1; s <= (slot ? slot : decided); s++) {
         known = known && !ledger_lacks_answers(core_ledger(n->core), s);
         list_slot(&l, s);
+        list_not_loaded(&l, s);
     }
     api_json(rq, 200,
              json_pack("{s:i, s:b, s:I, s:I, s:I, s:o}", "schema", 1, "known", known, "total",

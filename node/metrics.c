@@ -150,7 +150,7 @@ static void put_records(struct buf *b, const struct node *n, const struct core_v
     one(b, "records_quarantined", "gauge", "Records that count for nothing until a lead admits them.",
         (double)v->quarantined);
     family(b, "records_set_aside", "gauge", "Records of past uploads that wait for a person.");
-    for (unsigned w = ASIDE_HELD; w <= ASIDE_DOUBT; w++)
+    for (unsigned w = ASIDE_HELD; w <= ASIDE_NOT_LOADED; w++)
         buf_printf(b, "tideover_records_set_aside{reason=\"%s\"} %llu\n", aside_name(w),
                    (unsigned long long)core_aside_count(n->core, w));
     if (list)

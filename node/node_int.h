@@ -287,6 +287,7 @@ json_t *exceptions_counts(const struct node *n, uint64_t slot);
 void stream_export(struct node *n, struct http_request *rq, const char *format);
 void stream_list(struct node *n, struct http_request *rq, bool pending, uint64_t after,
                  uint64_t limit); /* pending: only what waits to be uploaded */
+void stream_lines(struct node *n, struct http_request *rq, uint64_t slot); /* what it sent */
 void stream_conflicts(struct node *n, struct http_request *rq); /* of what waits: for a lead */
 
 /* pause.c */
@@ -333,6 +334,11 @@ void overlaps_get(struct node *n, struct http_request *rq);
 
 /* word.c */
 void word_confirm(struct node *n, struct http_request *rq, json_t *body);
+void loaded_say(struct node *n, struct http_request *rq, json_t *body); /* loaded.c */
+void loaded_get(struct node *n, struct http_request *rq);
+void loaded_lines(struct node *n, struct http_request *rq);
+json_t *loaded_json(const struct node *n, uint64_t slot); /* null: no upload */
+void loaded_list(const struct node *n, uint64_t slot, json_t *list, uint64_t *open);
 void word_done(struct node *n, struct http_request *rq, json_t *body);
 /* worklist.c */
 void worklist_get(struct node *n, struct http_request *rq);

@@ -294,6 +294,7 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
     } else if (e == ERR_OK && (b = batch_new(n, &in, &msg)) != NULL) {
         b->rq = rq;
         b->more = receipt_json(n, &r, &in, &b->merge.policy.zone);
+        json_object_set_new(b->more, "loaded", loaded_json(n, in.slot));
         json_object_set_new(b->more, "decisions", decisions_json(n, &b->merge));
         unsent_load(n, &b->unsent);
         b->job.run = plan_run;

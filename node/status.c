@@ -241,6 +241,8 @@ static json_t *last_upload(const struct node *n)
                           status_time(n, r.at_ms));
             json_object_set_new(o, "settled", settled_json(n, &r, &in));
         }
+        if (o)
+            json_object_set_new(o, "loaded", loaded_json(n, in.slot));
         intent_free(&in);
     }
     buf_free(&b);

@@ -128,6 +128,7 @@ struct list_job {
     struct merge_job *jobs;
     bool conflicts; /* only what a lead may rule on, or did */
     struct matters matters;
+    bool lines; /* of one upload: what was sent, by line */
 };
 
 static bool is_for_a_lead(const struct merged *m)
@@ -202,6 +203,21 @@ static bool note_pending(struct list_job *l)
     return ok;
 }
 
+static void print_line(struct batch_job *b, const struct merged *m, unsigned part, uint64_t line)
+{
+    char id[RECORD_ID_TEXT], *text;
+    json_t *e;
+
+    merge_id_text(&b->merge.feeds[m->feed], m->seq, id);
+    e = json_pack("{s:s, s:s, s:I, s:I}", "id", id, "desk", b->merge.feeds[m->feed].desk, "line",
+                  (json_int_t)line, "part", (json_int_t)part);
+    record_to_json(&m->rec, &b->merge.policy.zone, e);
+    if ((text = json_dumps(e, JSON_COMPACT)) != NULL)
+        fprintf(b->out, "%s\n", text);
+    free(text);
+    json_decref(e);
+}
+
 static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigned part,
                       uint64_t line, const uint8_t *bytes, size_t n, const char *why)
 {
@@ -210,11 +226,13 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
     json_t *e;
     char id[RECORD_ID_TEXT], at[36], *text;
 
-    (void)part;
-    (void)line;
     (void)bytes;
     (void)n;
     (void)why;
+    if (l->lines && line > 0)
+        print_line(b, m, part, line);
+    if (l->lines)
+        return;
     if (went_again(l, m) || (l->conflicts && !is_for_a_lead(m)))
         return;
     if (++b->n <= b->after || b->n - b->after > b->limit)
@@ -293,7 +311,7 @@ static void list_run(struct job *j)
         l->b.merge = keep;
     }
     l->b.state_sent = "pending";
-    if (l->b.err == ERR_OK)
+    if (l->b.err == ERR_OK && !l->lines)
         list_pending(&l->b);
     if (l->b.err == ERR_OK && l->conflicts)
         matters_write(&l->matters, l->b.out);
@@ -334,8 +352,9 @@ static enum err add_slot(struct node *n, struct list_job *l, uint64_t slot, stru
     return e;
 }
 
-enum what { LIST_ALL, LIST_PENDING, LIST_CONFLICTS };
+enum what { LIST_ALL, LIST_PENDING, LIST_CONFLICTS, LIST_LINES };
 
+/* limit: of LIST_LINES the upload. */
 static void start_list(struct node *n, struct http_request *rq, uint64_t after, uint64_t limit,
                        enum what what)
 {
@@ -349,6 +368,8 @@ static void start_list(struct node *n, struct http_request *rq, uint64_t after, 
         e = err_set(&msg, ERR_DISK, "no room for the list: %s", strerror(errno));
     for (uint64_t s = 1; e == ERR_OK && s <= slots; s++)
         e = add_slot(n, l, s, &msg);
+    if (e == ERR_OK && what == LIST_LINES && add_slot(n, l, limit, &msg) != ERR_OK)
+        e = err_why(&msg, ERR_MISSING, "no_upload", "slot", "there is no such upload");
     if (e == ERR_OK && !note_pending(l))
         e = err_set(&msg, ERR_NOMEM, "out of memory");
     if (e != ERR_OK) {
@@ -365,6 +386,7 @@ static void start_list(struct node *n, struct http_request *rq, uint64_t after, 
     if (l->n_again > 0)
         qsort(l->again, l->n_again, sizeof *l->again, by_place);
     l->conflicts = what == LIST_CONFLICTS;
+    l->lines = what == LIST_LINES;
     if (l->conflicts)
         matters_begin(&l->matters, decisions_json(n, &l->b.merge));
     l->b.rq = rq;
@@ -384,4 +406,9 @@ void stream_list(struct node *n, struct http_request *rq, bool pending, uint64_t
 void stream_conflicts(struct node *n, struct http_request *rq)
 {
     start_list(n, rq, 0, UINT64_MAX, LIST_CONFLICTS);
+}
+
+void stream_lines(struct node *n, struct http_request *rq, uint64_t slot)
+{
+    start_list(n, rq, 0, slot, LIST_LINES);
 }

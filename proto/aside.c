@@ -34,6 +34,8 @@ const char *aside_name(enum aside_what w)
         return "kept_back";
     case ASIDE_DOUBT:
         return "in_doubt";
+    case ASIDE_NOT_LOADED:
+        return "not_loaded";
     case ASIDE_AGAIN:
         return "again";
     case ASIDE_UNKNOWN:
@@ -77,6 +79,9 @@ const char *aside_next_step(enum aside_what w)
     case ASIDE_KEPT_BACK:
     case ASIDE_DOUBT:
         return "see \"upload exceptions\" for what the ILS said and what to do";
+    case ASIDE_NOT_LOADED:
+        return "enter it in the ILS by hand, then say \"upload done\"; or mend what the ILS said, and "
+               "send it again with \"upload release\"";
     case ASIDE_UNKNOWN:
         return "ask on another desk: this one was away too long to know";
     case ASIDE_AGAIN:
@@ -99,6 +104,7 @@ bool aside_may_go_again(enum aside_what w)
     case ASIDE_QUARANTINED:
     case ASIDE_KEPT_BACK:
     case ASIDE_DOUBT:
+    case ASIDE_NOT_LOADED:
         return true;
     case ASIDE_LATE_VOID: /* there is nothing to send: undone in the ILS, by hand */
     case ASIDE_AGAIN:

@@ -109,6 +109,8 @@ struct past {
     unsigned list_at;
     uint64_t ask_ms, look_ms;
     unsigned words_seen;
+    unsigned loaded_words, loaded_ops; /* loaded.c: what it looked at */
+    uint64_t loaded_known;
     uint64_t
         drop_from; /* rows of slots from here on are of a lost epoch or half written; 0: none */
     struct past_slot *old; /* while an override tells the slots anew */
@@ -354,6 +356,8 @@ const struct slot_released *release_of(const struct core *c, const struct record
 /* excepted.c */
 enum err excepted_load(struct core *c);
 void excepted_tick(struct core *c);
+bool excepted_identify(const struct core *c, const struct record_ref *ref, uint8_t id[MACHINE_ID]);
+void loaded_tick(struct core *c);
 bool excepted_are_known(const struct core *c); /* of all decided uploads */
 
 /* erase.c */

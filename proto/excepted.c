@@ -94,7 +94,7 @@ static bool is_here(const struct core *c, const struct feed *f, uint64_t seq)
     return yes;
 }
 
-static bool identify(const struct core *c, const struct record_ref *ref, uint8_t id[MACHINE_ID])
+bool excepted_identify(const struct core *c, const struct record_ref *ref, uint8_t id[MACHINE_ID])
 {
     const struct feed *f = feeds_find(&c->feeds, &ref->feed);
     struct aside before;
@@ -126,7 +126,7 @@ static enum err note(struct core *c, uint64_t slot, const struct answer_row *r)
 {
     struct aside a = { .ref = r->ref, .what = excepted_what(r->answer) };
 
-    if (a.what == ASIDE_NONE || !identify(c, &r->ref, a.id))
+    if (a.what == ASIDE_NONE || !excepted_identify(c, &r->ref, a.id))
         return ERR_OK;
     return past_note(c, slot, &a);
 }

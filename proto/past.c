@@ -433,8 +433,12 @@ static bool names(const struct named *v, const struct record_ref *ref)
     return v->n > 0 && bsearch(ref, v->v, v->n, sizeof *v->v, by_ref) != NULL;
 }
 
-static bool is_done(const struct past *p, const struct record_ref *ref, uint64_t slot)
+/* Of a whole upload it says nothing of what its load report refused, which may have come later. */
+static bool is_done(const struct past *p, const struct record_ref *ref, uint64_t slot,
+                    enum aside_what what)
 {
+    if (what == ASIDE_NOT_LOADED)
+        return names(&p->done, ref);
     return names(&p->done, ref) || names(&p->done, &(struct record_ref){ .seq = slot });
 }
 
@@ -503,7 +507,7 @@ static void sweep_some(struct core *c)
             past_take_back(c, &ref, p->drop_from);
         else if (a.what == ASIDE_AGAIN && slot < p->back_to)
             past_settle_record(c, &ref);
-        else if (a.what != ASIDE_AGAIN && is_done(p, &ref, slot) && !is_open(c, &ref))
+        else if (a.what != ASIDE_AGAIN && is_done(p, &ref, slot, a.what) && !is_open(c, &ref))
             settle_done(c, &ref, &a);
     }
 }
@@ -541,6 +545,7 @@ void past_tick(struct core *c)
     }
     if (c->past.sweep || c->past.sweep_at)
         sweep_some(c);
+    loaded_tick(c);
     if (c->now_ms >= c->past.look_ms) {
         c->past.look_ms = c->now_ms + 1000;
         past_learn_agrees(c);

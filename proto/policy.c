@@ -486,6 +486,7 @@ static const struct ini_key keys[] = {
     { "server", "back_after", ini_unsigned, PLACE(back_after), 1, 1000, NULL },
     { "upload", "sink", read_sink, PLACE(sink), 1, 0, NULL },
     { "upload", "format", read_format, PLACE(format), 1, 0, NULL },
+    { "upload", "load_at", read_due_time, PLACE(load_at), 0, 0, NULL },
     { "upload", "quiet", ini_ms, PLACE(quiet_ms), 0, 24 * HOUR_MS, NULL },
     { "upload", "credential", read_file_name, PLACE(access.credential), 1, 0, NULL },
     { "upload", "ca", read_file_name, PLACE(access.ca), 1, 0, NULL },

@@ -38,7 +38,7 @@ void word_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct word *w, cons
     struct buf inner = { 0 };
     uint8_t sig[SIG_BYTES];
 
-    mp_put_array(&inner, WORD_FIELDS);
+    mp_put_array(&inner, WORD_FIELDS + (w->kind == WORD_NOT_LOADED));
     mp_put_u64(&inner, 1);
     mp_put_bin(&inner, branch, BRANCH_ID_BYTES);
     mp_put_u64(&inner, w->kind);
@@ -49,6 +49,8 @@ void word_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct word *w, cons
     mp_put_array(&inner, w->n_refs);
     if (w->n_refs > 0)
         buf_add(&inner, refs->p, refs->len);
+    if (w->kind == WORD_NOT_LOADED)
+        mp_put_str(&inner, w->text);
     sign_bytes(word_domain, inner.p, inner.len, sk, sig);
     mp_put_array(out, 2);
     mp_put_bin(out, inner.p, inner.len);
@@ -70,11 +72,10 @@ static bool decode(struct mp *m, const uint8_t branch[BRANCH_ID_BYTES], struct w
 {
     uint8_t theirs[BRANCH_ID_BYTES];
     uint64_t version, kind;
+    uint32_t fields = mp_get_array(m);
     struct word_ref r;
 
     memset(w, 0, sizeof *w);
-    if (mp_get_array(m) != WORD_FIELDS)
-        return false;
     version = mp_get_u64(m);
     mp_get_raw(m, theirs, sizeof theirs);
     kind = mp_get_u64(m);
@@ -86,13 +87,17 @@ static bool decode(struct mp *m, const uint8_t branch[BRANCH_ID_BYTES], struct w
     w->refs = m->p;
     w->refs_len = (size_t)(m->end - m->p);
     if (m->bad || version != 1 || memcmp(theirs, branch, sizeof theirs) != 0 || kind == 0 ||
-        kind > WORD_VOID || w->n_refs > WORD_REFS_MAX || w->slot == 0 || w->slot > SLOT_LAST)
+        kind > WORD_NOT_LOADED || fields != WORD_FIELDS + (kind == WORD_NOT_LOADED) ||
+        w->n_refs > WORD_REFS_MAX || w->slot == 0 || w->slot > SLOT_LAST)
         return false;
     w->kind = (enum word_kind)kind;
     for (unsigned i = 0; i < w->n_refs && !m->bad; i++)
         get_ref(m, &r);
+    if (w->kind == WORD_NOT_LOADED)
+        mp_get_str(m, w->text, sizeof w->text);
     return mp_done(m) && (!names_none(w->kind) || w->n_refs == 0) &&
-           ((w->kind != WORD_RELEASE && !word_rules(w->kind)) || w->n_refs > 0) &&
+           ((w->kind != WORD_RELEASE && w->kind != WORD_NOT_LOADED && !word_rules(w->kind)) ||
+            w->n_refs > 0) &&
            (w->kind != WORD_RESTORE || w->n_refs == 1);
 }
 

@@ -72,6 +72,7 @@ enum cli_opt {
     OPT_AGAIN,
     OPT_MEASURE,
     OPT_CHECK,
+    OPT_ALL,
     OPT_CSV,
     OPT_HTML,
     OPT_REASON,
@@ -367,6 +368,8 @@ int cmd_upload_override(struct cli *c);
 int cmd_upload_overlaps(struct cli *c);
 int cmd_upload_confirm(struct cli *c);
 int cmd_upload_done(struct cli *c);
+int cmd_upload_loaded(struct cli *c);
+int cmd_upload_unconfirmed(struct cli *c);
 int cmd_upload_aside(struct cli *c);
 int cmd_upload_exceptions(struct cli *c);
 int cmd_upload_release(struct cli *c);

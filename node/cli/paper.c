@@ -122,6 +122,24 @@ static void put_names(struct buf *b, const json_t *names)
     buf_add(b, "", 1);
 }
 
+/* Some systems load what lies there later, and say in a report of their own what came of it. */
+static void put_loaded(json_t *s, const json_t *o)
+{
+    char n[32], at[80];
+
+    if (!json_is_object(o) || j_is(o, "told"))
+        return;
+    moment_of(o, "said", at);
+    if (json_is_string(json_object_get(o, "said")))
+        say(s, "Of the system's own report of loading it the lead %s said, last %s: %lld refused.",
+            j_text(o, "lead", "-"), at, j_int(o, "refused", 0));
+    if (j_is(o, "settled"))
+        say(s, "It is settled: nothing of it waits for that report any more.");
+    else
+        say(s, "%s of its records are not confirmed yet by that report.",
+            number(j_int(o, "unconfirmed", 0), n));
+}
+
 static void put_sent(json_t *paper, const json_t *u)
 {
     json_t *s = section(paper, "What was sent"), *p;
@@ -149,6 +167,7 @@ static void put_sent(json_t *paper, const json_t *u)
         say(s, "That it arrived was confirmed by %s, %s.", j_text(by, "by", "-"), at);
     else
         say(s, "That it arrived was not confirmed by a second voice yet.");
+    put_loaded(s, json_object_get(u, "loaded"));
     if (j_is(u, "erased"))
         say(s, "Its records are erased: it was confirmed, and kept as long as the policy says.");
     buf_free(&names);

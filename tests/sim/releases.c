@@ -143,7 +143,7 @@ void releases_note(struct sim *s, uint64_t slot, const struct asides *list)
 static bool is_exception(unsigned what)
 {
     return what == ASIDE_REFUSED || what == ASIDE_QUARANTINED || what == ASIDE_KEPT_BACK ||
-           what == ASIDE_DOUBT;
+           what == ASIDE_DOUBT || what == ASIDE_NOT_LOADED;
 }
 
 static void goes(struct sim *s, const struct intent *in, const struct slot_released *v)

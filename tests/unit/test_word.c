@@ -55,6 +55,33 @@ static void a_word_reads_back_and_a_bent_one_is_refused(void **state)
     world_free(w);
 }
 
+static void what_was_not_loaded_is_named_with_the_systems_words(void **state)
+{
+    struct world *w = world_new(1, 1);
+    struct word in = { .kind = WORD_NOT_LOADED, .slot = 7, .text = "user is barred" }, out;
+    struct word_ref ref = { { { { { 1 } }, { 2 } }, 3 }, { 4 } }, back;
+    struct word_walk walk;
+    struct buf refs = { 0 }, b = { 0 };
+
+    (void)state;
+    memcpy(in.key, w->b.lead.sign_pk, KEY_BYTES);
+    word_sign(roster_branch(w->b.r), &in, NULL, w->b.lead.sign_sk, &b);
+    assert_int_equal(word_open(b.p, b.len, roster_branch(w->b.r), &out, NULL), ERR_MALFORMED);
+    word_put_ref(&refs, &ref);
+    in.n_refs = 1;
+    buf_reset(&b);
+    word_sign(roster_branch(w->b.r), &in, &refs, w->b.lead.sign_sk, &b);
+    assert_int_equal(word_open(b.p, b.len, roster_branch(w->b.r), &out, NULL), ERR_OK);
+    assert_string_equal(out.text, "user is barred");
+    walk = word_refs(&out);
+    assert_true(word_ref_next(&walk, &back));
+    assert_int_equal(back.ref.seq, 3);
+    assert_false(word_ref_next(&walk, &back));
+    buf_free(&refs);
+    buf_free(&b);
+    world_free(w);
+}
+
 static void a_word_reaches_all_and_outlives_a_restart(void **state)
 {
     struct world *w = world_new(3, 3);
@@ -132,6 +159,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_reads_back_and_a_bent_one_is_refused),
+        cmocka_unit_test(what_was_not_loaded_is_named_with_the_systems_words),
         cmocka_unit_test(a_word_reaches_all_and_outlives_a_restart),
         cmocka_unit_test(only_a_second_voice_confirms),
         cmocka_unit_test(a_desk_may_not_say_what_only_a_lead_may),

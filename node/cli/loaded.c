@@ -1,0 +1,303 @@
+/* loaded.c - `tideover upload loaded` and `unconfirmed`: what the library's system reported of
+ * loading an upload's file, read from its list of results. */
+#include "client.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RESULTS_MAX (4u << 20)
+#define UNKNOWN_SHOWN 5
+
+/* ---- the list of results ---- */
+
+struct results {
+    const json_t *lines; /* what was sent, in order: id, line, part, item, user */
+    json_t *by_id, *by_line, *by_item; /* of lines: index; an item with two lines: -1 */
+    json_t *loaded, *refused;          /* ids; words -> ids */
+    unsigned n_loaded, n_refused, unknown;
+};
+
+static void results_index(struct results *r)
+{
+    const json_t *o;
+    size_t i;
+    char key[32];
+
+    r->by_id = json_object();
+    r->by_line = json_object();
+    r->by_item = json_object();
+    r->loaded = json_array();
+    r->refused = json_object();
+    json_array_foreach(r->lines, i, o)
+    {
+        const char *item = j_text(o, "item", "");
+        json_object_set_new(r->by_id, j_text(o, "id", ""), json_integer((json_int_t)i));
+        snprintf(key, sizeof key, "%lld", j_int(o, "line", 0));
+        if (j_int(o, "part", 0) > 0) /* the users' file has its own: those go by their ids */
+            json_object_set_new(r->by_line, key, json_integer((json_int_t)i));
+        if (*item)
+            json_object_set_new(r->by_item, item,
+                                json_integer(json_object_get(r->by_item, item) ? -1
+                                                                               : (json_int_t)i));
+    }
+}
+
+static void results_free(struct results *r)
+{
+    json_decref(r->by_id);
+    json_decref(r->by_line);
+    json_decref(r->by_item);
+    json_decref(r->loaded);
+    json_decref(r->refused);
+}
+
+/* A line of Symphony's own log with its answer: ^NQ is the item, ^MN the number of the message. */
+static bool field(const char *line, const char *code, char *out, size_t n)
+{
+    const char *at = strstr(line, code);
+    size_t k = 0;
+
+    if (!at)
+        return false;
+    for (at += strlen(code); *at && *at != '^' && *at != ',' && k + 1 < n; at++)
+        out[k++] = *at;
+    out[k] = 0;
+    return k > 0;
+}
+
+static const char *trim(char *s)
+{
+    char *end = s + strlen(s);
+
+    while (end > s && isspace((unsigned char)end[-1]))
+        *--end = 0;
+    while (isspace((unsigned char)*s))
+        s++;
+    return s;
+}
+
+static bool says_loaded(const char *status)
+{
+    static const char *const good[] = { "ok", "loaded", "accepted", "success", "0", "yes" };
+
+    for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++)
+        if (strcasecmp(status, good[i]) == 0)
+            return true;
+    return false;
+}
+
+static void take(struct results *r, json_int_t at, bool loaded, const char *words)
+{
+    const char *id = j_text(json_array_get(r->lines, (size_t)at), "id", "");
+    json_t *ids;
+
+    if (loaded) {
+        json_array_append_new(r->loaded, json_string(id));
+        r->n_loaded++;
+        return;
+    }
+    if ((ids = json_object_get(r->refused, words)) == NULL) {
+        ids = json_array();
+        json_object_set_new(r->refused, words, ids);
+    }
+    json_array_append_new(ids, json_string(id));
+    r->n_refused++;
+}
+
+/* "ID or line number, status, words", split by comma, semicolon or TAB; or a line of a Symphony log
+ * with ^NQ and ^MN. False: it names nothing that was sent. */
+static bool read_line(struct results *r, char *line)
+{
+    char item[64], number[32], words[200];
+    char *status, *rest;
+    const json_t *at;
+    const char *name;
+
+    if (field(line, "^NQ", item, sizeof item)) {
+        at = json_object_get(r->by_item, item);
+        snprintf(words, sizeof words, "message %s",
+                 field(line, "^MN", number, sizeof number) ? number : "unknown");
+        if (!at || json_integer_value(at) < 0)
+            return false;
+        take(r, json_integer_value(at), false, words);
+        return true;
+    }
+    status = line + strcspn(line, ",;\t");
+    rest = *status ? status + 1 + strcspn(status + 1, ",;\t") : status;
+    if (*rest)
+        *rest++ = 0;
+    if (*status)
+        *status++ = 0;
+    name = trim(line);
+    at = json_object_get(strchr(name, '/') ? r->by_id : r->by_line, name);
+    if (!at || *trim(status) == 0)
+        return false;
+    snprintf(words, sizeof words, "%.120s%s%.60s", trim(status), *rest ? ": " : "", trim(rest));
+    take(r, json_integer_value(at), says_loaded(trim(status)), words);
+    return true;
+}
+
+static int read_results(const struct cli *c, const char *path, struct results *r)
+{
+    struct errmsg msg = { .text = "" };
+    struct buf text = { 0 };
+    unsigned number = 0;
+    enum err e = file_read(path, RESULTS_MAX, &text, &msg);
+
+    buf_add(&text, "", 1);
+    if (e != ERR_OK || text.failed) {
+        buf_free(&text);
+        return cli_err(c, e == ERR_OK ? ERR_NOMEM : e, &msg);
+    }
+    for (char *s = (char *)text.p; *s;) {
+        char *next = s + strcspn(s, "\r\n");
+        bool last = *next == 0;
+        *next = 0;
+        number++;
+        if (*trim(s) && !read_line(r, s) && r->unknown++ < UNKNOWN_SHOWN && !c->json)
+            fprintf(stderr, "tideover: line %u names no record of this upload\n", number);
+        s = last ? next : next + 1;
+    }
+    buf_free(&text);
+    return 0;
+}
+
+/* ---- saying it ---- */
+
+static json_t *refused_json(const json_t *by_words)
+{
+    json_t *list = json_array(), *ids;
+    const char *words;
+
+    json_object_foreach((json_t *)(uintptr_t)by_words, words, ids)
+        json_array_append_new(list, json_pack("{s:s, s:O}", "words", words, "ids", ids));
+    return list;
+}
+
+static int ask_lines(const struct cli *c, struct client *cl, const char *slot, json_t **out)
+{
+    struct errmsg msg = { .text = "" };
+    struct reply r;
+    char path[96];
+    enum err e;
+    int rc = 0;
+
+    snprintf(path, sizeof path, "/api/v1/upload/lines?slot=%s", slot);
+    e = client_send(cl, &(struct request){ .path = path, .waiting = "merging" }, &r, &msg);
+    if (e != ERR_OK)
+        return cli_err(c, e, &msg);
+    *out = json_array();
+    if (r.status != 200)
+        rc = cli_refused(c, r.status, (const char *)r.body.p, r.body.len);
+    for (size_t at = 0; rc == 0 && at < r.body.len;) {
+        const char *s = (const char *)r.body.p + at, *lf = memchr(s, '\n', r.body.len - at);
+        size_t n = lf ? (size_t)(lf - s) : r.body.len - at;
+        json_array_append_new(*out, json_loadb(s, n, 0, NULL));
+        at += n + 1;
+    }
+    reply_free(&r);
+    return rc;
+}
+
+static void print_said(const json_t *o)
+{
+    char n[32];
+
+    words_number(j_int(o, "lines", 0), n);
+    printf("Upload %lld: %s record%s sent, %lld refused by the load", j_int(o, "slot", 0), n,
+           j_int(o, "lines", 0) == 1 ? "" : "s", j_int(o, "refused", 0));
+    if (j_is(o, "settled"))
+        puts(", nothing waits to be confirmed any more.");
+    else
+        printf(", %lld not confirmed yet.\n", j_int(o, "unconfirmed", 0));
+    if (j_int(o, "refused", 0) > 0)
+        printf("To see what to do: tideover upload exceptions --slot %lld\n", j_int(o, "slot", 0));
+}
+
+static int say(struct cli *c, const char *slot, const struct results *r)
+{
+    bool all = c->value[OPT_ALL] != NULL ||
+               (r->unknown == 0 && r->n_loaded + r->n_refused == json_array_size(r->lines));
+    json_t *o = json_pack("{s:I, s:b, s:o}", "slot", (json_int_t)strtoll(slot, NULL, 10), "all", all,
+                          "refused", r->refused ? refused_json(r->refused) : json_array());
+    json_t *answer = NULL;
+    int rc;
+
+    if (!all)
+        json_object_set(o, "loaded", r->loaded);
+    rc = cli_call_as_lead(c, "/api/v1/upload/loaded", o, &answer);
+    if (rc == 0 && c->json)
+        cli_json(answer);
+    else if (rc == 0)
+        print_said(answer);
+    json_decref(answer);
+    return rc;
+}
+
+int cmd_upload_loaded(struct cli *c)
+{
+    const char *slot = c->value[OPT_SLOT];
+    struct results r = { .lines = NULL };
+    struct client *cl = NULL;
+    json_t *lines = NULL;
+    int rc;
+
+    if (*slot == 0 || strlen(slot) > 18 || slot[strspn(slot, "0123456789")] != 0)
+        return cli_usage(c, "--slot must be a number, not \"%s\"", slot);
+    if (c->argc == 0 && c->value[OPT_ALL] == NULL)
+        return cli_usage(c, "name the list of results, or say --all: everything was loaded");
+    if (c->argc == 0)
+        return say(c, slot, &r);
+    rc = cli_connect(c, &cl);
+    if (rc == 0)
+        rc = ask_lines(c, cl, slot, &lines);
+    client_close(cl);
+    r.lines = lines;
+    results_index(&r);
+    if (rc == 0)
+        rc = read_results(c, c->argv[0], &r);
+    if (rc == 0 && r.n_loaded + r.n_refused == 0)
+        rc = cli_fail(c, err_exit(ERR_INVALID), "no_results",
+                      "%s names no record of upload %s: a line is a record's ID or the number of "
+                      "its line, a comma, and \"ok\" or what was wrong",
+                      c->argv[0], slot);
+    if (rc == 0)
+        rc = say(c, slot, &r);
+    results_free(&r);
+    json_decref(lines);
+    return rc;
+}
+
+int cmd_upload_unconfirmed(struct cli *c)
+{
+    struct client *cl = NULL;
+    json_t *answer = NULL, *o;
+    size_t i, open = 0;
+    int rc = cli_connect(c, &cl);
+
+    if (rc == 0)
+        rc = cli_call(c, cl, "/api/v1/upload/loaded", NULL, NULL, &answer);
+    if (rc == 0 && c->json)
+        cli_json(answer);
+    json_array_foreach(json_object_get(answer, "uploads"), i, o)
+    {
+        char at[80] = "";
+        if (c->json || j_is(o, "settled"))
+            continue;
+        open++;
+        if (json_is_string(json_object_get(o, "expected")))
+            words_span(json_object_get(o, "expected"), json_object_get(o, "expected"), at);
+        printf("Upload %lld  %lld of %lld records not confirmed yet%s%s%s\n", j_int(o, "slot", 0),
+               j_int(o, "unconfirmed", 0), j_int(o, "lines", 0),
+               *at ? (j_is(o, "overdue") ? "; its load was due " : "; its load is expected ") : "",
+               at, j_is(o, "overdue") ? ": look for the report" : "");
+    }
+    if (rc == 0 && !c->json)
+        puts(open > 0 ? "Once the load's report is there: tideover upload loaded --slot N FILE, or "
+                        "--all"
+                      : "Nothing waits for the report of a load.");
+    json_decref(answer);
+    client_close(cl);
+    return rc;
+}
