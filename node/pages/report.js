@@ -4,6 +4,7 @@ import { api } from "./door.js";
 import { byId, el, put } from "./dom.js";
 import { t, has, ago, number } from "./words.js";
 import { clockWords } from "./review.js";
+import { settledWords } from "./result.js";
 import { clock, day, lastDigits, opens, plural, print, save, table, tryTo } from "./lead_parts.js";
 
 const factKeys = ["id", "desk", "slot", "op", "at", "answer", "means", "words", "open"];
@@ -56,6 +57,7 @@ function sent(u) {
         ...u.parts.map((p) => t("paper.part", { part: p.part, lines: number(p.lines), bytes: number(p.bytes), sha: p.sha256 })),
         t("paper.agreed", { desks: u.accepted_by.join(", ") }),
         u.confirmed ? t("paper.confirmed", { by: u.confirmed.by, at: full(u.confirmed.at) }) : t("fact.unconfirmed"),
+        settledWords(u.settled),
         ...(u.erased ? [t("paper.erased")] : []),
         ...(u.clocks ?? []).map(clockWords),
         ...(u.first ? [t("paper.span", { from: full(u.first), to: full(u.last) })] : []),

@@ -18,6 +18,11 @@ function answersOf(report) {
     return rest.length > 0 ? rest.join(" · ") : null;
 }
 
+// Delivered is handed over; settled is what somebody knows the end of.
+export function settledWords(s) {
+    return s ? t("settled." + s.how, { by: s.by ?? "?", at: moment(s.at) }) : t("settled.not");
+}
+
 function facts(report) {
     const by = report.confirmed;
     return [
@@ -28,6 +33,7 @@ function facts(report) {
         ["fact.sha", el("span", { class: "code" }, report.sha256 || "–")],
         ["fact.agreed", report.accepted_by.join(", ")],
         ...(answersOf(report) ? [["fact.answers", answersOf(report)]] : []),
+        ["fact.settled", settledWords(report.settled)],
         ["fact.confirmed", by ? `${by.by}, ${moment(by.at)}` : t("fact.unconfirmed")],
     ];
 }
