@@ -200,7 +200,12 @@ int merge_inputs_open(struct merging *m)
 
     if (m->c->argc > POOL_FILES_MAX)
         return cli_usage(m->c, "at most %d files at a time", POOL_FILES_MAX);
-    if (from != NULL && (f == NULL || f->read_new == NULL))
+    if (f != NULL && f->read_new == NULL)
+        return cli_usage(m->c,
+                         "%s is a talk with a server, not a file that a desk writes: merge the "
+                         "files of the desks",
+                         from);
+    if (from != NULL && f == NULL)
         return cli_usage(m->c, "no format \"%s\" can be read; there are %s", from,
                          format_names(false, names));
     for (int i = 0; i < m->c->argc && rc == 0; i++) {

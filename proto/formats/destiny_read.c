@@ -16,6 +16,12 @@ struct format_reader {
     char user[BARCODE_MAX + 1];
 };
 
+/* Any line may be a number here, but no number has a blank in it: words are handed back. */
+static bool take_number(const char *text, size_t n, char out[BARCODE_MAX + 1])
+{
+    return memchr(text, ' ', n) == NULL && copy_barcode(text, n, out);
+}
+
 /* NULL: one that we know the meaning of. */
 static const char *read_code(struct format_reader *r, const char *line, size_t n)
 {
@@ -47,12 +53,12 @@ static enum err take(struct format_reader *r, uint64_t line, const char *text, s
         why = "a number before any code";
     } else if (r->mode == FOREIGN) {
         why = "under a code that is none of ours";
-    } else if (r->mode == USER && copy_barcode(text, n, r->user)) {
+    } else if (r->mode == USER && take_number(text, n, r->user)) {
         r->mode = OUT;
     } else if (r->mode == USER) {
         r->mode = FOREIGN; /* whose loans the next lines are is not known */
         why = "the user is too long or impossible";
-    } else if (!copy_barcode(text, n, ev.rec.item)) {
+    } else if (!take_number(text, n, ev.rec.item)) {
         why = "the item is too long or impossible";
     } else {
         ev.rec.kind = r->mode == OUT ? RECORD_CHECKOUT : RECORD_DISCHARGE;

@@ -18,6 +18,7 @@ struct format_reader {
     enum where where;
     uint64_t line, from; /* the one under way, from 1; where the text began */
     unsigned depth;      /* of brackets in a row */
+    unsigned n_mark;     /* bytes of a byte order mark that were seen */
     bool quoted, escaped, too_long, any;
     size_t len;
     char text[CHECK_LINE_MAX];
@@ -167,6 +168,10 @@ static enum err take_byte(struct format_reader *r, char c, struct errmsg *msg)
     case OUTSIDE:
         if (blank)
             return ERR_OK;
+        if (!r->any && r->n_mark < 3 && c == "\xef\xbb\xbf"[r->n_mark]) { /* an editor's */
+            r->n_mark++;
+            return ERR_OK;
+        }
         if (r->any || c != '{') /* what stands behind a batch */
             return r->any ? keep(r, c, msg) : not_a_batch(msg);
         r->where = HEAD;
