@@ -91,6 +91,7 @@ export function drawStop(why, waiting) {
 
     stop.hidden = why === null;
     if (why !== null)
-        say(byId("stop-why"), why + (waiting > 0 ? " " + t("desk.stop.waits", { n: waiting }) : ""));
+        say(byId("stop-why"), why);
+    say(byId("stop-waits"), waiting > 0 ? t("desk.stop.waits", { n: waiting }) : "");
     return began;
 }

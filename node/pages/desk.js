@@ -1,7 +1,7 @@
 // desk.js - the Desk page: what a scan meant is decided by the node (POST /api/v1/scan); this page
 // sends scans in order, shows what came of each, and never says "saved" before the node did.
 import { enter, api, follow, sentence, Refused } from "./door.js";
-import { byId, say } from "./dom.js";
+import { byId, el, put, say } from "./dom.js";
 import { t, has, time, number } from "./words.js";
 import { Queue, newKey } from "./queue.js";
 import { Keep } from "./keep.js";
@@ -12,6 +12,7 @@ import { Rows, groups } from "./rows.js";
 import { drawBanner, drawStop } from "./banner.js";
 import { drawDue } from "./duedate.js";
 import { printSlip } from "./slip.js";
+import { Drill } from "./drill.js";
 import { drawHelp } from "./help.js";
 import { oneTab } from "./tabs.js";
 import { tone, unlock, sound } from "./tones.js";
@@ -37,6 +38,17 @@ const form = new NewUser({
     save: (record) => add({ kind: "user", record }),
     closed: () => command("*CHECKOUT"),
     changed: () => remember(),
+});
+const drill = new Drill({
+    changed(ended) {
+        box = slip = null;
+        question.close();
+        rows.forgetPractice();
+        visit++;
+        remark(ended ? t("desk.practice." + ended) : "");
+        draw();
+    },
+    failed: (e) => refuse(sentence(e), "stop"),
 });
 const queue = new Queue({
     perform, settled, refused, failing,
@@ -134,8 +146,8 @@ function refused(job, e) {
         tone(e.answer?.confirm ? "warning" : "stop");
         return;
     }
-    if (e.code === "bad_box")
-        box = null;
+    if (e.code === "bad_box" || e.code === "practice" || e.code === "practice_over")
+        box = null; // the next scan begins anew
     refuse(words, "stop", job.scan);
 }
 
@@ -161,10 +173,11 @@ const ACTS = {
         remark(box.mode === "discharge" && page?.discharges === "hold" ? t("desk.shelf") : "");
     },
     record(a, job) {
-        rows.settle(job.key, { id: a.id, op: a.op, item: a.item, user_end: a.user?.slice(-4), due: a.due,
-            typed: a.typed, state: "saved", copies: 1, visit: a.user ? visit : undefined });
+        rows.settle(job.key, { id: a.id, op: a.op, item: a.item, kind: a.kind, user_end: a.user?.slice(-4), due: a.due,
+            typed: a.typed, state: a.practice ? "practised" : "saved", copies: 1,
+            practice: a.practice !== undefined, visit: a.user ? visit : undefined });
         tone("saved");
-        polite(t("desk.said.saved", { shown: a.shown }));
+        polite(t("desk.said.saved", { shown: a.shown ?? a.kind ?? "" }));
         remark([a.note ? noteWords(a.note) : null, a.warning?.message].filter((x) => x).join(" "));
     },
     nothing(a) {
@@ -195,6 +208,7 @@ const ACTS = {
 };
 
 function took(a, job) {
+    drill.show(a.practice);
     if (!a.ok) {
         refuse(errorWords(a.error), "stop", job.scan);
         return;
@@ -229,7 +243,7 @@ function closed(a) {
 
 function takeSlip(user) {
     const mine = rows.all.filter((r) => r.visit === visit && r.id && r.state !== "voided" &&
-        (r.op === "checkout" || r.op === "renew")).reverse();
+        !r.practice && (r.op === "checkout" || r.op === "renew")).reverse();
 
     if (mine.length > 0)
         slip = { visit, user, rows: mine, at: Date.now(), printed: slip?.visit === visit && slip.printed };
@@ -283,7 +297,8 @@ function refuse(words, how, raw) {
     byId("refusal").hidden = false;
     assertive(words);
     if (raw && !raw.startsWith("*"))
-        rows.add({ key: newKey(), raw: raw.trim(), state: "refused", op: "refused", why: words });
+        rows.add({ key: newKey(), raw: raw.trim(), state: "refused", op: "refused", why: words,
+            practice: drill.on });
 }
 
 function remark(words) {
@@ -388,6 +403,7 @@ function wire() {
     addEventListener("pointerdown", unlock);
     byId("help").addEventListener("close", () => scanBox.focus());
     drawHelp(byId("help"));
+    drill.draw();
 }
 
 function drawSound() {
@@ -451,6 +467,7 @@ function draw() {
     const mode = box?.mode ?? "checkout";
     const mine = box?.user ? rows.all.filter((r) => r.visit === visit && r.id && r.state !== "voided") : [];
 
+    is.practice = drill.on;
     is.waiting = queue.jobs.filter((j) => j.kind !== "scan" || !j.scan.startsWith("*")).length;
     for (const b of document.querySelectorAll("button[data-mode]"))
         b.setAttribute("aria-pressed", String(b.dataset.mode === mode));
@@ -467,6 +484,7 @@ function draw() {
         tone("stop");
     if (settings && page)
         drawDueOnce();
+    drawPieces();
     drawFoot();
 }
 
@@ -483,6 +501,18 @@ function drawDueOnce() {
         add(job.scan ? { kind: "scan", scan: job.scan } : { kind: "due", due: job.due });
         scanBox.focus();
     });
+}
+
+// What has no barcode is lent by a button of its kind, one for each press.
+function drawPieces() {
+    const bar = byId("pieces"), kinds = page?.kinds ?? [];
+
+    bar.hidden = kinds.length === 0 || !box?.user || box.mode !== "checkout";
+    if (bar.dataset.of === kinds.join())
+        return;
+    bar.dataset.of = kinds.join();
+    put(bar, el("span", { class: "quiet" }, t("desk.pieces")), kinds.map((kind) =>
+        el("button", { onclick: () => command("*PIECE" + kind.toUpperCase()) }, kind)));
 }
 
 function drawFoot() {
@@ -561,6 +591,7 @@ async function news({ status, gone }) {
     is.status = status;
     show(false, status.problems.find((p) => p.code === "not_saving")?.message ?? null);
     queue.kick();
+    await drill.learn(status.practice);
     is.upload = await api("GET", "upload/status").catch(passing);
     await load().catch(passing);
 }

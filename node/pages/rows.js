@@ -12,6 +12,11 @@ export function groups(n) {
         : n.replace(/(.{4})(?=.)/g, "$1 ");
 }
 
+// Without a barcode: "paperback", "3 × magazine, Vogue".
+export function pieces(r) {
+    return (r.count > 1 ? `${r.count} × ` : "") + r.kind + (r.label ? ", " + r.label : "");
+}
+
 const MARKS = {
     waiting: () => ["·", t("desk.row.waiting")],
     saved: (r) => r.copies > 1 ? [`✔✔ ${r.copies - 1}`, t("desk.row.copies", { n: r.copies - 1 })]
@@ -20,6 +25,7 @@ const MARKS = {
     uploaded: () => ["⬆", t("desk.row.uploaded")],
     aside: () => ["⬆ !", t("desk.row.aside")],
     voided: () => ["✖", t("desk.row.voided")],
+    practised: () => ["◆", t("desk.row.practised")],
     refused: () => ["✖", t("desk.row.refused")],
 };
 
@@ -61,6 +67,11 @@ export class Rows {
         this.all.length = Math.min(this.all.length, ROWS_MAX);
     }
 
+    // Nothing of a practice stays.
+    forgetPractice() {
+        this.all = this.all.filter((r) => !r.practice);
+    }
+
     drop(key) {
         this.all = this.all.filter((r) => r.key !== key);
     }
@@ -74,7 +85,7 @@ export class Rows {
                 Object.assign(mine, { state: r.state, copies: r.copies });
             else
                 this.all.splice(this.#newest(), 0, { id: r.id, op: r.op, item: r.item,
-                    user_end: r.user_end, due: r.due, typed: r.typed, state: r.state,
+                    kind: r.kind, count: r.count, label: r.label, user_end: r.user_end, due: r.due, typed: r.typed, state: r.state,
                     copies: r.copies });
         }
         this.#cut();
@@ -129,7 +140,7 @@ export class Rows {
         if (before?.dataset.looks === looks)
             return before;
         const [mark, words] = MARKS[r.state](r);
-        const shown = r.item ? groups(r.item) : r.op === "user" ? t("desk.user.newcard") : /^[0-9]+$/.test(r.raw) ? groups(r.raw) : r.raw ?? "";
+        const shown = r.item ? groups(r.item) : r.kind ? pieces(r) : r.op === "user" ? t("desk.user.newcard") : /^[0-9]+$/.test(r.raw) ? groups(r.raw) : r.raw ?? "";
         const more = [r.op === "checkout" || r.op === "renew" || r.op === "refused" || r.op === undefined
             ? null : t("desk.mode." + r.op),
             r.op === "renew" ? t("desk.mode.renew") : null,

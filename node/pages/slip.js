@@ -6,7 +6,7 @@
 import { el, put, byId } from "./dom.js";
 import { t, language } from "./words.js";
 import { dayInWords } from "./dates.js";
-import { groups } from "./rows.js";
+import { groups, pieces } from "./rows.js";
 
 const PAPERS = { "80mm": { width: 80 }, "58mm": { width: 58 }, a4: { sheet: true } };
 const FEED_MM = 6; // blank at the end, for the cutter
@@ -16,7 +16,7 @@ let sheet = null;
 // slip: {title, ask, desk, at: Date, today, user, rows[oldest first]}
 function content(slip) {
     const items = slip.rows.map((r) => el("li", {},
-        el("span", { class: "slip-item" }, groups(r.item), r.op === "renew"
+        el("span", { class: "slip-item" }, r.item ? groups(r.item) : pieces(r), r.op === "renew"
             ? ` (${t("desk.slip.renewed")})` : ""),
         el("span", { class: "slip-due" }, r.due ? dayInWords(r.due, slip.today) : t("desk.slip.nodue"))));
 

@@ -361,6 +361,45 @@ test("STOP covers the page; what was scanned waits, and is saved later", async (
     assert.deepEqual(await lent(who), [one]);
 });
 
+test("what has no barcode is lent by a button of its kind", async () => {
+    const who = user(next++);
+    await stage.do("publish", { desk: 0, more: "[scan]\nno_barcode_kinds = paperback, magazine\n" });
+    await page.reload();
+    await page.waitForSelector("html[data-ready=yes]");
+    await scan(who);
+    await page.getByRole("button", { name: "magazine" }).click();
+    await page.locator("#rows li.mine", { hasText: "magazine" }).waitFor();
+    await settled();
+    assert.deepEqual((await records()).filter((r) => r.user === who).map((r) => r.kind), ["magazine"]);
+    await stage.screen(page, "desk-pieces", { fullPage: false });
+});
+
+test("practice: seven guided scans, violet, and nothing of it is recorded", async () => {
+    const held = (await records()).length;
+    await page.getByRole("button", { name: "Practice" }).click();
+    await page.locator("#banner-word", { hasText: "PRACTICE – nothing is real" }).waitFor();
+    for (let step = 1; step <= 7; step++) {
+        await page.locator("#guide-text", { hasText: `${step} of 7` }).waitFor();
+        const number = (await text("#guide-number")).replaceAll(" ", "");
+        if (step === 4) await page.keyboard.press("F9");
+        else if (step === 5) await page.keyboard.press("F3");
+        else await scan(number);
+        if (step === 3) await stage.screen(page, "desk-practice", { fullPage: false });
+    }
+    await page.getByText("You are ready.").waitFor();
+    await page.getByText("0 mistakes").waitFor();
+    await stage.accessible(page);
+    await page.getByRole("button", { name: "End practice" }).click();
+    await page.getByText("Now scans are real.").first().waitFor();
+    assert.equal(await page.locator(".row-practised").count(), 0);
+    assert.equal((await records()).length, held);
+    const who = user(next++);
+    await scan(who);
+    await scan(fresh(1)[0]);
+    await settled();
+    assert.equal((await lent(who)).length, 1);
+});
+
 test("at 200 % nothing is cut; dark, forced colours, Spanish", async () => {
     const small = await open({ width: 512, height: 384, deviceScaleFactor: 2, language: "es-ES" });
     await scan(user(next++), small);
