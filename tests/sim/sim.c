@@ -183,6 +183,8 @@ static void at_desk(struct sim *s, struct event *e, const struct moment *now)
                    NULL);
         break;
     case EV_DELIVERED:
+        if (s->last_sent.desk == e->desk)
+            s->last_sent.answered = true;
         core_delivered(d->core, now, e->number, e->how, "sim", e->told);
         break;
     case EV_ASIDE:

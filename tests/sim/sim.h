@@ -277,6 +277,7 @@ struct sent { /* the delivery that began last */
     uint64_t slot, term;
     int desk;
     uint64_t at_us;
+    bool answered;
 };
 
 struct counts {
