@@ -13,7 +13,9 @@ import pathlib
 import re
 import shlex
 import shutil
+import os
 import signal
+import subprocess
 import sys
 import tempfile
 from datetime import datetime, timedelta, timezone
@@ -42,12 +44,21 @@ def by_hand(line):
 
 
 class DeskDay(outage.Outage):
-    """The branch of examples/run; its day is played by hand."""
+    """The branch of examples/run; its day is played by hand. KIDS-1's clock is fast."""
+
+    def __init__(self, a, home):
+        super().__init__(a, home)
+        lib = home / "clock_shift.so"
+        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", lib,
+                        outage.HERE / "clock_shift.c"], check=True)
+        self.desks[2].env.update({"LD_PRELOAD": str(lib), "CLOCK_SHIFT": "95"})
 
     def policy(self):
         today = datetime.now(eastern(datetime.now().date())).date()
         closed = today + timedelta(21)
-        return (super().policy() + "\n[due]\ndefault = 14d\n3999 = 14d\n"
+        text = super().policy().replace("check_digit  = mod10",
+                                        "check_digit  = mod10\nno_barcode_kinds = paperback")
+        return (text + "\n[due]\ndefault = 14d\n3999 = 14d\n"
                 f"[closed]\n{closed} = Staff day\n[blocklist]\noverride = lead\n")
 
     def do(self, desk, *words, want=(), rc=0, text="", secret=()):
@@ -91,6 +102,29 @@ class DeskDay(outage.Outage):
         self.each(lambda s: s["records"]["held"] == n, 30, f"hold {n} records")
 
     # -- the day, scene by scene ---------------------------------------------------------------
+
+    def practise(self):
+        step("An ordinary day: five minutes of practice, which record nothing")
+        kids = self.desks[2]
+        self.do(kids, "practice", "on", "--staff", "Dora", want="Step 1 of 7")
+        todo = kids.cli("practice", "reset", json=True)["next"]
+        box = subprocess.Popen([kids.binary, "record", "scan", "--state", str(kids.state)], text=True,
+                               env=kids.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        while not todo["done"]:
+            say(f"{kids.name}> {todo['scan']:<24} {by_hand(todo['message'])}")
+            box.stdin.write(todo["scan"] + "\n")
+            box.stdin.flush()
+            todo = json.loads(box.stdout.readline())["practice"]
+        box.communicate()
+        self.do(kids, "practice", "off")
+        self.do(kids, "practice", "report", want="Dora")
+        if kids.status()["records"]["held"] != 0:
+            raise Wrong("practice recorded something")
+
+    def fast_clock(self):
+        step("KIDS-1's clock is 95 s fast: said before the first scan, corrected in the upload")
+        self.each(lambda s: s["clock"]["desks"] == 3, 60, "compare the clocks")
+        self.do(self.desks[2], "session", "show", want="95 s fast")
 
     def morning(self):
         step("Before the outage: the block list, the sessions")
@@ -172,6 +206,14 @@ class DeskDay(outage.Outage):
         self.lead_does(one, "conflicts", "void", theirs.out.split()[0])
         self.records += 5
 
+    def without_barcode(self):
+        step("Three paperbacks without a barcode")
+        two = self.desks[1]
+        loan = ("record", "checkout", "--user", user(9))
+        self.do(two, *loan, "--kind", "novel", rc=65, want="no kind of this library")
+        self.do(two, *loan, "--kind", "paperback", "--count", "3", "--label", "from the swap shelf")
+        self.records += 1
+
     def on_paper(self):
         step("Written on paper at nine, typed in now: with its real time, and marked")
         two = self.desks[1]
@@ -183,7 +225,7 @@ class DeskDay(outage.Outage):
     def between_two_loans(self):
         step("Discharges are held, but one between two loans goes with them")
         one, two, _ = self.desks
-        self.do(one, "record", "discharge", "--item", item(15))
+        self.held_discharge = self.do(one, "record", "discharge", "--item", item(15))
         day = datetime.now(timezone.utc) - timedelta(minutes=30)
         for minute, words in enumerate((("checkout", "--user", user(10), "--item", item(16)),
                                         ("discharge", "--item", item(16)),
@@ -203,6 +245,8 @@ class DeskDay(outage.Outage):
             self.do(kids, "record", "checkout", "--user", user(12), "--item", item(17))
             stick = self.home / "kids.bundle"
             self.do(kids, "bundle", "export", stick)
+            say("after that it goes on, and nobody has what it records now:")
+            self.do(kids, "record", "checkout", "--user", user(13), "--item", item(17), "--keep")
             kids.stop()
         finally:
             for d in one, two:
@@ -244,28 +288,33 @@ class DeskDay(outage.Outage):
         say("what arrived: 12 items of 17; two undone by the desks, one by the lead, two discharges held")
 
     def afterwards(self):
-        step("The desk that was away comes back; its later records go with the next upload")
+        step("The desk that was away comes back; what came late is marked, judged and goes next")
         one, two, kids = self.desks
         kids.start()
         self.each(lambda s: s["peers"]["online"] == 2, 30, "see the other desks")
-        self.do(kids, "record", "checkout", "--user", user(13), "--item", item(18))
         self.all_have(self.records + 1)
+        self.do(one, "conflicts", "list", want="out to two users")
         self.lead_does(one, "upload", "run", "--yes")
         step("What was set aside, and the report for the director")
         self.do(one, "upload", "aside", want=item(15)[-4:])
+        self.do(one, "worklist", want=item(15))
+        done = self.held_discharge.out.split()[0]
+        self.lead_does(one, "worklist", "done", done)
         page = self.home / "outage.html"
         self.do(one, "report", "--html", page)
         self.do(one, "report", want=("Outage report of MAIN", "SHA-256"))
 
     def play(self):
         self.found()
+        self.practise()
         self.morning()
+        self.fast_clock()
         step("The library's server goes away")
         self.ils.close()
         self.each(lambda s: s["server"]["state"] == "offline", 60, "notice it")
         say("every desk says so")
         for scene in (self.wrong_scans, self.due_dates, self.blocked, self.at_once, self.undone,
-                      self.on_paper, self.between_two_loans, self.dead_network, self.review,
+                      self.without_barcode, self.on_paper, self.between_two_loans, self.dead_network, self.review,
                       self.hand_over, self.afterwards):
             scene()
 

@@ -13,6 +13,9 @@
  * L7 card_registered   a registration of a card that was registered already
  * L8 card_is_new       a loan to a card that the library's system does not know yet (no question)
  *
+ * L9 clocks           times are corrected as the upload corrects them; what another desk's clock dates past
+ *                     now, by ten minutes at most, has just happened: it is here
+ *
  * L1 to L7 want an answer from whoever records one thing: RECORD_CONFIRMED says it was given. */
 #ifndef TIDEOVER_LATELY_H
 #define TIDEOVER_LATELY_H
@@ -27,7 +30,7 @@
 
 struct lately_event {
     struct record_ref ref; /* seq 0: none */
-    int64_t at_ms;         /* when it happened, by what its desk knew */
+    int64_t at_ms;         /* when it happened, in branch time as far as clocks were compared */
     uint8_t user[8];       /* hash; zeros: none */
     uint8_t kind;
 };
@@ -59,13 +62,17 @@ enum lately_what {
 
 void lately_free(struct lately *l);
 /* In any order, the same one twice is fine; what cannot be kept for want of memory is forgotten. */
-void lately_learn(struct lately *l, const struct record_ref *ref, const struct record *r);
+void lately_learn(struct lately *l, const struct record_ref *ref, const struct record *r,
+                  int64_t correction_ms);
 /* Of the item, or of the card that a registration registers; NULL: nothing. Borrowed until the
  * next lately_learn(). */
 const struct lately_row *lately_item(const struct lately *l, const struct record *r);
 const struct lately_row *lately_card(const struct lately *l, const char *user);
+/* correction_ms: of the feed's clock, as measured by now. */
 void lately_event_of(const struct lately *l, const struct record_ref *ref, const struct record *r,
-                     struct lately_event *out);
+                     int64_t correction_ms, struct lately_event *out);
+/* L9: then is no earlier than first. */
+void lately_not_before(const struct lately_event *first, struct lately_event *then);
 
 /* What a person at the second event has to be told of the first. */
 enum lately_what lately_judge(const struct lately_event *first, const struct lately_event *then,

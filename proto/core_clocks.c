@@ -219,6 +219,13 @@ static bool own_word(const struct core *c, const struct feed_id *feed, struct cl
     return true;
 }
 
+int64_t clocks_correction(const struct core *c, const struct feed_id *feed)
+{
+    struct clock_word w;
+
+    return own_word(c, feed, &w) && !w.jumped ? w.correction_ms : 0;
+}
+
 static bool word_of(const struct core *c, const struct peer *p, const struct feed_id *feed,
                     struct clock_word *out)
 {

@@ -262,6 +262,8 @@ void clocks_on_ask(struct core *c, const struct peer *p);
 void clocks_on_words(struct core *c, struct peer *p, struct mp *m);
 bool clocks_wait(struct core *c); /* for what the others measured */
 /* Correction and class of a range that is filled in else. */
+/* Of a feed's clock, as this desk measured it; 0: not, or it is not to be believed. */
+int64_t clocks_correction(const struct core *c, const struct feed_id *feed);
 void clocks_propose(const struct core *c, const struct feed *f, struct slot_range *r);
 /* Once all are filled in: what too many seats measured otherwise is suspect. */
 void clocks_settle(const struct core *c, struct intent *in);

@@ -50,14 +50,20 @@ static void look(const struct core *c, const struct record *r, struct told_note 
     enum lately_what what = LATELY_NOTHING;
 
     memset(out, 0, sizeof *out);
-    lately_event_of(&c->lately, &mine, r, &then);
+    if (c->own >= 0)
+        mine.feed = c->feeds.v[c->own].opening.id;
+    lately_event_of(&c->lately, &mine, r, clocks_correction(c, &mine.feed), &then);
     first = newest(c, lately_item(&c->lately, r));
-    if (first)
+    if (first) {
+        lately_not_before(first, &then);
         what = lately_judge(first, &then, p->double_scan_ms);
+    }
     if (what == LATELY_NOTHING) {
         first = newest(c, lately_card(&c->lately, r->user));
-        if (first)
+        if (first) {
+            lately_not_before(first, &then);
             what = lately_judge(first, &then, p->double_scan_ms);
+        }
     }
     if (what != LATELY_NOTHING)
         fill(c, what, first, &then, out);
@@ -96,7 +102,7 @@ static void look_back(struct core *c, const struct record_ref *ref, const struct
         !desk_id_eq(&mine->ref.feed.desk, &c->conf.me->id) ||
         c->wall_ms - mine->at_ms > LATELY_MINUTES_MS)
         return;
-    lately_event_of(&c->lately, ref, r, &e);
+    lately_event_of(&c->lately, ref, r, clocks_correction(c, &ref->feed), &e);
     what = e.at_ms < mine->at_ms ? lately_judge(&e, mine, 0) : lately_judge(mine, &e, 0);
     if (what == LATELY_NOTHING)
         return;
@@ -112,7 +118,7 @@ static void heard(void *ctx, const struct record_ref *ref, const struct record *
 
     if (!desk_id_eq(&ref->feed.desk, &c->conf.me->id))
         look_back(c, ref, r);
-    lately_learn(&c->lately, ref, r);
+    lately_learn(&c->lately, ref, r, clocks_correction(c, &ref->feed));
 }
 
 /* The key of this start: nobody else can make it. */
@@ -151,7 +157,7 @@ void lately_load(struct core *c)
                 if (record_decode(p, n, &r, NULL) != ERR_OK)
                     continue;
                 old |= r.at_ms < c->wall_ms - LATELY_MS;
-                lately_learn(&c->lately, &ref, &r);
+                lately_learn(&c->lately, &ref, &r, clocks_correction(c, &ref.feed));
             }
         }
     }

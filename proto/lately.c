@@ -125,9 +125,11 @@ static void insert(struct lately_row *row, const struct lately_event *e)
 }
 
 void lately_event_of(const struct lately *l, const struct record_ref *ref, const struct record *r,
-                     struct lately_event *out)
+                     int64_t correction_ms, struct lately_event *out)
 {
-    *out = (struct lately_event){ .ref = *ref, .at_ms = record_time(r, 0), .kind = r->kind };
+    *out = (struct lately_event){ .ref = *ref,
+                                  .at_ms = record_time(r, correction_ms),
+                                  .kind = r->kind };
     if (r->user[0] != '\0')
         hash(l, 'u', r->user, out->user, sizeof out->user);
 }
@@ -137,7 +139,8 @@ static bool moves_an_item(const struct record *r)
     return r->kind == RECORD_CHECKOUT || r->kind == RECORD_DISCHARGE || r->kind == RECORD_RENEW;
 }
 
-void lately_learn(struct lately *l, const struct record_ref *ref, const struct record *r)
+void lately_learn(struct lately *l, const struct record_ref *ref, const struct record *r,
+                  int64_t correction_ms)
 {
     bool item = moves_an_item(r) && r->item[0] != '\0';
     struct lately_event e;
@@ -147,7 +150,7 @@ void lately_learn(struct lately *l, const struct record_ref *ref, const struct r
     if (!item && r->kind != RECORD_USER)
         return;
     hash(l, item ? 'i' : 'c', item ? r->item : r->user, key, sizeof key);
-    lately_event_of(l, ref, r, &e);
+    lately_event_of(l, ref, r, correction_ms, &e);
     if ((row = place(l, key)) != NULL)
         insert(row, &e);
 }
@@ -163,6 +166,12 @@ const struct lately_row *lately_card(const struct lately *l, const char *user)
 }
 
 /* ---- the rules ---- */
+
+void lately_not_before(const struct lately_event *first, struct lately_event *then)
+{
+    if (first->at_ms > then->at_ms && first->at_ms - then->at_ms <= LATELY_MINUTES_MS)
+        then->at_ms = first->at_ms;
+}
 
 static bool names_user(const struct lately_event *e)
 {

@@ -223,7 +223,7 @@ enum err core_record_telling(struct core *c, const struct moment *now, struct re
         c->n_wait++;
         out->feed = f->opening.id;
         out->seq = f->seq + c->n_wait;
-        lately_learn(&c->lately, out, r);
+        lately_learn(&c->lately, out, r, clocks_correction(c, &out->feed));
         if (key_is_set(r->key))
             key_learn(c, r->key, out);
     }

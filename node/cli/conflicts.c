@@ -50,6 +50,7 @@ static void time_of(const json_t *o, char out[20])
 
 static void add_row(struct table *t, const json_t *o, bool full)
 {
+    const char *clock = j_text(o, "clock", "ok");
     char user[40], at[20], item[48];
 
     words_barcode(j_text(o, "user", ""), full, user);
@@ -61,7 +62,9 @@ static void add_row(struct table *t, const json_t *o, bool full)
     table_cell(t, "%s", item);
     table_cell(t, "%s", *user != 0 ? user : "-");
     table_cell(t, "%s%s%s", at, j_is(o, "from_paper") ? " (from paper)" : "",
-               strcmp(j_text(o, "clock", "ok"), "ok") == 0 ? "" : " (clock?)");
+               strcmp(clock, "ok") == 0          ? ""
+               : strcmp(clock, "corrected") == 0 ? " (corrected)"
+                                                 : " (clock?)");
     table_cell(t, "%s", goes(o));
 }
 

@@ -17,7 +17,7 @@ def shifted(seconds):
     lib = branch._home() / "clock_shift.so"
     if not lib.exists():
         subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", lib,
-                        ROOT / "tests/e2e/clock_shift.c"], check=True)
+                        ROOT / "examples/clock_shift.c"], check=True)
     return {"LD_PRELOAD": str(lib), "CLOCK_SHIFT": str(seconds)}
 
 

@@ -100,6 +100,29 @@ static void returned_and_renewed(void **state)
     world_free(w);
 }
 
+/* What a fast desk did a moment ago is told a moment later, and not only once its clock was passed;
+ * a slow one's is no older than it is. */
+static void clocks_apart(void **state)
+{
+    static const int64_t apart[] = { 95000, -700000, 4000, 0 };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof apart / sizeof apart[0]; i++) {
+        struct world *w = world_new(3, 3);
+        w->v[2].wall_step = apart[i];
+        run(w, 60000);
+        told(w, 2, of(RECORD_CHECKOUT, OTHER, BOB), "");
+        run(w, 60000); /* its feed's clock is measured now */
+        told(w, 2, of(RECORD_CHECKOUT, BOOK, ANNA), "");
+        asked(w, 0, of(RECORD_DISCHARGE, BOOK, ""), "lent_just_now");
+        run(w, LATELY_MINUTES_MS + 5000);
+        told(w, 0, of(RECORD_DISCHARGE, BOOK, ""), "");
+        run(w, 1000);
+        asked(w, 2, of(RECORD_DISCHARGE, BOOK, ""), "returned_already");
+        world_free(w);
+    }
+}
+
 static void scanned_twice(void **state)
 {
     struct world *w = world_new(1, 2);
@@ -205,7 +228,7 @@ static void bounded(void **state)
     for (unsigned i = 0; i < 2 * LATELY_ROWS + 10; i++) {
         snprintf(r.item, sizeof r.item, "%014u", i);
         ref.seq = i + 1;
-        lately_learn(&l, &ref, &r);
+        lately_learn(&l, &ref, &r, 0);
     }
     assert_int_equal(l.now.n, 10);
     assert_int_equal(l.old.n, LATELY_ROWS);
@@ -221,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lent_at_another_desk),
         cmocka_unit_test(returned_and_renewed),
+        cmocka_unit_test(clocks_apart),
         cmocka_unit_test(scanned_twice),
         cmocka_unit_test(card_registered_elsewhere),
         cmocka_unit_test(voided_is_not_told),

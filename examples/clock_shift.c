@@ -1,5 +1,5 @@
 /* clock_shift.c - LD_PRELOAD: a PC whose wall clock is CLOCK_SHIFT seconds ahead. Built by
- * test_clocks.py. The address sanitizer wants to be loaded first, so those builds go without. */
+ * desk_day.py and a test. The address sanitizer wants to be loaded first: its builds go without. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>
