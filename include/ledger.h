@@ -59,6 +59,7 @@
 #define LEASE_LEFT_MS    2000 /* a request goes out only with so much left */
 #define LEASE_RENEW_MS   1000
 #define GATHER_MAX_MS    60000      /* then without the desks that are still behind: they go late */
+#define REFUSED_MAX_MS   10000      /* that a seat refuses; then another desk may do better */
 #define TRIGGER_LIFE_MS  3600000    /* a lead's word; then it must be said again */
 #define TERM_LEAP_MAX    (1u << 20) /* no honest desk is a million elections ahead */
 #define DELIVERY_TRIES   6          /* half a minute, then another desk may do better */

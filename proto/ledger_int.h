@@ -139,6 +139,7 @@ struct ledger {
     struct doubt doubt;
     unsigned tries; /* to hand over, since elected */
     unsigned acc_yes;
+    bool acc_no; /* a seat refuses */
     struct accepted accepted[SEATS_MAX];
     uint64_t number; /* of the last build or delivery asked for */
     uint64_t pause_slot, pause_until; /* U1: what a lead wants here; slot 0: nothing */

@@ -26,6 +26,7 @@ static void propose(struct ledger *l, const struct ledger_moment *now)
     l->state = LEDGER_ACCEPT;
     l->since = now->boot_ms;
     l->acc_yes = 0;
+    l->acc_no = false;
     memset(l->accepted, 0, sizeof l->accepted);
     intent_hash(l->cur_bytes.p, l->cur_bytes.len, l->cur_hash);
     send_accept(l, now);
@@ -213,8 +214,10 @@ void uploader_on_refused(struct ledger *l, const struct desk_id *from, uint64_t 
     const struct desk *d = roster_find(l->roster, from);
 
     mp_get_str(m, words, sizeof words);
-    if (!m->bad && l->state == LEDGER_ACCEPT && term == l->term && slot == l->cur.slot && d)
-        snprintf(l->problem, sizeof l->problem, "%s cannot accept yet: %s", d->name, words);
+    if (m->bad || l->state != LEDGER_ACCEPT || term != l->term || slot != l->cur.slot || !d)
+        return;
+    snprintf(l->problem, sizeof l->problem, "%s cannot accept yet: %s", d->name, words);
+    l->acc_no |= ledger_seat_of(l, from) >= 0;
 }
 
 static void send_receipt_to_all(struct ledger *l, uint64_t slot, const struct buf *receipt)
@@ -282,7 +285,7 @@ void uploader_tick(struct ledger *l, const struct ledger_moment *now)
             build(l, now);
         break;
     case LEDGER_ACCEPT:
-        if (now->boot_ms - l->since >= GATHER_MAX_MS)
+        if (now->boot_ms - l->since >= (l->acc_no ? REFUSED_MAX_MS : GATHER_MAX_MS))
             election_resign(l, now,
                             LEASE_MS); /* the problem stays on the screen; another may do better */
         else if (now->boot_ms >= l->retry_at) {
