@@ -109,6 +109,12 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def is_sending(desk):
+    """Is it the uploader? Other seats say "sending" as well, and name it."""
+    status = desk.upload_status()
+    return status["state"] == "sending" and status["uploader"] == desk.name
+
+
 def log_list(desk):
     said = desk.cli("log", "list", "--json")
     return [json.loads(x) for x in said.out.splitlines()]

@@ -60,8 +60,7 @@ class Ils(branch.Case):
     def kill_the_uploader(self, desks, dice):
         """Somewhere on its way; the desks that are left."""
         self.press(desks[0])
-        sending = wait_until(lambda: next((d for d in desks
-                                           if d.upload_status()["state"] == "sending"), None), 30,
+        sending = wait_until(lambda: next((d for d in desks if branch.is_sending(d)), None), 30,
                              "a desk to send")
         time.sleep(dice.uniform(0, 1))
         sending.kill9()

@@ -62,7 +62,7 @@ class SinkBranch(branch.Case):
         desks = self.ready("put:" + self.serve("--bad", "hangs-after=1x"), quiet="5s")
         self.press(desks[0])
         (row,) = wait_until(self.stored, 30, "the first file to be stored")
-        sending = next((d for d in desks if d.upload_status()["state"] == "sending"), None)
+        sending = next((d for d in desks if branch.is_sending(d)), None)
         self.assertIsNotNone(sending)
         sending.kill9()
         other = next(d for d in desks if d is not sending)

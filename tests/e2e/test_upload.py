@@ -58,7 +58,7 @@ class Upload(branch.Case):
 
     def uploader(self):
         for d in self.desks:
-            if d.upload_status()["state"] == "sending":
+            if branch.is_sending(d):
                 return d
         return self.fail("nobody is sending")
 

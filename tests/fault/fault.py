@@ -283,7 +283,8 @@ class Case(branch.Case):
         """The desk that sends now, if one does."""
         for d in self.desks:
             try:
-                if once(d, "upload/status", 2)["state"] == "sending":
+                said = once(d, "upload/status", 2)  # other seats say "sending", too, and name it
+                if said["state"] == "sending" and said["uploader"] == d.name:
                     return d
             except NOT_NOW:
                 pass
