@@ -46,17 +46,17 @@ class Server:
         return [json.loads(line) for line in self.ledger.read_text().splitlines()]
 
 
-def certificate(home):
-    """An authority of our own, ca.pem, and a certificate by it for 127.0.0.1."""
+def certificate(home, days=3, host="127.0.0.1"):
+    """An authority of our own, ca.pem, and a certificate by it for that host; days -1: it expired."""
     def openssl(*words):
         subprocess.run(["openssl", *words], cwd=home, check=True, capture_output=True)
     home.mkdir()
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     openssl("req", "-x509", *key, "-days", "3", "-subj", "/CN=CA", "-keyout", "ca.key", "-out", "ca.pem")
     openssl("req", *key, "-subj", "/CN=127.0.0.1", "-keyout", "key.pem", "-out", "csr.pem")
-    (home / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    (home / "names").write_text(f"subjectAltName=IP:{host}\n")
     openssl("x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-            "-days", "3", "-extfile", "names", "-out", "cert.pem")
+            "-days", str(days), "-extfile", "names", "-out", "cert.pem")
     return home
 
 

@@ -120,6 +120,26 @@ class Service(Koha):
         self.assertEqual((0, ""), d.run())
         self.booked_once(s, d)
 
+    def test_a_certificate_that_expired_or_is_another_hosts_stops_every_sink_before_a_byte(self):
+        """Whatever the sink is, the way there is one: node/reach.c."""
+        loan = ('{"timestamp":1795442700,"type":"checkout","delta":0,"patron_barcode":"29999000000001",'
+                '"barcode":"39999000000001","tideover_id":"MAIN-1/7/0001"}\n')
+        sinks = (("koha", "koha", "[koha]", [HEADER, row(1)]), ("koha", "koha-plugin", "[koha]", [HEADER, row(1)]),
+                 ("evergreen", "evergreen", "[evergreen]\norg = 4\nregistration = none", [loan]))
+        for what, made in (("expired", {"days": -1}), ("another host's", {"host": "127.0.0.2"})):
+            tls = certificate(self.home / what, **made)
+            for name, scheme, more, lines in sinks:
+                with self.subTest(certificate=what, sink=scheme):
+                    home = branch.work_dir()
+                    s = Server(home, name, "--tls", tls)
+                    self.addCleanup(s.stop)
+                    d = Drive(home / "desk", f"{scheme}:{s.url}", lines, more, format=name)
+                    d.trust(tls / "ca.pem")
+                    code, said = d.run()
+                    self.assertEqual(3, code, said)
+                    self.assertIn("no safe connection", said)
+                    self.assertEqual([], s.effects())
+
     def test_a_proxy_that_refuses_the_tunnel_leaves_no_row_in_doubt(self):
         tls = certificate(self.home / "tls")
         s = self.server("--tls", tls)
