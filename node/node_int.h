@@ -200,7 +200,8 @@ json_t *status_json(struct node *n); /* as answered */
 const char *status_upload_state(const struct node *n, const struct ledger_view *l);
 json_t *status_peers_json(struct node *n);
 json_t *status_upload_json(struct node *n);
-/* settled.c: {"how": "answers", "word" or "nothing_sent", "by", "at"}; null: only handed over. */
+/* settled.c: {"how": "answers", "loaded", "word" or "nothing_sent", "by", "at"}; null: only handed
+ * over. */
 json_t *settled_json(const struct node *n, const struct receipt *r, const struct intent *in);
 const struct zone *status_zone(const struct node *n); /* the library's; NULL: not known yet */
 /* A moment in the library's own time, whatever this PC's zone is. */

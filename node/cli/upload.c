@@ -150,6 +150,7 @@ static void print_settled(const json_t *r)
 
     printf("  settled    %s\n",
            strcmp(how, "answers") == 0        ? "yes: the server answered for each record"
+           : strcmp(how, "loaded") == 0       ? "yes: the system's load report was read"
            : strcmp(how, "word") == 0         ? "yes: somebody looked, and confirmed it"
            : strcmp(how, "nothing_sent") == 0 ? "yes: nothing was to be sent"
                                               : "not yet: delivered, and nobody has said yet what "

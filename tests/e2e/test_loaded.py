@@ -24,6 +24,7 @@ class Loaded(branch.Case):
         for d in desks:
             wait_until(lambda d=d: d.status()["records"]["pending"] == 0, 20, f"{d.name} to hear of it")
             self.assertEqual((10, 0, False), self.unconfirmed(d))
+            self.assertEqual("delivered", d.upload_status()["state"])
         self.assertIn("10 of 10 records not confirmed yet", c.cli("upload", "unconfirmed").out)
         results = self.home / "results.csv"
 
@@ -39,6 +40,8 @@ class Loaded(branch.Case):
         self.assertIn("nothing waits", self.say(a, "--all", results).out)
         for d in desks:
             wait_until(lambda d=d: self.unconfirmed(d) == (0, 2, True), 20, f"{d.name} to hear the rest")
+            self.assertEqual(("settled", "loaded"), (d.upload_status()["state"],
+                                                     d.upload_status()["last"]["settled"]["how"]))
             wait_until(lambda d=d: d.status()["records"]["aside"]["not_loaded"] == 2, 20, "rows of them")
             got = d.cli("upload", "exceptions", "--slot", self.slot, json=True)
             self.assertEqual([(ids[8], "refused: user is barred"), (ids[9], "failed")],
