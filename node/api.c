@@ -282,6 +282,8 @@ static const struct route {
     { "POST", "/api/v1/pin/set", HTTP_CTL, NULL, pin_change },
     { "GET", "/api/v1/changes", HTTP_DESK, changes_get, NULL },
     { "GET", "/api/v1/events", HTTP_DESK, events_get, NULL },
+    { "GET", "/api/v1/settings", HTTP_CTL, support_settings, NULL },
+    { "GET", "/api/v1/support", HTTP_CTL, support_get, NULL },
     { "POST", "/api/v1/records", HTTP_DESK, record_single, NULL },
     { "POST", "/api/v1/records/batch", HTTP_DESK, record_batch, NULL },
     { "POST", "/api/v1/records/void", HTTP_DESK, record_void, NULL },

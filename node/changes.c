@@ -29,10 +29,10 @@ struct changes {
 };
 
 /* Of any depth: what is never the same for long, and no reason to draw a page anew. */
-static const char *const restless[] = { "checked",   "checks",  "failures",        "last_seen_s",
-                                        "clock_ms",  "refused", "disk_free_bytes", "used_bytes",
-                                        "map_bytes", "commits", "message",         "age_days",
-                                        "next_try_s" };
+static const char *const restless[] = { "checked",    "checks",   "failures",        "last_seen_s",
+                                        "clock_ms",   "refused",  "disk_free_bytes", "used_bytes",
+                                        "map_bytes",  "commits",  "message",         "age_days",
+                                        "next_try_s", "commit_ms" };
 
 static void calm(json_t *j)
 {
@@ -72,6 +72,7 @@ static void look(struct node *n, const struct moment *now)
     add_to(&st, status_json(n));
     add_to(&st, status_peers_json(n));
     add_to(&st, status_upload_json(n));
+    add_to(&st, json_pack("{s:I}", "event", (json_int_t)events_last(n)));
     crypto_generichash_final(&st, hash, sizeof hash);
     if (memcmp(hash, c->hash, sizeof hash) == 0)
         return;

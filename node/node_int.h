@@ -163,6 +163,10 @@ void events_round(struct node *n, const struct moment *now);
 void events_get(struct node *n, struct http_request *rq);
 void events_close(struct node *n);
 
+/* support.c */
+void support_settings(struct node *n, struct http_request *rq);
+void support_get(struct node *n, struct http_request *rq);
+
 /* changes.c: pages that wait */
 enum err changes_open(struct node *n, struct errmsg *msg);
 void changes_round(struct node *n, const struct moment *now);

@@ -122,6 +122,10 @@ json_t *status_json(struct node *n)
                                   "disk_free_bytes", (json_int_t)st.disk_free_bytes, "commits",
                                   (json_int_t)st.commits, "commit_failures",
                                   (json_int_t)st.commit_failures));
+    if (n->metrics.commits > 0) /* the mean of all: what staff wait for at each scan */
+        json_object_set_new(
+            json_object_get(o, "store"), "commit_ms",
+            json_real(n->metrics.commit_seconds * 1000 / (double)n->metrics.commits));
     json_object_set_new(o, "refused",
                         json_pack("{s:I, s:I, s:I}", "messages", (json_int_t)v.refused,
                                   "handshakes", (json_int_t)net_refused(n->net), "requests",

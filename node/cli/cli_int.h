@@ -332,6 +332,7 @@ int cmd_blocklist_test(struct cli *c);
 int cmd_credential_set(struct cli *c);
 int cmd_credential_list(struct cli *c);
 int cmd_open(struct cli *c);
+int cmd_support(struct cli *c);
 int cmd_events(struct cli *c);
 int cmd_pin_set(struct cli *c);
 int cmd_node(struct cli *c);
