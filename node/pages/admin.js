@@ -54,7 +54,7 @@ function drawReady(status, peers) {
     for (const p of status.problems) rows.push([p.code === "not_saving" ? "bad" : "warn", p.message]);
     put(byId("ready"), rows.map(([state, text]) => el("li", { "data-state": state },
         el("span", { class: "mark", "aria-hidden": "true" }, marks[state][0]),
-        el("span", { class: "hidden-text" }, t(marks[state][1]) + ": "), el("span", {}, text))));
+        el("span", { class: "hidden-text" }, t(marks[state][1]) + ": "), el("span", {}, text[0].toUpperCase() + text.slice(1)))));
     return rows;
 }
 

@@ -23,6 +23,9 @@ function choose() {
 
 export let language = choose();
 
+// "en-GB" writes days and times otherwise than "en-US".
+const region = navigator.languages.find((l) => l.slice(0, 2) === language) ?? language;
+
 function fillIn(text, values) {
     return text.replace(/\{(\w+)(?:\|([^|}]*)\|([^}]*))?\}/g, (whole, name, one, other) => {
         if (values === undefined || !(name in values)) return whole;
@@ -65,15 +68,15 @@ export function speak(code) {
 // ---- what people read: numbers, times ----
 
 export function number(n) {
-    return Number(n).toLocaleString(language);
+    return Number(n).toLocaleString(region);
 }
 
 export function time(text) {
-    return new Date(text).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+    return new Date(text).toLocaleTimeString(region, { hour: "2-digit", minute: "2-digit" });
 }
 
 export function dayTime(text) {
-    return new Date(text).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+    return new Date(text).toLocaleString(region, { dateStyle: "medium", timeStyle: "short" });
 }
 
 // "12 s ago", "3 min ago"; seconds below two: now.

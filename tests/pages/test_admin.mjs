@@ -129,6 +129,7 @@ test("dark, Spanish, narrow: nothing is cut off", async () => {
     await stage.screen(p, "admin-es-dark-narrow");
     const wide = await p.evaluate(() => [...document.querySelectorAll("main *")].filter((e) => !e.closest(".scroll, pre") && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 80)));
     assert.deepEqual(wide, []);
+    assert.equal(await p.evaluate(() => document.documentElement.scrollWidth), 512);
     await stage.accessible(p);
     const forced = await open({ forcedColors: "active" });
     await stage.screen(forced, "admin-forced");
