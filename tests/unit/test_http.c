@@ -20,12 +20,13 @@
 
 #include "http.h"
 
-#define CTL      "Authorization: Bearer " CTL_HEX "\r\n"
-#define CTL_HEX  "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
-#define DESK     "Authorization: Bearer " DESK_HEX "\r\n"
-#define DESK_HEX "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
-#define JSON     "Content-Type: application/json\r\n"
-#define PARALLEL 30
+#define CTL         "Authorization: Bearer " CTL_HEX "\r\n"
+#define CTL_HEX     "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define DESK        "Authorization: Bearer " DESK_HEX "\r\n"
+#define DESK_HEX    "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+#define JSON        "Content-Type: application/json\r\n"
+#define PARALLEL    30
+#define CONNECTIONS 32 /* node/API.md */
 
 /* A door, and a node behind it: one thread that answers, in order, what the door hands over. */
 struct door {
@@ -53,9 +54,19 @@ static void take(void *ctx, struct http_request *rq)
 }
 
 /* Says what it was given: "POST /x?q right=2 body=5:hello". */
-static void answer(struct http_request *rq)
+static void answer(struct door *d, struct http_request *rq)
 {
     struct buf b = { 0 };
+
+    if (strcmp(rq->path, "/api/v1/session") == 0 && strcmp(rq->method, "POST") == 0) {
+        bool in = http_keeper_enter(d->http, (const char *)rq->body, rq);
+        char token[2 * KEEPER_SECRET_BYTES + 1] = "";
+
+        http_keeper_token(d->http, rq->session, token);
+        buf_text(&b, token);
+        http_answer(rq, in ? 200 : 403, "text/plain", &b);
+        return;
+    }
 
     if (strcmp(rq->path, "/api/v1/file") == 0) {
         int fd = open("/proc/self/exe", O_RDONLY);
@@ -90,7 +101,7 @@ static void *node(void *ctx)
         if (d->first == NULL)
             d->last = &d->first;
         pthread_mutex_unlock(&d->lock);
-        answer(rq);
+        answer(d, rq);
         pthread_mutex_lock(&d->lock);
     }
     pthread_mutex_unlock(&d->lock);
@@ -117,6 +128,7 @@ static int open_door(void **state)
     char listen_on[32];
 
     assert_true(sodium_init() >= 0);
+    c.cookie_name = "tideover_K7QD-2M";
     memset(c.ctl_token, 0xcc, sizeof c.ctl_token);
     memset(c.desk_token, 0xdd, sizeof c.desk_token);
     pthread_mutex_init(&d->lock, NULL);
@@ -354,6 +366,115 @@ static void every_line_of_the_table_gets_its_answer(void **state)
             fail_msg("line %u, %.60s: %u %s", i, table[i].head, status,
                      status != 0 ? body_of(&b) : "");
     }
+    buf_free(&b);
+}
+
+/* The same, as a page asks that came in: %C is its cookie, %T its token. */
+#define COOKIE "Cookie: other=1; tideover_K7QD-2M=%C\r\n"
+#define TOKEN  "X-Tideover-Token: %T\r\n"
+#define OURS   "Origin: http://127.0.0.1:%P\r\n"
+#define SAME   "Sec-Fetch-Site: same-origin\r\n"
+#define GET    "GET /api/v1/status HTTP/1.1\r\n" HOST
+#define POST   "POST /api/v1/records HTTP/1.1\r\n" HOST "Content-Length: 0\r\n"
+
+static const struct {
+    unsigned status;
+    const char *code, *head;
+} page_table[] = {
+    { 200, "", GET COOKIE TOKEN SAME END },
+    { 200, "", POST JSON COOKIE TOKEN OURS SAME END },
+    { 200, "", POST JSON COOKIE TOKEN OURS END },
+    { 401, "no_token", GET COOKIE SAME END },
+    { 401, "no_token", GET TOKEN SAME END },
+    { 401, "no_token", GET COOKIE COOKIE TOKEN SAME END },
+    { 401, "no_token", GET COOKIE TOKEN TOKEN SAME END },
+    { 401, "no_token", GET "Cookie: tideover_K7QD-2M=%T\r\n" TOKEN SAME END },
+    { 401, "no_token", GET "Cookie: tideover_R5HD-8W=%C\r\n" TOKEN SAME END },
+    { 401, "no_token", GET COOKIE "X-Tideover-Token: %C\r\n" SAME END },
+    { 401, "no_token", GET COOKIE TOKEN SAME "Authorization: Bearer " CTL_HEX "cc\r\n" END },
+    { 403, "wrong_site", GET COOKIE TOKEN END }, /* every browser says where from */
+    { 403, "wrong_site", GET COOKIE TOKEN "Sec-Fetch-Site: none\r\n" END },
+    { 403, "wrong_site", GET COOKIE TOKEN "Sec-Fetch-Site: same-site\r\n" END },
+    { 403, "wrong_origin", POST JSON COOKIE TOKEN SAME END },
+    { 403, "wrong_origin", POST JSON COOKIE TOKEN SAME "Origin: http://127.0.0.1:1\r\n" END },
+    { 403, "wrong_origin", POST JSON COOKIE TOKEN SAME "Origin: http://localhost:%P\r\n" END },
+    { 403, "wrong_origin", POST JSON COOKIE TOKEN SAME "Origin: null\r\n" END },
+    { 403, "wrong_site", POST JSON COOKIE TOKEN OURS "Sec-Fetch-Site: same-site\r\n" END },
+    { 415, "wrong_type", POST "Content-Type: text/plain\r\n" COOKIE TOKEN OURS SAME END },
+    { 421, "wrong_host",
+      "GET /api/v1/status HTTP/1.1\r\nHost: evil.test:%P\r\n" COOKIE TOKEN SAME END },
+    { 405, "wrong_method", "OPTIONS /api/v1/records HTTP/1.1\r\n" HOST COOKIE TOKEN SAME END },
+    { 405, "wrong_method", "POST /desk HTTP/1.1\r\n" HOST JSON COOKIE TOKEN OURS END },
+    { 403, "wrong_origin",
+      "POST /api/v1/session HTTP/1.1\r\n" HOST JSON "Content-Length: 0\r\n" SAME END },
+};
+
+#define ENTER "POST /api/v1/session HTTP/1.1\r\n" HOST OURS JSON "Content-Length: 32\r\n" END
+
+/* A code is traded, once; the cookie and token come out. */
+static void come_in(struct door *d, char cookie[65], char token[65])
+{
+    char code[2 * KEEPER_CODE_BYTES + 1];
+    struct buf b = { 0 };
+    const char *at;
+
+    http_keeper_code(d->http, code);
+    assert_int_equal(ask(d, ENTER, code, &b), 200);
+    at = strstr((char *)b.p, "Set-Cookie: tideover_K7QD-2M=");
+    assert_non_null(at);
+    snprintf(cookie, 65, "%.64s", at + 29);
+    assert_non_null(strstr(at, "; HttpOnly; SameSite=Strict; Path=/\r\n"));
+    snprintf(token, 65, "%.64s", body_of(&b));
+    assert_int_equal(ask(d, ENTER, code, &b), 403);
+    buf_free(&b);
+}
+
+static void every_line_of_the_pages_table_gets_its_answer(void **state)
+{
+    struct door *d = *state;
+    char cookie[65], token[65];
+    struct buf b = { 0 }, head = { 0 };
+
+    come_in(d, cookie, token);
+    for (unsigned i = 0; i < sizeof page_table / sizeof page_table[0]; i++) {
+        unsigned status;
+        char code[64];
+
+        buf_reset(&head);
+        for (const char *s = page_table[i].head; *s != 0; s++)
+            if (s[0] == '%' && (s[1] == 'C' || s[1] == 'T'))
+                buf_text(&head, *++s == 'C' ? cookie : token);
+            else
+                buf_add(&head, s, 1);
+        buf_add(&head, "", 1);
+        status = ask(d, (char *)head.p, "", &b);
+        snprintf(code, sizeof code, "\"code\":\"%s\"", page_table[i].code);
+        if (status != page_table[i].status ||
+            (page_table[i].code[0] != 0 && strstr(body_of(&b), code) == NULL))
+            fail_msg("line %u, %.300s: %u %s", i, (char *)head.p, status,
+                     status != 0 ? body_of(&b) : "");
+        else if (status == 200) /* as the desk token, until a PIN */
+            assert_non_null(strstr(body_of(&b), "right=1"));
+    }
+    buf_free(&b);
+    buf_free(&head);
+}
+
+static void connections_have_a_limit(void **state)
+{
+    const struct door *d = *state;
+    int fd[CONNECTIONS], one_more;
+    struct buf b = { 0 };
+
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        fd[i] = dial(d);
+        assert_int_equal(ask_on(d, fd[i], "GET /healthz HTTP/1.1\r\n" HOST END, "", 0, &b), 200);
+    }
+    one_more = dial(d);
+    assert_int_equal(ask_on(d, one_more, "GET /healthz HTTP/1.1\r\n" HOST END, "", 0, &b), 0);
+    close(one_more);
+    for (unsigned i = 0; i < CONNECTIONS; i++)
+        close(fd[i]);
     buf_free(&b);
 }
 
@@ -631,7 +752,7 @@ static void *call_many(void *ctx)
     return NULL;
 }
 
-static void fifty_callers_at_once_get_each_their_own_answers(void **state)
+static void thirty_callers_at_once_get_each_their_own_answers(void **state)
 {
     struct door *d = *state;
     pthread_t threads[PARALLEL];
@@ -790,6 +911,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_DOOR(every_line_of_the_table_gets_its_answer),
+        WITH_DOOR(every_line_of_the_pages_table_gets_its_answer),
+        WITH_DOOR(connections_have_a_limit),
         WITH_DOOR(every_answer_carries_the_security_headers),
         WITH_DOOR(the_handler_gets_clean_requests_and_the_right_of_their_token),
         WITH_DOOR(health_says_one_thing_only),
@@ -802,7 +925,7 @@ int main(void)
         WITH_DOOR(long_targets_and_headers_are_refused),
         WITH_DOOR(a_file_is_streamed_from_its_start),
         WITH_DOOR(an_answer_may_be_empty),
-        WITH_DOOR(fifty_callers_at_once_get_each_their_own_answers),
+        WITH_DOOR(thirty_callers_at_once_get_each_their_own_answers),
         WITH_DOOR(a_suspended_request_does_not_hold_up_others),
         WITH_DOOR(an_answer_to_a_caller_that_left_harms_nobody),
         cmocka_unit_test_setup(closing_answers_what_is_open_with_503, open_door),
