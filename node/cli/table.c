@@ -390,7 +390,7 @@ const struct command commands[] = {
       "FILE",
       { OPT_NONE },
       { OPT_NONE },
-      "what somebody who helps from afar needs, without personal data, in a new file",
+      "for whoever helps from afar: state, desks, events; no personal data",
       "  tideover support tideover-support.json\n",
       cmd_support,
       false },
