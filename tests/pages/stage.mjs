@@ -88,14 +88,29 @@ export class Stage {
         const context = await this.browser.newContext({
             locale: language, viewport: { width, height }, serviceWorkers: "block", ...options,
         });
+        context.setDefaultTimeout(60000); // as until(): a loaded machine is slow
+        context.setDefaultNavigationTimeout(60000);
         const page = await context.newPage();
         page.said = [];
         page.on("pageerror", (e) => page.said.push(String(e)));
         page.on("console", (m) => {
             if (m.type() === "error" && !/Failed to load resource/.test(m.text())) page.said.push(m.text());
         });
-        if (name) await page.goto(await this.address(name, desk));
+        if (name) {
+            const address = await this.address(name, desk);
+            page.home = new URL("/" + name, address).href;
+            await page.goto(address);
+        }
         return page;
+    }
+
+    // One more window with the session (and the PIN) of that page, and nothing else of it: no login.
+    async again(page, options = {}) {
+        const { cookies } = await page.context().storageState();
+        const next = await this.page(null, { storageState: { cookies, origins: [] }, ...options });
+        next.home = page.home;
+        await next.goto(page.home);
+        return next;
     }
 
     async screen(page, name, options = {}) {

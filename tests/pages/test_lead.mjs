@@ -29,16 +29,19 @@ async function feed(desk, ...lines) {
 }
 
 async function openLead(options = {}) {
-    const p = await stage.page("lead", { acceptDownloads: true, ...options });
-    await p.fill("#pin", PIN);
-    await p.keyboard.press("Enter");
+    const all = { acceptDownloads: true, ...options };
+    const p = page ? await stage.again(page, all) : await stage.page("lead", all);
+    if (!page) {
+        await p.fill("#pin", PIN);
+        await p.keyboard.press("Enter");
+    }
     await p.waitForSelector("#banner[data-state]");
     await p.waitForSelector("#step-result[data-state]");
     return p;
 }
 
 const text = (selector, p = page) => p.locator(selector).innerText();
-const sees = (selector, words, p = page) => until(async () => (await text(selector, p)).includes(words) || null, `${words} in ${selector}`, 30000).catch(async (e) => {
+const sees = (selector, words, p = page) => until(async () => (await text(selector, p)).includes(words) || null, `${words} in ${selector}`).catch(async (e) => {
     throw new Error(`${selector} says “${await text(selector, p)}”, not “${words}”`, { cause: e });
 });
 
