@@ -1,5 +1,7 @@
 /* typed.c - rule R12: what was typed from paper stands where its true time puts it, but not across
- * what another desk did with the item between that moment and the typing, without a lead.
+ * what another desk did with the item between that moment and the typing, without a lead. What was
+ * itself typed from paper is crossed by nothing: two sheets have their times and nothing else to go
+ * by, and a branch that wrote a whole morning would have a lead decide on hundreds.
  *
  * A pass of its own, only over batches with typed entries, because whether one crosses is known
  * behind it, and one that waits for a lead must open or end no loan for the events in between. */
@@ -86,7 +88,7 @@ void typed_record(struct survey *s, struct place at, const struct record *r, int
     digest(s, r->item, item);
     digest(s, r->user, one.user);
     first = hmap_find(&s->typed.items, item);
-    if (first)
+    if (first && r->paper_ms == 0)
         look(s, (unsigned)*first, at, r, one.user, time_ms);
     if (r->paper_ms == 0)
         return;

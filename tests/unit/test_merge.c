@@ -93,6 +93,18 @@ static void typed_entries_stand_where_they_cross_nothing(void **state)
                                   "0.1 superseded R11 of 2.1; 2.1 send");
 }
 
+/* A branch that wrote a morning on paper: the order of the sheets is that of their times. */
+static void what_other_desks_typed_from_paper_too_is_not_crossed(void **state)
+{
+    (void)state;
+    set_policy("export");
+    add_typed(0, RECORD_CHECKOUT, I1, U1, 10, 1000);
+    add_typed(1, RECORD_DISCHARGE, I1, "", 400, 1001);
+    add_typed(0, RECORD_CHECKOUT, I1, U2, 500, 1002);
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 1100);
+    assert_string_equal(merged(), "0.1 send; 1.1 send; 0.2 review R5 of 1.2; 1.2 send R5 of 0.2");
+}
+
 static void a_typed_entry_that_was_taken_back_crosses_nothing(void **state)
 {
     (void)state;
@@ -806,6 +818,7 @@ int main(void)
         T(what_was_typed_does_not_cross_another_desks_event_without_a_lead),
         T(what_waits_for_a_lead_ends_no_loan),
         T(typed_entries_stand_where_they_cross_nothing),
+        T(what_other_desks_typed_from_paper_too_is_not_crossed),
         T(a_typed_entry_that_was_taken_back_crosses_nothing),
         T(a_correction_that_changes_an_order_is_counted),
         T(a_void_removes_its_target_and_the_pair_is_listed),
