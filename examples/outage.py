@@ -276,10 +276,11 @@ class Outage:
 
     def addresses(self):
         step("The branch goes on running")
-        for d in self.desks:
+        for d, page in zip(self.desks, ("desk", "lead", "admin")):
             pid = d.leave_running()
-            say(f"{d.name:<8} process {pid}, page http://127.0.0.1:{d.web_port}/, "
-                f"TIDEOVER_STATE={d.state}")
+            say(f"{d.name:<8} process {pid}, http://127.0.0.1:{d.web_port}/{page}: a code that opens it comes with")
+            say(f"         {d.binary} --state {d.state} open {page} --print")
+        say(f"the lead's passphrase is in {self.lead}; pages of lead and admin take a PIN first: pin set lead")
         say("their library server ended with this command: they will say that it is away")
         say(f"to end the branch: kill the processes above, then rm -r {self.home}")
 

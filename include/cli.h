@@ -7,7 +7,7 @@
 
 typedef int cli_node(const char *state_dir, int argc, char **argv);
 
-/* The whole program: parses, runs the verb, returns the exit code (README, "Exit codes"). node is
+/* The whole program: parses, runs the verb, returns the exit code (node/MANUAL.md, "Exit codes"). node is
  * called for the verb of that name. argv may be reordered and overwritten. */
 int cli_main(int argc, char **argv, cli_node *node);
 

@@ -7,7 +7,7 @@
 #ifndef TIDEOVER_ERR_H
 #define TIDEOVER_ERR_H
 
-/* name, default text, exit code (sysexits.h where one fits; see README, "Exit codes") */
+/* name, default text, exit code (sysexits.h where one fits; see node/MANUAL.md, "Exit codes") */
 #define ERR_MAP(X)                                                                                 \
     X(ERR_BUG, "a mistake in tideover itself", 70)                                                 \
     X(ERR_NOMEM, "out of memory", 70)                                                              \

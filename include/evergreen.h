@@ -2,7 +2,7 @@
  *
  * Evergreen collects uploads in an offline session: one file per workstation, then everything is
  * sorted and executed once, and what was not booked can be read as a list. Pure: text in, verdicts
- * out; node/sinks/evergreen.c does the talking. Byte forms: README, "Evergreen". */
+ * out; node/sinks/evergreen.c does the talking. Byte forms: formats/README.md, "Evergreen". */
 #ifndef TIDEOVER_EVERGREEN_H
 #define TIDEOVER_EVERGREEN_H
 

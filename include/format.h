@@ -35,7 +35,7 @@ struct format_state {
 struct format_check;  /* a validator's state, opaque, heap */
 struct format_reader; /* an importer's state, opaque, heap */
 
-/* ---- what a format cannot say (rows of README's loss table) ---- */
+/* ---- what a format cannot say (rows of the loss table in proto/formats/README.md) ---- */
 enum loss {
     LOSS_KIND,     /* the record itself: nothing of it can be written */
     LOSS_DUE,      /* the due date */

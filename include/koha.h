@@ -1,7 +1,7 @@
 /* koha.h - rows for Koha's offline circulation service and plugin, and what these answer.
  *
  * Both are told rows of the format koha (.koc). Pure: text in, verdicts out; node/sinks/koha*.c do
- * the talking. Byte forms: README, "Koha". */
+ * the talking. Byte forms: formats/README.md, "Koha". */
 #ifndef TIDEOVER_KOHA_H
 #define TIDEOVER_KOHA_H
 

@@ -4,7 +4,7 @@
  * correction, or the true time typed from paper. Two passes over the same order: a survey that
  * finds what depends on later records, then a walk that yields every record with its verdict.
  * Blocks are opened one per feed at a time; what the survey keeps grows with items and anomalies,
- * not with the log. Rules R1 to R11: README, "What the merge does". */
+ * not with the log. Rules R1 to R12: proto/formats/README.md. */
 #ifndef TIDEOVER_MERGE_H
 #define TIDEOVER_MERGE_H
 

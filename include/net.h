@@ -3,7 +3,7 @@
  *
  * Who sent a message is the User-Id that our ZAP handler gave to its CURVE key, read from the
  * message itself; routing ids are claims and not used. ZeroMQ may lose messages: see sync. All
- * calls from one thread. The options and why each: README, "The network". */
+ * calls from one thread. The options and why each: proto/PROTOCOL.md, "Sockets". */
 #ifndef TIDEOVER_NET_H
 #define TIDEOVER_NET_H
 

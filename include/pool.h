@@ -2,7 +2,7 @@
  *
  * `tideover merge` without a node. Events of up to POOL_FILES_MAX files go in, in any order; out
  * they come in merged order, each with the verdict that merge.h would give it (rules R1, R3 to R8,
- * R11: README, "Merging files"; the rules on one item are the same code). The memory does not grow
+ * R11: node/MANUAL.md, "Merging files"; the rules on one item are the same code). The memory does not grow
  * with the number of events: everything is sorted by runs.h, in files that the caller lends. */
 #ifndef TIDEOVER_POOL_H
 #define TIDEOVER_POOL_H

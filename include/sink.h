@@ -1,7 +1,7 @@
 /* sink.h - where a batch goes. One file per kind in node/sinks/, one row in the table there.
  *
  * A sink gets files that lie ready beside our own state, with their digests, and must be safe to
- * call again with the same ones: its class in the README says how. Runs on a worker thread. */
+ * call again with the same ones: its class, in node/sinks/README.md, says how. Runs on a worker thread. */
 #ifndef TIDEOVER_SINK_H
 #define TIDEOVER_SINK_H
 

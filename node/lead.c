@@ -305,8 +305,8 @@ static enum err sign_policy(struct node *n, struct lead_job *l, json_t **answer)
                     roster_code(core_roster(n->core)));
     if (e == ERR_OK && strcmp(p->sink, "none") != 0 && !sink_is_built(p->sink))
         e = err_why(&l->msg, ERR_CONFIG, "unknown_sink", "sink",
-                    "no program stands behind that sink here: it is the simulator's. See \"Sinks\" "
-                    "in README");
+                    "no program stands behind that sink here: it is the simulator's. The sinks "
+                    "stand in node/sinks/README.md");
     if (e == ERR_OK)
         e = place_is_known(n, p->sink, &l->msg);
     if (e == ERR_OK) {

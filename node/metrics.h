@@ -1,7 +1,7 @@
 /* metrics.h - what this node counted since it started, for GET /metrics.
  *
  * Text format 0.0.4 of Prometheus (https://prometheus.io/docs/instrumenting/exposition_formats/).
- * Names, units and labels: README, "Monitoring". Never a user's or an item's number; the only label
+ * Names, units and labels: node/MANUAL.md, "Monitoring". Never a user's or an item's number; the only label
  * that grows is `peer`, with the number of desks. Loop's thread only. */
 #ifndef TIDEOVER_METRICS_H
 #define TIDEOVER_METRICS_H

@@ -5,7 +5,7 @@
 
 static const char decision_domain[] = "tideover decision v1";
 
-/* The rows say what a site must keep; README says how each is told. `tell:`, `ask:`, `blind:`
+/* The rows say what a site must keep; node/sinks/README.md says how each is told. `tell:`, `ask:`, `blind:`
  * and `collect:` are the simulator's. */
 static const struct {
     const char *scheme;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A node under flood: a member, strangers and programs on its own PC, all at once. It goes on
-recording and sharing, and its memory stays bounded; README, "Limits", quotes the figure."""
+recording and sharing, and its memory stays bounded; node/MANUAL.md, "Limits", quotes the figure."""
 import contextlib
 import http.client
 import os

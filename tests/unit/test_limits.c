@@ -1,4 +1,4 @@
-/* test_limits.c - README, "Limits": at the limit a thing is taken, one above it is refused, with
+/* test_limits.c - node/MANUAL.md, "Limits": at the limit a thing is taken, one above it is refused, with
  * the sentence that the table gives. */
 #include "../world.h"
 
