@@ -98,6 +98,10 @@ class DeskDay(outage.Outage):
             raise Wrong(f"the box answered {acts} (exit {said.rc}), not {list(want)}: {said.out}{said.err}")
         return got
 
+    @staticmethod
+    def day(ahead):
+        return datetime.now(eastern(datetime.now().date())).date() + timedelta(ahead)
+
     def all_have(self, n):
         self.each(lambda s: s["records"]["held"] == n, 30, f"hold {n} records")
 
@@ -187,12 +191,23 @@ class DeskDay(outage.Outage):
         self.do(one, "record", "discharge", "--item", item(8), rc=65, want="was returned at KIDS-1")
         self.do(one, "record", "renew", "--user", user(6), "--item", item(9), rc=65, want="KIDS-1")
         self.records += 4
+        step("Renewed once more elsewhere, and meant: of two renewals the later due date will go")
+        self.do(one, "record", "renew", "--user", user(6), "--item", item(9), "--due", self.day(40),
+                "--keep")
+        self.records += 1
         step("A card registered at one desk is known at all")
         self.do(one, "record", "user", "--user", user(800), "--last", "Lovelace", "--first", "Ada",
                 "--birth", "1990-12-10")
         self.all_have(self.records + 1)
         self.do(kids, "record", "checkout", "--user", user(800), "--item", item(10),
                 want="registered")
+        self.records += 2
+        step("One form typed at two desks, with two spellings: a lead has to say which")
+        card = ("record", "user", "--user", user(801), "--first", "George", "--last")
+        self.do(one, *card, "Byron")
+        self.all_have(self.records + 1)
+        self.do(two, *card, "Biron", rc=65, want="registered")
+        self.biron = self.do(two, *card, "Biron", "--keep").out.split()[0]
         self.records += 2
 
     def undone(self):
@@ -266,7 +281,8 @@ class DeskDay(outage.Outage):
         first = self.first_loan.out.split()[0]
         self.do(one, "conflicts", "list", want=("R5", first))
         self.lead_does(one, "conflicts", "send", first, want="1 record will be sent")
-        self.do(one, "upload", "plan", want="KIDS-1")
+        self.lead_does(one, "conflicts", "void", self.biron)
+        self.do(one, "upload", "plan", want=("KIDS-1", "2 new users"))
 
     def hand_over(self):
         step("The library's server is back: one desk uploads for all")
@@ -295,6 +311,17 @@ class DeskDay(outage.Outage):
         self.all_have(self.records + 1)
         self.do(one, "conflicts", "list", want="out to two users")
         self.lead_does(one, "upload", "run", "--yes")
+        step("The library's system loads the files at night; its report closes what nobody confirmed")
+        self.do(one, "upload", "unconfirmed", want="not confirmed yet")
+        slot = one.upload_status()["last"]["slot"]
+        results = self.home / "results.csv"
+        results.write_text(f"{self.first_loan.out.split()[0]},refused,user is barred\n")
+        self.lead_does(one, "upload", "loaded", "--slot", slot - 1, "--all", results)
+        self.lead_does(one, "upload", "loaded", "--slot", slot, "--all", want="nothing waits")
+        step("One was refused: it is an exception, with its next step, until somebody settles it")
+        first = self.first_loan.out.split()[0]
+        self.do(one, "upload", "exceptions", "--slot", slot - 1, want=(first, "user is barred"))
+        self.lead_does(one, "upload", "done", first)
         step("What was set aside, and the report for the director")
         self.do(one, "upload", "aside", want=item(15)[-4:])
         self.do(one, "worklist", want=item(15))
