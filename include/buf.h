@@ -28,6 +28,9 @@ void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(print
 size_t text_char(const char *s); /* bytes of the character at s; 0: none, or no such one */
 bool text_is_clean(const char *s);
 void text_mend(char *s); /* leaves out what is not clean, as the rest of a character that was cut */
+/* Puts # for each run of five digits or more, in place: the numbers of cards and items, in words of
+ * another system that are kept longer than records. */
+void text_hide_numbers(char *s);
 
 /* ---- msgpack out ---- */
 void mp_put_array(struct buf *b, uint32_t n);

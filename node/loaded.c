@@ -94,8 +94,10 @@ static enum err add_ids(struct node *n, const json_t *ids, size_t from, struct w
         enum err e = json_is_string(id)
                          ? core_id_parse(n->core, json_string_value(id), &r.ref, msg)
                          : err_set(msg, ERR_INVALID, "ids are texts");
-        if (e == ERR_OK && w->kind == WORD_NOT_LOADED)
+        if (e == ERR_OK)
             e = core_sent_ref(n->core, w->slot, &r.ref, &r, msg);
+        if (e == ERR_MISSING && w->kind == WORD_LOADED) /* what was loaded needs no more proof */
+            e = ERR_OK;
         if (e != ERR_OK)
             return e;
         word_put_ref(refs, &r);
@@ -129,6 +131,7 @@ static enum err say_refused(struct node *n, struct lead_job *l, struct word *w)
         const char *words = json_string_value(json_object_get(o, "words"));
         snprintf(w->text, sizeof w->text, "%s", words ? words : "");
         text_mend(w->text);
+        text_hide_numbers(w->text);
         if (e == ERR_OK)
             e = say_ids(n, l, w, json_object_get(o, "ids"));
     }

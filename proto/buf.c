@@ -155,6 +155,27 @@ void text_mend(char *s)
     *out = '\0';
 }
 
+#define HIDE_DIGITS 5
+
+void text_hide_numbers(char *s)
+{
+    char *out = s;
+
+    while (*s != '\0') {
+        size_t n = strspn(s, "0123456789");
+        if (n >= HIDE_DIGITS) {
+            *out++ = '#';
+            s += n;
+            continue;
+        }
+        n = n > 0 ? n : 1;
+        memmove(out, s, n);
+        out += n;
+        s += n;
+    }
+    *out = '\0';
+}
+
 /* ---- msgpack out ---- */
 
 static int write_buf(void *data, const char *p, size_t n)

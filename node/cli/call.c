@@ -84,23 +84,34 @@ int cli_call_with(const struct cli *c, const char *path, json_t *o, const struct
     return rc;
 }
 
-int cli_call_as_lead(const struct cli *c, const char *path, json_t *o, json_t **out)
+int cli_call_as_lead_all(const struct cli *c, const char *path, json_t *list, json_t **out)
 {
     char passphrase[SETUP_WORDS] = "";
     struct client *cl = NULL;
     struct buf body = { 0 };
     int rc = cli_connect(c, &cl); /* before asking: no node, no question */
 
-    if (rc == 0)
-        rc = passphrase_get(c, passphrase);
-    if (rc != 0)
-        json_decref(o);
-    else if (!j_body(o, passphrase, &body))
+    if (rc == 0 && list == NULL)
         rc = cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
     if (rc == 0)
-        rc = cli_call(c, cl, path, &body, "unlocking the lead key", out);
+        rc = passphrase_get(c, passphrase);
+    for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
+        json_decref(*out);
+        *out = NULL;
+        if (!j_body(json_incref(json_array_get(list, i)), passphrase, &body))
+            rc = cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
+        else
+            rc = cli_call(c, cl, path, &body, "unlocking the lead key", out);
+        buf_wipe(&body);
+    }
     sodium_memzero(passphrase, sizeof passphrase);
-    buf_wipe(&body);
     client_close(cl);
+    json_decref(list);
     return rc;
+}
+
+int cli_call_as_lead(const struct cli *c, const char *path, json_t *o, json_t **out)
+{
+    *out = NULL;
+    return cli_call_as_lead_all(c, path, json_pack("[o]", o), out);
 }

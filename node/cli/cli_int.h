@@ -178,6 +178,9 @@ int cli_call_with(const struct cli *c, const char *path, json_t *o, const struct
                   unsigned count, json_t **out);
 /* Posts o with the lead's passphrase, which it asks for once the node is found; o is released. */
 int cli_call_as_lead(const struct cli *c, const char *path, json_t *o, json_t **out);
+/* The same with a list of such objects, one after another, asking once; *out, NULL before, is the
+ * last answer; list is released. Ends at the first that is refused. */
+int cli_call_as_lead_all(const struct cli *c, const char *path, json_t *list, json_t **out);
 /* Prints what the node refused and returns its exit code. */
 int cli_refused(const struct cli *c, unsigned status, const char *body, size_t n);
 

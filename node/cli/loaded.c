@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RESULTS_MAX (4u << 20)
+#define RESULTS_MAX   (4u << 20)
 #define UNKNOWN_SHOWN 5
+#define IDS_AT_ONCE   768 /* in one request, whose body has at most 64 KiB: three words */
+#define REASONS_MAX   40  /* each is a word that the branch keeps for ever */
 
 /* ---- the list of results ---- */
 
@@ -15,8 +17,10 @@ struct results {
     const json_t *lines; /* what was sent, in order: id, line, part, item, user */
     json_t *by_id, *by_line, *by_item; /* of lines: index; an item with two lines: -1 */
     json_t *loaded, *refused;          /* ids; words -> ids */
+    char *told;                        /* of each line: enum told; owned */
     unsigned n_loaded, n_refused, unknown;
 };
+enum told { TOLD_NOT, TOLD_LOADED, TOLD_REFUSED };
 
 static void results_index(struct results *r)
 {
@@ -29,6 +33,7 @@ static void results_index(struct results *r)
     r->by_item = json_object();
     r->loaded = json_array();
     r->refused = json_object();
+    r->told = calloc(json_array_size(r->lines) + 1, 1);
     json_array_foreach(r->lines, i, o)
     {
         const char *item = j_text(o, "item", "");
@@ -50,6 +55,7 @@ static void results_free(struct results *r)
     json_decref(r->by_item);
     json_decref(r->loaded);
     json_decref(r->refused);
+    free(r->told);
 }
 
 /* A line of Symphony's own log with its answer: ^NQ is the item, ^MN the number of the message. */
@@ -87,22 +93,40 @@ static bool says_loaded(const char *status)
     return false;
 }
 
-static void take(struct results *r, json_int_t at, bool loaded, const char *words)
+/* A record counts once, however often the list names it; refused once, it is not loaded. */
+static void take(struct results *r, json_int_t at, bool loaded, char *words)
 {
-    const char *id = j_text(json_array_get(r->lines, (size_t)at), "id", "");
+    const json_t *id = json_object_get(json_array_get(r->lines, (size_t)at), "id");
+    char *told = r->told ? &r->told[at] : NULL;
     json_t *ids;
 
+    if (!told || *told == TOLD_REFUSED || (loaded && *told == TOLD_LOADED))
+        return;
     if (loaded) {
-        json_array_append_new(r->loaded, json_string(id));
+        *told = TOLD_LOADED;
         r->n_loaded++;
         return;
     }
-    if ((ids = json_object_get(r->refused, words)) == NULL) {
-        ids = json_array();
-        json_object_set_new(r->refused, words, ids);
-    }
-    json_array_append_new(ids, json_string(id));
+    r->n_loaded -= *told == TOLD_LOADED;
+    *told = TOLD_REFUSED;
     r->n_refused++;
+    text_mend(words);
+    text_hide_numbers(words);
+    if ((ids = json_object_get(r->refused, words)) == NULL &&
+        json_object_size(r->refused) >= REASONS_MAX)
+        ids = json_object_get(r->refused, words = "refused");
+    if (ids == NULL)
+        json_object_set_new(r->refused, words, ids = json_array());
+    json_array_append(ids, (json_t *)(uintptr_t)id);
+}
+
+static void gather_loaded(struct results *r)
+{
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach(r->lines, i, o) if (r->told && r->told[i] == TOLD_LOADED)
+        json_array_append(r->loaded, json_object_get(o, "id"));
 }
 
 /* "ID or line number, status, words", split by comma, semicolon or TAB; or a line of a Symphony log
@@ -160,20 +184,11 @@ static int read_results(const struct cli *c, const char *path, struct results *r
         s = last ? next : next + 1;
     }
     buf_free(&text);
+    gather_loaded(r);
     return 0;
 }
 
 /* ---- saying it ---- */
-
-static json_t *refused_json(const json_t *by_words)
-{
-    json_t *list = json_array(), *ids;
-    const char *words;
-
-    json_object_foreach((json_t *)(uintptr_t)by_words, words, ids)
-        json_array_append_new(list, json_pack("{s:s, s:O}", "words", words, "ids", ids));
-    return list;
-}
 
 static int ask_lines(const struct cli *c, struct client *cl, const char *slot, json_t **out)
 {
@@ -215,18 +230,52 @@ static void print_said(const json_t *o)
         printf("To see what to do: tideover upload exceptions --slot %lld\n", j_int(o, "slot", 0));
 }
 
+static json_t *new_request(const char *slot, bool all)
+{
+    return json_pack("{s:I, s:b, s:[], s:[]}", "slot", (json_int_t)strtoll(slot, NULL, 10), "all",
+                     all, "refused", "loaded");
+}
+
+/* Ids from `*at` on, as many as one request has room for. */
+static json_t *some_ids(const json_t *ids, size_t *at)
+{
+    json_t *some = json_array();
+
+    for (; *at < json_array_size(ids) && json_array_size(some) < IDS_AT_ONCE; (*at)++)
+        json_array_append(some, json_array_get(ids, *at));
+    return some;
+}
+
+/* What was refused goes first: it is never all right in between. The last one says "all". */
+static json_t *requests_of(const char *slot, const struct results *r, bool all)
+{
+    json_t *list = json_array(), *ids, *o;
+    const char *words;
+
+    json_object_foreach(r->refused, words, ids) for (size_t at = 0; at < json_array_size(ids);)
+    {
+        o = new_request(slot, false);
+        json_array_append_new(json_object_get(o, "refused"),
+                              json_pack("{s:s, s:o}", "words", words, "ids", some_ids(ids, &at)));
+        json_array_append_new(list, o);
+    }
+    for (size_t at = 0; !all && at < json_array_size(r->loaded);) {
+        o = new_request(slot, false);
+        json_object_set_new(o, "loaded", some_ids(r->loaded, &at));
+        json_array_append_new(list, o);
+    }
+    if (all)
+        json_array_append_new(list, new_request(slot, true));
+    return list;
+}
+
 static int say(struct cli *c, const char *slot, const struct results *r)
 {
     bool all = c->value[OPT_ALL] != NULL ||
                (r->unknown == 0 && r->n_loaded + r->n_refused == json_array_size(r->lines));
-    json_t *o = json_pack("{s:I, s:b, s:o}", "slot", (json_int_t)strtoll(slot, NULL, 10), "all", all,
-                          "refused", r->refused ? refused_json(r->refused) : json_array());
     json_t *answer = NULL;
-    int rc;
+    int rc = cli_call_as_lead_all(c, "/api/v1/upload/loaded", requests_of(slot, r, all), &answer);
 
-    if (!all)
-        json_object_set(o, "loaded", r->loaded);
-    rc = cli_call_as_lead(c, "/api/v1/upload/loaded", o, &answer);
     if (rc == 0 && c->json)
         cli_json(answer);
     else if (rc == 0)

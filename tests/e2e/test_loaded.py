@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """What the library's system loads later, by its own report: read in at one desk it closes what was not
 confirmed yet, on all, and each refused line is an exception that can be sent again."""
+import http.client
+import json
 import unittest
 
 import branch
@@ -33,10 +35,12 @@ class Loaded(branch.Case):
         self.assertEqual((65, 1), (said.rc, said.err.count("names no record of upload")), said)
         results.write_text(f"{ids[0]},ok\n{ids[1]};loaded;\n")  # a part of them
         self.assertIn("8 not confirmed yet", self.say(a, results).out)
+        results.write_text(f"{ids[1]},ok\n" * 10)  # one record ten times is not ten records
+        self.assertIn("8 not confirmed yet", self.say(a, results).out)
         for d in desks:
             wait_until(lambda d=d: self.unconfirmed(d) == (8, 0, False), 20, f"{d.name} to hear the first part")
 
-        results.write_text(f"{ids[8]},refused,user is barred\r\n{ids[9]}\tfailed\n")
+        results.write_text(f"{ids[8]},ok\n{ids[8]},refused,user 21234000000011 is barred\r\n{ids[9]}\tfailed\n")
         self.assertIn("nothing waits", self.say(a, "--all", results).out)
         for d in desks:
             wait_until(lambda d=d: self.unconfirmed(d) == (0, 2, True), 20, f"{d.name} to hear the rest")
@@ -44,7 +48,7 @@ class Loaded(branch.Case):
                                                      d.upload_status()["last"]["settled"]["how"]))
             wait_until(lambda d=d: d.status()["records"]["aside"]["not_loaded"] == 2, 20, "rows of them")
             got = d.cli("upload", "exceptions", "--slot", self.slot, json=True)
-            self.assertEqual([(ids[8], "refused: user is barred"), (ids[9], "failed")],
+            self.assertEqual([(ids[8], "refused: user # is barred"), (ids[9], "failed")],
                              sorted((e["id"], e["words"]) for e in got["exceptions"] if e["open"]))
         self.assertIn("Nothing waits for the report", a.cli("upload", "unconfirmed").out)
         self.assertNotIn("Nothing is unsent", a.cli("report").out)
@@ -55,6 +59,32 @@ class Loaded(branch.Case):
         self.upload(a)
         for d in desks:
             wait_until(lambda d=d: d.status()["records"]["aside"]["not_loaded"] == 0, 20, "nothing to be open")
+
+    def test_a_long_list_goes_in_several_requests_and_of_other_uploads_nothing_is_taken(self):
+        desks = self.branch()
+        a = desks[0]
+        first = self.feed(a, checkouts(1, 2))
+        all_hold(desks, 2, 60)
+        self.upload(a)
+        ids = self.feed(a, checkouts(1000, 4000))
+        all_hold(desks, 4002, 60)
+        self.upload(a)
+        self.slot = a.cli("upload", "status", json=True)["last"]["slot"]
+        results = self.home / "results.csv"
+        results.write_text("".join(f"{i},{'failed' if k % 2 else 'ok'},item 3{k:013}\n" for k, i in
+                                   enumerate(ids[:-1])))
+        self.assertIn("1 not confirmed yet", self.say(a, results).out)
+        self.assertEqual((1, 1999, False), self.unconfirmed(a))
+        got = a.cli("upload", "exceptions", "--slot", self.slot, json=True)
+        self.assertEqual({"failed: item #"}, {e["words"] for e in got["exceptions"]})
+        api = http.client.HTTPConnection("127.0.0.1", a.web_port, timeout=20)
+        self.addCleanup(api.close)
+        api.request("POST", "/api/v1/upload/loaded",
+                    json.dumps({"slot": self.slot, "loaded": first, "passphrase": branch.PASSPHRASE}),
+                    {"Authorization": f"Bearer {(a.state / 'run/ctl.token').read_text()}",
+                     "Content-Type": "application/json"})
+        r = api.getresponse()
+        self.assertEqual((400, "other_upload"), (r.status, json.loads(r.read())["error"]["code"]))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,23 @@ static void what_was_not_loaded_is_named_with_the_systems_words(void **state)
     world_free(w);
 }
 
+static void a_systems_words_lose_the_numbers_of_cards_and_items(void **state)
+{
+    static const char *const pairs[][2] = { { "", "" },
+                                            { "user 21234000000011 is barred", "user # is barred" },
+                                            { "24500", "#" },
+                                            { "message 2450: D1234 of 12345", "message 2450: D1234 of #" },
+                                            { "caf\xc3\xa9 1 22 333 4444 55555", "caf\xc3\xa9 1 22 333 4444 #" } };
+    char text[WORD_TEXT_MAX + 1];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        strcpy(text, pairs[i][0]);
+        text_hide_numbers(text);
+        assert_string_equal(text, pairs[i][1]);
+    }
+}
+
 static void a_word_reaches_all_and_outlives_a_restart(void **state)
 {
     struct world *w = world_new(3, 3);
@@ -160,6 +177,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_word_reads_back_and_a_bent_one_is_refused),
         cmocka_unit_test(what_was_not_loaded_is_named_with_the_systems_words),
+        cmocka_unit_test(a_systems_words_lose_the_numbers_of_cards_and_items),
         cmocka_unit_test(a_word_reaches_all_and_outlives_a_restart),
         cmocka_unit_test(only_a_second_voice_confirms),
         cmocka_unit_test(a_desk_may_not_say_what_only_a_lead_may),
