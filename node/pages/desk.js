@@ -8,12 +8,14 @@ import { Keep } from "./keep.js";
 import { ScanBox } from "./scanbox.js";
 import { Question } from "./question.js";
 import { NewUser } from "./newuser.js";
-import { Rows, groups } from "./rows.js";
+import { SessionPanel, PiecesPanel } from "./panel.js";
+import { Rows, groups, pieces } from "./rows.js";
 import { drawBanner, drawStop } from "./banner.js";
 import { drawDue } from "./duedate.js";
 import { printSlip } from "./slip.js";
 import { Drill } from "./drill.js";
 import { drawHelp } from "./help.js";
+import { printSheet } from "./sheet.js";
 import { oneTab } from "./tabs.js";
 import { tone, unlock, sound } from "./tones.js";
 
@@ -38,6 +40,14 @@ const form = new NewUser({
     save: (record) => add({ kind: "user", record }),
     closed: () => command("*CHECKOUT"),
     changed: () => remember(),
+});
+const sessionPanel = new SessionPanel("session", {
+    save: (to) => add({ kind: "session", to }),
+    closed: () => scanBox.focus(),
+});
+const piecesPanel = new PiecesPanel("piecesform", {
+    save: (record) => add({ kind: "pieces", record, visit }),
+    closed: () => scanBox.focus(),
 });
 const drill = new Drill({
     changed(ended) {
@@ -102,8 +112,11 @@ async function perform(job) {
             key: job.key, ...(box ? { box } : {}) });
     case "due":
         return api("POST", "session-settings", { due: job.due });
+    case "session":
+        return api("POST", "session-settings", job.to);
     case "void":
         return api("POST", "records/void", { id: job.id, key: job.key });
+    case "pieces":
     case "user":
         return api("POST", "records", { ...job.record, key: job.key });
     }
@@ -120,8 +133,20 @@ function settled(job, answer) {
     case "due":
         settings = answer;
         break;
+    case "session":
+        settings = answer;
+        tone("user");
+        remark(settings.staff ? t("desk.session.now", { name: settings.staff }) : t("desk.session.nobody"));
+        break;
     case "void":
         voided(job.id);
+        break;
+    case "pieces":
+        rows.settle(job.key, { ...job.record, id: answer.id, user: undefined,
+            user_end: job.record.user.slice(-4), state: "saved", copies: answer.copies, visit: job.visit });
+        tone("saved");
+        polite(t("desk.said.saved", { shown: pieces(job.record) }));
+        remark("");
         break;
     case "user":
         form.saved();
@@ -144,6 +169,14 @@ function refused(job, e) {
         form.open(job.record.user, page?.user_types ?? [], page?.today ?? "");
         form.refused(words, e.field, e.answer?.confirm === true);
         tone(e.answer?.confirm ? "warning" : "stop");
+        return;
+    }
+    if (job.kind === "session" || job.kind === "pieces") {
+        const panel = job.kind === "session" ? sessionPanel : piecesPanel;
+
+        if (!panel.refused(words))
+            refuse(words, "stop");
+        tone("stop");
         return;
     }
     if (e.code === "bad_box" || e.code === "practice" || e.code === "practice_over")
@@ -192,6 +225,10 @@ const ACTS = {
     form(a) {
         tone("user");
         form.open(a.user, page?.user_types ?? [], page?.today ?? "");
+    },
+    pieces(a) {
+        tone("user");
+        piecesPanel.open(a.user, page?.kinds ?? []);
     },
     due() {
         tone("user");
@@ -348,11 +385,17 @@ const DOES = {
     },
     help: () => byId("help").showModal(),
     next: () => command("*NEXT"),
+    session: () => settings && sessionPanel.open(settings),
 };
+
+// A dialog has the keys.
+function isAsking() {
+    return form.isOpen || sessionPanel.isOpen || piecesPanel.isOpen || byId("help").open;
+}
 
 function key(name) {
     unlock();
-    if (!active || byId("help").open || form.isOpen)
+    if (!active || isAsking())
         return false;
     if (question.isOpen) {
         if (name === "F10")
@@ -379,7 +422,7 @@ function key(name) {
 const scanBox = new ScanBox(byId("box"), {
     scan,
     key,
-    isBusy: () => !active || form.isOpen || byId("help").open,
+    isBusy: () => !active || isAsking(),
     typed: (text) => say(byId("shown"), /^[0-9 ]{5,}$/.test(text) ? groups(text.replaceAll(" ", "")) : ""),
 });
 
@@ -402,7 +445,8 @@ function wire() {
     document.documentElement.dataset.size = localStorage.getItem("tideover-size") ?? 0;
     addEventListener("pointerdown", unlock);
     byId("help").addEventListener("close", () => scanBox.focus());
-    drawHelp(byId("help"));
+    drawHelp(byId("help"), () => printSheet({ branch: session.branch,
+        presets: settings?.presets ?? [], kinds: page?.kinds ?? [] }));
     drill.draw();
 }
 
@@ -512,7 +556,8 @@ function drawPieces() {
         return;
     bar.dataset.of = kinds.join();
     put(bar, el("span", { class: "quiet" }, t("desk.pieces")), kinds.map((kind) =>
-        el("button", { onclick: () => command("*PIECE" + kind.toUpperCase()) }, kind)));
+        el("button", { onclick: () => command("*PIECE" + kind.toUpperCase()) }, kind)),
+    el("button", { class: "plain", onclick: () => command("*PIECES") }, t("desk.pieces.more")));
 }
 
 function drawFoot() {
@@ -521,7 +566,11 @@ function drawFoot() {
     if (page)
         say(byId("today"), t("desk.today", page.counts));
     say(byId("last-slip"), slip?.printed ? t("desk.slip.last", { time: time(slip.at) }) : "");
-    if (is.status)
+    if (settings)
+        say(byId("staff"), t("desk.staff", { name: settings.staff || "–" }));
+    if (settings && !settings.block_list)
+        say(byId("lists"), t("desk.list.off"));
+    else if (is.status)
         say(byId("lists"), !list ? t("desk.list.none")
             : list.age_days > 0 ? t("desk.list.age", { n: number(list.age_days) }) : t("desk.list.today"));
 }

@@ -12,7 +12,7 @@ const KEYS = [
 const MARKS = [["·", "desk.row.waiting"], ["✔", "desk.row.saved"], ["✔✔ 2", "desk.row.copies"],
     ["⬆", "desk.row.uploaded"], ["⬆ !", "desk.row.aside"], ["✖", "desk.row.voided"]];
 
-export function drawHelp(dialog) {
+export function drawHelp(dialog, printSheet) {
     put(dialog, el("form", { method: "dialog" },
         el("h2", { id: "help-title", tabindex: -1, autofocus: true }, t("desk.help.title")),
         el("p", {}, t("desk.help.scan")),
@@ -24,5 +24,6 @@ export function drawHelp(dialog) {
         el("dl", { class: "marks" }, MARKS.flatMap(([mark, words]) => [el("dt", {}, mark),
             el("dd", {}, t(words, { n: 2 }))])),
         el("p", {}, t("desk.help.stop")),
-        el("button", { class: "main" }, t("desk.help.close"))));
+        el("p", { class: "row" }, el("button", { class: "main" }, t("desk.help.close")),
+            el("button", { type: "button", id: "sheet-print", onclick: printSheet }, t("desk.sheet.print")))));
 }

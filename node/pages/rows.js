@@ -82,7 +82,7 @@ export class Rows {
         for (const r of [...theirs].reverse()) {
             const mine = this.all.find((m) => m.id === r.id);
             if (mine)
-                Object.assign(mine, { state: r.state, copies: r.copies });
+                Object.assign(mine, { state: r.state, copies: r.copies, due: mine.due ?? r.due });
             else
                 this.all.splice(this.#newest(), 0, { id: r.id, op: r.op, item: r.item,
                     kind: r.kind, count: r.count, label: r.label, user_end: r.user_end, due: r.due, typed: r.typed, state: r.state,

@@ -29,6 +29,12 @@ export class ScanBox {
         window.addEventListener("keydown", (e) => this.#keydown(e), true);
         input.addEventListener("input", () => does.typed(input.value));
         input.addEventListener("paste", () => { this.#times = []; });
+        // A dialog that closes gives the focus back to the box while the box is still inert:
+        // Chromium then says that it has the focus, and throws away what is typed.
+        document.addEventListener("close", () => {
+            input.blur();
+            this.focus();
+        }, true);
         document.addEventListener("click", (e) => {
             if (!isField(e.target) || e.target === input)
                 this.focus();

@@ -40,6 +40,12 @@ const records = async (desk = 0) => (await stage.cli(desk, "log", "list", "--ful
 const lent = async (to) => (await records()).filter((r) => r.op === "checkout" && r.user === to)
     .map((r) => r.item);
 
+async function publish(policy) {
+    const path = join(stage.states[0], "..", "next.ini");
+    writeFileSync(path, policy);
+    await stage.cli(0, "policy", "publish", path, "--lead-passphrase-file", stage.lead);
+}
+
 before(async () => {
     stage = await Stage.open({ desks: 3 });
     first = await open(); // its session is every test's; each has a window of its own
@@ -287,6 +293,25 @@ test("the slip is as long as what stands on it: 1, 12 and 60 items", async () =>
     await page.keyboard.press("F8"); // the user is gone: the last one again
     await until(() => page.evaluate((b) => globalThis.printed > b, printed), "the slip again");
     assert.equal(await page.locator("#slip li").count(), 60);
+    const papers = { "58mm": [58, null, 1], a4: [210, 297, 4] };
+    for (const [paper, [width, height, pages]] of Object.entries(papers)) { // a PC may have either
+        await page.evaluate(async (paper) => {
+            const { printSlip } = await import("/pages/slip.js"); // the page's own
+            const rows = Array.from({ length: 60 }, (_, i) => ({ id: `MAIN-1/1/${1000 + i}`, op: "checkout",
+                item: "39999000000024", due: i % 2 ? "2026-12-24" : undefined }));
+            printSlip({ rows, at: new Date(), today: "2026-11-26", user: "29999000000018", desk: "MAIN-1" },
+                { paper, title: "The Library of a Town with a Long Name", ask: "Tel. 01234 567 890" });
+        }, paper);
+        const pdf = mediaBox(await page.pdf({ preferCSSPageSize: true }));
+        assert.ok(Math.abs(pdf.width - width) < 0.5, `${paper}: ${pdf.width} mm wide`);
+        assert.ok(height ? Math.abs(pdf.height - height) < 0.5 : pdf.height > heights[2], `${paper}: ${pdf.height} mm`);
+        assert.ok(pdf.pages >= 1 && pdf.pages <= pages, `${paper}: ${pdf.pages} pages`);
+        await page.emulateMedia({ media: "print" });
+        assert.ok(await page.evaluate(() => [...document.querySelectorAll("#slip *")].every((e) =>
+            e.scrollWidth <= e.clientWidth + 1 || e.clientWidth === 0)), `${paper}: cut off`);
+        await stage.screen(page, "desk-slip-" + paper);
+        await page.emulateMedia({ media: null });
+    }
     await scan("*DUERULE");
     await settled();
 });
@@ -313,15 +338,37 @@ test("keyboard alone: every control is reached, and the box has the focus again"
     await stage.accessible(page);
     await page.keyboard.press("Escape");
     await until(() => page.evaluate(() => document.activeElement.id === "box"), "the focus in the box");
+    await page.keyboard.type("12", { delay: 5 });
+    assert.equal(await page.inputValue("#box"), "12"); // the focus alone would not prove it
+});
+
+test("the control barcodes on paper: each is a code that the box knows", async () => {
+    await page.evaluate(() => (window.print = () => {}));
+    await page.keyboard.press("F1");
+    await page.getByRole("button", { name: "Print the control barcodes" }).click();
+    await page.locator("body[data-print=sheet]").waitFor();
+    const codes = await page.locator("#sheet code").allTextContents();
+    assert.ok(codes.includes("*DUE14") && codes.includes("*NEXT"), codes.join());
+    assert.equal(await page.locator("#sheet svg.bars").count(), codes.length);
+    await page.emulateMedia({ media: "print" });
+    assert.deepEqual([await page.isVisible("#sheet"), await page.isVisible("#box"), await page.isVisible("#help")],
+        [true, false, false]);
+    await stage.screen(page, "desk-sheet");
+    await page.emulateMedia({ media: null });
+    const pdf = mediaBox(await page.pdf({ format: "A4" })); // this one says afterprint as well
+    assert.ok(pdf.pages <= 2, `${pdf.pages} pages`);
+    assert.equal(await page.evaluate(() => document.body.dataset.print), undefined);
+    await page.keyboard.press("Escape");
+    for (const code of codes.filter((c) => c !== "*UNDO")) await scan(code);
+    await settled();
+    assert.equal(await page.isVisible("#refusal"), false);
+    await scan("*CHECKOUT");
+    await scan("*DUERULE");
+    await settled();
 });
 
 test("at midnight of the branch a chosen due date is as usual again", async () => {
     const own = await stage.cli(0, "policy", "show");
-    const publish = async (policy) => {
-        const path = join(stage.states[0], "..", "next.ini");
-        writeFileSync(path, policy);
-        await stage.cli(0, "policy", "publish", path, "--lead-passphrase-file", stage.lead);
-    };
     // A zone in which the day ends in a few seconds: nobody's clock is touched.
     const endsIn = (left) => {
         const now = Math.floor(Date.now() / 1000);
@@ -365,17 +412,61 @@ test("STOP covers the page; what was scanned waits, and is saved later", async (
     assert.deepEqual(await lent(who), [one]);
 });
 
-test("what has no barcode is lent by a button of its kind", async () => {
-    const who = user(next++);
-    await stage.do("publish", { desk: 0, more: "[scan]\nno_barcode_kinds = paperback, magazine\n" });
+test("what has no barcode: a button of its kind, or a form; who works here, and as which library", async () => {
+    const who = user(next++), [one, two] = fresh(2);
+    const own = await stage.cli(0, "policy", "show");
+    await publish(own.replace(/^library = .*$/m, "$&\nother_libraries = NORTH, SOUTH") +
+        "\n[scan]\nno_barcode_kinds = paperback, magazine\n");
     await page.reload();
     await page.waitForSelector("html[data-ready=yes]");
     await scan(who);
     await page.getByRole("button", { name: "magazine" }).click();
     await page.locator("#rows li.mine", { hasText: "magazine" }).waitFor();
-    await settled();
-    assert.deepEqual((await records()).filter((r) => r.user === who).map((r) => r.kind), ["magazine"]);
+    await scan("*PIECES"); // the code of the sheet
+    await page.waitForSelector("#piecesform[open]");
+    await page.selectOption("#piecesform-kind", "paperback");
+    await page.fill("#piecesform-count", "100");
+    await page.getByRole("button", { name: "Check out" }).click();
+    await page.getByText("From 1 to 99 at a time.").waitFor();
+    await page.fill("#piecesform-count", "3");
+    await page.locator("#piecesform-label").pressSequentially(one, { delay: 5 });
+    await page.keyboard.press("Enter"); // a scanner's: nothing is sent
+    assert.ok(await page.isVisible("#piecesform"));
+    await page.fill("#piecesform-label", "thin ones");
+    await stage.accessible(page);
+    await stage.screen(page, "desk-piecesform", { fullPage: false });
+    await page.getByRole("button", { name: "Check out" }).click();
+    await page.locator("#rows li.mine", { hasText: "3 × paperback, thin ones" }).waitFor();
     await stage.screen(page, "desk-pieces", { fullPage: false });
+
+    await scan(one); // the focus is in the box again
+    await page.locator("#staff").click();
+    await page.fill("#session-staff", "Ana Ångström");
+    await page.selectOption("#session-library", "NORTH");
+    await page.locator("#session-block_list").check();
+    await stage.accessible(page);
+    await stage.screen(page, "desk-session", { fullPage: false });
+    await page.getByRole("button", { name: "Take it" }).click();
+    await page.getByText("Ana Ångström works at this desk now.").first().waitFor();
+    await page.getByText("Block list is not asked today").waitFor();
+    await scan(two); // the user is still open
+    await settled();
+    const made = (await records()).filter((r) => r.user === who);
+    assert.deepEqual(made.map((r) => [r.kind, r.count, r.label, r.item, r.staff, r.library, r.block_list]), [
+        ["magazine", 1, undefined, undefined, undefined, undefined, undefined],
+        ["paperback", 3, "thin ones", undefined, undefined, undefined, undefined],
+        [undefined, undefined, undefined, one, undefined, undefined, undefined],
+        [undefined, undefined, undefined, two, "Ana Ångström", "NORTH", false],
+    ]);
+    await page.keyboard.press("F8");
+    await until(async () => (await page.locator("#slip li").count()) === 4, "all four on the slip");
+    await page.locator("#staff").click();
+    await page.selectOption("#session-library", "");
+    await page.locator("#session-block_list").uncheck();
+    await page.fill("#session-staff", "");
+    await page.getByRole("button", { name: "Take it" }).click();
+    await page.getByText("Staff: –").waitFor();
+    await publish(own);
 });
 
 test("practice: seven guided scans, violet, and nothing of it is recorded", async () => {
