@@ -317,7 +317,7 @@ static enum delivery check_and_execute(struct evergreen *e, struct sink_batch *b
         return d;
     d = ask_status(e, b, st, words);
     if (d == DELIVERY_ABSENT)
-        return DELIVERY_STOP; /* cleared away, executed or not: a person must find out */
+        return DELIVERY_DOUBT; /* cleared away, executed or not: only a person can find out */
     if (d != DELIVERY_DONE)
         return d;
     if (evergreen_compare(st, e->description, e->desk, e->n_desks) == EVERGREEN_ALL)

@@ -117,6 +117,18 @@ class Evergreen(branch.Case):
         self.assertEqual((0, ""), d.run(ARRIVED="no"))
         self.booked_once(s, d)
 
+    def test_a_session_that_was_cleared_away_asks_a_lead_and_can_be_ended(self):
+        s = self.server("--drop", "execute=1")
+        d = self.drive(s, day(20, random.Random(13)))
+        self.assertEqual(4, d.run()[0])
+        s.stop()
+        again = Server(self.home, "evergreen", port=s.port)  # it remembers none
+        self.addCleanup(again.stop)
+        self.assertEqual(4, d.run(ARRIVED="no")[0])
+        self.assertEqual((0, ""), d.run(ARRIVED="yes"))
+        self.assertEqual({"in_doubt": 20}, dict(d.names()))
+        self.assertEqual([], again.effects())
+
     def test_one_that_was_executed_by_whom_nobody_here_knows_is_not_executed_again(self):
         lines = day(30, random.Random(12))
         s, d = self.play(lines)
