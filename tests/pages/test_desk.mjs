@@ -451,6 +451,7 @@ test("what has no barcode: a button of its kind, or a form; who works here, and 
     await page.getByText("Block list is not asked today").waitFor();
     await scan(two); // the user is still open
     await settled();
+    await stage.screen(page, "desk-staff", { fullPage: false });
     const made = (await records()).filter((r) => r.user === who);
     assert.deepEqual(made.map((r) => [r.kind, r.count, r.label, r.item, r.staff, r.library, r.block_list]), [
         ["magazine", 1, undefined, undefined, undefined, undefined, undefined],
@@ -503,6 +504,7 @@ test("at 200 % nothing is cut; dark, forced colours, Spanish", async () => {
     assert.ok(await small.evaluate(() => document.scrollingElement.scrollWidth <= 512));
     assert.doesNotMatch(await small.evaluate(() => document.body.innerText), /\b(desk|nav|page|ago)\.[a-z]/);
     assert.match(await text(".modes", small), /Préstamo/);
+    assert.ok(await small.evaluate(() => document.scrollingElement.scrollHeight < 2000)); // rows scroll, not the page
     const box = await small.locator("#box").boundingBox();
     assert.ok(box.x >= 0 && box.x + box.width <= 512);
     await stage.accessible(small);
