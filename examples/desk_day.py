@@ -72,7 +72,7 @@ class DeskDay(outage.Outage):
         for shown in lines[:SHOWN]:
             say("    " + by_hand(shown))
         if len(lines) > SHOWN:
-            say(f"    ... {len(lines) - SHOWN} lines more")
+            say(f"    ... {len(lines) - SHOWN} more line{'s' * (len(lines) > SHOWN + 1)}")
         if said.rc != rc:
             raise Wrong(f"exit {said.rc}, not {rc}: {both}")
         for words_ in [want] if isinstance(want, str) else want:

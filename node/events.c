@@ -148,13 +148,12 @@ static void words_of(const struct node *n, const struct event *v, char out[160])
 
 static json_t *one_json(const struct node *n, const struct event *v)
 {
-    char at[36], words[160];
+    char words[160];
     json_t *o;
 
-    rfc3339_format(v->at_ms, 0, at);
     words_of(n, v, words);
-    o = json_pack("{s:I, s:s, s:s, s:s}", "id", (json_int_t)v->id, "at", at, "code",
-                  event_code(v->kind), "message", words);
+    o = json_pack("{s:I, s:o, s:s, s:s}", "id", (json_int_t)v->id, "at", status_time(n, v->at_ms),
+                  "code", event_code(v->kind), "message", words);
     if (v->has_desk)
         json_object_set_new(o, "desk", json_string(status_desk_name(n, &v->desk)));
     if (v->word[0])

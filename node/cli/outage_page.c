@@ -6,7 +6,7 @@ void help_outage(FILE *to)
     fputs("WHEN THE LIBRARY SYSTEM IS DOWN                                        (one page, to print)\n"
           "\n"
           "At the desk\n"
-          "  1  Open \"Offline desk\" (tideover open desk). The bar on top says OFFLINE, in amber.\n"
+          "  1  Open the desk page: tideover open desk. The bar on top says OFFLINE, in amber.\n"
           "  2  Scan the user's card, then each item. One high tone: it is saved. No Save button.\n"
           "  3  Two low tones: read the sentence on the screen. Nothing was saved yet; F10 keeps it,\n"
           "     Esc leaves it. Three low tones, a red page: STOP. Write on paper: time, card, item.\n"
@@ -31,7 +31,7 @@ void help_outage(FILE *to)
           "If\n"
           "  a desk's network is dead   it goes on recording; tideover bundle export FILE, on a stick\n"
           "  a desk is broken           what other desks hold is not lost; ask the admin to revoke it\n"
-          "  paper was used             tideover record .. --at 2026-11-23T09:12, or the desk page\n"
+          "  paper was used             tideover record .. --at 2026-11-23T09:12:00-05:00, as it was written\n"
           "  too few desks answer       tideover upload override --plan: a lead decides\n",
           to);
 }

@@ -136,7 +136,7 @@ static void put_loaded(json_t *s, const json_t *o)
     if (j_is(o, "settled"))
         say(s, "It is settled: nothing of it waits for that report any more.");
     else
-        say(s, "%s of its records are not confirmed yet by that report.",
+        say(s, "Not confirmed yet by the system's own report of loading it: %s of its records.",
             number(j_int(o, "unconfirmed", 0), n));
 }
 

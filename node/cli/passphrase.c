@@ -58,6 +58,9 @@ int passphrase_ask(const struct cli *c, const char *path, const char *question, 
     }
     if (!term_can_ask() || !term_ask_secret(question, out, SETUP_WORDS) || *out == 0) {
         sodium_memzero(out, SETUP_WORDS);
+        if (c->command != NULL && c->command->run == cmd_pin_set)
+            return cli_fail(c, err_exit(ERR_DENIED), "no_pin",
+                            "no PIN: give it with --pin-file FILE, or on a terminal");
         return cli_fail(c, err_exit(ERR_DENIED), "no_passphrase",
                         "no passphrase: give it with --%s FILE, or on a terminal",
                         option_row(c->command != NULL && c->command->run == cmd_restore

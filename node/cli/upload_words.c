@@ -97,7 +97,7 @@ static void print_missing(const struct cli *c, const json_t *desks)
     const json_t *d;
     size_t i;
 
-    json_array_foreach(desks, i, d) if (!j_is(d, "complete"))
+    json_array_foreach(desks, i, d) if (json_is_false(json_object_get(d, "complete")))
         printf("%s# %s%s\n", hue(c, HUE_WARN), j_text(d, "words", "-"), hue(c, HUE_OFF));
 }
 

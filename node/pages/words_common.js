@@ -9,8 +9,8 @@ export const rows = {
 
     "login.title": ["This page is closed", "Esta página está cerrada"],
     "login.why": [
-        "It opens from this PC only: double-click “Offline desk”, or type this in a terminal.",
-        "Solo se abre desde este PC: haga doble clic en «Offline desk» o escriba esto en un terminal.",
+        "It opens from this PC only. Type this in a terminal:",
+        "Solo se abre desde este PC. Escriba esto en un terminal:",
     ],
     "login.once": [
         "Each address that it prints is good once, for one minute.",
