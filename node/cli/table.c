@@ -61,7 +61,7 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_KEEP] = { "keep", NULL, "record it, though the branch did something just now" },
     [OPT_FULL] = { "full", NULL, "user numbers in full" },
     [OPT_YES] = { "yes", NULL, "do not ask" },
-    [OPT_SLOT] = { "slot", "N", "of this upload; else of the last" },
+    [OPT_SLOT] = { "slot", "N", "of this upload; where it may be left out, the last" },
     [OPT_NEW_PASSPHRASE] = { "new-passphrase-file", "N",
                              "the new passphrase: first line of N; six words if N is not there" },
     [OPT_ROOT_KEY] = { "root-key-file", "R", "the branch's root key: its backup file" },

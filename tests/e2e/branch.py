@@ -110,9 +110,9 @@ def sha256(path):
 
 
 def is_sending(desk):
-    """Is it the uploader? Other seats say "sending" as well, and name it."""
+    """Is it the uploader, at work or between two tries? Other seats say the same, and name it."""
     status = desk.upload_status()
-    return status["state"] == "sending" and status["uploader"] == desk.name
+    return status["state"] in ("sending", "waiting") and status["uploader"] == desk.name
 
 
 def log_list(desk):

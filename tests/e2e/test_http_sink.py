@@ -37,7 +37,7 @@ class Http(branch.Case):
 
     def stored(self, name):
         return [r for r in read_ledger(self.drop / ".ledger")
-                if r["name"] == name and r["effect"] == "stored"]
+                if r.get("name") == name and r.get("effect") == "stored"]
 
     def assert_once(self, name, path):
         """Stored once, and these bytes."""

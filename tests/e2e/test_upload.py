@@ -57,10 +57,8 @@ class Upload(branch.Case):
         return result
 
     def uploader(self):
-        for d in self.desks:
-            if branch.is_sending(d):
-                return d
-        return self.fail("nobody is sending")
+        return wait_until(lambda: next((d for d in self.desks if branch.is_sending(d)), None), 30,
+                          "one to send")
 
     def expected_name(self, desk, export):
         plan = desk.cli("upload", "plan", json=True)
