@@ -87,7 +87,7 @@ class Sftp(branch.Case):
         name, path = self.payload()
         self.sshd.let_in("other")
         said, words = self.desk_.hand_over(name, path)
-        self.assertEqual("stop", said)
+        self.assertEqual("denied", said)
         self.assertIn("refuses the login", words)
         self.login("other")
         self.use(folder=self.home / "nowhere")
