@@ -97,7 +97,8 @@ let drawnPeers = "";
 
 function drawPeers(peers) {
     const key = JSON.stringify(peers);
-    if (key === drawnPeers || byId("peers").contains(document.activeElement)) return; // nobody's focus goes
+    // Nobody's focus goes: neither what has it, nor what gets it back from the dialog.
+    if (key === drawnPeers || byId("revoke").open || byId("peers").contains(document.activeElement)) return;
     drawnPeers = key;
     put(byId("peers"), peers.map(peerRow));
 }
