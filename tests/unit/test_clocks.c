@@ -20,7 +20,8 @@ static struct branch_time of(unsigned n, const int64_t *ahead)
     int64_t copy[16];
     struct branch_time t;
 
-    memcpy(copy, ahead, n * sizeof *copy);
+    if (n > 0)
+        memcpy(copy, ahead, n * sizeof *copy);
     clocks_branch_time(copy, n, BOOT, &t);
     return t;
 }
