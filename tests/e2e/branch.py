@@ -203,7 +203,7 @@ class Case(unittest.TestCase):
         self.assertEqual([], refused)
         return [a["id"] for a in answers]
 
-    def upload(self, desk, check=True, deadline=60):
+    def upload(self, desk, check=True, deadline=120):
         return desk.cli("upload", "run", "--yes", "--lead-passphrase-file", self.lead, check=check,
                         deadline=deadline)
 

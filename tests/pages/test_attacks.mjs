@@ -99,7 +99,9 @@ test("a page on another port of this PC: image, script, frame, form, fetch", asy
     }, node());
     await until(async () => (await stage.json(0, "status")).refused.requests >= refused + 13,
         "every one of them to be refused");
-    assert.equal(await other.frame("framed").locator("#banner").count(), 0);
+    const framed = await (await other.waitForSelector("iframe[name=framed]", { state: "attached" })).contentFrame();
+    assert.ok(framed, "the frame is there");
+    assert.equal(await framed.locator("#banner").count(), 0);
     assert.equal(await held(), 0);
     await stillIn(desk);
     await desk.context().close();
