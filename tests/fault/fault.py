@@ -284,7 +284,7 @@ class Case(branch.Case):
         for d in self.desks:
             try:
                 said = once(d, "upload/status", 2)  # other seats say "sending", too, and name it
-                if said["state"] == "sending" and said["uploader"] == d.name:
+                if said["state"] in ("sending", "waiting") and said["uploader"] == d.name:
                     return d
             except NOT_NOW:
                 pass
