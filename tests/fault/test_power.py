@@ -250,8 +250,10 @@ class Branch(branch.Case):
     def test_without_flushes_it_forgets(self):
         """One desk cut off: its peers give the records back that they got before, and notice that it
         forgot. All three: the records are gone."""
-        noticed, gone = 0, 0
-        for i in range(CONTROL_ROUNDS):
+        noticed, gone, i = 0, 0, 0
+        while min(noticed, gone) < CONTROL_ROUNDS // 2:
+            # What else runs here may write a round's pages out by itself: such a round proves nothing.
+            self.assertLess(i, 3 * CONTROL_ROUNDS, f"records gone in {gone}, forgetful in {noticed}")
             self.branch_on_disks(NOFLUSH)
             _, lost, forgetful = self.round(0, [1] if i % 2 else [0, 1, 2])
             noticed += bool(forgetful)
@@ -261,10 +263,9 @@ class Branch(branch.Case):
                 disk.close()
             shutil.rmtree(self.home)
             self.home.mkdir()
-        report(f"power cuts, branch without flushes (control): {CONTROL_ROUNDS} rounds, records "
+            i += 1
+        report(f"power cuts, branch without flushes (control): {i} rounds, records "
                f"gone in {gone}, a desk found forgetful in {noticed}")
-        self.assertGreater(gone, 0)  # what else runs here may write a round's pages out by itself
-        self.assertGreater(noticed, 0)
 
 
 if __name__ == "__main__":

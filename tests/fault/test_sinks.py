@@ -223,7 +223,7 @@ class Sinks(fault.Case):
         hits = 0
         while hits < HITS:
             hits += self.hit(self.kill, min(self.dice.choice((1, 2, 3)), HITS - hits))
-            self.assertLess(self.days, 60 + 4 * HITS, "hardly ever hit")
+            self.assertLess(self.days, 20 + 4 * HITS, "hardly ever hit")
         pauses = 0
         while pauses < PAUSES:
             pauses += self.hit(self.pause, 1)
