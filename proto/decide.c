@@ -143,7 +143,7 @@ static enum err check_decision(const struct ledger *l, const struct ledger_momen
         return e;
     if (!roster_is_lead(l->roster, d->lead_pk))
         return err_set(msg, ERR_DENIED, "the key that signed this is not a lead's");
-    if (ledger_is_stale(d->made_ms, now))
+    if (trigger_is_stale(d->made_ms, now))
         return err_set(msg, ERR_REFUSED, "a lead's word of more than an hour ago: say it again");
     if (!ledger_same_epoch(l, d->epoch.number, d->epoch.hash) || d->slot <= l->dec)
         return err_set(msg, ERR_EXISTS, "slot %llu is decided already",

@@ -1,5 +1,6 @@
-/* ledger.c - the register: what is on disk, what is asked, who handles it. Rules L1 to L9 stand in
- * ledger.h; votes are in election.c, accepting in seat.c, proposing and sending in uploader.c. */
+/* ledger.c - the register: who has a seat, what is asked, who handles it. Rules L1 to L10 stand in
+ * ledger.h; votes are in election.c, accepting in seat.c, proposing and sending in uploader.c, what
+ * is on disk in ledger_disk.c. */
 #include "ledger_int.h"
 
 #include <stdio.h>
@@ -7,32 +8,6 @@
 #include <string.h>
 
 #include "mem.h"
-
-const char *ledger_state_name(enum ledger_state s)
-{
-    switch (s) {
-    case LEDGER_IDLE:
-        return "idle";
-    case LEDGER_PREVOTE:
-    case LEDGER_CANDIDATE:
-        return "electing";
-    case LEDGER_GATHER:
-    case LEDGER_BUILD:
-    case LEDGER_FETCH:
-        return "gathering";
-    case LEDGER_ACCEPT:
-        return "agreed";
-    case LEDGER_QUIET:
-    case LEDGER_SEND:
-    case LEDGER_STEP:
-        return "sending";
-    case LEDGER_PERSON:
-        return "deciding";
-    case LEDGER_PAUSED:
-        return "paused";
-    }
-    return "idle";
-}
 
 int ledger_seat_of(const struct ledger *l, const struct desk_id *id)
 {
@@ -59,6 +34,13 @@ bool ledger_leads(const struct ledger *l)
 bool ledger_same_epoch(const struct ledger *l, uint64_t number, const uint8_t *hash)
 {
     return number == l->epoch.number && memcmp(hash, l->epoch.hash, HASH_BYTES) == 0;
+}
+
+void ledger_first_seat(struct ledger *l)
+{
+    l->n_seats = roster_desks(l->roster) > 0;
+    if (l->n_seats)
+        l->seats[0] = roster_desk(l->roster, 0)->id;
 }
 
 /* A desk that cannot be heard would only raise the majority: it gets no seat now. */
@@ -127,148 +109,6 @@ void ledger_set_problem(struct ledger *l, const char *words)
     l->trouble = TROUBLE_NONE;
 }
 
-static const uint8_t ledger_key[] = { 'L' };
-
-void ledger_persist(struct ledger *l)
-{
-    struct buf b = { 0 };
-
-    mp_put_array(&b, 10);
-    mp_put_u64(&b, 1);
-    mp_put_u64(&b, l->epoch.number);
-    mp_put_bin(&b, l->epoch.hash, HASH_BYTES);
-    mp_put_u64(&b, l->term);
-    mp_put_bin(&b, l->voted_for.b, l->voted ? DESK_ID_BYTES : 0);
-    mp_put_u64(&b, l->acc_term);
-    mp_put_bin(&b, l->acc.p, l->acc.len);
-    mp_put_bin(&b, l->trigger.p, l->trigger.len);
-    progress_encode_bin(&l->acc_at, &b);
-    mp_put_bin(&b, l->decision.p, l->decision.len);
-    l->disk->put(l->disk->ctx, TABLE_META, ledger_key, sizeof ledger_key, b.p, b.len);
-    buf_free(&b);
-}
-
-static void copy_bin(struct mp *m, struct buf *out)
-{
-    size_t n = 0;
-    const uint8_t *p = mp_get_bin(m, &n);
-
-    buf_reset(out);
-    if (p && n > 0)
-        buf_add(out, p, n);
-}
-
-void ledger_note_accepted(struct ledger *l, const struct intent *in)
-{
-    memcpy(l->acc_sink, in->sink, sizeof l->acc_sink);
-    l->acc_items = in->type != SLOT_UPLOAD
-                       ? 0
-                       : delivery_items(sink_class_of(in->sink), in->parts, in->n_parts);
-}
-
-static enum err load_state(struct ledger *l, struct errmsg *msg)
-{
-    struct buf b = { 0 };
-    struct mp m;
-    struct trigger t;
-    struct intent in;
-    size_t n = 0;
-    const uint8_t *p;
-    enum err e = l->disk->get(l->disk->ctx, TABLE_META, ledger_key, sizeof ledger_key, &b);
-
-    if (e == ERR_MISSING)
-        return ERR_OK;
-    if (e != ERR_OK)
-        return err_set(msg, e, "the ledger's state cannot be read");
-    m = mp_over(b.p, b.len);
-    mp_get_array(&m);
-    mp_get_u64(&m);
-    l->epoch.number = (uint32_t)mp_get_u64(&m);
-    mp_get_raw(&m, l->epoch.hash, HASH_BYTES);
-    l->term = mp_get_u64(&m);
-    p = mp_get_bin(&m, &n);
-    l->voted = n == DESK_ID_BYTES;
-    if (l->voted)
-        memcpy(l->voted_for.b, p, DESK_ID_BYTES);
-    l->acc_term = mp_get_u64(&m);
-    copy_bin(&m, &l->acc);
-    copy_bin(&m, &l->trigger);
-    progress_get(&m, &l->acc_at);
-    copy_bin(&m, &l->decision);
-    e = mp_done(&m) ? ERR_OK : err_set(msg, ERR_MALFORMED, "the ledger's state does not parse");
-    buf_free(&b);
-    if (l->trigger.len > 0 &&
-        trigger_open(l->trigger.p, l->trigger.len, roster_branch(l->roster), &t, NULL) == ERR_OK)
-        l->trigger_slot = t.slot, l->origin = desk_id_eq(&t.desk, &l->me->id);
-    if (l->acc.len > 0 && intent_decode(l->acc.p, l->acc.len, &in, NULL) == ERR_OK) {
-        ledger_note_accepted(l, &in);
-        intent_free(&in);
-    }
-    return e;
-}
-
-/* The consequences of a decided slot, from a receipt that was checked. */
-void ledger_take_decision(struct ledger *l, const struct receipt *r, const struct intent *in)
-{
-    l->dec = in->slot;
-    intent_hash(r->intent, r->intent_len, l->dec_hash);
-    if (in->type == SLOT_SEATS) {
-        l->n_seats = in->n_seats;
-        memcpy(l->seats, in->seats, sizeof l->seats);
-    } else if (in->type == SLOT_UPLOAD) {
-        l->last_upload = in->slot;
-    }
-    epochs_enter(l);
-    answering_owes(l, r, in);
-    if (in->type == SLOT_HORIZON)
-        answering_forgets(l, in->back_to);
-    l->ask->decided(l->ask->ctx, r, in);
-}
-
-static void first_seat(struct ledger *l)
-{
-    l->n_seats = roster_desks(l->roster) > 0;
-    if (l->n_seats)
-        l->seats[0] = roster_desk(l->roster, 0)->id;
-}
-
-static enum err load_receipts(struct ledger *l, struct errmsg *msg)
-{
-    struct buf b = { 0 };
-    enum err e;
-
-    l->dec = l->last_upload = 0;
-    l->n_owed = 0;
-    memset(l->dec_hash, 0, sizeof l->dec_hash);
-    first_seat(l);
-    epochs_enter(l);
-    for (;;) {
-        struct receipt r;
-        struct intent in;
-        if ((e = ledger_receipt(l, l->dec + 1, &b)) != ERR_OK)
-            break;
-        if ((e = receipt_decode(b.p, b.len, &r, msg)) != ERR_OK ||
-            (e = intent_decode(r.intent, r.intent_len, &in, msg)) != ERR_OK)
-            break;
-        ledger_take_decision(l, &r, &in);
-        intent_free(&in);
-    }
-    buf_free(&b);
-    return e == ERR_MISSING ? ERR_OK : e;
-}
-
-enum err ledger_replay(struct ledger *l, struct errmsg *msg)
-{
-    enum err e;
-
-    if (l->ask->replay)
-        l->ask->replay(l->ask->ctx, true);
-    e = load_receipts(l, msg);
-    if (l->ask->replay)
-        l->ask->replay(l->ask->ctx, false);
-    return e;
-}
-
 enum err ledger_open(const struct ident *me, const struct roster *roster, const struct disk *disk,
                      struct effects *fx, const struct ledger_ask *ask,
                      const struct ledger_moment *now, struct ledger **out, struct errmsg *msg)
@@ -283,8 +123,7 @@ enum err ledger_open(const struct ident *me, const struct roster *roster, const 
     l->disk = disk;
     l->fx = fx;
     l->ask = ask;
-    if ((e = load_state(l, msg)) != ERR_OK || (e = epochs_load(l, msg)) != ERR_OK ||
-        (e = load_receipts(l, msg)) != ERR_OK) {
+    if ((e = ledger_load(l, msg)) != ERR_OK) {
         ledger_close(l);
         return e;
     }
@@ -382,118 +221,11 @@ void ledger_ask_slots(struct ledger *l, const struct ledger_moment *now, const s
     ledger_send(l, from, &b);
 }
 
-void ledger_drop_trigger(struct ledger *l)
-{
-    if (l->trigger.len == 0)
-        return;
-    buf_reset(&l->trigger);
-    l->origin = false;
-    ledger_persist(l);
-}
-
-/* A desk that was away when an upload turned out empty must not begin one days later. */
-bool ledger_is_stale(int64_t made_ms, const struct ledger_moment *now)
-{
-    return now->wall_ms - made_ms > TRIGGER_LIFE_MS || made_ms - now->wall_ms > TRIGGER_LIFE_MS;
-}
-
-static void forget_stale_trigger(struct ledger *l, const struct ledger_moment *now)
-{
-    struct trigger t;
-
-    if (l->trigger.len > 0 && l->acc.len == 0 &&
-        (trigger_open(l->trigger.p, l->trigger.len, roster_branch(l->roster), &t, NULL) != ERR_OK ||
-         ledger_is_stale(t.made_ms, now)))
-        ledger_drop_trigger(l);
-}
-
-/* Where the upload is another desk's work, that desk finds out alone that nothing is left to send.
- */
-static void forget_idle_trigger(struct ledger *l, const struct ledger_moment *now)
-{
-    struct intent in = { 0 };
-    bool over;
-
-    if (l->trigger.len == 0 || l->acc.len > 0 || ledger_may_upload(l) || now->boot_ms < l->look_at)
-        return;
-    l->look_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
-    over = now->boot_ms >= l->idle_from; /* that desk may know less of what is released */
-    if ((over || l->ask->gathered(l->ask->ctx)) && l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK &&
-        (over ? in.n_ranges == 0 : intent_sends_nothing(&in)))
-        ledger_drop_trigger(l);
-    intent_free(&in);
-}
-
-static enum err take_trigger(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
-                             size_t n, bool here, struct errmsg *msg)
-{
-    struct trigger t;
-    struct buf copy = { 0 };
-    enum err e = trigger_open(p, n, roster_branch(l->roster), &t, msg);
-    bool fresh;
-
-    if (e != ERR_OK)
-        return e;
-    if (l->forgot)
-        return err_set(
-            msg, ERR_REFUSED,
-            "this desk lost its memory and has no say in uploads: press at another desk");
-    if (!roster_is_lead(l->roster, t.lead_pk))
-        return err_set(msg, ERR_DENIED, "the key that signed this is not a lead's");
-    if (ledger_is_stale(t.made_ms, now))
-        return err_set(msg, ERR_REFUSED, "a lead's word of more than an hour ago: ask again");
-    if (!ledger_same_epoch(l, t.epoch.number, t.epoch.hash) || t.slot <= l->last_upload)
-        return err_set(msg, ERR_EXISTS, "slot %llu is decided already", (unsigned long long)t.slot);
-    if (!here && trouble_was_stopped(l, p, n))
-        return ERR_OK; /* said again by a desk that does not know yet */
-    fresh = l->trigger.len == 0;
-    l->stopped = false;
-    ledger_set_problem(l, "");
-    if (fresh || here) {
-        buf_add(&copy, p, n);
-        buf_free(&l->trigger);
-        l->trigger = copy;
-        l->trigger_slot = t.slot;
-        l->idle_from = now->boot_ms + GATHER_MAX_MS;
-        l->origin = here;
-        ledger_persist(l);
-    }
-    if (l->state == LEDGER_IDLE && (here || (fresh && handover_is_only_ours(l))))
-        l->next_try = now->boot_ms;
-    else if (fresh && l->state == LEDGER_IDLE && ledger_may_upload(l) &&
-             /* repetitions put nothing off, or nobody stands */
-             l->next_try < now->boot_ms + LEASE_PROMISE_MS)
-        l->next_try = now->boot_ms + LEASE_PROMISE_MS + ledger_roll(l, 500, 1500);
-    return ERR_OK;
-}
-
-static void spread_trigger(struct ledger *l)
-{
-    struct buf b = { 0 };
-
-    wire_begin(&b, WIRE_TRIGGER, 1);
-    mp_put_bin(&b, l->trigger.p, l->trigger.len);
-    ledger_send_all(l, &b);
-    buf_free(&b);
-}
-
-enum err ledger_trigger(struct ledger *l, const struct ledger_moment *now, const uint8_t *p,
-                        size_t n, struct errmsg *msg)
-{
-    enum err e = take_trigger(l, now, p, n, true, msg);
-
-    if (e == ERR_OK)
-        spread_trigger(l);
-    return e;
-}
-
 /* Those without an epoch of their own. False: none of them. */
 static bool take_timeless(struct ledger *l, const struct ledger_moment *now,
                           const struct desk_id *from, unsigned type, struct mp *m)
 {
     uint64_t slot;
-    size_t n = 0;
-    const uint8_t *p;
 
     switch (type) {
     case WIRE_RECEIPT:
@@ -505,9 +237,7 @@ static bool take_timeless(struct ledger *l, const struct ledger_moment *now,
             ledger_send_receipts(l, from, slot);
         return true;
     case WIRE_TRIGGER:
-        p = mp_get_bin(m, &n);
-        if (!m->bad)
-            take_trigger(l, now, p, n, false, NULL);
+        trigger_on_trigger(l, now, m);
         return true;
     case WIRE_OVERRIDE:
         epochs_on_override(l, now, m);
@@ -591,7 +321,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
     const struct desk *me = roster_find(l->roster, &l->me->id);
 
     if (l->n_seats == 0)
-        first_seat(l); /* the roster came after us */
+        ledger_first_seat(l); /* the roster came after us */
     handover_spread_decision(l, now);
     answering_tick(l, now);
     pause_tick(l, now);
@@ -599,13 +329,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
     case LEDGER_IDLE:
         evidence_tick(l, now);
         trouble_tick(l, now);
-        if (now->boot_ms >= l->next_try)
-            forget_stale_trigger(l, now);
-        forget_idle_trigger(l, now);
-        if (l->origin && now->boot_ms >= l->retry_at) {
-            spread_trigger(l);
-            l->retry_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
-        }
+        trigger_tick(l, now);
         if (ledger_has_work(l) && !l->stopped && !l->forgot && me && me->state == DESK_ACTIVE &&
             now->boot_ms >= l->next_try &&
             (now->boot_ms >= l->promise_until || desk_id_eq(&l->promised_to, &l->me->id)))
@@ -646,7 +370,7 @@ void ledger_has_forgotten(struct ledger *l, bool yes)
 {
     l->forgot = yes;
     if (yes)
-        ledger_drop_trigger(l);
+        trigger_drop(l);
 }
 
 void ledger_regain(struct ledger *l, const struct ledger_moment *now, uint64_t term,
@@ -660,113 +384,4 @@ void ledger_regain(struct ledger *l, const struct ledger_moment *now, uint64_t t
     }
     l->forgot = false;
     l->grace_until = now->boot_ms + LEASE_PROMISE_MS; /* L7: it may have promised */
-}
-
-void ledger_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out)
-{
-    memset(out, 0, sizeof *out);
-    out->state = l->state;
-    out->slot = l->dec + 1;
-    out->term = l->term;
-    out->open = l->acc.len > 0;
-    out->triggered = l->trigger.len > 0;
-    out->is_uploader = ledger_leads(l) && now->boot_ms < l->lease_until;
-    if (l->state == LEDGER_SEND && l->delivering && !l->looking) {
-        out->sending = l->number;
-        out->sending_until_ms = l->lease_until;
-    }
-    if (ledger_leads(l)) {
-        memcpy(out->key, l->at.key, sizeof out->key);
-        out->answers = l->at.n_answers;
-    }
-    out->may_vote = l->may_vote && now->boot_ms >= l->grace_until;
-    out->stopped = l->stopped;
-    out->has_uploader = out->is_uploader || now->boot_ms < l->promise_until;
-    out->uploader = out->is_uploader ? l->me->id : l->promised_to;
-    out->n_seats = l->n_seats;
-    memcpy(out->seats, l->seats, sizeof out->seats);
-    out->epoch = l->epoch;
-    out->behind = !epochs_caught_up(l);
-    out->base = l->n_line > 0 ? l->line[l->n_line - 1].base : 0;
-    out->evidence = l->n_evidence;
-    out->doubled = l->doubled;
-    out->acc_term = l->acc.len > 0 ? l->acc_term : 0;
-    out->items = l->acc.len > 0 ? l->acc_items : 0;
-    out->done = out->items == 0 ? 0 : ledger_leads(l) ? l->at.done : l->acc_at.done;
-    memcpy(out->problem, l->problem, sizeof out->problem);
-    trouble_view(l, now, out);
-    handover_view(l, now, out);
-}
-
-uint64_t ledger_term(const struct ledger *l)
-{
-    return l->term;
-}
-
-uint64_t ledger_decided(const struct ledger *l)
-{
-    return l->dec;
-}
-
-bool ledger_is_seat(const struct ledger *l, const struct desk_id *id)
-{
-    return ledger_seat_of(l, id) >= 0;
-}
-
-bool ledger_open_intent(const struct ledger *l, struct intent *out)
-{
-    return l->acc.len > 0 && intent_decode(l->acc.p, l->acc.len, out, NULL) == ERR_OK;
-}
-
-bool ledger_covers(const struct ledger *l, const struct feed_id *feed, uint64_t seq)
-{
-    struct intent in;
-    bool yes = false;
-
-    if (!ledger_open_intent(l, &in))
-        return false;
-    for (unsigned i = 0; i < in.n_ranges; i++)
-        yes |= feed_id_eq(&in.ranges[i].feed, feed) && seq >= in.ranges[i].from &&
-               seq <= in.ranges[i].to;
-    intent_free(&in);
-    return yes;
-}
-
-enum err ledger_slot_hash(const struct ledger *l, uint64_t slot, uint8_t hash[HASH_BYTES])
-{
-    struct buf b = { 0 };
-    struct receipt r;
-    enum err e = ledger_receipt(l, slot, &b);
-
-    if (e == ERR_OK && (e = receipt_decode(b.p, b.len, &r, NULL)) == ERR_OK)
-        intent_hash(r.intent, r.intent_len, hash);
-    buf_free(&b);
-    return e;
-}
-
-enum err ledger_receipt(const struct ledger *l, uint64_t slot, struct buf *out)
-{
-    uint8_t key[8];
-
-    put_be64(key, slot);
-    return l->disk->get(l->disk->ctx, TABLE_SLOTS, key, sizeof key, out);
-}
-
-enum err ledger_answer(const struct ledger *l, uint64_t slot, const uint8_t intent[HASH_BYTES],
-                       uint64_t n, struct answer_row *out)
-{
-    struct tally t = { .slot = slot };
-    struct buf b = { 0 };
-    enum err e;
-
-    memcpy(t.intent, intent, HASH_BYTES);
-    if ((e = tally_row(l->disk, &t, n, &b)) == ERR_OK)
-        e = answer_row_decode(b.p + HASH_BYTES, b.len - HASH_BYTES, out);
-    buf_wipe(&b);
-    return e;
-}
-
-bool ledger_lacks_answers(const struct ledger *l, uint64_t slot)
-{
-    return answering_lacks(l, slot);
 }

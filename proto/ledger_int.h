@@ -1,5 +1,4 @@
-/* ledger_int.h - the ledger's insides, shared by ledger.c, election.c, seat.c, uploader.c, epochs.c
- * and evidence.c. */
+/* ledger_int.h - the ledger's insides, shared by the files that play its parts. */
 #ifndef TIDEOVER_LEDGER_INT_H
 #define TIDEOVER_LEDGER_INT_H
 
@@ -165,11 +164,7 @@ bool ledger_has_work(const struct ledger *l);
 void ledger_refuse(struct ledger *l, const struct ledger_moment *now, const char *what,
                    const char *why);
 uint64_t ledger_roll(const struct ledger *l, uint64_t from, uint64_t to);
-bool ledger_is_stale(int64_t made_ms, const struct ledger_moment *now);
-void ledger_note_accepted(struct ledger *l, const struct intent *in);
 void ledger_set_problem(struct ledger *l, const char *words);
-void ledger_persist(struct ledger *l);
-void ledger_take_decision(struct ledger *l, const struct receipt *r, const struct intent *in);
 void ledger_send(struct ledger *l, const struct desk_id *to, struct buf *b);
 void ledger_send_seats(struct ledger *l, const struct buf *b, unsigned except);
 void ledger_send_all(struct ledger *l, const struct buf *b);
@@ -178,10 +173,21 @@ void ledger_begin(struct ledger *l, struct buf *b, enum wire_type type, unsigned
 void ledger_send_receipts(struct ledger *l, const struct desk_id *to, uint64_t from);
 void ledger_ask_slots(struct ledger *l, const struct ledger_moment *now,
                       const struct desk_id *from);
-void ledger_drop_trigger(struct ledger *l);
+void ledger_first_seat(struct ledger *l); /* until a slot says otherwise: the founder's */
 
+/* ---- ledger_disk.c ---- */
+enum err ledger_load(struct ledger *l, struct errmsg *msg);
 enum err ledger_replay(struct ledger *l, struct errmsg *msg); /* all receipts, from the first */
+void ledger_persist(struct ledger *l);
+void ledger_note_accepted(struct ledger *l, const struct intent *in);
+void ledger_take_decision(struct ledger *l, const struct receipt *r, const struct intent *in);
 enum err ledger_slot_hash(const struct ledger *l, uint64_t slot, uint8_t hash[HASH_BYTES]);
+
+/* ---- trigger.c ---- */
+void trigger_drop(struct ledger *l);
+bool trigger_is_stale(int64_t made_ms, const struct ledger_moment *now);
+void trigger_on_trigger(struct ledger *l, const struct ledger_moment *now, struct mp *m);
+void trigger_tick(struct ledger *l, const struct ledger_moment *now); /* while idle */
 
 /* ---- epochs.c ---- */
 #define EPOCH_KEY    (4 + HASH_BYTES)

@@ -37,7 +37,7 @@ static void stop(struct ledger *l)
 {
     hash_of_word(l, l->stopped_word);
     l->stopped = true;
-    ledger_drop_trigger(l); /* a person was told; pressing again tries again */
+    trigger_drop(l); /* a person was told; pressing again tries again */
 }
 
 void trouble_stop(struct ledger *l, const struct ledger_moment *now)
@@ -104,8 +104,6 @@ void trouble_tick(struct ledger *l, const struct ledger_moment *now)
         ledger_set_problem(l, "");
 }
 
-/* ---- shown ---- */
-
 void trouble_view(const struct ledger *l, const struct ledger_moment *now, struct ledger_view *out)
 {
     uint64_t at = l->state == LEDGER_IDLE                     ? l->next_try
@@ -115,23 +113,4 @@ void trouble_view(const struct ledger *l, const struct ledger_moment *now, struc
 
     out->trouble = l->trouble;
     out->next_try_ms = at > now->boot_ms ? at - now->boot_ms : 0;
-}
-
-const char *ledger_upload_word(const struct ledger_view *v)
-{
-    if (v->doubt.waits)
-        return ledger_state_name(LEDGER_PERSON);
-    if (v->stopped && v->state == LEDGER_IDLE)
-        return "failed";
-    if (v->trouble == TROUBLE_WAITS)
-        return "waiting";
-    if (v->state == LEDGER_PREVOTE || v->state == LEDGER_CANDIDATE)
-        return v->open && v->has_uploader ? "agreed" : "gathering";
-    if (v->state != LEDGER_IDLE)
-        return ledger_state_name(v->state);
-    if (v->items > 0 && v->has_uploader) /* as its uploader tells this seat */
-        return ledger_state_name(LEDGER_SEND);
-    if (!v->open && !v->triggered)
-        return "idle";
-    return v->open && v->has_uploader ? "agreed" : "gathering";
 }

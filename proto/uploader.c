@@ -96,7 +96,7 @@ static void build(struct ledger *l, const struct ledger_moment *now)
         return;
     }
     if (intent_sends_nothing(&l->cur)) { /* nothing new since the last slot */
-        ledger_drop_trigger(l);
+        trigger_drop(l);
         election_resign(l, now, 0);
         return;
     }
