@@ -22,6 +22,9 @@ import threading
 import time
 
 POLL = 0.02  # seconds between two looks at a condition
+# No wait gives up sooner, so that a slow machine is only slow. A deadline in a call is what one
+# hopes for, or a longer one; what is a promise about time is measured and printed.
+PATIENCE = float(os.environ.get("TIDEOVER_PATIENCE", "60"))
 # Answers that mean "not now": the node went away under the call. The line is repeated by its key.
 AGAIN = {"offline", "busy", "unreachable", "closing", "stopping"}
 
@@ -68,7 +71,9 @@ Said = collections.namedtuple("Said", "rc out err")
 
 
 def wait_until(condition, deadline, what):
-    """Looks until condition() is true and returns its value; Timeout after `deadline` seconds."""
+    """Looks until condition() is true and returns its value; Timeout after `deadline` seconds, or
+    PATIENCE if that is more."""
+    deadline = max(deadline, PATIENCE)
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -262,8 +267,8 @@ class Desk:
             _disown(self.node)
             self.node = None
 
-    def _end(self, how, deadline=20):
-        rc = None
+    def _end(self, how):
+        rc, deadline = None, max(20, PATIENCE)
         if self.node and self.node.poll() is None:
             self.up.clear()
             self.node.send_signal(how)
@@ -273,7 +278,7 @@ class Desk:
                 self.node.kill()
                 self.node.wait()
                 self._gone()
-                raise Timeout(f"{self.name} did not stop within {deadline} s") from None
+                raise Timeout(f"{self.name} did not stop within {deadline:g} s") from None
         elif self.node:
             rc = self.node.returncode
         self._gone()

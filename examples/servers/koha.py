@@ -208,6 +208,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             rows = batch["transactions"]
             if n in args.half:      # dies in the middle
                 rows = rows[:len(rows) // 2]
+            time.sleep(args.slow * len(rows))
             results = [self.one(batch, row) for row in rows]
         if n in args.lose or n in args.half:
             return self.hang_up()

@@ -146,7 +146,7 @@ class Case(unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="t-", dir=_home()))
+        self.home, self.owned = pathlib.Path(tempfile.mkdtemp(prefix="t-", dir=_home())), []
         self.addCleanup(self._clean)
 
     def _clean(self):
@@ -155,7 +155,26 @@ class Case(unittest.TestCase):
         finally:
             shutil.rmtree(self.home, ignore_errors=True)
 
+    def tearDown(self):
+        if not self._outcome.success:
+            self.show()
+
+    def show(self):
+        """How each desk stands, for whoever has to find out why the test failed."""
+        for d in self.owned:
+            if d.node is None or d.node.poll() is not None:
+                print(f"---- {d.name} does not run", file=sys.stderr)
+                continue
+            for words in (("status",), ("upload", "status"), ("peers",)):
+                try:
+                    said = d.cli(*words, "--json", check=False, deadline=10)
+                    print(f"---- {d.name}: {' '.join(words)}: {said.out or said.err}".rstrip(), file=sys.stderr)
+                except drive.Timeout as why:
+                    print(f"---- {why}", file=sys.stderr)
+            print(*d.log().splitlines()[-15:], sep="\n", file=sys.stderr)
+
     def own(self, desk):
+        self.owned.append(desk)
         self.addCleanup(desk.kill9)
         return desk
 

@@ -58,7 +58,7 @@ class Ils(branch.Case):
         return collections.Counter(e["item"] for e in self.server.effects())
 
     def kill_the_uploader(self, desks, dice):
-        """Somewhere on its way; the desks that are left."""
+        """Somewhere on its way, which the server makes long enough to be met; the desks that are left."""
         self.press(desks[0])
         sending = wait_until(lambda: next((d for d in desks if branch.is_sending(d)), None), 30,
                              "a desk to send")
@@ -105,7 +105,7 @@ class Evergreen(Ils):
         for round_ in range(ROUNDS):
             with self.subTest(round=round_):
                 self.home, dice = branch.work_dir(), random.Random(round_)
-                self.serve("evergreen", "--work", dice.choice(["0", "0.1"]), "--start-delay",
+                self.serve("evergreen", "--work", dice.choice(["0.1", "0.3"]), "--start-delay",
                            dice.choice(["0", "0.5"]), "--lose", dice.choice(["load=1", "execute=1"]))
                 desks = self.ready("evergreen", "evergreen")
                 self.finished(self.kill_the_uploader(desks, dice))
@@ -129,7 +129,7 @@ class Koha(Ils):
             scheme = ("koha", "koha-plugin")[round_ % 2]
             with self.subTest(round=round_, scheme=scheme):
                 self.home, dice = branch.work_dir(), random.Random(round_)
-                self.serve("koha")
+                self.serve("koha", "--slow", dice.choice(["0.2", "0.5"]))
                 desks = self.ready(scheme, "koha")
                 left = self.kill_the_uploader(desks, dice)
                 self.finished(left)
