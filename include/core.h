@@ -12,6 +12,7 @@
 
 #include "aside.h"
 #include "blocklist.h"
+#include "condition.h"
 #include "disk.h"
 #include "effect.h"
 #include "feeds.h"
@@ -78,6 +79,8 @@ void core_knocked(struct core *c, const struct moment *now, const struct desk_id
 void core_server(struct core *c, const struct moment *now, const struct watch_check *check);
 /* A hint where a desk may be found (configuration, beacon); it never replaces a proven address. */
 void core_hint(struct core *c, const struct desk_id *peer, const char *address);
+/* How this PC fares: told to the others when it changed, and now and then. */
+void core_condition(struct core *c, const struct condition *mine);
 
 /* Records one thing. The record is checked (desk.h), dated, chained and waits for core_seal().
  * r->key repeats: the first record's place comes back, *again is set and nothing is written. */
@@ -161,6 +164,9 @@ struct peer_view {
     int64_t clock_ms;         /* its clock minus ours */
     char address[ADDR_TEXT_MAX], software[SOFTWARE_MAX];
     uint64_t refused; /* messages of it that broke the protocol */
+    bool has_condition;
+    struct condition condition; /* of its PC, as it said last, .. */
+    uint64_t condition_ms;      /* .. so long ago */
 };
 unsigned core_peers(const struct core *c);
 void core_peer_view(const struct core *c, const struct moment *now, unsigned i,

@@ -51,6 +51,16 @@ int net_door_open(struct net *n, const uint8_t curve_sk[KEY_BYTES], uint16_t *po
 void net_door_answer(struct net *n, int door, uint64_t client, const uint8_t *p, size_t len);
 void net_door_close(struct net *n, int door);
 
+/* Why the connection to a peer does not come about, as it was last seen; err: errno, of NO_ANSWER,
+ * 0 while that is not known. */
+enum net_why {
+    NET_FINE,         /* it stands, or was not tried yet */
+    NET_NO_ANSWER,    /* nobody takes a connection at that address */
+    NET_OTHER_KEY,    /* somebody does, and is not that desk */
+    NET_NOT_ADMITTED, /* it is that desk, and does not know us (yet) */
+};
+enum net_why net_why(const struct net *n, const struct desk_id *peer, int *err);
+
 struct net_traffic { /* bytes of messages in the clear, since the start */
     uint64_t sent, received;
 };

@@ -53,6 +53,7 @@ enum wire_type { /* numbers are for ever */
                  WIRE_BLOCKLIST = 56,
                  WIRE_CLOCKS_ASK = 57,
                  WIRE_CLOCKS = 58,
+                 WIRE_CONDITION = 59,
                  /* joining, on its own socket */
                  WIRE_JOIN = 64,
                  WIRE_WELCOME = 65,

@@ -232,6 +232,22 @@ static bool clock_offset(const struct node *n, const struct moment *now, const s
     return p->has_clock;
 }
 
+static bool disk_free(const struct node *n, const struct moment *now, const struct peer_view *p,
+                      double *out)
+{
+    (void)n, (void)now;
+    *out = (double)p->condition.disk_free;
+    return p->has_condition;
+}
+
+static bool problems(const struct node *n, const struct moment *now, const struct peer_view *p,
+                     double *out)
+{
+    (void)n, (void)now;
+    *out = p->condition.n;
+    return p->has_condition;
+}
+
 static bool refused(const struct node *n, const struct moment *now, const struct peer_view *p,
                     double *out)
 {
@@ -279,6 +295,10 @@ static void put_peers(struct buf *b, const struct node *n, const struct moment *
                     missing);
     put_peer_family(b, n, now, "peer_clock_offset_seconds", "gauge", "Its clock minus ours.",
                     clock_offset);
+    put_peer_family(b, n, now, "peer_disk_free_bytes", "gauge",
+                    "Free where its store lies, as it said last.", disk_free);
+    put_peer_family(b, n, now, "peer_problems", "gauge",
+                    "What is wrong at that desk, as it said last: how many things.", problems);
     put_peer_family(b, n, now, "peer_refused_total", "counter",
                     "Messages of it that broke the protocol.", refused);
     put_peer_family(b, n, now, "peer_sent_bytes_total", "counter",

@@ -9,6 +9,7 @@
 #include <zmq.h>
 
 #include "conf.h"
+#include "dial.h"
 #include "wire.h"
 
 #define ZAP_ENFORCE_DOMAIN 93  /* draft macro, honoured by Debian's 4.3.4: fail closed */
@@ -22,6 +23,9 @@ struct dealer {
     struct desk_id peer;
     void *sock, *monitor;
     struct net_traffic traffic;
+    bool reached, up; /* by this socket: somebody answered; and it is that desk */
+    enum net_why why;
+    struct dial dial;
 };
 
 struct door {
@@ -154,14 +158,17 @@ static void close_dealer(struct dealer *d)
     if (d->monitor)
         zmq_close(d->monitor);
     d->sock = d->monitor = NULL;
+    d->reached = d->up = false;
 }
 
 void net_close(struct net *n)
 {
     if (!n)
         return;
-    for (unsigned i = 0; i < n->n_dealers; i++)
+    for (unsigned i = 0; i < n->n_dealers; i++) {
         close_dealer(&n->dealer[i]);
+        dial_close(&n->dealer[i].dial);
+    }
     for (int i = 0; i < DOORS_MAX; i++)
         net_door_close(n, i);
     if (n->router) {
@@ -217,6 +224,8 @@ enum err net_connect(struct net *n, const struct desk_id *peer, const uint8_t cu
         memset(d, 0, sizeof *d);
         d->peer = *peer;
     }
+    if (d->sock && !d->reached)
+        dial_look(&d->dial, address);
     close_dealer(d);
     if ((d->sock = zmq_socket(n->ctx, ZMQ_DEALER)) == NULL)
         return err_set(msg, ERR_FULL, "no socket left: %s", zmq_strerror(errno));
@@ -224,7 +233,9 @@ enum err net_connect(struct net *n, const struct desk_id *peer, const uint8_t cu
     set_int(d->sock, ZMQ_IPV6, strchr(host, ':') != NULL);
     snprintf(endpoint, sizeof endpoint, "tcp://%s", address);
     d->monitor = watch(n, d->sock,
-                       ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED);
+                       ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                           ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED |
+                           ZMQ_EVENT_CLOSED);
     if (!d->monitor || zmq_connect(d->sock, endpoint) != 0) {
         close_dealer(d);
         return err_set(msg, ERR_OFFLINE, "cannot connect to %s: %s", address, zmq_strerror(errno));
@@ -255,6 +266,14 @@ struct net_traffic net_traffic(const struct net *n, const struct desk_id *peer)
     const struct dealer *d = dealer_of((struct net *)n, peer);
 
     return d ? d->traffic : (struct net_traffic){ 0 };
+}
+
+enum net_why net_why(const struct net *n, const struct desk_id *peer, int *err)
+{
+    const struct dealer *d = dealer_of((struct net *)n, peer);
+
+    *err = d ? d->dial.err : 0;
+    return !d || d->up ? NET_FINE : d->why;
 }
 
 /* ---- ZAP (RFC 27) ---- */
@@ -405,10 +424,23 @@ static void dealer_events(struct net *n, struct dealer *d)
     unsigned event;
 
     while ((event = next_event(d->monitor)) != 0) {
-        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
+        if (event == ZMQ_EVENT_CONNECTED) {
+            d->reached = true;
+            continue;
+        }
+        if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+            d->reached = d->up = true;
+            d->why = NET_FINE;
             n->ev->up(n->ev->ctx, &d->peer);
-        else
-            n->ev->down(n->ev->ctx, &d->peer);
+            continue;
+        }
+        if (!d->up)
+            d->why = event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH                   ? NET_NOT_ADMITTED
+                     : d->reached && d->why != NET_NOT_ADMITTED                  ? NET_OTHER_KEY
+                     : d->reached                                                ? d->why
+                                                                                 : NET_NO_ANSWER;
+        d->up = false;
+        n->ev->down(n->ev->ctx, &d->peer);
     }
 }
 

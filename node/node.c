@@ -545,6 +545,7 @@ static void round_of_loop(struct node *n)
             core_tick(n->core, &now);
             invite_tick(n, &now);
             practice_watch(n, &now);
+            condition_look(n, &now);
             hint_known(n, &now);
             beacon_round(n, &now);
             keep_spare(n, &now);

@@ -122,7 +122,7 @@ struct node {
     struct job *jobs_to_start; /* once what they may read is committed */
     struct buf bundle;         /* pieces of a part that comes in */
     bool runs;                 /* run/ is ours to remove */
-    uint64_t ticked_ms, started_ms, hint_ms;
+    uint64_t ticked_ms, started_ms, hint_ms, condition_ms;
     unsigned hints; /* rounds through [peers] known */
     struct metrics metrics;
     struct beacon *beacon; /* NULL: desks are not looked for on the local network */
@@ -213,6 +213,9 @@ json_t *status_time(const struct node *n, int64_t ms);
 const char *status_desk_name(const struct node *n, const struct desk_id *id); /* "?": not known */
 json_t *status_roles(unsigned roles);
 json_t *status_problems(const struct node *n, const struct moment *now); /* status_problems.c */
+/* condition.c */
+void condition_here(struct node *n, const struct moment *now, struct condition *out);
+void condition_look(struct node *n, const struct moment *now); /* at each tick */
 
 struct payload; /* payload_int.h */
 

@@ -1,4 +1,5 @@
 /* status.c - the local API's answers about what is: status, peers, policy, upload. */
+#include <errno.h>
 #include <string.h>
 
 #include "day.h"
@@ -176,15 +177,64 @@ static json_t *desk_json(const struct node *n, const struct desk_id *id)
                      (json_int_t)h.known, "complete", h.complete);
 }
 
+/* Of its PC, as it said; null: it never did. */
+static void put_condition(json_t *o, const struct condition *c)
+{
+    json_t *problems = json_array();
+
+    for (unsigned i = 0; c && i < c->n; i++)
+        json_array_append_new(problems, json_string(c->problem[i]));
+    json_object_set_new(o, "disk_free_bytes",
+                        c ? json_integer((json_int_t)c->disk_free) : json_null());
+    json_object_set_new(o, "commit_ms",
+                        c && c->commit_us > 0 ? json_real((double)c->commit_us / 1000) : json_null());
+    json_object_set_new(o, "problems", problems);
+}
+
+/* Why this desk does not reach it: null while it does, or nothing is known. */
+static json_t *last_error(const struct node *n, const struct peer_view *v)
+{
+    static const struct {
+        int err;
+        const char *code, *message;
+    } rows[] = {
+        { ECONNREFUSED, "not_running", "that PC is on, and tideover does not run there" },
+        { EHOSTUNREACH, "no_route", "no way leads to that address: is the PC off, or a cable out?" },
+        { ENETUNREACH, "no_network", "this PC has no network" },
+        { ETIMEDOUT, "timed_out",
+          "nothing answers at that address: is the PC off, or does a firewall drop it?" },
+    };
+    int err;
+    enum net_why why = net_why(n->net, &v->id, &err);
+
+    if (v->state == PEER_RETIRED || v->state == PEER_REVOKED || why == NET_FINE)
+        return json_null();
+    if (why == NET_OTHER_KEY)
+        return json_pack("{s:s, s:s}", "code", "other_desk_there", "message",
+                         "another program, or another desk, answers at that address");
+    if (why == NET_NOT_ADMITTED)
+        return json_pack("{s:s, s:s}", "code", "not_admitted", "message",
+                         "it does not let this desk in");
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].err == err)
+            return json_pack("{s:s, s:s}", "code", rows[i].code, "message", rows[i].message);
+    return json_pack("{s:s, s:s}", "code", "no_answer", "message",
+                     err ? strerror(err) : "nobody answers at that address");
+}
+
 json_t *status_peers_json(struct node *n)
 {
     struct moment now = node_now();
     json_t *all = json_array(), *me = desk_json(n, &n->me.id);
+    struct condition mine;
 
     json_object_update_new(me, json_pack("{s:s, s:b, s:i, s:i, s:i, s:i, s:s, s:s}", "state",
                                          "online", "this", 1, "last_seen_s", 0, "behind", 0,
                                          "missing", 0, "clock_ms", 0, "version", TIDEOVER_VERSION,
                                          "address", n->conf.listen));
+    condition_here(n, &now, &mine);
+    json_object_set_new(me, "last_error", json_null());
+    put_condition(me, &mine);
     json_array_append_new(all, me);
     for (unsigned i = 0; i < core_peers(n->core); i++) {
         struct peer_view v;
@@ -201,6 +251,8 @@ json_t *status_peers_json(struct node *n)
                                          : json_null());
         json_object_set_new(o, "clock_ms",
                             v.has_clock ? json_integer((json_int_t)v.clock_ms) : json_null());
+        put_condition(o, v.has_condition ? &v.condition : NULL);
+        json_object_set_new(o, "last_error", last_error(n, &v));
         json_array_append_new(all, o);
     }
     return json_pack("{s:i, s:o}", "schema", 1, "peers", all);

@@ -59,6 +59,9 @@ struct peer {
     unsigned evidence_at;          /* how much evidence it was sent */
     uint64_t farewell_ms, told_ms; /* revoked: when we began to tell it so, when we told; 0: not */
     bool let_go;
+    struct condition condition;    /* of its PC, as it said at condition_ms */
+    bool has_condition, condition_told;
+    uint64_t condition_ms, condition_told_ms;
     uint64_t mark_ms, newest_ms, older_ms; /* its newest start was first heard, said last; an older
                                               one was said long after that: two PCs have its key */
 };
@@ -179,6 +182,8 @@ struct core {
     struct lately lately;
     struct blocked_users blocked;
     struct watch watch;
+    struct condition condition; /* of this PC */
+    bool condition_known;
     struct sightings sightings;
     uint64_t opened_ms, now_ms, beat_ms, slow_ms;
     uint64_t refused;
@@ -268,6 +273,10 @@ void clocks_propose(const struct core *c, const struct feed *f, struct slot_rang
 /* Once all are filled in: what too many seats measured otherwise is suspect. */
 void clocks_settle(const struct core *c, struct intent *in);
 enum err clocks_ok(const struct core *c, const struct slot_range *r, struct errmsg *msg);
+
+/* condition.c */
+void condition_tick(struct core *c, struct peer *p);
+void condition_hear(struct core *c, struct peer *p, struct mp *m);
 
 /* core_lately.c */
 void lately_load(struct core *c); /* after the cuts are known */

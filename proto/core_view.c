@@ -96,6 +96,9 @@ void core_peer_view(const struct core *c, const struct moment *now, unsigned i,
     snprintf(out->address, sizeof out->address, "%s", p->address);
     snprintf(out->software, sizeof out->software, "%s", p->software);
     out->refused = p->refused;
+    out->has_condition = p->has_condition;
+    out->condition = p->condition;
+    out->condition_ms = p->has_condition ? now->boot_ms - p->condition_ms : 0;
 }
 
 /* The copies of a desk that lost its memory, or that was revoked, keep nothing safe. */

@@ -618,6 +618,7 @@ void sync_peer_up(struct core *c, const struct moment *now, struct peer *p)
         return;
     }
     p->vector_sent_ms = p->roster_sent_ms = 0; /* what was sent before went nowhere */
+    p->condition_told = false;
     send_hello(c, p, now->wall_ms);
 }
 
@@ -637,4 +638,5 @@ void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool be
         send_hello(c, p, now->wall_ms);
     else if (p->up && beat)
         send_beat(c, p, now->wall_ms);
+    condition_tick(c, p);
 }

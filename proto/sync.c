@@ -520,6 +520,9 @@ void sync_message(struct core *c, const struct moment *now, struct peer *p, cons
     case WIRE_CLOCKS:
         clocks_on_words(c, p, m);
         break;
+    case WIRE_CONDITION:
+        condition_hear(c, p, m);
+        break;
     case WIRE_BYE:
         p->ever_heard = false;
         break;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const char *const heading[] = { "NAME",    "ID",    "STATE",   "LAST SEEN", "BEHIND",
-                                       "MISSING", "CLOCK", "VERSION", "ADDRESS" };
+                                       "MISSING", "CLOCK", "DISK", "VERSION", "ADDRESS" };
 #define COLUMNS (sizeof heading / sizeof heading[0])
 
 static void clock_words(const json_t *p, char out[32])
@@ -17,13 +17,29 @@ static void clock_words(const json_t *p, char out[32])
         snprintf(out, 32, "-");
 }
 
+/* Free, where its store lies. */
+static void disk_words(const json_t *p, char out[32])
+{
+    const json_t *bytes = json_object_get(p, "disk_free_bytes");
+    long long mib = json_integer_value(bytes) >> 20;
+
+    if (!json_is_integer(bytes))
+        snprintf(out, 32, "-");
+    else if (mib < 1024)
+        snprintf(out, 32, "%lld M !", mib);
+    else
+        snprintf(out, 32, "%lld G", mib >> 10);
+}
+
 static void add_peer(struct table *t, const json_t *p)
 {
     bool this = j_is(p, "this");
-    char ago[32], clock[32], behind[32], missing[32];
+    char ago[32], clock[32], behind[32], missing[32], disk[32];
+    const char *why = j_text(json_object_get(p, "last_error"), "message", "");
 
     words_ago(j_int(p, "last_seen_s", -1), ago);
     clock_words(p, clock);
+    disk_words(p, disk);
     words_number(j_int(p, "behind", 0), behind);
     words_number(j_int(p, "missing", 0), missing);
     table_cell(t, "%s%s", j_text(p, "name", "-"), j_is(p, "seat") ? "*" : "");
@@ -33,8 +49,9 @@ static void add_peer(struct table *t, const json_t *p)
     table_cell(t, "%s", this ? "-" : behind);
     table_cell(t, "%s", this ? "-" : missing);
     table_cell(t, "%s", this ? "-" : clock);
+    table_cell(t, "%s", disk);
     table_cell(t, "%s", j_text(p, "version", "-"));
-    table_cell(t, "%s", j_text(p, "address", "-"));
+    table_cell(t, "%s%s%s%s", j_text(p, "address", "-"), *why ? " (" : "", why, *why ? ")" : "");
 }
 
 int cmd_peers(struct cli *c)

@@ -1,7 +1,7 @@
 // The Admin page: is this branch ready for an outage, who belongs to it, what happened.
 import { api, enter, follow, sentence } from "./door.js";
 import { byId, el, put, say } from "./dom.js";
-import { ago, dayTime, has, number, t, time } from "./words.js";
+import { ago, dayTime, has, number, t, time, worded } from "./words.js";
 import { code128 } from "./code128.js";
 
 const CLOCK_OFF_MS = 5000, LIST_OLD_DAYS = 7, DRILL_OLD_MS = 31 * 86400000, GIB = 2 ** 30;
@@ -75,6 +75,17 @@ function drawBanner(status, rows) {
 
 // ---- desks ----
 
+// What a desk said of itself: a code, in a word or two.
+function brief(code) {
+    return has("brief." + code) ? t("brief." + code) : code.replaceAll("_", " ");
+}
+
+function diskCell(bytes) {
+    if (bytes === null) return el("td", { class: "number" }, "–");
+    return bytes < GIB ? el("td", { class: "number warn" }, `${Math.floor(bytes / 2 ** 20)} MiB !`)
+        : el("td", { class: "number" }, `${number(Math.floor(bytes / GIB))} GiB`);
+}
+
 function peerRow(p) {
     const seconds = p.clock_ms === null ? "–" : (p.clock_ms >= 0 ? "+" : "−") + Math.abs(p.clock_ms / 1000).toFixed(1) + " s";
     const state = t("peer.state." + p.state);
@@ -83,13 +94,15 @@ function peerRow(p) {
         el("th", { scope: "row" }, p.name, p.seat ? [" ", el("span", { "aria-hidden": "true" }, "★"), el("span", { class: "hidden-text" }, t("peer.seat.word"))] : null,
             el("br"), el("span", { class: "quiet" }, p.id)),
         el("td", { class: p.state === "online" ? "good" : p.state === "unreachable" ? "bad" : "quiet" }, p.this ? t("peer.this") : state,
-            p.refused > 0 ? [el("br"), el("span", { class: "bad" }, t("peer.refused", { n: p.refused }))] : null),
+            p.refused > 0 ? [el("br"), el("span", { class: "bad" }, t("peer.refused", { n: p.refused }))] : null,
+            p.this ? null : p.problems.flatMap((code) => [el("br"), el("span", { class: "warn" }, brief(code))])),
         el("td", {}, p.this ? "–" : ago(p.last_seen_s)),
         el("td", { class: "number" }, p.this ? "–" : number(p.behind)),
         el("td", { class: "number" }, p.this ? "–" : number(p.missing)),
         el("td", { class: "number" + (Math.abs(p.clock_ms ?? 0) > CLOCK_OFF_MS ? " warn" : "") }, p.this ? "–" : seconds),
-        el("td", {}, p.version || "–"),
-        el("td", { class: "address" }, p.address || "–"),
+        diskCell(p.disk_free_bytes),
+        el("td", { class: "address" }, p.version || "–", el("br"), p.address || "–",
+            p.last_error ? [el("br"), el("span", { class: "bad" }, worded("reach", p.last_error))] : null),
         el("td", {}, may ? el("button", { class: "danger", "aria-label": t("peer.revoke.of", { desk: p.name }), onclick: () => revoke(p.name) }, t("peer.revoke")) : null));
 }
 

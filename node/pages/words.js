@@ -45,6 +45,13 @@ export function has(key) {
     return key in table;
 }
 
+// What the program says, {code, message, ..}, in the page's language; in its own for a code of which
+// this page has not heard.
+export function worded(kind, said) {
+    const key = kind + "." + said.code;
+    return has(key) ? t(key, said) : said.message;
+}
+
 // Fills data-t (text), data-t-label (aria-label) and data-t-hint (placeholder) under root.
 export function translate(root = document) {
     document.documentElement.lang = language;

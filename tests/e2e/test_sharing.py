@@ -36,9 +36,16 @@ class Sharing(branch.Case):
         wait_until(lambda: desks[0].status()["records"]["replicated"] == 10, 3,
                    "the author to know of the copies")
 
+    def of(self, at, desk):
+        return next(p for p in at.peers() if p["name"] == desk.name)
+
     def test_a_desk_that_was_off_catches_up_from_a_third_while_the_author_is_off(self):
         one, two, three = self.branch()
+        wait_until(lambda: self.of(one, three)["disk_free_bytes"], 60, "a desk to say how its disk is")
+        self.assertIsNone(self.of(one, three)["last_error"])
         three.kill9()
+        wait_until(lambda: (self.of(one, three)["last_error"] or {}).get("code") == "not_running", 60,
+                   "the reason why a desk is away")
         ids = self.feed(one, branch.checkouts(0, 2500))
         all_hold([one, two], 2500, 5)
         one.kill9()

@@ -44,6 +44,7 @@ class Versions(branch.Case):
         for d in desks:
             wait_until(lambda d=d: d.status()["records"]["pending"] == 0, 20, f"{d.name} to know")
             self.assertEqual(0, sum(p["refused"] for p in d.peers() if not p["this"]))
+            self.assertTrue(all(p["disk_free_bytes"] for p in d.peers()))
         sent = [line for p in self.files() for line in p.read_bytes().splitlines()]
         self.assertEqual((100, 100), (len(sent), len(set(sent))))
 

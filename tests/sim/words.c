@@ -41,6 +41,8 @@ static const char *name_of(unsigned type)
         return "CLOCKS_ASK";
     case WIRE_CLOCKS:
         return "CLOCKS";
+    case WIRE_CONDITION:
+        return "CONDITION";
     case WIRE_PREVOTE:
         return "PREVOTE";
     case WIRE_PREVOTED:

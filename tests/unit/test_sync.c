@@ -514,6 +514,81 @@ static void a_claim_that_no_desk_can_keep_is_malformed(void **state)
     world_free(w);
 }
 
+static void say_condition(struct world *w, unsigned i, uint64_t disk_free, const char *problem)
+{
+    struct condition mine = { .disk_free = disk_free, .commit_us = 900 };
+
+    if (problem)
+        assert_true(condition_add(&mine, problem));
+    core_condition(w->v[i].core, &mine);
+}
+
+static void a_desk_knows_how_the_others_pcs_fare(void **state)
+{
+    struct world *w = world_new(3, 3);
+
+    (void)state;
+    run(w, 3000);
+    assert_false(peer(w, 0, 1).has_condition);
+    say_condition(w, 1, 1000, NULL);
+    run(w, 200); /* no minute */
+    assert_true(peer(w, 0, 1).has_condition && peer(w, 2, 1).has_condition);
+    assert_int_equal(peer(w, 0, 1).condition.disk_free, 1000);
+    assert_int_equal(peer(w, 0, 1).condition.n, 0);
+    say_condition(w, 1, 990, NULL); /* nearly the same: not worth a message */
+    run(w, 5000);
+    assert_int_equal(peer(w, 0, 1).condition.disk_free, 1000);
+    say_condition(w, 1, 990, "store_damaged");
+    run(w, 200);
+    assert_string_equal(peer(w, 0, 1).condition.problem[0], "store_damaged");
+    assert_int_equal(peer(w, 0, 1).condition.disk_free, 990);
+    stop(w, 1);
+    run(w, 60000);
+    assert_int_equal(peer(w, 0, 1).condition.disk_free, 990); /* what it said last */
+    assert_true(peer(w, 0, 1).condition_ms >= 60000);
+    world_free(w);
+}
+
+static void a_condition_that_was_lost_is_said_again(void **state)
+{
+    struct world *w = world_new(2, 2);
+
+    (void)state;
+    run(w, 3000);
+    w->drop[1][0] = 1;
+    say_condition(w, 1, 1000, "clock_off");
+    run(w, 1000);
+    if (w->drop[1][0] == 0 && !peer(w, 0, 1).has_condition)
+        run(w, 61000);
+    assert_int_equal(peer(w, 0, 1).condition.n, 1);
+    world_free(w);
+}
+
+static void a_condition_with_words_in_it_is_malformed(void **state)
+{
+    static const char *const bad[] = { "", "Jane Doe", "29999000001016 ", "x\"y",
+                                       "a_code_that_is_longer_than_any_is" };
+    struct condition c = { 0 };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct buf b = { 0 };
+        struct mp m;
+        mp_put_u64(&b, 1);
+        mp_put_u64(&b, 1);
+        mp_put_array(&b, 1);
+        mp_put_str(&b, bad[i]);
+        m = mp_over(b.p, b.len);
+        condition_get(&m, &c);
+        assert_true(m.bad);
+        buf_free(&b);
+    }
+    memset(&c, 0, sizeof c);
+    for (unsigned i = 0; i < CONDITION_PROBLEMS_MAX; i++)
+        assert_true(condition_add(&c, "x"));
+    assert_false(condition_add(&c, "x"));
+}
+
 static void a_message_of_a_type_of_a_newer_version_is_passed_over(void **state)
 {
     struct world *w = world_new(2, 2);
@@ -648,6 +723,9 @@ int main(void)
         cmocka_unit_test(garbage_is_counted_and_changes_nothing),
         cmocka_unit_test(a_desk_that_lies_does_not_fill_the_log),
         cmocka_unit_test(a_claim_that_no_desk_can_keep_is_malformed),
+        cmocka_unit_test(a_desk_knows_how_the_others_pcs_fare),
+        cmocka_unit_test(a_condition_that_was_lost_is_said_again),
+        cmocka_unit_test(a_condition_with_words_in_it_is_malformed),
         cmocka_unit_test(a_message_of_a_type_of_a_newer_version_is_passed_over),
         cmocka_unit_test(a_stranger_is_not_heard),
         cmocka_unit_test(a_desk_that_joins_is_known_everywhere),
