@@ -40,6 +40,11 @@ void conf_each(const struct conf *c,
                void (*each)(void *ctx, const char *section, const char *key, const char *value,
                             bool is_default),
                void *ctx);
+/* Every key that a and b have otherwise. at_start: an address that is bound once, at the start;
+ * every other key can change while a node runs. */
+void conf_compare(const struct conf *a, const struct conf *b,
+                  void (*each)(void *ctx, const char *section, const char *key, bool at_start),
+                  void *ctx);
 /* Text that init and join write. */
 struct buf;
 void conf_default_text(const char *name, const char *listen, const char *web, struct buf *out);

@@ -282,7 +282,8 @@ static const struct route {
     { "POST", "/api/v1/pin/set", HTTP_CTL, NULL, pin_change },
     { "GET", "/api/v1/changes", HTTP_DESK, changes_get, NULL },
     { "GET", "/api/v1/events", HTTP_DESK, events_get, NULL },
-    { "GET", "/api/v1/settings", HTTP_CTL, support_settings, NULL },
+    { "GET", "/api/v1/settings", HTTP_CTL, reload_settings, NULL },
+    { "POST", "/api/v1/settings", HTTP_CTL, NULL, reload_post },
     { "GET", "/api/v1/support", HTTP_CTL, support_get, NULL },
     { "POST", "/api/v1/records", HTTP_DESK, record_single, NULL },
     { "POST", "/api/v1/records/batch", HTTP_DESK, record_batch, NULL },
@@ -352,11 +353,13 @@ static const struct route {
 };
 
 /* A POST that writes no record: a page must open to show the STOP. */
-static bool opens_a_page(const struct route *r)
+/* Also while this PC cannot save. */
+static bool needs_no_disk(const struct route *r)
 {
     return r->handle_json == entry_code || r->handle_json == entry_trade ||
            r->handle_json == entry_touch || r->handle_json == entry_leave ||
-           r->handle_json == pin_try || r->handle_json == pin_lock;
+           r->handle_json == pin_try || r->handle_json == pin_lock ||
+           r->handle_json == reload_post;
 }
 
 static void call(struct node *n, struct http_request *rq, const struct route *r)
@@ -370,7 +373,7 @@ static void call(struct node *n, struct http_request *rq, const struct route *r)
         else
             err_why(&msg, ERR_DENIED, "not_allowed", "", "this needs the rights of the ctl token");
         api_error(n, rq, ERR_DENIED, &msg);
-    } else if (n->stopped && strcmp(rq->method, "POST") == 0 && !opens_a_page(r)) {
+    } else if (n->stopped && strcmp(rq->method, "POST") == 0 && !needs_no_disk(r)) {
         err_why(&msg, ERR_DISK, "not_saving", "",
                 "STOP: this PC cannot save (%.120s). Write on paper until it can", n->stop_reason);
         api_error(n, rq, ERR_DISK, &msg);
@@ -389,6 +392,7 @@ void api_handle(struct node *n, struct http_request *rq)
 
     for (unsigned i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (strcmp(routes[i].method, rq->method) == 0 && strcmp(routes[i].path, rq->path) == 0) {
+            node_log(n, 3, "%s %s", routes[i].method, routes[i].path); /* no query: it may name users */
             call(n, rq, &routes[i]);
             return;
         }

@@ -13,6 +13,7 @@
 #include "ini_int.h"
 
 #define CONF_BYTES_MAX 65536 /* sixty-four addresses and many comments */
+#define VALUE_MAX (CONF_PEERS_MAX * (CONF_ADDR_MAX + 2)) /* of a key, as text: the addresses */
 #define LISTEN_DEFAULT "0.0.0.0:7411"
 #define WEB_DEFAULT    "127.0.0.1:7412"
 
@@ -171,7 +172,8 @@ void conf_default_text(const char *name, const char *listen, const char *web, st
 {
     buf_printf(out,
                "# tideover.conf: what concerns this PC only. What decides the upload is in the\n"
-               "# branch's policy: tideover policy show\n"
+               "# branch's policy: tideover policy show. After a change: tideover config reload;\n"
+               "# the two \"listen\" need a restart.\n"
                "\n"
                "[node]\n"
                "# For people; the identity is the key.\n"
@@ -236,12 +238,27 @@ void conf_each(const struct conf *c,
                             bool is_default),
                void *ctx)
 {
-    char value[CONF_PEERS_MAX * (CONF_ADDR_MAX + 2)], usual[sizeof value];
+    char value[VALUE_MAX], usual[VALUE_MAX];
 
     for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         value_text(&keys[i], c, value, sizeof value);
         value_text(&keys[i], &defaults, usual, sizeof usual);
         each(ctx, keys[i].section, keys[i].key, value, strcmp(value, usual) == 0);
+    }
+}
+
+void conf_compare(const struct conf *a, const struct conf *b,
+                  void (*each)(void *ctx, const char *section, const char *key, bool at_start),
+                  void *ctx)
+{
+    char old[VALUE_MAX], fresh[VALUE_MAX];
+
+    for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        value_text(&keys[i], a, old, sizeof old);
+        value_text(&keys[i], b, fresh, sizeof fresh);
+        if (strcmp(old, fresh) != 0)
+            each(ctx, keys[i].section, keys[i].key,
+                 keys[i].parse == read_listen || keys[i].parse == read_web);
     }
 }
 

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,14 +33,17 @@
 #define SPARE_EVERY_MS  2000
 #define SPARE_AGAIN_MS  60000
 
-static volatile sig_atomic_t stop_signal; /* the one global */
+static volatile sig_atomic_t stop_signal, reload_signal; /* the two globals */
 
 static void on_signal(int sig)
 {
-    stop_signal = sig;
+    if (sig == SIGHUP)
+        reload_signal = sig;
+    else
+        stop_signal = sig;
 }
 
-/* ---- clocks and log ---- */
+/* ---- clocks and dice ---- */
 
 static uint64_t clock_us(clockid_t id)
 {
@@ -65,20 +67,6 @@ struct moment node_now(void)
     if (localtime_r(&t, &local))
         m.utc_off_min = (int)(local.tm_gmtoff / 60);
     return m;
-}
-
-void node_log(struct node *n, int level, const char *fmt, ...)
-{
-    static const char *const names[] = { "error", "warn", "info", "debug" };
-    char line[512];
-    va_list ap;
-
-    if (level > n->conf.log_level)
-        return;
-    va_start(ap, fmt);
-    vsnprintf(line, sizeof line, fmt, ap);
-    va_end(ap);
-    fprintf(stderr, "%s: %s\n", names[level], line);
 }
 
 static void dice(void *ctx, void *out, size_t len)
@@ -258,6 +246,8 @@ static void connect_to(struct node *n, const struct desk_id *peer, const char *a
     const struct desk *d = roster_find(core_roster(n->core), peer);
     struct errmsg msg = { .text = "" };
 
+    if (d)
+        node_log(n, 3, "connecting to %s at %s", d->name, address);
     if (d && net_connect(n->net, peer, d->curve_pk, address, &msg) != ERR_OK)
         node_log(n, 1, "%s: %s", d->name, msg.text);
 }
@@ -285,12 +275,15 @@ static void carry_out(struct node *n)
             net_disconnect(n->net, &e->to);
             break;
         case EFFECT_BUILD:
+            node_log(n, 3, "upload: computing what would be sent");
             upload_build(n, e->number, &e->bytes);
             break;
         case EFFECT_DELIVER:
+            node_log(n, 3, "upload: handing over, attempt %llu", (unsigned long long)e->number);
             upload_deliver(n, e->number, e->item, false, &e->bytes);
             break;
         case EFFECT_LOOK:
+            node_log(n, 3, "upload: looking what arrived, attempt %llu", (unsigned long long)e->number);
             upload_deliver(n, e->number, e->item, true, &e->bytes);
             break;
         case EFFECT_PERIOD:
@@ -710,6 +703,7 @@ static void catch_signals(void)
 
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGHUP, &sa, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
@@ -747,6 +741,10 @@ static int run_node(struct node *n)
         while (!stop_signal && !n->again) {
             struct moment now = node_now();
             round_of_loop(n);
+            if (reload_signal) {
+                reload_signal = 0;
+                reload_by_signal(n);
+            }
             service_round(n, &now);
         }
         service_stopping();

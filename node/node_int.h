@@ -141,6 +141,7 @@ struct node {
 struct moment node_now(void);
 void node_start_job(struct node *n, struct job *j); /* after this round's commit */
 void node_cycle(struct node *n);                    /* seal, commit, effects, answers, jobs */
+/* log.c. level: 0 error, 1 warn, 2 info, 3 debug. Loop's thread only. */
 void node_log(struct node *n, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -163,8 +164,13 @@ void events_round(struct node *n, const struct moment *now);
 void events_get(struct node *n, struct http_request *rq);
 void events_close(struct node *n);
 
+/* reload.c */
+void reload_by_signal(struct node *n);
+void reload_settings(struct node *n, struct http_request *rq);
+void reload_post(struct node *n, struct http_request *rq, json_t *body);
+
 /* support.c */
-void support_settings(struct node *n, struct http_request *rq);
+json_t *support_settings(const struct node *n);
 void support_get(struct node *n, struct http_request *rq);
 
 /* changes.c: pages that wait */

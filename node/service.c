@@ -2,10 +2,12 @@
 #include "service.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "node_int.h"
@@ -37,6 +39,17 @@ static void say(const char *text)
 void service_ready(void)
 {
     say("READY=1");
+}
+
+void service_reloading(void)
+{
+    char text[64];
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%llu",
+             (unsigned long long)t.tv_sec * 1000000 + (unsigned long long)t.tv_nsec / 1000);
+    say(text);
 }
 
 void service_stopping(void)

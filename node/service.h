@@ -7,7 +7,8 @@
 struct node;
 struct moment;
 
-void service_ready(void);
+void service_ready(void); /* at the start, and after service_reloading() */
+void service_reloading(void);
 void service_stopping(void);
 /* After a round of the loop: that it still turns, and in a line what it does; as often as the
  * manager's watchdog asks ($WATCHDOG_USEC), else every 10 s. A node that cannot save turns all the

@@ -1,5 +1,5 @@
 /* support.c - what somebody who helps from afar needs, without a user, an item, a member of staff
- * or a secret: GET /api/v1/settings and /api/v1/support. */
+ * or a secret: the settings, GET /api/v1/support. */
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -14,18 +14,13 @@ static void add_row(void *ctx, const char *section, const char *key, const char 
                                          "value", value, "default", is_default));
 }
 
-/* As this node read them when it began. */
-static json_t *settings_json(const struct node *n)
+/* As they are in force. */
+json_t *support_settings(const struct node *n)
 {
     json_t *rows = json_array();
 
     conf_each(&n->conf, add_row, rows);
     return rows;
-}
-
-void support_settings(struct node *n, struct http_request *rq)
-{
-    api_json(rq, 200, json_pack("{s:i, s:o}", "schema", 1, "settings", settings_json(n)));
 }
 
 void support_get(struct node *n, struct http_request *rq)
@@ -42,7 +37,7 @@ void support_get(struct node *n, struct http_request *rq)
     o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:s}", "schema", 1, "at", at, "version",
                   TIDEOVER_VERSION, "system", u.sysname, "kernel", u.release, "runs_s",
                   (json_int_t)(now.boot_ms - n->started_ms) / 1000, "policy", hex);
-    json_object_set_new(o, "settings", settings_json(n));
+    json_object_set_new(o, "settings", support_settings(n));
     json_object_set_new(o, "status", status_json(n));
     json_object_set_new(o, "peers", status_peers_json(n));
     json_object_set_new(o, "upload", status_upload_json(n));

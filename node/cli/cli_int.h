@@ -355,6 +355,7 @@ int cmd_doctor(struct cli *c);
 int cmd_config_path(struct cli *c);
 int cmd_config_check(struct cli *c);
 int cmd_config_show(struct cli *c);
+int cmd_config_reload(struct cli *c);
 int cmd_manual(struct cli *c);
 int cmd_completion(struct cli *c);
 int cmd_watch(struct cli *c);

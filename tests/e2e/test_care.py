@@ -1,10 +1,16 @@
 #!/usr/bin/env python3
 """What an admin asks of one PC: doctor, config."""
 import json
+import pathlib
+import signal
+import socket
 import subprocess
 import unittest
+import urllib.error
+import urllib.request
 
 import branch
+from branch import wait_until
 
 
 class Care(branch.Case):
@@ -53,6 +59,60 @@ class Care(branch.Case):
         conf.write_text(conf.read_text() + "\n[peers]\nknwon = 10.0.0.1:7411\n")
         self.assert_refused(one.cli("config", "check", check=False), 78, r"tideover.conf:\d+",
                             'did you mean "known"')
+
+    def listen_to(self, desk):
+        """As a service manager hears it."""
+        path = self.home / "notify"
+        manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(manager.close)
+        manager.bind(str(path))
+        manager.settimeout(60)
+        desk.env["NOTIFY_SOCKET"] = str(path)
+        log = pathlib.Path(f"{desk.state}.err")
+        log.touch()
+        desk.env["JOURNAL_STREAM"] = f"{log.stat().st_dev}:{log.stat().st_ino}"
+        return lambda: manager.recv(1000).decode()
+
+    def test_a_changed_file_is_taken_by_a_node_that_runs(self):
+        """And what needs a restart is said; a wrong file changes nothing."""
+        one = self.branch(branch.NAMES[:1], start=False)[0]
+        hear = self.listen_to(one)
+        one.start()
+        wait_until(lambda: hear() == "READY=1", 60, "READY")
+        conf = one.state / "tideover.conf"
+        first = conf.read_text()
+        metrics = f"http://127.0.0.1:{one.web_port}/metrics"
+        urllib.request.urlopen(metrics).close()
+        conf.write_text(first.replace("#metrics = yes", "metrics = no")
+                        .replace("#level = info", "level = debug")
+                        .replace(f"127.0.0.1:{one.web_port}", "127.0.0.1:1"))
+        checked = one.cli("config", "check").out
+        self.assertIn("[web] metrics: not in force yet: tideover config reload", checked)
+        self.assertIn("[web] listen: needs a restart", checked)
+        urllib.request.urlopen(metrics).close()  # looking changed nothing
+        said = one.cli("config", "reload", json=True)
+        self.assertEqual((["[web] metrics", "[log] level"], ["[web] listen"]),
+                         (said["taken"], said["restart"]))
+        wait_until(lambda: hear().startswith("RELOADING=1\nMONOTONIC_USEC="), 60, "RELOADING")
+        wait_until(lambda: hear() == "READY=1", 60, "READY again")
+        with self.assertRaises(urllib.error.HTTPError):
+            urllib.request.urlopen(metrics)
+        self.assertIn("[web] listen needs a restart", one.log())
+        one.status()
+        wait_until(lambda: "<7>GET /api/v1/status" in one.log(), 60, "the new level")
+
+        conf.write_text(first.replace("#metrics = yes", "metrics = maybe"))
+        self.assert_refused(one.cli("config", "reload", check=False), 78, r"tideover.conf:\d+")
+        one.node.send_signal(signal.SIGHUP)
+        wait_until(lambda: one.log().count("the settings stay as they were") == 2, 60, "the refusal")
+        self.assertRegex(one.log(), r"(?m)^<4>tideover.conf:\d+: ")
+        with self.assertRaises(urllib.error.HTTPError):
+            urllib.request.urlopen(metrics)
+        conf.write_text(first)
+        one.node.send_signal(signal.SIGHUP)
+        wait_until(lambda: "[log] level is in force now" in one.log().split("were")[-1], 60, "SIGHUP")
+        urllib.request.urlopen(metrics).close()
+        self.assertEqual(0, one.stop())
 
 
 if __name__ == "__main__":

@@ -66,6 +66,18 @@ class Wire:
 
 
 class Privacy(branch.Case):
+    def branch(self, names=branch.NAMES, start=True):
+        """At the level that says most."""
+        desks = super().branch(names, start=False)
+        for d in desks:
+            conf = d.state / "tideover.conf"
+            conf.write_text(conf.read_text().replace("#level = info", "level = debug"))
+            if start:
+                d.start()
+        if start:
+            self.all_online(desks)
+        return desks
+
     def type_canaries(self, desk):
         """By a pipe, as the manual says: arguments can be seen by others."""
         ids = self.feed(desk, [
@@ -130,6 +142,17 @@ class Privacy(branch.Case):
         desks[0].start()
         desks[1].start()
         self.assert_clean(code)
+
+    def test_the_log_holds_no_pin_no_code_no_token(self):
+        (d,) = self.branch(branch.NAMES[:1])
+        d.cli("pin", "set", "lead", "--pin-file", branch.write_secret(self.home / "pin", "739154"))
+        secrets = ["739154", d.cli("open", "--print").out.split("#")[1].strip()]
+        secrets += [(d.state / "run" / f"{x}.token").read_text() for x in ("ctl", "desk")]
+        d.stop()
+        self.assertIn("debug: POST /api/v1/login-code", d.log())
+        for s in secrets:
+            self.assertGreater(len(s), 5)
+            self.assertNotIn(s, d.log())
 
     def test_after_an_upload_only_the_sinks_file_holds_barcodes(self):
         desks = self.branch()

@@ -63,6 +63,37 @@ static void a_name_is_enough(void **state)
     assert_int_equal(c.log_level, 2);
 }
 
+struct seen {
+    char all[512];
+};
+
+static void see(void *ctx, const char *section, const char *key, bool at_start)
+{
+    struct seen *s = ctx;
+    size_t n = strlen(s->all);
+
+    snprintf(s->all + n, sizeof s->all - n, "%s.%s%s ", section, key, at_start ? "!" : "");
+}
+
+static void what_differs_is_named_and_addresses_need_a_restart(void **state)
+{
+    struct conf a, b;
+    struct seen s = { "" };
+    struct errmsg msg;
+
+    assert_int_equal(read_text(*state, "[node]\nname = MAIN-1\n", &a, &msg), ERR_OK);
+    conf_compare(&a, &a, see, &s);
+    assert_string_equal(s.all, "");
+    assert_int_equal(read_text(*state,
+                               "[node]\nname = MAIN-1\n[peers]\nlisten = 10.0.0.1:7411\n"
+                               "known = 10.0.0.2:7411\n[web]\nlisten = 127.0.0.1:7999\n"
+                               "metrics = no\n[log]\nlevel = debug\n",
+                               &b, &msg),
+                     ERR_OK);
+    conf_compare(&a, &b, see, &s);
+    assert_string_equal(s.all, "peers.listen! peers.known web.listen! web.metrics log.level ");
+}
+
 static void every_key_is_read(void **state)
 {
     struct conf c;
@@ -201,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(a_name_is_enough),
         WITH_PLACE(every_key_is_read),
+        WITH_PLACE(what_differs_is_named_and_addresses_need_a_restart),
         WITH_PLACE(what_is_wrong_is_named_with_its_line),
         WITH_PLACE(a_missing_directory_or_file_means_no_desk_there),
         WITH_PLACE(a_file_too_large_to_be_one_is_refused),
