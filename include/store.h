@@ -39,6 +39,14 @@ void store_unlock(int lock_fd);
 enum err store_look(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], uint64_t *values,
                     struct errmsg *msg);
 
+/* Of a store that was looked through, is sound, and that nobody has open: is most of its file, of
+ * 8 MiB or more, free? */
+bool store_is_loose(const char *dir);
+/* Then writes what is in use into a new file and puts that into the place of the old one; killed or
+ * cut off at any moment it leaves the one or the other. Sizes in bytes. In a process of its own, as
+ * store_look(); on failure the store is as it was. */
+enum err store_compact(const char *dir, uint64_t *before, uint64_t *after, struct errmsg *msg);
+
 /* Once true after a value did not open that was there: look through the store. Any thread. */
 bool store_is_doubtful(struct store *s);
 

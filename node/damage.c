@@ -38,6 +38,7 @@ enum look {
     LOOK_NOTHING = 10, /* nothing was ever stored */
     LOOK_DAMAGED,
     LOOK_REFUSED, /* it could not be looked at: nothing is said about it */
+    LOOK_LOOSE,   /* sound, and most of its file is free */
 };
 
 static int look_of(enum err e)
@@ -69,14 +70,31 @@ int damage_look_main(const char *dir)
     ident_wipe(&me);
     printf("%s\n", msg.text[0] ? msg.text : "sound");
     fflush(stdout);
+    return e == ERR_OK && store_is_loose(dir) ? LOOK_LOOSE : look_of(e);
+}
+
+int damage_compact_main(const char *dir)
+{
+    struct errmsg msg = { .text = "" };
+    uint64_t before = 0, after = 0;
+    enum err e;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if ((e = store_compact(dir, &before, &after, &msg)) == ERR_OK)
+        printf("the store's file was made smaller: %llu MiB instead of %llu\n",
+               (unsigned long long)after >> 20, (unsigned long long)before >> 20);
+    else
+        printf("the store's file stays as large as it is: %s\n", msg.text);
+    fflush(stdout);
     return look_of(e);
 }
 
 /* ---- its caller ---- */
 
-static bool start_looking(const char *dir, pid_t *pid, int *out, struct errmsg *msg)
+static bool start_looking(const char *dir, const char *how, pid_t *pid, int *out,
+                          struct errmsg *msg)
 {
-    char *argv[] = { "tideover", "node", "--look", "--state", (char *)dir, NULL };
+    char *argv[] = { "tideover", "node", (char *)how, "--state", (char *)dir, NULL };
     posix_spawn_file_actions_t actions;
     int pipes[2], rc;
 
@@ -126,8 +144,8 @@ static bool is_death_of_damage(int sig)
     return sig == SIGABRT || sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL;
 }
 
-/* hangs: does not to be ready in time mean damage? */
-static enum look look_through(const char *dir, unsigned limit_ms, bool hangs,
+/* how: --look or --compact. hangs: does not to be ready in time mean damage? */
+static enum look look_through(const char *dir, const char *how, unsigned limit_ms, bool hangs,
                               char words[LOOK_WORDS])
 {
     struct errmsg msg = { .text = "" };
@@ -136,7 +154,7 @@ static enum look look_through(const char *dir, unsigned limit_ms, bool hangs,
     pid_t pid;
 
     words[0] = '\0';
-    if (!start_looking(dir, &pid, &fd, &msg)) {
+    if (!start_looking(dir, how, &pid, &fd, &msg)) {
         snprintf(words, LOOK_WORDS, "%s", msg.text);
         return LOOK_REFUSED;
     }
@@ -151,7 +169,7 @@ static enum look look_through(const char *dir, unsigned limit_ms, bool hangs,
         return hangs ? LOOK_DAMAGED : LOOK_SOUND;
     }
     if (WIFEXITED(st) && (WEXITSTATUS(st) == LOOK_SOUND ||
-                          (WEXITSTATUS(st) >= LOOK_NOTHING && WEXITSTATUS(st) <= LOOK_REFUSED)))
+                          (WEXITSTATUS(st) >= LOOK_NOTHING && WEXITSTATUS(st) <= LOOK_LOOSE)))
         return (enum look)WEXITSTATUS(st);
     if (WIFSIGNALED(st) && is_death_of_damage(WTERMSIG(st))) {
         snprintf(words, LOOK_WORDS, "LMDB dies of it (%s)", strsignal(WTERMSIG(st)));
@@ -173,7 +191,7 @@ static void look_run(struct job *j)
 {
     struct look_job *l = (struct look_job *)j;
 
-    l->verdict = look_through(j->node->dir, LOOK_LONG_MS, true, l->words);
+    l->verdict = look_through(j->node->dir, "--look", LOOK_LONG_MS, true, l->words);
 }
 
 static void look_done(struct job *j)
@@ -253,6 +271,15 @@ static enum err set_aside(struct node *n, const char *why, struct errmsg *msg)
     return e;
 }
 
+/* Whatever becomes of it: the store is whole, only larger or smaller. */
+static void compact(struct node *n)
+{
+    char words[LOOK_WORDS];
+    bool done = look_through(n->dir, "--compact", LOOK_LONG_MS, true, words) == LOOK_SOUND;
+
+    node_log(n, done ? 2 : 1, "%s", words);
+}
+
 static enum err judge(struct node *n, struct errmsg *msg)
 {
     char words[LOOK_WORDS];
@@ -260,8 +287,11 @@ static enum err judge(struct node *n, struct errmsg *msg)
     bool orderly = ended_in_order(n->dir);
     enum err e = ERR_OK;
 
-    switch (look_through(n->dir, orderly ? LOOK_MS : LOOK_LONG_MS, !orderly, words)) {
+    switch (look_through(n->dir, "--look", orderly ? LOOK_MS : LOOK_LONG_MS, !orderly, words)) {
     case LOOK_SOUND:
+        return ERR_OK;
+    case LOOK_LOOSE:
+        compact(n);
         return ERR_OK;
     case LOOK_REFUSED:
         return err_set(msg, ERR_DISK, "%s", words);

@@ -788,6 +788,10 @@ int node_main(const char *state_dir, int argc, char **argv)
         harden();
         return damage_look_main(state_dir);
     }
+    if (argc == 2 && strcmp(argv[1], "--compact") == 0) {
+        harden();
+        return damage_compact_main(state_dir);
+    }
     if (argc > 1) {
         fprintf(stderr, "tideover: node takes no arguments; see: tideover node --help\n");
         return err_exit(ERR_USAGE);

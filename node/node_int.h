@@ -371,6 +371,7 @@ json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint6
 
 /* damage.c */
 int damage_look_main(const char *dir); /* the process that looks; the verdict is its exit code */
+int damage_compact_main(const char *dir); /* that makes its file smaller */
 /* Before the store is opened: moves a damaged one aside. ERR_DENIED: damaged, and nothing to begin
  * anew from. */
 enum err damage_judge(struct node *n, struct errmsg *msg);

@@ -68,6 +68,7 @@ static enum err make_folder(struct store *s, struct errmsg *msg)
 {
     if (mkdirat(s->dir_fd, "store", 0700) != 0 && errno != EEXIST)
         return err_errno(msg, errno, "make the folder of the store");
+    unlinkat(s->dir_fd, "store/" STORE_FRESH, 0); /* of a copy that was cut short */
     return ERR_OK;
 }
 
