@@ -62,9 +62,10 @@ void desk_close(struct bench_desk *d);
 struct moment bench_moment(void);
 
 /* A checkout whose numbers follow from i: 14 digits with a check digit, staff and idempotency key
- * as a desk's page sends them. Its bytes in the log: about 130; as a line of JSON: about 200. */
-void record_fill(struct record *r, uint64_t i);
-size_t record_line(uint64_t i, char *out, size_t room); /* with the newline */
+ * as a desk's page sends them. Its bytes in the log: about 130; as a line of JSON: about 200.
+ * The i-th record: of each five `back` (0 to 2) are discharges of what was lent before. */
+void record_fill(struct record *r, uint64_t i, unsigned back);
+size_t record_line(const struct record *r, char *out, size_t room); /* with the newline */
 
 /* ---- many connections, one request under way on each (as redis-benchmark does) ---- */
 struct load {

@@ -123,6 +123,8 @@ static void barcode(char first, uint64_t i, char out[15])
     out[13] = (char)('0' + (10 - sum % 10) % 10);
 }
 
+#define BACK_AFTER 5000u /* records between a loan and its return; a multiple of 5 */
+
 static const char staff[] = "branch-front-desk-volunteer-morning";
 
 /* The key is the number under a hash, so that no two runs of bytes repeat. */
@@ -131,26 +133,34 @@ static void key_of(uint64_t i, uint8_t key[RECORD_KEY_BYTES])
     crypto_generichash(key, RECORD_KEY_BYTES, (const uint8_t *)&i, sizeof i, NULL, 0);
 }
 
-void record_fill(struct record *r, uint64_t i)
+void record_fill(struct record *r, uint64_t i, unsigned back)
 {
     memset(r, 0, sizeof *r);
+    memcpy(r->staff, staff, sizeof staff);
+    key_of(i, r->key);
+    if (i >= BACK_AFTER && i % 5 < back) { /* what was lent as the last of its five */
+        r->kind = RECORD_DISCHARGE;
+        barcode('3', i - BACK_AFTER + 4 - 2 * (i % 5), r->item);
+        return;
+    }
     r->kind = RECORD_CHECKOUT;
     barcode('3', i, r->item);
     barcode('2', i / 5, r->user);
     r->due = 20991231;
-    memcpy(r->staff, staff, sizeof staff);
-    key_of(i, r->key);
 }
 
-size_t record_line(uint64_t i, char *out, size_t room)
+size_t record_line(const struct record *r, char *out, size_t room)
 {
-    struct record r;
     char key[2 * RECORD_KEY_BYTES + 1];
 
-    record_fill(&r, i);
-    hex_encode(r.key, sizeof r.key, key);
+    hex_encode(r->key, sizeof r->key, key);
+    if (r->kind == RECORD_DISCHARGE)
+        return (size_t)snprintf(out, room,
+                                "{\"op\":\"discharge\",\"item\":\"%s\",\"staff\":\"%s\",\"key\":"
+                                "\"%s\"}\n",
+                                r->item, staff, key);
     return (size_t)snprintf(out, room,
                             "{\"op\":\"checkout\",\"user\":\"%s\",\"item\":\"%s\",\"due\":"
                             "\"2099-12-31\",\"staff\":\"%s\",\"key\":\"%s\"}\n",
-                            r.user, r.item, staff, key);
+                            r->user, r->item, staff, key);
 }

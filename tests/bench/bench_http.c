@@ -22,8 +22,11 @@ static size_t http_request(void *ctx, char *out, size_t room)
 {
     struct asking *a = ctx;
     char line[1024];
-    size_t n = record_line(++a->i, line, sizeof line);
+    struct record r;
+    size_t n;
 
+    record_fill(&r, ++a->i, 0);
+    n = record_line(&r, line, sizeof line);
     return (size_t)snprintf(out, room,
                             "POST /api/v1/records HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n"
                             "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"

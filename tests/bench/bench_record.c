@@ -54,7 +54,7 @@ static void ours_add(struct keeper *k)
     struct record r;
     bool again;
 
-    record_fill(&r, ++o->i);
+    record_fill(&r, ++o->i, 0);
     if (core_record(o->desk.core, &now, &r, &ref, &again, &msg) != ERR_OK || again)
         bench_die("record: %s", msg.text);
 }

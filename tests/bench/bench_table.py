@@ -27,22 +27,26 @@ def machine():
     with open("/proc/cpuinfo") as f:
         model = next((l.split(":", 1)[1].strip() for l in f if l.startswith("model name")), "?")
     versions = subprocess.run(["dpkg-query", "-W", "-f=${Package} ${Version};", "liblmdb0", "libsodium23", "libzmq5",
-                               "redis-server"], capture_output=True, text=True).stdout.rstrip(";").split(";")
+                               "redis-server", "etcd-server"], capture_output=True, text=True).stdout.rstrip(";").split(";")
     return {"cpu": model, "cores": os.cpu_count(), "kernel": os.uname().release, "packages": versions,
             "load": os.getloadavg()[0]}
 
 
 def main():
+    check = sys.argv[1] == "--check"
     rows = [json.loads(line) for line in sys.stdin if line.strip()]
     for r in rows:
-        pairs = [a / b for a, b in zip(r.get("ours", []), r.get("theirs", [])) if b]
+        theirs = r.get("theirs", [])
+        if r.get("to_worst") and theirs:
+            theirs = [max(theirs)] * len(theirs)
+        pairs = [a / b for a, b in zip(r.get("ours", []), theirs) if b]
         r["summary"] = {"ours": spread(r.get("ours", [])), "theirs": spread(r.get("theirs", [])),
                         "ratio": spread(pairs)}
     all = {"schema": 1, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine(), "rows": rows}
-    with open(sys.argv[1] + ".new", "w") as f:
+    with open(sys.argv[-1] + ".new", "w") as f:
         json.dump(all, f, indent=1)
         f.write("\n")
-    os.rename(sys.argv[1] + ".new", sys.argv[1])
+    os.rename(sys.argv[-1] + ".new", sys.argv[-1])
     m = all["machine"]
     print(f"{m['cores']} cores {m['cpu']}, load {m['load']:.1f}; {', '.join(m['packages'])}")
     print("median (min to max) of the rounds; ratio = ours / theirs inside each round")
@@ -64,7 +68,9 @@ def main():
             continue
         print(f"{what}, {r['unit']}" + (f"; against {r['against']}" if r.get("against") else "") +
               (f" [{r['note']}]" if r.get("note") else ""))
+    bad = [r["id"] for r in rows if "failed: " in r.get("cannot", "") or ("cannot" not in r and not r["ours"])]
+    return check and (not rows or bad) and f"did not run: {', '.join(bad) or 'any row'}"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main() or 0)
