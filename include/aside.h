@@ -34,7 +34,6 @@ enum aside_what aside_by_name(const char *name); /* ASIDE_NONE: no such word */
 const char *aside_next_step(enum aside_what w);  /* for a lead, a sentence without its full stop */
 /* Can it be sent again, if a lead says so? */
 bool aside_may_go_again(enum aside_what w);
-int ref_cmp(const struct record_ref *a, const struct record_ref *b); /* by feed and sequence */
 
 struct aside {
     struct record_ref ref;

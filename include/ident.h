@@ -47,6 +47,12 @@ void sign_bytes(const char *domain, const void *p, size_t n, const uint8_t sk[SI
                 uint8_t sig[SIG_BYTES]);
 bool sign_ok(const char *domain, const void *p, size_t n, const uint8_t pk[KEY_BYTES],
              const uint8_t sig[SIG_BYTES]);
+/* Signed(domain; inner) = [bin inner, bin signature 64]: the shape of everything signed on its own.
+ * signed_put takes inner over, and out fails with it. signed_get gives the inner bytes (borrowed)
+ * and the signature, to be checked with sign_ok(); NULL: not of that shape. */
+void signed_put(const char *domain, struct buf *inner, const uint8_t sk[SIGN_SK_BYTES],
+                struct buf *out);
+const uint8_t *signed_get(const uint8_t *p, size_t n, size_t *len, uint8_t sig[SIG_BYTES]);
 
 /* 1 to DESK_NAME_MAX letters, digits, - or _. */
 bool desk_name_ok(const char *name);

@@ -111,6 +111,10 @@ unsigned record_kind_by_name(const char *name, size_t n); /* 0 = no such kind */
 bool desk_id_eq(const struct desk_id *a, const struct desk_id *b);
 bool feed_id_eq(const struct feed_id *a, const struct feed_id *b);
 int feed_id_cmp(const struct feed_id *a, const struct feed_id *b); /* memcmp order */
+int ref_cmp(const struct record_ref *a, const struct record_ref *b); /* by feed and sequence */
+/* Two fields of a message: feed 24, sequence. ref_get fails m where the sequence is none. */
+void ref_put(struct buf *b, const struct record_ref *r);
+void ref_get(struct mp *m, struct record_ref *r);
 
 /* [0-9A-Za-z .$/+%-], 1 to BARCODE_MAX. */
 bool barcode_is_clean(const char *s);

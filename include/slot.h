@@ -127,12 +127,9 @@ struct intent {
                             desks their vote back (word.h, WORD_RESTORE) */
 };
 
-/* Signed(domain; inner) = [bin inner, bin signature 64]: the shape of everything signed on its own.
- * signed_put takes inner over. signed_get gives the inner bytes (borrowed) and the signature, to be
- * checked with sign_ok(); NULL: not of that shape. */
-void signed_put(const char *domain, struct buf *inner, const uint8_t sk[SIGN_SK_BYTES],
-                struct buf *out);
-const uint8_t *signed_get(const uint8_t *p, size_t n, size_t *len, uint8_t sig[SIG_BYTES]);
+/* Two fields of a message: number, hash 32. */
+void epoch_put(struct buf *b, const struct epoch *e);
+void epoch_get(struct mp *m, struct epoch *e);
 
 void intent_encode(const struct intent *in, struct buf *out);
 enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct errmsg *msg);

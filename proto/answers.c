@@ -16,8 +16,7 @@ void answer_row_encode(const struct answer_row *r, struct buf *out)
 {
     mp_put_array(out, ROW_FIELDS);
     mp_put_u64(out, r->line);
-    mp_put_bin(out, &r->ref.feed, sizeof r->ref.feed);
-    mp_put_u64(out, r->ref.seq);
+    ref_put(out, &r->ref);
     mp_put_u64(out, r->kind);
     mp_put_u64(out, r->answer);
     mp_put_str(out, r->words);
@@ -32,12 +31,11 @@ enum err answer_row_decode(const uint8_t *p, size_t n, struct answer_row *out)
     if (n > ANSWER_BYTES_LIMIT || mp_get_array(&m) != ROW_FIELDS)
         return ERR_MALFORMED;
     out->line = mp_get_u64(&m);
-    mp_get_raw(&m, &out->ref.feed, sizeof out->ref.feed);
-    out->ref.seq = mp_get_u64(&m);
+    ref_get(&m, &out->ref);
     kind = mp_get_u64(&m);
     answer = mp_get_u64(&m);
     mp_get_str(&m, out->words, sizeof out->words);
-    if (!mp_done(&m) || out->line == 0 || out->ref.seq == 0 || kind > UINT8_MAX ||
+    if (!mp_done(&m) || out->line == 0 || kind > UINT8_MAX ||
         answer < ANSWER_DEVIATING || answer > ANSWER_LAST)
         return ERR_MALFORMED;
     out->kind = (unsigned)kind;

@@ -115,13 +115,6 @@ bool aside_may_go_again(enum aside_what w)
     return false;
 }
 
-int ref_cmp(const struct record_ref *a, const struct record_ref *b)
-{
-    int c = feed_id_cmp(&a->feed, &b->feed);
-
-    return c != 0 ? c : a->seq < b->seq ? -1 : a->seq > b->seq;
-}
-
 void asides_free(struct asides *a)
 {
     free(a->v);

@@ -146,31 +146,22 @@ static bool get_body(struct mp *m, uint8_t branch[BRANCH_ID_BYTES], struct block
     return mp_done(m) && rows > 0 && rows <= BLOCKLIST_IDS_MAX && h->by_status[BLOCKED_NOT] == 0;
 }
 
-static bool open_outer(const uint8_t *p, size_t n, struct mp *body, const uint8_t **inner,
-                       size_t *inner_n, uint8_t sig[SIG_BYTES])
+static const uint8_t *get_signed(const uint8_t *p, size_t n, size_t *inner_n,
+                                 uint8_t sig[SIG_BYTES])
 {
-    struct mp m = mp_over(p, n);
-
-    if (n > BLOCKLIST_HEAD_MAX || mp_get_array(&m) != 2)
-        return false;
-    *inner = mp_get_bin(&m, inner_n);
-    mp_get_raw(&m, sig, SIG_BYTES);
-    if (!mp_done(&m))
-        return false;
-    *body = mp_over(*inner, *inner_n);
-    return true;
+    return n <= BLOCKLIST_HEAD_MAX ? signed_get(p, n, inner_n, sig) : NULL;
 }
 
 bool blocklist_signer(const uint8_t *p, size_t n, struct desk_id *out)
 {
     uint8_t sig[SIG_BYTES], branch[BRANCH_ID_BYTES];
     struct blocklist_head h;
-    const uint8_t *inner;
-    size_t inner_n;
-    struct mp m;
+    size_t inner_n = 0;
+    const uint8_t *inner = get_signed(p, n, &inner_n, sig);
+    struct mp m = mp_over(inner, inner_n);
 
     memset(&h, 0, sizeof h);
-    if (!open_outer(p, n, &m, &inner, &inner_n, sig) || !get_body(&m, branch, &h))
+    if (!inner || !get_body(&m, branch, &h))
         return false;
     *out = h.desk;
     return true;
@@ -182,12 +173,12 @@ enum err blocklist_head_open(const uint8_t *p, size_t n, const uint8_t branch[BR
 {
     uint8_t sig[SIG_BYTES], theirs[BRANCH_ID_BYTES];
     struct blocklist_head h;
-    const uint8_t *inner;
-    size_t inner_n;
-    struct mp m;
+    size_t inner_n = 0;
+    const uint8_t *inner = get_signed(p, n, &inner_n, sig);
+    struct mp m = mp_over(inner, inner_n);
 
     memset(&h, 0, sizeof h);
-    if (!open_outer(p, n, &m, &inner, &inner_n, sig) || !get_body(&m, theirs, &h))
+    if (!inner || !get_body(&m, theirs, &h))
         return err_set(msg, ERR_MALFORMED, "the head of a block list does not parse");
     if (memcmp(theirs, branch, BRANCH_ID_BYTES) != 0 || !sign_ok(DOMAIN, inner, inner_n, pk, sig))
         return err_set(msg, ERR_DENIED, "a block list that its desk did not sign");
@@ -378,15 +369,9 @@ static void sign_head(struct blocklist *b, const uint8_t branch[BRANCH_ID_BYTES]
                       const struct ident *me)
 {
     struct buf body = { 0 };
-    uint8_t sig[SIG_BYTES];
 
     put_body(&b->head, branch, &body);
-    sign_bytes(DOMAIN, body.p, body.len, me->sign_sk, sig);
-    mp_put_array(&b->bytes, 2);
-    mp_put_bin(&b->bytes, body.p, body.len);
-    mp_put_bin(&b->bytes, sig, sizeof sig);
-    b->bytes.failed |= body.failed;
-    buf_wipe(&body);
+    signed_put(DOMAIN, &body, me->sign_sk, &b->bytes);
     if (!b->bytes.failed)
         name(b->bytes.p, b->bytes.len, b->head.id);
 }

@@ -289,8 +289,7 @@ void decision_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct decision 
     mp_put_array(&inner, 11);
     mp_put_u64(&inner, 1);
     mp_put_bin(&inner, branch, BRANCH_ID_BYTES);
-    mp_put_u64(&inner, d->epoch.number);
-    mp_put_bin(&inner, d->epoch.hash, HASH_BYTES);
+    epoch_put(&inner, &d->epoch);
     mp_put_u64(&inner, d->slot);
     mp_put_bin(&inner, d->intent, HASH_BYTES);
     mp_put_u64(&inner, d->step);
@@ -313,8 +312,7 @@ enum err decision_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_I
     if (!inner || mp_get_array(&m) != 11 || mp_get_u64(&m) != 1)
         return err_set(msg, ERR_MALFORMED, "not a decision of this version");
     mp_get_raw(&m, theirs, sizeof theirs);
-    out->epoch.number = (uint32_t)mp_get_u64(&m);
-    mp_get_raw(&m, out->epoch.hash, HASH_BYTES);
+    epoch_get(&m, &out->epoch);
     out->slot = mp_get_u64(&m);
     mp_get_raw(&m, out->intent, HASH_BYTES);
     out->step = mp_get_u64(&m);

@@ -379,8 +379,7 @@ void ledger_draft_override(const struct ledger *l, struct override *o)
 
 void ledger_put_standing(const struct ledger *l, struct buf *b)
 {
-    mp_put_u64(b, l->epoch.number);
-    mp_put_bin(b, l->epoch.hash, HASH_BYTES);
+    epoch_put(b, &l->epoch);
     mp_put_bin(b, l->evidence_hash, sizeof l->evidence_hash);
     mp_put_u64(b, l->acc.len > 0 ? l->acc_term : 0);
     mp_put_bool(b, l->may_vote);
@@ -390,8 +389,7 @@ void ledger_put_standing(const struct ledger *l, struct buf *b)
 bool ledger_get_standing(struct mp *m, struct standing *out)
 {
     memset(out, 0, sizeof *out);
-    out->epoch.number = (uint32_t)mp_get_u64(m);
-    mp_get_raw(m, out->epoch.hash, HASH_BYTES);
+    epoch_get(m, &out->epoch);
     mp_get_raw(m, out->evidence, sizeof out->evidence);
     out->acc_term = mp_get_u64(m);
     out->votes = mp_get_bool(m);

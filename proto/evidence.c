@@ -269,8 +269,7 @@ void evidence_send(struct ledger *l, const struct desk_id *to, unsigned *cursor)
             epochs_send(l, to, &w.epoch);
         chain = w.epoch;
         wire_begin(&b, WIRE_EVIDENCE, 4);
-        mp_put_u64(&b, w.epoch.number);
-        mp_put_bin(&b, w.epoch.hash, HASH_BYTES);
+        epoch_put(&b, &w.epoch);
         mp_put_u64(&b, w.slot);
         mp_put_bin(&b, w.bytes.p, w.bytes.len);
         ledger_send(l, to, &b);

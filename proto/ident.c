@@ -73,6 +73,31 @@ bool sign_ok(const char *domain, const void *p, size_t n, const uint8_t pk[KEY_B
     return crypto_sign_verify_detached(sig, h, sizeof h, pk) == 0;
 }
 
+void signed_put(const char *domain, struct buf *inner, const uint8_t sk[SIGN_SK_BYTES],
+                struct buf *out)
+{
+    uint8_t sig[SIG_BYTES];
+
+    sign_bytes(domain, inner->p, inner->len, sk, sig);
+    mp_put_array(out, 2);
+    mp_put_bin(out, inner->p, inner->len);
+    mp_put_bin(out, sig, sizeof sig);
+    out->failed |= inner->failed;
+    buf_free(inner);
+}
+
+const uint8_t *signed_get(const uint8_t *p, size_t n, size_t *len, uint8_t sig[SIG_BYTES])
+{
+    struct mp m = mp_over(p, n);
+    const uint8_t *inner;
+
+    if (mp_get_array(&m) != 2)
+        return NULL;
+    inner = mp_get_bin(&m, len);
+    mp_get_raw(&m, sig, SIG_BYTES);
+    return mp_done(&m) ? inner : NULL;
+}
+
 static const char base32_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 size_t base32_encode(const uint8_t *p, size_t n, char *out, size_t room)

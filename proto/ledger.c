@@ -185,8 +185,7 @@ void ledger_begin(struct ledger *l, struct buf *b, enum wire_type type, unsigned
                   uint64_t term)
 {
     wire_begin(b, type, 4 + more);
-    mp_put_u64(b, l->epoch.number);
-    mp_put_bin(b, l->epoch.hash, HASH_BYTES);
+    epoch_put(b, &l->epoch);
     mp_put_u64(b, term);
     mp_put_u64(b, l->dec);
 }

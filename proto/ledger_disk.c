@@ -12,8 +12,7 @@ void ledger_persist(struct ledger *l)
 
     mp_put_array(&b, 10);
     mp_put_u64(&b, 1);
-    mp_put_u64(&b, l->epoch.number);
-    mp_put_bin(&b, l->epoch.hash, HASH_BYTES);
+    epoch_put(&b, &l->epoch);
     mp_put_u64(&b, l->term);
     mp_put_bin(&b, l->voted_for.b, l->voted ? DESK_ID_BYTES : 0);
     mp_put_u64(&b, l->acc_term);
@@ -60,8 +59,7 @@ static enum err load_state(struct ledger *l, struct errmsg *msg)
     m = mp_over(b.p, b.len);
     mp_get_array(&m);
     mp_get_u64(&m);
-    l->epoch.number = (uint32_t)mp_get_u64(&m);
-    mp_get_raw(&m, l->epoch.hash, HASH_BYTES);
+    epoch_get(&m, &l->epoch);
     l->term = mp_get_u64(&m);
     p = mp_get_bin(&m, &n);
     l->voted = n == DESK_ID_BYTES;

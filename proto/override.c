@@ -40,7 +40,6 @@ void override_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct override 
                    const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
 {
     struct buf inner = { 0 };
-    uint8_t sig[SIG_BYTES];
 
     mp_put_array(&inner, 12);
     mp_put_u64(&inner, 1);
@@ -55,11 +54,7 @@ void override_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct override 
     mp_put_i64(&inner, o->made_ms);
     mp_put_bin(&inner, o->desk.b, DESK_ID_BYTES);
     mp_put_bin(&inner, o->lead_pk, KEY_BYTES);
-    sign_bytes(domain, inner.p, inner.len, lead_sk, sig);
-    mp_put_array(out, 2);
-    mp_put_bin(out, inner.p, inner.len);
-    mp_put_bin(out, sig, sizeof sig);
-    buf_free(&inner);
+    signed_put(domain, &inner, lead_sk, out);
 }
 
 static bool seats_are_good(const struct override *o)
@@ -76,19 +71,12 @@ enum err override_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_I
 {
     uint8_t sig[SIG_BYTES], theirs[BRANCH_ID_BYTES];
     size_t len = 0;
-    struct mp outer = mp_over(p, n), m;
-    const uint8_t *inner;
+    const uint8_t *inner = n <= OVERRIDE_BYTES_MAX ? signed_get(p, n, &len, sig) : NULL;
+    struct mp m = mp_over(inner, len);
     uint64_t number;
 
     memset(out, 0, sizeof *out);
-    if (n > OVERRIDE_BYTES_MAX || mp_get_array(&outer) != 2)
-        return err_set(msg, ERR_MALFORMED, "not an override of this version");
-    inner = mp_get_bin(&outer, &len);
-    mp_get_raw(&outer, sig, sizeof sig);
-    if (!mp_done(&outer))
-        return err_set(msg, ERR_MALFORMED, "not an override of this version");
-    m = mp_over(inner, len);
-    if (mp_get_array(&m) != 12 || mp_get_u64(&m) != 1)
+    if (!inner || mp_get_array(&m) != 12 || mp_get_u64(&m) != 1)
         return err_set(msg, ERR_MALFORMED, "not an override of this version");
     mp_get_raw(&m, theirs, sizeof theirs);
     number = mp_get_u64(&m);

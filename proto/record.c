@@ -341,6 +341,27 @@ int feed_id_cmp(const struct feed_id *a, const struct feed_id *b)
     return c != 0 ? c : memcmp(a->name, b->name, FEED_NAME_BYTES);
 }
 
+int ref_cmp(const struct record_ref *a, const struct record_ref *b)
+{
+    int c = feed_id_cmp(&a->feed, &b->feed);
+
+    return c != 0 ? c : a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+void ref_put(struct buf *b, const struct record_ref *r)
+{
+    mp_put_bin(b, &r->feed, sizeof r->feed);
+    mp_put_u64(b, r->seq);
+}
+
+void ref_get(struct mp *m, struct record_ref *r)
+{
+    mp_get_raw(m, &r->feed, sizeof r->feed);
+    r->seq = mp_get_u64(m);
+    if (r->seq == 0 || r->seq > UINT64_MAX / 2)
+        m->bad = true;
+}
+
 static bool is_barcode_letter(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||

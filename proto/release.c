@@ -130,8 +130,7 @@ static bool hash_set(struct release *r)
 
     mp_put_u64(&b, r->cards);
     for (unsigned i = 0; i < r->n; i++) {
-        mp_put_bin(&b, &r->v[i].ref.feed, sizeof r->v[i].ref.feed);
-        mp_put_u64(&b, r->v[i].ref.seq);
+        ref_put(&b, &r->v[i].ref);
         mp_put_u64(&b, r->v[i].slot);
         mp_put_u64(&b, r->v[i].what);
         mp_put_bin(&b, r->v[i].id, MACHINE_ID);

@@ -34,19 +34,14 @@ void roster_free(struct roster *r)
 static enum err op_parse(const uint8_t *p, size_t n, struct op *o, uint8_t branch[BRANCH_ID_BYTES],
                          struct errmsg *msg)
 {
-    struct mp m = mp_over(p, n), in;
-    const uint8_t *inner;
-    size_t inner_n = 0;
     uint8_t sig[SIG_BYTES];
+    size_t inner_n = 0;
+    const uint8_t *inner = n <= ROSTER_OP_BYTES ? signed_get(p, n, &inner_n, sig) : NULL;
+    struct mp in = mp_over(inner, inner_n);
     uint64_t count, type;
 
-    if (n > ROSTER_OP_BYTES || mp_get_array(&m) != 2)
+    if (!inner)
         return err_set(msg, ERR_MALFORMED, "not an operation of the roster");
-    inner = mp_get_bin(&m, &inner_n);
-    mp_get_raw(&m, sig, sizeof sig);
-    if (!mp_done(&m))
-        return err_set(msg, ERR_MALFORMED, "an operation that is cut off");
-    in = mp_over(inner, inner_n);
     if (mp_get_array(&in) != 8 || mp_get_u64(&in) != 1)
         return err_set(msg, ERR_MALFORMED, "an operation of a newer version");
     mp_get_raw(&in, branch, BRANCH_ID_BYTES);

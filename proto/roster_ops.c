@@ -9,17 +9,12 @@ static const char power_domain[] = "tideover invite power v1";
 bool power_decode(const uint8_t *p, size_t n, struct invite_power *out,
                   uint8_t branch[BRANCH_ID_BYTES], uint8_t lead_pk[KEY_BYTES])
 {
-    struct mp m = mp_over(p, n), in;
-    const uint8_t *inner;
-    size_t inner_n = 0;
     uint8_t sig[SIG_BYTES];
+    size_t inner_n = 0;
+    const uint8_t *inner = signed_get(p, n, &inner_n, sig);
+    struct mp in = mp_over(inner, inner_n);
 
-    if (mp_get_array(&m) != 2)
-        return false;
-    inner = mp_get_bin(&m, &inner_n);
-    mp_get_raw(&m, sig, sizeof sig);
-    in = mp_over(inner, inner_n);
-    if (!mp_done(&m) || mp_get_array(&in) != 7)
+    if (!inner || mp_get_array(&in) != 7)
         return false;
     mp_get_raw(&in, branch, BRANCH_ID_BYTES);
     mp_get_raw(&in, lead_pk, KEY_BYTES);
@@ -38,7 +33,7 @@ static void op_wrap(const uint8_t branch[BRANCH_ID_BYTES], const uint8_t parent[
                     const struct buf *body, const uint8_t sk[SIGN_SK_BYTES], struct buf *out)
 {
     struct buf inner = { 0 };
-    uint8_t sig[SIG_BYTES], pk[KEY_BYTES];
+    uint8_t pk[KEY_BYTES];
 
     crypto_sign_ed25519_sk_to_pk(pk, sk);
     mp_put_array(&inner, 8);
@@ -50,11 +45,7 @@ static void op_wrap(const uint8_t branch[BRANCH_ID_BYTES], const uint8_t parent[
     mp_put_bin(&inner, pk, KEY_BYTES);
     mp_put_bin(&inner, power, power_n);
     mp_put_bin(&inner, body->p, body->len);
-    sign_bytes(roster_op_domain, inner.p, inner.len, sk, sig);
-    mp_put_array(out, 2);
-    mp_put_bin(out, inner.p, inner.len);
-    mp_put_bin(out, sig, sizeof sig);
-    buf_free(&inner);
+    signed_put(roster_op_domain, &inner, sk, out);
 }
 
 static void op_next(const struct roster *r, unsigned type, const uint8_t *power, size_t power_n,
@@ -207,7 +198,7 @@ void invite_power_sign(const struct roster *r, const struct invite_power *p,
                        const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out)
 {
     struct buf inner = { 0 };
-    uint8_t lead_pk[KEY_BYTES], sig[SIG_BYTES];
+    uint8_t lead_pk[KEY_BYTES];
 
     crypto_sign_ed25519_sk_to_pk(lead_pk, lead_sk);
     mp_put_array(&inner, 7);
@@ -218,11 +209,7 @@ void invite_power_sign(const struct roster *r, const struct invite_power *p,
     mp_put_u64(&inner, p->roles);
     mp_put_bool(&inner, p->seat);
     mp_put_i64(&inner, p->expires_ms);
-    sign_bytes(power_domain, inner.p, inner.len, lead_sk, sig);
-    mp_put_array(out, 2);
-    mp_put_bin(out, inner.p, inner.len);
-    mp_put_bin(out, sig, sizeof sig);
-    buf_free(&inner);
+    signed_put(power_domain, &inner, lead_sk, out);
 }
 
 void op_add_invited(const struct roster *r, const uint8_t sign_pk[KEY_BYTES],

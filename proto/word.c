@@ -16,8 +16,7 @@ static const char word_domain[] = "tideover word v1";
 void word_put_ref(struct buf *refs, const struct word_ref *r)
 {
     mp_put_array(refs, 3);
-    mp_put_bin(refs, &r->ref.feed, sizeof r->ref.feed);
-    mp_put_u64(refs, r->ref.seq);
+    ref_put(refs, &r->ref);
     mp_put_bin(refs, r->id, sizeof r->id);
 }
 
@@ -25,18 +24,14 @@ static void get_ref(struct mp *m, struct word_ref *r)
 {
     if (mp_get_array(m) != 3)
         m->bad = true;
-    mp_get_raw(m, &r->ref.feed, sizeof r->ref.feed);
-    r->ref.seq = mp_get_u64(m);
+    ref_get(m, &r->ref);
     mp_get_raw(m, r->id, sizeof r->id);
-    if (r->ref.seq == 0 || r->ref.seq > SLOT_LAST)
-        m->bad = true;
 }
 
 void word_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct word *w, const struct buf *refs,
                const uint8_t sk[SIGN_SK_BYTES], struct buf *out)
 {
     struct buf inner = { 0 };
-    uint8_t sig[SIG_BYTES];
 
     mp_put_array(&inner, WORD_FIELDS + (w->kind == WORD_NOT_LOADED));
     mp_put_u64(&inner, 1);
@@ -51,11 +46,7 @@ void word_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct word *w, cons
         buf_add(&inner, refs->p, refs->len);
     if (w->kind == WORD_NOT_LOADED)
         mp_put_str(&inner, w->text);
-    sign_bytes(word_domain, inner.p, inner.len, sk, sig);
-    mp_put_array(out, 2);
-    mp_put_bin(out, inner.p, inner.len);
-    mp_put_bin(out, sig, sizeof sig);
-    buf_free(&inner);
+    signed_put(word_domain, &inner, sk, out);
 }
 
 bool word_rules(enum word_kind kind)
@@ -104,19 +95,14 @@ static bool decode(struct mp *m, const uint8_t branch[BRANCH_ID_BYTES], struct w
 enum err word_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_ID_BYTES],
                    struct word *w, struct errmsg *msg)
 {
-    struct mp m = mp_over(p, n), in;
-    const uint8_t *inner;
     uint8_t sig[SIG_BYTES];
     size_t len = 0;
+    const uint8_t *inner = n <= WORD_BYTES_MAX ? signed_get(p, n, &len, sig) : NULL;
+    struct mp m = mp_over(inner, len);
 
-    if (n > WORD_BYTES_MAX || mp_get_array(&m) != 2)
+    if (!inner)
         return err_set(msg, ERR_MALFORMED, "not a word");
-    inner = mp_get_bin(&m, &len);
-    mp_get_raw(&m, sig, sizeof sig);
-    if (!mp_done(&m))
-        return err_set(msg, ERR_MALFORMED, "not a word");
-    in = mp_over(inner, len);
-    if (!decode(&in, branch, w))
+    if (!decode(&m, branch, w))
         return err_set(msg, ERR_MALFORMED, "a word that does not parse, or of another branch");
     if (!sign_ok(word_domain, inner, len, w->key, sig))
         return err_set(msg, ERR_DENIED, "a word whose signature is not right");
