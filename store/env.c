@@ -49,7 +49,8 @@ enum err err_errno(struct errmsg *msg, int code, const char *doing)
                  : code == ENOMEM                                  ? ERR_NOMEM
                                                                    : ERR_DISK;
 
-    return err_set(msg, e, "cannot %s: %s", doing, strerror(code));
+    return err_set(msg, e, "cannot %s: %s", doing,
+                   code == ENOSPC ? "the disk is full" : strerror(code));
 }
 
 enum err err_lmdb(struct errmsg *msg, int rc, const char *doing)

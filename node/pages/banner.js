@@ -84,14 +84,14 @@ export function drawBanner(is) {
     }
 }
 
-// why: a sentence, or null. True if it has just begun.
+// why: what the program says, "" before the status told; or null. True if it has just begun.
 export function drawStop(why, waiting) {
     const stop = byId("stop");
     const began = why !== null && stop.hidden;
 
     stop.hidden = why === null;
     if (why !== null)
-        say(byId("stop-why"), why);
+        say(byId("stop-why"), why ? t("desk.stop.why", { why }) : "");
     say(byId("stop-waits"), waiting > 0 ? t("desk.stop.waits", { n: waiting }) : "");
     return began;
 }

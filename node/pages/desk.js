@@ -16,6 +16,7 @@ import { printSlip } from "./slip.js";
 import { Drill } from "./drill.js";
 import { drawHelp } from "./help.js";
 import { printSheet } from "./sheet.js";
+import { printHoldList } from "./holdlist.js";
 import { oneTab } from "./tabs.js";
 import { tone, unlock, sound } from "./tones.js";
 
@@ -32,6 +33,7 @@ let visit = 0; // counts users: a slip's rows are those of one visit
 let slip = null; // the last one: {user, rows, at}
 let active = false; // this tab is the desk
 let keep = null;
+let began = false; // what was kept is here again
 let undone = 0;
 
 const question = new Question({ answer: (scan) => sendAnswer(scan), soon: () => tone("warning") });
@@ -48,6 +50,7 @@ const sessionPanel = new SessionPanel("session", {
 const piecesPanel = new PiecesPanel("piecesform", {
     save: (record) => add({ kind: "pieces", record, visit }),
     closed: () => scanBox.focus(),
+    changed: () => remember(),
 });
 const drill = new Drill({
     changed(ended) {
@@ -62,7 +65,7 @@ const drill = new Drill({
 });
 const queue = new Queue({
     perform, settled, refused, failing,
-    isOpen: (job) => !question.isOpen || job.answer === true,
+    isOpen: (job) => active && began && (!question.isOpen || job.answer === true),
     changed: () => {
         remember();
         draw();
@@ -386,6 +389,14 @@ const DOES = {
     help: () => byId("help").showModal(),
     next: () => command("*NEXT"),
     session: () => settings && sessionPanel.open(settings),
+    async hold() {
+        try {
+            remark(await printHoldList(session.branch) ? "" : t("hold.none"));
+        } catch (e) {
+            passing(e);
+            refuse(sentence(e), "stop");
+        }
+    },
 };
 
 // A dialog has the keys.
@@ -491,9 +502,11 @@ function watchFocus() {
         unlock();
         drawVeil();
     });
-    const take = oneTab((yes) => {
+    const take = oneTab(async (yes) => {
         active = yes;
         drawVeil();
+        if (yes && keep)
+            await restore(); // the other tab's user and what waits there go on here
         scanBox.focus();
     });
     byId("veil-do").addEventListener("click", take);
@@ -520,6 +533,7 @@ function draw() {
     say(byId("user"), box?.user ? groups(box.user) : t("desk.user.none"));
     byId("next").hidden = !box?.user;
     byId("due-row").hidden = mode !== "checkout" && mode !== "renew";
+    byId("hold-row").hidden = mode !== "discharge" || page?.discharges !== "hold" || drill.on;
     say(byId("log-title"), box?.user ? t("desk.log.user", { n: mine.length }) : t("desk.log.all"));
     rows.draw(box?.user ? visit : undefined);
     question.draw(is.waiting);
@@ -619,7 +633,7 @@ async function loadSettings() {
 function failing(e) {
     if (e?.code === "too_fast")
         return;
-    show(e !== null && e.code !== "not_saving", e?.code === "not_saving" ? e.message : null);
+    show(e !== null && e.code !== "not_saving", e?.code === "not_saving" ? is.stopped ?? "" : null);
 }
 
 function show(gone, stopped) {
@@ -652,33 +666,46 @@ function awaitMidnight() {
     setTimeout(() => load().catch(passing).finally(awaitMidnight), wait * 1000);
 }
 
-// ---- a reload loses nothing ----
+// ---- a reload, or a crash of the browser, loses nothing ----
+
+const AGE_MS = 600000; // an open user of yesterday would get today's loans
 
 function remember() {
-    if (!keep)
+    if (!began || !active)
         return;
     const jobs = queue.jobs;
-    const idle = jobs.length === 0 && !box?.user && !form.draft && !slip &&
+    const idle = jobs.length === 0 && !box?.user && !form.draft && !piecesPanel.draft && !slip &&
         (box?.mode ?? "checkout") === "checkout";
-    keep.save(idle ? null : { box, jobs, visit, slip, draft: form.draft, open: form.isOpen,
-        rows: rows.all, asks: question.now });
+    keep.save(idle ? null : { at: Date.now(), box, jobs, visit, slip, rows: rows.all, asks: question.now,
+        draft: form.draft, open: form.isOpen, pieces: piecesPanel.draft, piecesOpen: piecesPanel.isOpen });
 }
 
+// What waits is sent whenever the page is opened again; whatever else was on the screen only for a while.
 async function restore() {
-    const was = await keep.load();
+    const kept = await keep.load();
+    const was = kept && (kept.jobs.length > 0 || Math.abs(Date.now() - kept.at) < AGE_MS) ? kept
+        : { box: null, jobs: [], visit, slip: null, rows: [], draft: null, pieces: null };
 
-    if (!was)
-        return;
+    // Before this page began somebody may have scanned already; after that it is what another tab left.
+    const early = began ? { jobs: [], rows: [] } : { jobs: queue.jobs, rows: rows.all.filter((r) => !r.id) };
+
     ({ box, visit, slip } = was);
-    rows.all = was.rows;
+    rows.all = [...early.rows, ...was.rows];
     form.draft = was.draft;
+    piecesPanel.draft = was.pieces;
+    question.close();
     if (was.asks)
         question.open(was.asks);
-    queue.restore(was.jobs);
+    began = true;
+    queue.restore([...was.jobs, ...early.jobs]);
     if (was.open && was.draft)
         form.open(was.draft.user, page.user_types, page.today);
+    if (was.piecesOpen && was.pieces)
+        piecesPanel.open(was.pieces.user, page.kinds);
     if (was.jobs.length > 0 || box?.user)
         remark(t("desk.said.restored"));
+    rows.learn(page.rows);
+    draw();
 }
 
 // ---- begin ----
@@ -699,8 +726,11 @@ for (;;) {
 sound.on = page.sounds;
 drawSound();
 await loadSettings();
-keep = await Keep.open(page.page_key);
-await restore();
+keep = await Keep.open(page.page_key, (kept) => {
+    document.documentElement.dataset.kept = kept?.jobs.length ?? "";
+});
+if (active)
+    await restore();
 draw();
 drawClock();
 setInterval(drawClock, 10000);

@@ -126,7 +126,7 @@ export class NewUser {
         const record = { op: "user", user: d.user };
         for (const [name] of FIELDS)
             if (d[name]?.trim())
-                record[name] = d[name].trim();
+                record[name] = d[name].trim().normalize("NFC"); // as the library's system has it
         if (this.#sure)
             record.confirm = true;
         this.#does.save(record);

@@ -18,7 +18,7 @@ class Panel {
     #name;
     #does;
 
-    // name: of the dialog and its words; does: save(value), closed()
+    // name: of the dialog and its words; does: save(value), closed(), typed()
     constructor(name, does) {
         this.#dialog = byId(name);
         this.#name = name;
@@ -43,6 +43,7 @@ class Panel {
             (shown[i + 1]?.[1] ?? save).focus();
         }));
         put(this.#dialog, el("form", { method: "dialog", novalidate: true,
+            oninput: () => this.#does.typed?.(),
             onsubmit: (e) => {
                 const value = take();
 
@@ -110,12 +111,36 @@ export class SessionPanel extends Panel {
 
 // What has no number of its own: kind, how many, and perhaps a label.
 export class PiecesPanel extends Panel {
-    open(user, kinds) {
-        const kind = choice("piecesform-kind", kinds.map((k) => [k, k]), kinds[0]);
-        const count = el("input", { id: "piecesform-count", type: "number", min: 1, max: 99, value: 1 });
-        const label = el("input", { id: "piecesform-label", type: "text", maxlength: LABEL_MAX,
-            autocomplete: "off" });
+    draft = null; // {user, kind, count, label} while it is being filled in: kept over a reload
+    #user = "";
 
+    // does: save(record), closed(), changed(): the draft is another one
+    constructor(name, does) {
+        super(name, {
+            save: does.save,
+            closed: () => {
+                this.draft = null; // given up; or saved: then it waits as a job
+                does.changed();
+                does.closed();
+            },
+            typed: () => {
+                const value = (field) => byId(`piecesform-${field}`).value;
+
+                this.draft = { user: this.#user, kind: value("kind"), count: value("count"), label: value("label") };
+                does.changed();
+            },
+        });
+    }
+
+    open(user, kinds) {
+        const was = this.draft?.user === user ? this.draft : { user, kind: kinds[0], count: 1, label: "" };
+        const kind = choice("piecesform-kind", kinds.map((k) => [k, k]), was.kind);
+        const count = el("input", { id: "piecesform-count", type: "number", min: 1, max: 99, value: was.count });
+        const label = el("input", { id: "piecesform-label", type: "text", maxlength: LABEL_MAX,
+            autocomplete: "off", value: was.label });
+
+        this.#user = user;
+        this.draft = was;
         this.show(t("desk.newuser.card", { shown: groups(user) }),
             [["kind", kind], ["count", count], ["label", label]], () => {
                 const n = Number(count.value);

@@ -89,7 +89,7 @@ export class Queue {
     }
 
     #drop(job) {
-        this.#jobs.splice(this.#jobs.indexOf(job), 1);
+        this.#jobs = this.#jobs.filter((j) => j !== job); // another tab may have taken it over
     }
 
     #pause(ms) {

@@ -1,5 +1,5 @@
 // sheet.js - the control codes as barcodes, on paper beside the scanner: the whole desk without a
-// keyboard. Printed alone, on whatever paper the printer has.
+// keyboard.
 import { el, put, byId } from "./dom.js";
 import { t } from "./words.js";
 import { code128 } from "./code128.js";
@@ -22,14 +22,9 @@ function codes({ presets, kinds }) {
 
 let paper = null;
 
-export function printSheet(what) {
-    const presets = what.presets.length > 0 ? what.presets : DAYS_WHEN_NONE;
-
-    put(byId("sheet"),
-        el("h1", {}, t("desk.sheet.title", { branch: what.branch })),
-        el("p", {}, t("desk.sheet.how")),
-        el("ul", {}, codes({ ...what, presets }).map(([code, words]) =>
-            el("li", {}, el("strong", {}, words), code128(code, code), el("code", {}, code)))));
+// Prints this alone, on whatever paper the printer has.
+export function printAlone(...content) {
+    put(byId("sheet"), content);
     paper ??= new CSSStyleSheet();
     paper.replaceSync("@page { size: auto; margin: 12mm }");
     document.adoptedStyleSheets = [...document.adoptedStyleSheets.filter((s) => s !== paper), paper];
@@ -39,4 +34,14 @@ export function printSheet(what) {
         document.adoptedStyleSheets = document.adoptedStyleSheets.filter((s) => s !== paper);
     }, { once: true });
     window.print();
+}
+
+export function printSheet(what) {
+    const presets = what.presets.length > 0 ? what.presets : DAYS_WHEN_NONE;
+
+    printAlone(
+        el("h1", {}, t("desk.sheet.title", { branch: what.branch })),
+        el("p", {}, t("desk.sheet.how")),
+        el("ul", {}, codes({ ...what, presets }).map(([code, words]) =>
+            el("li", {}, el("strong", {}, words), code128(code, code), el("code", {}, code)))));
 }

@@ -105,6 +105,9 @@ export const rows = {
     "desk.log.user": ["This user: {n} {n|item|items}", "Este usuario: {n} {n|ejemplar|ejemplares}"],
     "desk.log.all": ["Last at this desk", "Lo último en este mostrador"],
     "desk.log.empty": ["Nothing yet.", "Nada todavía."],
+    "desk.hold.print": ["Print the HOLD-CHECK list", "Imprimir la lista HOLD-CHECK"],
+    "desk.hold.title": ["HOLD-CHECK – {branch}", "HOLD-CHECK – {branch}"],
+    "desk.hold.count": ["{n} {n|item|items}", "{n} {n|ejemplar|ejemplares}"],
     "desk.row.due": ["due {date}", "vence {date}"],
     "desk.row.user": ["user …{end}", "usuario …{end}"],
     "desk.row.waiting": ["sending", "enviando"],
@@ -179,6 +182,7 @@ export const rows = {
     "desk.veil.take": ["Use it here", "Usarlo aquí"],
     "desk.veil.start": ["Press any key to start", "Pulse una tecla para empezar"],
     "desk.stop": ["STOP – not saving! Write on paper", "ALTO: no se guarda. Escriba en papel"],
+    "desk.stop.why": ["This PC {why}.", "Este PC no puede guardar ({why})."],
     "desk.stop.then": [
         "This page goes on by itself once this PC can save again. What was confirmed before is safe.",
         "Esta página sigue por sí sola cuando el PC pueda guardar. Lo confirmado antes está a salvo.",

@@ -39,8 +39,8 @@ export async function until(f, what, deadline = 60000) {
 }
 
 export class Stage {
-    // desks: how many; more: arguments for Chromium
-    static async open({ desks = 1, more = [] } = {}) {
+    // desks: how many; more: arguments for Chromium; what else there is goes to stage.py's "found"
+    static async open({ desks = 1, more = [], ...found } = {}) {
         const s = new Stage();
         s.python = spawn("python3", [join(home, "stage.py")], { stdio: ["pipe", "pipe", "inherit"] });
         s.lines = createInterface({ input: s.python.stdout })[Symbol.asyncIterator]();
@@ -49,7 +49,7 @@ export class Stage {
             executablePath: process.env.TIDEOVER_CHROMIUM ?? "/usr/bin/chromium",
             args: [...browserArguments, ...more],
         });
-        Object.assign(s, await s.do("found", { desks }));
+        Object.assign(s, await s.do("found", { desks, ...found }));
         return s;
     }
 
@@ -102,6 +102,32 @@ export class Stage {
             await page.goto(address);
         }
         return page;
+    }
+
+    // A Chromium that can be killed: {browser, page, kill()}; its profile is in `folder`. It opens the
+    // Desk page as `tideover open` would.
+    async mortal(folder) {
+        const child = spawn(process.env.TIDEOVER_CHROMIUM ?? "/usr/bin/chromium", [...browserArguments,
+            "--remote-debugging-port=0", `--user-data-dir=${folder}`, "--lang=en-GB", "about:blank"],
+        { detached: true, stdio: ["ignore", "ignore", "pipe"] });
+        const ended = new Promise((r) => child.on("exit", r));
+        const where = await new Promise((found, never) => {
+            createInterface({ input: child.stderr }).on("line", (l) => {
+                const at = l.match(/DevTools listening on (ws:\S+)/);
+                if (at) found(at[1]);
+            });
+            ended.then(() => never(new Error("chromium ended")));
+        });
+        const browser = await chromium.connectOverCDP(where);
+        const page = await browser.contexts()[0].newPage();
+        page.setDefaultTimeout(60000);
+        const kill = async () => {
+            process.kill(-child.pid, "SIGKILL"); // with all its processes: they are a group
+            await ended;
+            await browser.close().catch(() => {});
+        };
+        await page.goto(await this.address("desk"));
+        return { browser, page, kill };
     }
 
     // One more window with the session (and the PIN) of that page, and nothing else of it: no login.

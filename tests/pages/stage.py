@@ -2,6 +2,10 @@
 """Real desks for a page test: commands as JSON lines on standard input, an answer line for each.
 
 {"do": "found", "desks": 3}             -> {"desks": ["MAIN-1", ..], "lead": passphrase file, "sink": DIR}
+                                           "small": true: desk 0 lies on a small disk of its own (null: needs root);
+                                           "asleep": true: the PCs may be sent to sleep
+{"do": "fill" | "free"}                 the small disk
+{"do": "sleep", "seconds": 600}         every PC's wall clock and boot clock are ahead by so much more
 {"do": "start" | "stop" | "kill9" | "freeze" | "thaw", "desk": 0}
 {"do": "cli", "desk": 0, "args": [..], "input": TEXT}   -> {"rc", "out", "err"}
 {"do": "feed", "desk": 0, "first": 1, "count": 20}      -> {"ids": [..]}: loans of items that only they have
@@ -17,11 +21,16 @@
 
 An error: {"error": TEXT}. Everything ends with standard input."""
 import json
+import os
 import pathlib
+import shutil
+import struct
+import subprocess
 import sys
 import uuid
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+E2E = pathlib.Path(__file__).resolve().parents[1] / "e2e"
+sys.path.insert(0, str(E2E))
 
 import branch  # noqa: E402  (the path is set above)
 import ils  # noqa: E402
@@ -33,12 +42,56 @@ class Stage(branch.Case):
     def runTest(self):
         pass
 
-    def found(self, desks=1, start=True):
+    def found(self, desks=1, start=True, small=False, asleep=False):
         self.setUp()
-        self.branch(branch.NAMES[:desks], start=start)
-        return {"desks": [d.name for d in self.desks], "lead": str(self.lead), "sink": str(self.sink),
+        self.branch(branch.NAMES[:desks], start=start and not small,
+                    envs=[self.bed()] * desks if asleep else None)
+        if small:
+            small = self.small_disk(self.desks[0])
+            for d in self.desks:
+                d.start()
+            self.all_online(self.desks)
+        return {"small": small,"desks": [d.name for d in self.desks], "lead": str(self.lead), "sink": str(self.sink),
                 "states": [str(d.state) for d in self.desks], "binary": str(branch.BINARY),
                 "web": [d.web_port for d in self.desks], "root": str(self.root)}
+
+    def bed(self):
+        """The environment of a node that sleep() reaches."""
+        lib, self.slept = self.home / "asleep.so", self.home / "slept"
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", lib, E2E / "asleep.c"], check=True)
+        self.slept.write_bytes(struct.pack("=q", 0))
+        return {"LD_PRELOAD": str(lib), "ASLEEP": str(self.slept)}
+
+    def sleep(self, seconds):
+        with open(self.slept, "r+b") as f:  # in place: the nodes look at these very bytes
+            now, = struct.unpack("=q", f.read(8))
+            f.seek(0)
+            f.write(struct.pack("=q", now + seconds))
+
+    def small_disk(self, desk):
+        small = self.home / "small"
+        small.mkdir()
+        said = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={24 << 20},mode=700", "tideover-test", small],
+                              capture_output=True, text=True, check=False) if os.geteuid() == 0 else None
+        if said is None or said.returncode != 0:
+            return None
+        self.mounted = small
+        shutil.copytree(desk.state, small, dirs_exist_ok=True)
+        shutil.rmtree(desk.state)
+        desk.state = small
+        return str(small)
+
+    def fill(self):
+        with open(self.mounted / "ballast", "ab", buffering=0) as f:
+            for size in (1 << 20, 1 << 12, 1):
+                try:
+                    while f.write(bytes(size)):
+                        pass
+                except OSError:
+                    pass
+
+    def free(self):
+        (self.mounted / "ballast").unlink()
 
     def start(self, desk):
         self.desks[desk].start()
@@ -106,13 +159,17 @@ class Stage(branch.Case):
     def doCleanups(self):
         if getattr(self, "server", None):
             self.server.stop()
+        for d in getattr(self, "desks", []):
+            d.kill9()  # nothing is unmounted under a node
+        if getattr(self, "mounted", None):
+            subprocess.run(["umount", "-l", str(self.mounted)], check=False)
         super().doCleanups()
 
     def files(self):
         return {"files": [str(p) for p in super().files()]}
 
 
-DO = ("found", "start", "stop", "kill9", "freeze", "thaw", "cli", "feed", "lines", "publish", "pin", "files",
+DO = ("found", "fill", "free", "sleep", "start", "stop", "kill9", "freeze", "thaw", "cli", "feed", "lines", "publish", "pin", "files",
       "ils", "watch", "ils_stop", "ils_start")
 
 

@@ -2,9 +2,13 @@
 import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
 import http from "node:http";
+import net from "node:net";
+import { appendFileSync, readFileSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { Stage, until } from "./stage.mjs";
 
-let stage, evil, evilPort, hits;
+const root = fileURLToPath(new URL("../../", import.meta.url));
+let stage, evil, evilPort, hits, idle;
 
 const hostile = `<!doctype html><title>a recipe</title><body><h1>hello</h1></body>`;
 
@@ -18,6 +22,8 @@ before(async () => {
     hits = [];
     await new Promise((r) => evil.listen(0, "127.0.0.1", r));
     evilPort = evil.address().port;
+    idle = ["", "GET /healthz HTTP/1.1\r\nHost: 127", `GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:${stage.web[0]}\r\n\r\n`]
+        .map(silent);
 });
 after(async () => {
     evil?.close();
@@ -35,6 +41,36 @@ async function victim() {
     await other.goto(`http://127.0.0.1:${evilPort}/`);
     return { desk, other };
 }
+
+// A connection that says this and then nothing; resolves with the seconds until it is closed.
+function silent(said) {
+    const began = Date.now();
+    return new Promise((done) => {
+        const c = net.connect(stage.web[0], "127.0.0.1", () => c.write(said));
+        c.resume();
+        c.on("error", () => {});
+        c.on("close", () => done((Date.now() - began) / 1000));
+    });
+}
+
+// {status, code} of a request by a token of run/.
+function byToken(name, method, path, body) {
+    const token = readFileSync(`${stage.states[0]}/run/${name}.token`, "utf8").trim();
+    return new Promise((done, failed) => {
+        const q = http.request(node() + path, { method, headers: { Authorization: "Bearer " + token,
+            ...(body === undefined ? {} : { "Content-Type": "application/json" }) } }, async (a) => {
+            let text = "";
+            for await (const piece of a) text += piece;
+            done({ status: a.statusCode, code: JSON.parse(text).error?.code });
+        });
+        q.on("error", failed);
+        q.end(body);
+    });
+}
+
+// What the program answers to: {method, path, right} of each row of node/api.c.
+const routes = [...readFileSync(root + "node/api.c", "utf8")
+    .matchAll(/\{ "(GET|POST)", "(\/[^"]+)", HTTP_(\w+),/g)].map(([, method, path, right]) => ({ method, path, right }));
 
 async function stillIn(desk) {
     await desk.reload();
@@ -205,4 +241,119 @@ test("a page that goes wild is slowed down, and harms nobody else", async () => 
     });
     assert.equal(deep, "bad_json");
     await page.context().close();
+});
+
+test("what needs the PIN is locked for a page without it, row by row; what changes is no GET", async () => {
+    const page = await stage.page("desk");
+    await page.waitForSelector("#banner[data-state]");
+    assert.ok(routes.length > 60);
+    const got = await page.evaluate(async (rows) => {
+        const { api } = await import("/pages/door.js");
+        const code = async ({ method, path }) => {
+            for (;;) {
+                const why = await api(method, path).then(() => "answered", (e) => e.code);
+                if (why !== "too_fast") return why;
+                await new Promise((r) => setTimeout(r, 100));
+            }
+        };
+        const all = [];
+        for (const row of rows) all.push(await code(row));
+        return all;
+    }, routes.filter((r) => r.right === "CTL"));
+    assert.deepEqual([...new Set(got)], ["locked"]);
+    for (const r of routes.filter((r) => r.right === "CTL"))
+        assert.deepEqual(await byToken("desk", r.method, r.path, r.method === "POST" ? "{}" : undefined),
+            { status: 403, code: "not_allowed" }, r.path);
+    for (const r of routes.filter((r) => r.method === "POST" && !routes.some((x) => x.method === "GET" && x.path === r.path)))
+        assert.deepEqual(await byToken("ctl", "GET", r.path), { status: 404, code: "no_such_page" }, r.path);
+    const nobody = await page.evaluate((rows) => Promise.all(rows.map(async (r) => (await fetch(r.path, {
+        method: r.method, ...(r.method === "POST" ? { body: "{}", headers: { "Content-Type": "application/json" } } : {}),
+    })).status)), routes.filter((r) => r.right !== "NOBODY"));
+    assert.deepEqual([...new Set(nobody)], [401]); // the cookie alone
+    assert.equal(await held(), 0);
+    await page.context().close();
+});
+
+test("every request is in node/API.md, with the right that it needs", () => {
+    const rows = new Map(); // "GET /api/v1/x" -> "D" or ""
+    for (const line of readFileSync(root + "node/API.md", "utf8").split("\n").filter((l) => l.startsWith("| ") || /^GET /.test(l))) {
+        const said = line.startsWith("|") ? line.split(" | ")[0].slice(2) : line;
+        for (const [, methods, paths, d] of said.matchAll(/((?:GET|POST)(?:, (?:GET|POST))*) ((?:`\/[^`]+`(?:, )?)+)( D\b)?/g)) {
+            const names = [...paths.matchAll(/`([^`?]+)/g)].map((m) => m[1]);
+            const base = names[0].slice(0, names[0].lastIndexOf("/"));
+            for (const method of methods.split(", "))
+                for (const n of names) rows.set(`${method} ${n.startsWith("/api/") || n === "/metrics" ? n : base + n}`, d ? "D" : "");
+        }
+    }
+    for (const { method, path, right } of routes) {
+        const said = rows.get(`${method} ${path}`);
+        assert.notEqual(said, undefined, `${method} ${path} is not there`);
+        if (right !== "NOBODY" && !path.startsWith("/api/v1/session") && !path.startsWith("/api/v1/pin"))
+            assert.equal(said, right === "DESK" ? "D" : "", `${method} ${path}`);
+    }
+});
+
+test("text that is no text, numbers that are no numbers: refused by name, nothing recorded", async () => {
+    const record = (more) => byToken("desk", "POST", "/api/v1/records", JSON.stringify({ op: "user", user: "29999000000018", last: "A", ...more }));
+    const bad = [
+        ["bad_text", { last: "a\u0007b" }], ["bad_text", { note: "line\nline" }], ["bad_json", { last: "a\u0000b" }],
+        ["too_long", { last: "x".repeat(201) }], ["too_long", { user: "2".repeat(33) }],
+        ["bad_barcode", { user: "<script>" }], ["bad_barcode", { user: "2999\u0661" }],
+        ["unknown_field", { admin: "yes" }], ["bad_type", { last: 7 }],
+    ];
+    for (const [code, more] of bad) assert.deepEqual((await record(more)).code, code, JSON.stringify(more));
+    for (const body of ['{"a":"\ud800"}', '{"a":"\xff"}', '{"op":"user","op":"void"}', "[".repeat(70), "{", "", "null", "7"])
+        assert.equal((await byToken("desk", "POST", "/api/v1/records", Buffer.from(body, "latin1"))).status, 400, body);
+    assert.equal(await held(), 0);
+});
+
+test("a fifth request that waits makes the oldest of its page go", async () => {
+    const page = await stage.page("desk");
+    await page.waitForSelector("#banner[data-state]");
+    const came = await page.evaluate(async () => {
+        const { api } = await import("/pages/door.js");
+        const { now } = await api("GET", "changes?since=0");
+        const order = [];
+        const all = [];
+        for (let i = 0; i < 6; i++) {
+            all.push(api("GET", "changes?since=" + now).then((a) => order.push([i, a.now === now])));
+            await api("GET", "session"); // it is with the program before the next one
+        }
+        await Promise.race(all.slice(0, 2));
+        return order[0];
+    });
+    assert.deepEqual(came, [0, true]); // and nothing had changed: it had to make room
+    await page.context().close();
+});
+
+test("pages hold no script, style or handler of their own, write no HTML, and fetch nothing from outside", () => {
+    const bad = /innerHTML|outerHTML\s*=|insertAdjacentHTML|document\.write|\beval\(|new Function|<style|<script>|\sstyle="|\son[a-z]+="|javascript:|(src|href)="(?!\/|#|data:)|@import|url\((?!#)/;
+    for (const name of readdirSync(root + "node/pages").filter((n) => /\.(html|js|css)$/.test(n)))
+        readFileSync(root + "node/pages/" + name, "utf8").split("\n").forEach((line, i) => {
+            if (!line.startsWith("//") && !/`<style>\$\{STYLE\}/.test(line)) // of the file that the lead saves
+                assert.doesNotMatch(line, bad, `${name}:${i + 1}`);
+        });
+});
+
+test("a connection that says nothing for half a minute is closed, whatever it said before", async () => {
+    for (const seconds of await Promise.all(idle)) assert.ok(seconds > 25 && seconds < 90, `${seconds} s`);
+});
+
+test("/healthz says one word, /metrics no user's, and it can be switched off", async () => {
+    const card = "29999000000018", thing = "39999000000024";
+    const said = await byToken("desk", "POST", "/api/v1/records", JSON.stringify({ op: "checkout", user: card, item: thing }));
+    assert.equal(said.status, 200);
+    const get = async (path) => { // without a token
+        const a = await fetch(node() + path);
+        return { status: a.status, text: await a.text() };
+    };
+    assert.deepEqual(await get("/healthz"), { status: 200, text: '{"status":"ok"}' });
+    const { text } = await get("/metrics");
+    assert.match(text, /^tideover_records/m);
+    for (const number of [card, thing, card.slice(1, 13)]) assert.ok(!text.includes(number));
+    await stage.do("stop", { desk: 0 });
+    appendFileSync(stage.states[0] + "/tideover.conf", "\n[web]\nmetrics = no\n");
+    await stage.do("start", { desk: 0 });
+    assert.equal((await get("/metrics")).status, 404);
+    assert.deepEqual(await get("/healthz"), { status: 200, text: '{"status":"ok"}' });
 });

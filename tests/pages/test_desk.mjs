@@ -4,21 +4,10 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Stage, until } from "./stage.mjs";
+import * as shared from "./scanner.mjs";
+import { fresh, someone } from "./scanner.mjs";
 
 let stage, page, first;
-let next = 1; // every test has users and items of its own
-
-function luhn(digits) {
-    let sum = 0;
-    [...digits].reverse().forEach((c, i) => {
-        const d = Number(c) * (i % 2 ? 1 : 2);
-        sum += d > 9 ? d - 9 : d;
-    });
-    return digits + ((10 - (sum % 10)) % 10);
-}
-const user = (n) => luhn("29999" + String(n).padStart(8, "0"));
-const item = (n) => luhn("39999" + String(n).padStart(8, "0"));
-const fresh = (n) => Array.from({ length: n }, () => item(next++));
 
 async function open(options = {}) {
     const opened = first ? await stage.again(first, options) : await stage.page("desk", options);
@@ -26,19 +15,23 @@ async function open(options = {}) {
     return opened;
 }
 
-// As a scanner: 5 ms a key, then Enter.
-async function scan(number, where = page) {
-    await where.keyboard.type(number, { delay: 5 });
-    await where.keyboard.press("Enter");
-}
-
-const text = (selector, where = page) => where.locator(selector).innerText();
+const scan = (number, where = page) => shared.scan(number, where);
+const text = (selector, where = page) => shared.text(selector, where);
+const settled = (where = page) => shared.settled(where);
 const waiting = (where = page) => where.locator(".row-waiting").count();
-const settled = (where = page) => until(async () => (await waiting(where)) === 0, "all scans answered");
-const records = async (desk = 0) => (await stage.cli(desk, "log", "list", "--full", "--json")).trim()
-    .split("\n").filter((l) => l).map((l) => JSON.parse(l));
-const lent = async (to) => (await records()).filter((r) => r.op === "checkout" && r.user === to)
-    .map((r) => r.item);
+const records = (desk = 0) => shared.records(stage, desk);
+const lent = (to) => shared.lent(stage, to);
+
+// What a screen reader is told: these lines are in it, in this order; numbers do not matter.
+async function tells(lines, where = page) {
+    const tree = (await where.locator("body").ariaSnapshot()).replace(/[0-9]+/g, "0").replaceAll("'", "");
+    let at = 0;
+    for (const line of lines) {
+        const found = tree.indexOf(line, at);
+        assert.ok(found >= 0, `${line}\nis not there, or not in its place:\n${tree}`);
+        at = found + line.length;
+    }
+}
 
 async function publish(policy) {
     const path = join(stage.states[0], "..", "next.ini");
@@ -59,8 +52,11 @@ afterEach(async () => {
 });
 
 test("thirty scans at 5 ms a key: none lost, in order", async () => {
-    const who = user(next++), items = fresh(30);
+    const who = someone(), items = fresh(30);
     await stage.screen(page, "desk-start", { fullPage: false });
+    await tells(["- banner:", "- navigation \"Pages\":", "- link \"Desk\"", "- button \"♪ Sound on\" [pressed]", "- main:",
+        "- heading \"Desk\" [level=0]", "- status:", "- group \"What a scan does\":", "- button \"F0 Checkout\" [pressed]", "- button \"F0 Discharge\"",
+        "- textbox \"Scan the user’s card\"", "- log \"Last at this desk\"", "listitem: Nothing yet.", "Today here: 0 checkouts", "- alert"]);
     await scan(who);
     for (const one of items) await scan(one);
     await settled();
@@ -68,12 +64,14 @@ test("thirty scans at 5 ms a key: none lost, in order", async () => {
     assert.equal(await page.locator("#rows li.mine").count(), 30);
     assert.match(await text("#log-title"), /30 items/);
     await page.locator("#rows li .row-mark", { hasText: "✔✔ 2" }).first().waitFor();
+    await tells(["- group \"Choose the due date\":", "- textbox \"Scan an item\"", "- heading \"This user: 0 items\" [level=0]",
+        "- log \"This user: 0 items\"", "- list:", "- listitem:", "saved here and on 0 other", "- button \"Undo 0 0 0 0\""]);
     await stage.screen(page, "desk-checkout", { fullPage: false });
     await stage.accessible(page);
 });
 
 test("the program is killed in the middle of a burst: all is saved, once", async () => {
-    const who = user(next++), items = fresh(24);
+    const who = someone(), items = fresh(24);
     await scan(who);
     for (const one of items.slice(0, 8)) await scan(one);
     const dead = stage.do("kill9", { desk: 0 });
@@ -89,23 +87,21 @@ test("the program is killed in the middle of a burst: all is saved, once", async
     await until(async () => (await text("#banner-word")) !== "NOT SAVING NOW", "the page to be well");
 });
 
-test("a reload loses nothing that waits, and leaves nothing to read", async () => {
-    const who = user(next++), items = fresh(4);
+test("a reload loses nothing that waits", async () => {
+    const who = someone(), items = fresh(4);
     await scan(who);
     await scan(items[0]);
     await settled();
     await page.route("**/api/v1/scan", (route) => route.abort());
     for (const one of items.slice(1)) await scan(one);
     await until(async () => (await text("#banner-word")) === "NOT SAVING NOW", "the page to say so");
-    const kept = await page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage }));
-    assert.ok(kept.length > 200);
-    for (const number of [who, ...items]) assert.ok(!kept.includes(number));
+    await page.waitForSelector('html[data-kept="3"]');
     await page.unroute("**/api/v1/scan");
     await page.reload();
     await page.waitForSelector("html[data-ready=yes]");
     await settled();
     assert.equal((await text("#user")).replaceAll(" ", ""), who);
-    await scan(item(next++));
+    await scan(fresh(1)[0]);
     await settled();
     assert.deepEqual((await lent(who)).slice(0, 4), items);
     assert.equal((await lent(who)).length, 5);
@@ -114,7 +110,7 @@ test("a reload loses nothing that waits, and leaves nothing to read", async () =
 });
 
 test("a question waits for a person; scans meanwhile are held", async () => {
-    const [a, b] = [user(next++), user(next++)], [one, two] = fresh(2);
+    const [a, b] = [someone(), someone()], [one, two] = fresh(2);
     await scan(a);
     await scan(one);
     await settled();
@@ -130,6 +126,8 @@ test("a question waits for a person; scans meanwhile are held", async () => {
     assert.equal(await page.evaluate(() => document.documentElement.dataset.tone), "warning");
     assert.deepEqual(await lent(b), []);
     await page.getByText("1 scan waits for your answer.").waitFor();
+    await tells(["- textbox \"Scan an item\"", "- alertdialog \"This item went to another user at desk MAIN-0", "- button \"F0 Record it all the same\"",
+        "- button \"F0 Leave it\"", "- paragraph: 0 scan waits for your answer.", "- paragraph: \"Answer first: F0 or F0.", "- alert: \"Answer first"]);
     await stage.accessible(page);
     await stage.screen(page, "desk-question", { fullPage: false });
     await page.waitForTimeout(500); // the half second is the rule that is tested
@@ -148,22 +146,34 @@ test("a question waits for a person; scans meanwhile are held", async () => {
 });
 
 test("what is refused says why, at once, and stays to be read", async () => {
-    await scan(item(next));
+    await scan(fresh(1)[0]);
     await page.getByText("Nothing was recorded: scan the user’s card first.").first().waitFor();
     await page.keyboard.press("F3");
-    await scan(user(next));
+    await scan(someone());
     await page.locator("#refusal", { hasText: "That is a user card" }).waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.dataset.tone), "stop");
     assert.ok((await page.locator(".row-refused").count()) >= 2);
+    await tells(["- button \"F0 Discharge\" [pressed]", "- paragraph: \"That is a user card.", "- listitem", "not recorded", "- alert: \"That is a user card."]);
     await scan(fresh(1)[0]);
     await settled();
     assert.ok(await page.isVisible("#refusal")); // a good scan behind it does not wipe it away
     await stage.screen(page, "desk-discharge", { fullPage: false });
     assert.equal((await page.locator("#remark").innerText()).includes("HOLD-CHECK"), false);
+    await page.evaluate(() => (window.print = () => (globalThis.printed = true)));
+    await page.getByRole("button", { name: "Print the HOLD-CHECK list" }).click();
+    await until(() => page.evaluate(() => globalThis.printed), "the list on paper");
+    const listed = await page.locator("#sheet tbody tr").allInnerTexts();
+    const returned = (await records()).filter((r) => r.op === "discharge").map((r) => r.item);
+    assert.deepEqual(listed.map((l) => l.match(/\d \d{4} \d{8} \d/)[0].replaceAll(" ", "")), returned);
+    await page.emulateMedia({ media: "print" });
+    assert.deepEqual([await page.isVisible("#sheet"), await page.isVisible("#box")], [true, false]);
+    await stage.screen(page, "desk-hold-check");
+    await page.emulateMedia({ media: null });
+    assert.equal(mediaBox(await page.pdf({ format: "A4" })).pages, 1);
 });
 
 test("undo takes back the last one, or any own row; both stay, struck through", async () => {
-    const who = user(next++), items = fresh(3);
+    const who = someone(), items = fresh(3);
     await scan(who);
     for (const one of items) await scan(one);
     await settled();
@@ -181,7 +191,7 @@ test("undo takes back the last one, or any own row; both stay, struck through", 
 });
 
 test("focus lost and regained; keys outside any field go to the box", async () => {
-    const who = user(next++);
+    const who = someone();
     await page.evaluate(() => window.dispatchEvent(new Event("blur")));
     await page.getByText("The scanner is typing somewhere else – click here").waitFor();
     assert.equal(await page.title(), "⚠ click here");
@@ -201,7 +211,7 @@ test("focus lost and regained; keys outside any field go to the box", async () =
 });
 
 test("a second tab says so, and can take over", async () => {
-    const who = user(next++);
+    const who = someone();
     const other = await page.context().newPage();
     await other.goto(new URL("/desk", page.url()).href);
     await other.getByText("The desk is open in another tab").waitFor();
@@ -217,7 +227,7 @@ test("a second tab says so, and can take over", async () => {
 });
 
 test("a new user, by keyboard alone; what is missing is said in words", async () => {
-    const card = user(next++);
+    const card = someone();
     await page.keyboard.press("F6");
     await scan(card);
     await page.waitForSelector("#newuser[open]");
@@ -233,6 +243,8 @@ test("a new user, by keyboard alone; what is missing is said in words", async ()
     await page.locator("#newuser-save").press("Enter");
     await page.getByText("Under 18: write down the guardian.").waitFor();
     await stage.screen(page, "desk-newuser", { fullPage: false });
+    await tells(["- dialog \"New user – Card 0 0 0 0\":", "- textbox \"Family name\"", "- textbox \"Birth date\"", "- textbox \"Guardian\"",
+        "- alert: \"Under 0: write down the guardian.\"", "- button \"Save the card\""]);
     await stage.accessible(page);
     await page.keyboard.press("Escape"); // nothing of it is lost
     await page.waitForSelector("#newuser", { state: "hidden" });
@@ -267,7 +279,7 @@ test("the slip is as long as what stands on it: 1, 12 and 60 items", async () =>
     });
     await scan("*DUE14");
     for (const n of [1, 12, 60]) {
-        const who = user(next++);
+        const who = someone();
         await scan(who);
         for (const one of fresh(n)) await page.keyboard.insertText(one), await page.keyboard.press("Enter");
         await settled();
@@ -393,27 +405,8 @@ test("at midnight of the branch a chosen due date is as usual again", async () =
     await publish(own);
 });
 
-test("STOP covers the page; what was scanned waits, and is saved later", async () => {
-    const who = user(next++), [one] = fresh(1);
-    await scan(who);
-    await settled();
-    const error = { code: "not_saving", message: "STOP: this PC cannot save (the disk is full). Write on " +
-        "paper until it can", exit: 74 };
-    await page.route("**/api/v1/scan", (route) => route.fulfill({ status: 503,
-        contentType: "application/json", body: JSON.stringify({ schema: 1, error }) }));
-    await scan(one);
-    await page.getByText("STOP – not saving! Write on paper").waitFor();
-    await page.getByText("1 scan waits here.").waitFor();
-    await stage.screen(page, "desk-stop", { fullPage: false });
-    await stage.accessible(page);
-    await page.unroute("**/api/v1/scan");
-    await page.waitForSelector("#stop", { state: "hidden" });
-    await settled();
-    assert.deepEqual(await lent(who), [one]);
-});
-
 test("what has no barcode: a button of its kind, or a form; who works here, and as which library", async () => {
-    const who = user(next++), [one, two] = fresh(2);
+    const who = someone(), [one, two] = fresh(2);
     const own = await stage.cli(0, "policy", "show");
     await publish(own.replace(/^library = .*$/m, "$&\nother_libraries = NORTH, SOUTH") +
         "\n[scan]\nno_barcode_kinds = paperback, magazine\n");
@@ -484,12 +477,13 @@ test("practice: seven guided scans, violet, and nothing of it is recorded", asyn
     }
     await page.getByText("You are ready.").waitFor();
     await page.getByText("0 mistakes").waitFor();
+    await tells(["- status: PRACTICE – nothing is real", "- paragraph: You are ready.", "practice only"]);
     await stage.accessible(page);
     await page.getByRole("button", { name: "End practice" }).click();
     await page.getByText("Now scans are real.").first().waitFor();
     assert.equal(await page.locator(".row-practised").count(), 0);
     assert.equal((await records()).length, held);
-    const who = user(next++);
+    const who = someone();
     await scan(who);
     await scan(fresh(1)[0]);
     await settled();
@@ -498,7 +492,7 @@ test("practice: seven guided scans, violet, and nothing of it is recorded", asyn
 
 test("at 200 % nothing is cut; dark, forced colours, Spanish", async () => {
     const small = await open({ width: 512, height: 384, deviceScaleFactor: 2, language: "es-ES" });
-    await scan(user(next++), small);
+    await scan(someone(), small);
     await scan(fresh(1)[0], small);
     await settled(small);
     assert.ok(await small.evaluate(() => document.scrollingElement.scrollWidth <= 512));
@@ -512,7 +506,7 @@ test("at 200 % nothing is cut; dark, forced colours, Spanish", async () => {
     stage.quiet(small);
     await small.context().close();
 
-    await scan(user(next++));
+    await scan(someone());
     await scan(fresh(1)[0]);
     await settled();
     await page.emulateMedia({ colorScheme: "dark" });
@@ -527,12 +521,13 @@ test("at 200 % nothing is cut; dark, forced colours, Spanish", async () => {
 });
 
 test("an upload is seen: bar, UPLOADED, arrows in the rows", async () => {
-    await scan(user(next++));
+    await scan(someone());
     await scan(fresh(1)[0]);
     await settled();
     const done = stage.cli(0, "upload", "run", "--yes", "--lead-passphrase-file", stage.lead);
     await page.locator("#banner-word", { hasText: "UPLOADED" }).waitFor({ timeout: 60000 });
     await done;
     await page.locator("#rows li.row-uploaded").first().waitFor();
+    await tells(["- status: UPLOADED", "- listitem:", "uploaded"]);
     await stage.screen(page, "desk-uploaded", { fullPage: false });
 });

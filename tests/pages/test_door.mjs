@@ -1,6 +1,7 @@
 // Who gets in at the pages, and how.
 import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { Stage, until } from "./stage.mjs";
 
 let stage;
@@ -30,6 +31,8 @@ test("an address opens a page once, and is gone from the address bar", async () 
     assert.ok(await other.isVisible("#used"));
     await stage.screen(other, "login");
     await stage.accessible(other);
+    const log = readFileSync(stage.states[0] + ".err", "utf8") + readFileSync(stage.states[0] + ".out", "utf8");
+    for (const secret of [new URL(address).hash.slice(1), cookie.value]) assert.ok(!log.includes(secret));
     await page.context().close();
     await other.context().close();
 });
