@@ -13,6 +13,9 @@
 void *mem_alloc(size_t bytes);
 void *mem_zero(size_t n, size_t size);
 void *mem_more(void *p, size_t bytes);
+/* Room behind the n rows of a growing array: v, or where it moved to, *room rows long. NULL: refused
+ * and counted, v is as it was. */
+void *mem_room(void *v, unsigned n, unsigned *room, size_t row_bytes);
 
 unsigned long mem_refused(void); /* on this thread, since it began */
 

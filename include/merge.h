@@ -79,6 +79,8 @@ struct merge_job {
     unsigned n_rulings;
 };
 void merge_job_free(struct merge_job *j);
+/* The feed of that id, or NULL. */
+struct merge_feed *merge_feed_of(const struct merge_job *j, const struct feed_id *id);
 void merge_id_text(const struct merge_feed *f, uint64_t seq, char out[RECORD_ID_TEXT]);
 
 struct merged {

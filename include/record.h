@@ -111,6 +111,10 @@ unsigned record_kind_by_name(const char *name, size_t n); /* 0 = no such kind */
 bool desk_id_eq(const struct desk_id *a, const struct desk_id *b);
 bool feed_id_eq(const struct feed_id *a, const struct feed_id *b);
 int feed_id_cmp(const struct feed_id *a, const struct feed_id *b); /* memcmp order */
+/* Where the feed stands, or would stand, among n rows that each begin with a feed's id and are
+ * sorted by it. */
+unsigned feed_place(const void *rows, unsigned n, size_t row_bytes, const struct feed_id *id,
+                    bool *there);
 int ref_cmp(const struct record_ref *a, const struct record_ref *b); /* by feed and sequence */
 /* Two fields of a message: feed 24, sequence. ref_get fails m where the sequence is none. */
 void ref_put(struct buf *b, const struct record_ref *r);

@@ -159,19 +159,15 @@ void asides_note(struct asides *a, const struct merge_job *job, const struct mer
                  enum outcome o)
 {
     enum aside_what what = what_of(m, o);
+    struct aside *grown;
 
     if (what == ASIDE_NONE || a->failed)
         return;
-    if (a->n == a->room) {
-        unsigned room = a->room ? 2 * a->room : 64;
-        struct aside *grown = mem_more(a->v, room * sizeof *grown);
-        if (!grown) {
-            a->failed = true;
-            return;
-        }
-        a->v = grown;
-        a->room = room;
+    if ((grown = mem_room(a->v, a->n, &a->room, sizeof *grown)) == NULL) {
+        a->failed = true;
+        return;
     }
+    a->v = grown;
     a->v[a->n] = (struct aside){ .ref = { job->feeds[m->feed].feed, m->seq }, .what = what };
     if (m->again)
         memcpy(a->v[a->n].id, m->again->id, MACHINE_ID);
@@ -183,23 +179,6 @@ static int by_place(const void *x, const void *y)
     const struct aside *a = x, *b = y;
 
     return ref_cmp(&a->ref, &b->ref);
-}
-
-static const struct merge_feed *feed_of(const struct merge_job *j, const struct feed_id *id)
-{
-    unsigned lo = 0, hi = j->n_feeds;
-
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        int c = feed_id_cmp(&j->feeds[mid].feed, id);
-        if (c == 0)
-            return &j->feeds[mid];
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return NULL;
 }
 
 /* Stands in a feed's chain behind record w.seq, with h over it. */
@@ -233,7 +212,7 @@ static enum err chain_block(struct chain *c, const struct disk *disk, uint64_t s
 static enum err identify(struct chain *c, const struct merge_job *job, const struct disk *disk,
                          struct aside *a, struct errmsg *msg)
 {
-    const struct merge_feed *f = feed_of(job, &a->ref.feed);
+    const struct merge_feed *f = merge_feed_of(job, &a->ref.feed);
     const uint8_t *p;
     size_t n;
     enum err e;

@@ -62,22 +62,7 @@ void clocks_branch_time(int64_t *ahead, unsigned n, uint64_t boot_ms, struct bra
 
 static unsigned place_of(const struct clocks *k, const struct feed_id *feed, bool *there)
 {
-    unsigned lo = 0, hi = k->n;
-
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        int c = feed_id_cmp(&k->v[mid].feed, feed);
-        if (c == 0) {
-            *there = true;
-            return mid;
-        }
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    *there = false;
-    return lo;
+    return feed_place(k->v, k->n, sizeof *k->v, feed, there);
 }
 
 const struct clock_row *clocks_find(const struct clocks *k, const struct feed_id *feed)
@@ -98,17 +83,13 @@ static struct clock_row *row_of(struct clocks *k, const struct feed_id *feed)
 {
     bool there;
     unsigned at = place_of(k, feed, &there);
+    struct clock_row *grown;
 
     if (there)
         return &k->v[at];
-    if (k->n == k->room) {
-        unsigned room = k->room ? 2 * k->room : 16;
-        struct clock_row *grown = mem_more(k->v, room * sizeof *grown);
-        if (!grown)
-            return NULL;
-        k->v = grown;
-        k->room = room;
-    }
+    if ((grown = mem_room(k->v, k->n, &k->room, sizeof *grown)) == NULL)
+        return NULL;
+    k->v = grown;
     memmove(k->v + at + 1, k->v + at, (k->n++ - at) * sizeof *k->v);
     k->v[at] = (struct clock_row){ .feed = *feed };
     return &k->v[at];

@@ -229,21 +229,13 @@ int64_t clocks_correction(const struct core *c, const struct feed_id *feed)
 static bool word_of(const struct core *c, const struct peer *p, const struct feed_id *feed,
                     struct clock_word *out)
 {
-    unsigned lo = 0, hi = p->n_clocks;
+    bool there;
+    unsigned at = feed_place(p->clocks, p->n_clocks, sizeof *p->clocks, feed, &there);
 
-    while (lo < hi && !peer_is_revoked(c, p)) {
-        unsigned mid = (lo + hi) / 2;
-        int cmp = feed_id_cmp(&p->clocks[mid].feed, feed);
-        if (cmp == 0) {
-            *out = p->clocks[mid];
-            return true;
-        }
-        if (cmp < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return false;
+    if (!there || peer_is_revoked(c, p))
+        return false;
+    *out = p->clocks[at];
+    return true;
 }
 
 void clocks_propose(const struct core *c, const struct feed *f, struct slot_range *r)

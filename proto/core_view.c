@@ -215,23 +215,6 @@ static void fill_feed(const struct core *c, const struct feed *f, struct merge_f
     snprintf(out->desk, sizeof out->desk, "%s", d ? d->joined : "?");
 }
 
-static struct merge_feed *job_feed(struct merge_job *j, const struct feed_id *id)
-{
-    unsigned lo = 0, hi = j->n_feeds;
-
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        int cmp = feed_id_cmp(&j->feeds[mid].feed, id);
-        if (cmp == 0)
-            return &j->feeds[mid];
-        if (cmp < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return NULL;
-}
-
 static void set_clock(struct merge_feed *f, const struct slot_range *r)
 {
     f->correction_ms = r->correction_ms;
@@ -257,7 +240,7 @@ static int64_t correction_of(const struct intent *in, const struct desk_id *desk
     for (unsigned i = 0; i < in->n_ranges; i++) {
         const struct slot_range *r = &in->ranges[i];
         const struct merge_feed *f =
-            desk_id_eq(&r->feed.desk, desk) ? job_feed(j, &r->feed) : NULL;
+            desk_id_eq(&r->feed.desk, desk) ? merge_feed_of(j, &r->feed) : NULL;
         if (f && f->opened_ms > opened) {
             opened = f->opened_ms;
             correction = r->correction_ms;
@@ -298,7 +281,7 @@ static enum err cuts_before(const struct core *c, uint64_t slot, uint64_t back_t
         if (in.type == SLOT_UPLOAD && s >= back_to)
             note_pressed(c, &in, j);
         for (unsigned i = 0; i < in.n_ranges; i++) {
-            struct merge_feed *f = job_feed(j, &in.ranges[i].feed);
+            struct merge_feed *f = merge_feed_of(j, &in.ranges[i].feed);
             if (f)
                 f->from = in.ranges[i].to + 1;
             if (f)
@@ -351,7 +334,7 @@ static enum err fill_ranges(const struct core *c, const struct intent *in, struc
             clock_now(c, here, f);
     }
     for (unsigned i = 0; e == ERR_OK && in && i < in->n_ranges; i++) {
-        struct merge_feed *f = job_feed(j, &in->ranges[i].feed);
+        struct merge_feed *f = merge_feed_of(j, &in->ranges[i].feed);
         if (f && f->base >= in->ranges[i].from)
             return err_why(
                 msg, ERR_MISSING, "erased", "slot",
@@ -391,7 +374,7 @@ static enum err fill_released(const struct core *c, const struct intent *in, str
     if (n > 0 && (j->released = mem_zero(n, sizeof *j->released)) == NULL)
         return err_set(msg, ERR_NOMEM, "out of memory");
     for (unsigned i = 0; i < n; i++) {
-        const struct merge_feed *f = job_feed(j, &v[i].ref.feed);
+        const struct merge_feed *f = merge_feed_of(j, &v[i].ref.feed);
         struct merge_released *r = &j->released[j->n_released];
         if (!f)
             return err_set(msg, ERR_BUSY, "a released record is not here yet");
@@ -416,7 +399,7 @@ static enum err fill_rulings(const struct core *c, const struct intent *in, stru
     if (e == ERR_OK && n > 0 && (j->rulings = mem_zero(n, sizeof *j->rulings)) == NULL)
         e = err_set(msg, ERR_NOMEM, "out of memory");
     for (unsigned i = 0; e == ERR_OK && i < n; i++) {
-        const struct merge_feed *f = job_feed(j, &v[i].ref.feed);
+        const struct merge_feed *f = merge_feed_of(j, &v[i].ref.feed);
         struct merge_ruling *r = &j->rulings[j->n_rulings];
         if (!f)
             continue;

@@ -8,22 +8,7 @@
 
 static unsigned cut_place(const struct feeds *fs, const struct feed_id *id, bool *there)
 {
-    unsigned lo = 0, hi = fs->n_cuts;
-
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        int c = feed_id_cmp(&fs->cuts[mid].id, id);
-        if (c == 0) {
-            *there = true;
-            return mid;
-        }
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    *there = false;
-    return lo;
+    return feed_place(fs->cuts, fs->n_cuts, sizeof *fs->cuts, id, there);
 }
 
 const struct feed_cut *feeds_cut_of(const struct feeds *fs, const struct feed_id *id)
@@ -48,14 +33,10 @@ bool feeds_set_cut(struct feeds *fs, const struct feed_id *id, uint64_t to,
     unsigned at = cut_place(fs, id, &there);
 
     if (!there) {
-        if (fs->n_cuts == fs->cuts_room) {
-            unsigned room = fs->cuts_room ? 2 * fs->cuts_room : 64;
-            struct feed_cut *grown = mem_more(fs->cuts, room * sizeof *grown);
-            if (!grown)
-                return false;
-            fs->cuts = grown;
-            fs->cuts_room = room;
-        }
+        struct feed_cut *grown = mem_room(fs->cuts, fs->n_cuts, &fs->cuts_room, sizeof *grown);
+        if (!grown)
+            return false;
+        fs->cuts = grown;
         memmove(fs->cuts + at + 1, fs->cuts + at, (fs->n_cuts - at) * sizeof *fs->cuts);
         fs->n_cuts++;
         fs->cuts[at] = (struct feed_cut){ .id = *id };

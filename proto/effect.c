@@ -11,19 +11,14 @@
 void effects_add(struct effects *fx, enum effect_type type, const struct desk_id *to,
                  uint64_t number, struct buf *bytes)
 {
-    struct effect *e;
+    struct effect *grown = mem_room(fx->v, fx->n, &fx->room, sizeof *grown), *e;
 
-    if (fx->n == fx->room) {
-        unsigned room = fx->room ? 2 * fx->room : 32;
-        struct effect *grown = mem_more(fx->v, room * sizeof *grown);
-        if (!grown) {
-            if (bytes)
-                buf_free(bytes);
-            return;
-        }
-        fx->v = grown;
-        fx->room = room;
+    if (!grown) {
+        if (bytes)
+            buf_free(bytes);
+        return;
     }
+    fx->v = grown;
     e = &fx->v[fx->n++];
     memset(e, 0, sizeof *e);
     e->type = type;

@@ -88,36 +88,26 @@ static bool intent_of(const struct buf *receipt, struct intent *in, uint8_t hash
 
 static void show(struct ledger *l, const struct slot_range *r)
 {
-    unsigned lo = 0, hi = l->n_shown;
+    bool there;
+    unsigned at = feed_place(l->shown, l->n_shown, sizeof *l->shown, &r->feed, &there);
+    struct shown *grown;
 
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        if (feed_id_cmp(&l->shown[mid].feed, &r->feed) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    if (lo < l->n_shown && feed_id_eq(&l->shown[lo].feed, &r->feed)) {
-        if (l->shown[lo].to < r->to) {
-            l->shown[lo].to = r->to;
-            memcpy(l->shown[lo].hash, r->hash, sizeof r->hash);
+    if (there) {
+        if (l->shown[at].to < r->to) {
+            l->shown[at].to = r->to;
+            memcpy(l->shown[at].hash, r->hash, sizeof r->hash);
         }
         return;
     }
-    if (l->n_shown == l->shown_room) {
-        unsigned room = l->shown_room ? 2 * l->shown_room : 64;
-        struct shown *grown = mem_more(l->shown, room * sizeof *grown);
-        if (!grown) {
-            l->blind = true;
-            return;
-        }
-        l->shown = grown;
-        l->shown_room = room;
+    if ((grown = mem_room(l->shown, l->n_shown, &l->shown_room, sizeof *grown)) == NULL) {
+        l->blind = true;
+        return;
     }
-    memmove(l->shown + lo + 1, l->shown + lo, (l->n_shown - lo) * sizeof *l->shown);
+    l->shown = grown;
+    memmove(l->shown + at + 1, l->shown + at, (l->n_shown - at) * sizeof *l->shown);
     l->n_shown++;
-    l->shown[lo] = (struct shown){ r->feed, r->to, { 0 } };
-    memcpy(l->shown[lo].hash, r->hash, sizeof r->hash);
+    l->shown[at] = (struct shown){ r->feed, r->to, { 0 } };
+    memcpy(l->shown[at].hash, r->hash, sizeof r->hash);
 }
 
 static void count_in(struct ledger *l, const struct epoch *e, uint64_t slot,
@@ -156,17 +146,10 @@ void evidence_review(struct ledger *l)
 
 uint64_t evidence_shown(const struct ledger *l, const struct feed_id *feed)
 {
-    for (unsigned lo = 0, hi = l->n_shown; lo < hi;) {
-        unsigned mid = (lo + hi) / 2;
-        int c = feed_id_cmp(&l->shown[mid].feed, feed);
-        if (c == 0)
-            return l->shown[mid].to;
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return 0;
+    bool there;
+    unsigned at = feed_place(l->shown, l->n_shown, sizeof *l->shown, feed, &there);
+
+    return there ? l->shown[at].to : 0;
 }
 
 /* ---- checking ---- */
@@ -357,19 +340,16 @@ struct sents {
 
 static bool is_new(struct sents *s, const uint8_t hash[HASH_BYTES])
 {
+    uint8_t(*grown)[HASH_BYTES];
+
     for (unsigned i = 0; i < s->n_seen; i++)
         if (memcmp(s->seen[i], hash, HASH_BYTES) == 0)
             return false;
-    if (s->n_seen == s->seen_room) {
-        unsigned room = s->seen_room ? 2 * s->seen_room : 32;
-        uint8_t(*grown)[HASH_BYTES] = mem_more(s->seen, room * sizeof *grown);
-        if (!grown) {
-            s->failed = true;
-            return false;
-        }
-        s->seen = grown;
-        s->seen_room = room;
+    if ((grown = mem_room(s->seen, s->n_seen, &s->seen_room, sizeof *grown)) == NULL) {
+        s->failed = true;
+        return false;
     }
+    s->seen = grown;
     memcpy(s->seen[s->n_seen++], hash, HASH_BYTES);
     return true;
 }
@@ -383,16 +363,12 @@ static void add_sent(struct sents *s, const struct buf *receipt, uint32_t epoch)
         return;
     for (unsigned i = 0; in.type == SLOT_UPLOAD && (i > 0 || is_new(s, hash)) && i < in.n_ranges;
          i++) {
-        if (s->n == s->room) {
-            unsigned room = s->room ? 2 * s->room : 256;
-            struct sent *grown = mem_more(s->v, room * sizeof *grown);
-            if (!grown) {
-                s->failed = true;
-                break;
-            }
-            s->v = grown;
-            s->room = room;
+        struct sent *grown = mem_room(s->v, s->n, &s->room, sizeof *grown);
+        if (!grown) {
+            s->failed = true;
+            break;
         }
+        s->v = grown;
         s->v[s->n++] = (struct sent){ in.ranges[i], { epoch, in.slot } };
     }
     intent_free(&in);

@@ -33,14 +33,11 @@ static int by_item_then_time(const void *x, const void *y)
 static enum err add(struct lookback *l, const uint8_t item[16], const struct item_event *e,
                     struct errmsg *msg)
 {
-    if (l->n == l->room) {
-        unsigned room = l->room ? 2 * l->room : 256;
-        struct past_event *grown = mem_more(l->v, room * sizeof *grown);
-        if (!grown)
-            return err_set(msg, ERR_NOMEM, "out of memory");
-        l->v = grown;
-        l->room = room;
-    }
+    struct past_event *grown = mem_room(l->v, l->n, &l->room, sizeof *grown);
+
+    if (!grown)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    l->v = grown;
     memcpy(l->v[l->n].item, item, 16);
     l->v[l->n++].e = *e;
     return ERR_OK;

@@ -26,6 +26,17 @@ void *mem_more(void *p, size_t bytes)
     return counted(realloc(p, bytes ? bytes : 1));
 }
 
+void *mem_room(void *v, unsigned n, unsigned *room, size_t row_bytes)
+{
+    unsigned more = *room ? 2 * *room : 32;
+
+    if (n < *room)
+        return v;
+    if ((v = mem_more(v, more * row_bytes)) != NULL)
+        *room = more;
+    return v;
+}
+
 unsigned long mem_refused(void)
 {
     return refused;

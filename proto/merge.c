@@ -148,23 +148,21 @@ static enum err feed_next(struct merge *m, struct source *s, struct errmsg *msg)
     }
 }
 
-static bool feed_index(const struct merge_job *j, const struct feed_id *id, unsigned *out)
+struct merge_feed *merge_feed_of(const struct merge_job *j, const struct feed_id *id)
 {
-    unsigned lo = 0, hi = j->n_feeds;
+    bool there;
+    unsigned at = feed_place(j->feeds, j->n_feeds, sizeof *j->feeds, id, &there);
 
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        int c = feed_id_cmp(&j->feeds[mid].feed, id);
-        if (c == 0) {
-            *out = mid;
-            return true;
-        }
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return false;
+    return there ? &j->feeds[at] : NULL;
+}
+
+bool merge_place_of(const struct merge_job *j, const struct record_ref *ref, struct place *out)
+{
+    const struct merge_feed *f = merge_feed_of(j, &ref->feed);
+
+    if (f)
+        *out = (struct place){ (unsigned)(f - j->feeds), ref->seq };
+    return f != NULL;
 }
 
 static enum err place_record(struct merge *m, struct place at, struct record *out,
@@ -199,6 +197,7 @@ static enum err paper_next(struct merge *m, struct source *s, struct errmsg *msg
     size_t n;
 
     for (;;) {
+        const struct merge_feed *f;
         struct record_ref ref;
         enum err e =
             d->seek(d->ctx, TABLE_PAPER, m->paper_key, sizeof m->paper_key, 1, key, &n, NULL);
@@ -208,10 +207,9 @@ static enum err paper_next(struct merge *m, struct source *s, struct errmsg *msg
         for (unsigned i = PAPER_KEY; i-- > 0 && ++m->paper_key[i] == 0;)
             ; /* the next look begins behind this one */
         ref_of_key(key + 8, &ref);
-        if (!feed_index(m->job, &ref.feed, &s->at.feed) ||
-            ref.seq < m->job->feeds[s->at.feed].from || ref.seq > m->job->feeds[s->at.feed].to)
+        if ((f = merge_feed_of(m->job, &ref.feed)) == NULL || ref.seq < f->from || ref.seq > f->to)
             continue;
-        s->at.seq = ref.seq;
+        s->at = (struct place){ (unsigned)(f - m->job->feeds), ref.seq };
         s->time_ms = paper_key_time(key);
         return place_record(m, s->at, &s->rec, msg);
     }
@@ -301,9 +299,8 @@ static enum err survey_cards(struct merge *m, struct errmsg *msg)
         if (e != ERR_OK)
             break;
         ref_of_key(key, &ref);
-        if (feed_index(m->job, &ref.feed, &at.feed) && ref.seq <= m->job->feeds[at.feed].to &&
+        if (merge_place_of(m->job, &ref, &at) && ref.seq <= m->job->feeds[at.feed].to &&
             ref.seq >= m->job->feeds[at.feed].back) {
-            at.seq = ref.seq;
             if ((e = place_record(m, at, rec, msg)) == ERR_OK)
                 survey_card(&m->survey, at, rec);
         }

@@ -10,6 +10,8 @@ struct place { /* a record within a job */
     unsigned feed;
     uint64_t seq;
 };
+/* False: no feed of the job. */
+bool merge_place_of(const struct merge_job *j, const struct record_ref *ref, struct place *out);
 
 /* ---- the rules on one item, shared by the branch's log (survey.c) and by files that other
  * programs wrote (pool.c) ---- */

@@ -50,7 +50,7 @@ static enum err set_known(struct core *c, uint64_t slot)
 bool past_decided(struct core *c, const struct receipt *r, const struct intent *in)
 {
     struct past *p = &c->past;
-    struct past_slot *s;
+    struct past_slot *s, *grown;
 
     if (in->type == SLOT_HORIZON) {
         p->back_to = in->back_to;
@@ -60,14 +60,9 @@ bool past_decided(struct core *c, const struct receipt *r, const struct intent *
     }
     if (in->type != SLOT_UPLOAD)
         return true;
-    if (p->n == p->room) {
-        unsigned room = p->room ? 2 * p->room : 16;
-        struct past_slot *grown = mem_more(p->v, room * sizeof *grown);
-        if (!grown)
-            return false;
-        p->v = grown;
-        p->room = room;
-    }
+    if ((grown = mem_room(p->v, p->n, &p->room, sizeof *grown)) == NULL)
+        return false;
+    p->v = grown;
     s = &p->v[p->n++];
     memset(s, 0, sizeof *s);
     s->slot = in->slot;
@@ -403,6 +398,7 @@ static bool gather(struct core *c, enum word_kind kind, struct named *out)
     out->n = 0;
     for (unsigned i = 0; i < c->said.n; i++) {
         struct word_walk walk;
+        struct record_ref *grown;
         struct word_ref r;
         if (!said_word(&c->said, i, &w) || w.kind != kind || !roster_is_lead(c->roster, w.key))
             continue;
@@ -412,14 +408,9 @@ static bool gather(struct core *c, enum word_kind kind, struct named *out)
         do {
             if (w.n_refs > 0 && !word_ref_next(&walk, &r))
                 break;
-            if (out->n == out->room) {
-                unsigned room = out->room ? 2 * out->room : 64;
-                struct record_ref *grown = mem_more(out->v, room * sizeof *grown);
-                if (!grown)
-                    return false;
-                out->v = grown;
-                out->room = room;
-            }
+            if ((grown = mem_room(out->v, out->n, &out->room, sizeof *grown)) == NULL)
+                return false;
+            out->v = grown;
             out->v[out->n++] = r.ref;
         } while (w.n_refs > 0);
     }

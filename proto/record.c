@@ -341,6 +341,24 @@ int feed_id_cmp(const struct feed_id *a, const struct feed_id *b)
     return c != 0 ? c : memcmp(a->name, b->name, FEED_NAME_BYTES);
 }
 
+unsigned feed_place(const void *rows, unsigned n, size_t row_bytes, const struct feed_id *id,
+                    bool *there)
+{
+    unsigned lo = 0, hi = n;
+
+    *there = false;
+    while (lo < hi && !*there) {
+        unsigned mid = (lo + hi) / 2;
+        int c = feed_id_cmp((const void *)((const uint8_t *)rows + mid * row_bytes), id);
+        *there = c == 0;
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return hi;
+}
+
 int ref_cmp(const struct record_ref *a, const struct record_ref *b)
 {
     int c = feed_id_cmp(&a->feed, &b->feed);

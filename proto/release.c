@@ -56,14 +56,11 @@ bool release_holds(const struct core *c, const struct record_ref *ref)
 
 static bool add(struct release *r, const struct aside *a, uint64_t slot)
 {
-    if (r->n == r->room) {
-        unsigned room = r->room ? 2 * r->room : 64;
-        struct slot_released *grown = mem_more(r->v, room * sizeof *grown);
-        if (!grown)
-            return false;
-        r->v = grown;
-        r->room = room;
-    }
+    struct slot_released *grown = mem_room(r->v, r->n, &r->room, sizeof *grown);
+
+    if (!grown)
+        return false;
+    r->v = grown;
     r->v[r->n] = (struct slot_released){ .ref = a->ref, .slot = slot, .what = (uint8_t)a->what };
     memcpy(r->v[r->n++].id, a->id, MACHINE_ID);
     return true;

@@ -543,7 +543,7 @@ static enum err check_place(struct roster *r, struct op *o, const uint8_t branch
 
 enum err roster_add(struct roster *r, const uint8_t *op, size_t n, bool *fresh, struct errmsg *msg)
 {
-    struct op o = { 0 };
+    struct op o = { 0 }, *grown;
     uint8_t branch[BRANCH_ID_BYTES], *copy;
     enum err e;
 
@@ -561,16 +561,11 @@ enum err roster_add(struct roster *r, const uint8_t *op, size_t n, bool *fresh, 
         e = err_set(msg, ERR_FULL, "the roster holds %d operations", ROSTER_OPS_MAX);
         goto out;
     }
-    if (r->n_ops == r->room) {
-        unsigned room = r->room ? 2 * r->room : 64;
-        struct op *grown = mem_more(r->ops, room * sizeof *grown);
-        if (!grown) {
-            e = err_set(msg, ERR_NOMEM, "out of memory");
-            goto out;
-        }
-        r->ops = grown;
-        r->room = room;
+    if ((grown = mem_room(r->ops, r->n_ops, &r->room, sizeof *grown)) == NULL) {
+        e = err_set(msg, ERR_NOMEM, "out of memory");
+        goto out;
     }
+    r->ops = grown;
     o.bytes = copy;
     o.n = n;
     r->ops[r->n_ops++] = o;

@@ -41,14 +41,11 @@ static bool is_under(const struct intent *in, const struct record_ref *ref)
 
 static bool add(struct ruled_list *l, const struct ruled *one)
 {
-    if (l->n == l->room) {
-        unsigned room = l->room ? 2 * l->room : 64;
-        struct ruled *grown = mem_more(l->v, room * sizeof *grown);
-        if (!grown)
-            return false;
-        l->v = grown;
-        l->room = room;
-    }
+    struct ruled *grown = mem_room(l->v, l->n, &l->room, sizeof *grown);
+
+    if (!grown)
+        return false;
+    l->v = grown;
     l->v[l->n++] = *one;
     return true;
 }

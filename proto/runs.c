@@ -174,14 +174,11 @@ static enum err put(struct runs *r, const uint8_t *p, struct errmsg *msg)
 
 static enum err add_run(struct runs *r, struct run run, struct errmsg *msg)
 {
-    if (r->n_runs == r->runs_room) {
-        unsigned more = r->runs_room ? 2 * r->runs_room : 64;
-        struct run *grown = mem_more(r->run, more * sizeof *grown);
-        if (!grown)
-            return no_memory(msg);
-        r->run = grown;
-        r->runs_room = more;
-    }
+    struct run *grown = mem_room(r->run, r->n_runs, &r->runs_room, sizeof *grown);
+
+    if (!grown)
+        return no_memory(msg);
+    r->run = grown;
     r->run[r->n_runs++] = run;
     return ERR_OK;
 }

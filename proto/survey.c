@@ -56,16 +56,13 @@ void survey_free(struct survey *s)
 /* One more element at the end of a growing array, zeroed; NULL marks the survey as failed. */
 static void *one_more(struct survey *s, void **v, unsigned *n, unsigned *room, size_t size)
 {
-    if (*n == *room) {
-        unsigned more = *room ? 2 * *room : 256;
-        void *grown = mem_more(*v, more * size);
-        if (!grown) {
-            s->failed = true;
-            return NULL;
-        }
-        *v = grown;
-        *room = more;
+    void *grown = mem_room(*v, *n, room, size);
+
+    if (!grown) {
+        s->failed = true;
+        return NULL;
     }
+    *v = grown;
     return memset((uint8_t *)*v + (size_t)(*n)++ * size, 0, size);
 }
 
@@ -116,26 +113,6 @@ static void judge(struct survey *s, struct place at, enum verdict verdict, const
 
 /* ---- R2: voids ---- */
 
-static bool place_of(const struct survey *s, const struct record_ref *ref, struct place *out)
-{
-    const struct merge_job *j = s->job;
-    unsigned lo = 0, hi = j->n_feeds;
-
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        int c = feed_id_cmp(&j->feeds[mid].feed, &ref->feed);
-        if (c == 0) {
-            *out = (struct place){ mid, ref->seq };
-            return true;
-        }
-        if (c < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return false;
-}
-
 /* Of several voids of one record the first by key counts, whatever order they came in. A void
  * counts if it lies under this cut or an earlier one, and only for its own desk's records. */
 void survey_void(struct survey *s, const struct record_ref *target, const struct record_ref *voider)
@@ -144,9 +121,10 @@ void survey_void(struct survey *s, const struct record_ref *target, const struct
     const struct merge_feed *vf, *tf;
     const struct finding *before;
 
-    if (!place_of(s, voider, &v) || v.seq > (vf = &s->job->feeds[v.feed])->to)
+    if (!merge_place_of(s->job, voider, &v) || v.seq > (vf = &s->job->feeds[v.feed])->to)
         return;
-    if (!place_of(s, target, &t) || !desk_id_eq(&target->feed.desk, &voider->feed.desk)) {
+    if (!merge_place_of(s->job, target, &t) ||
+        !desk_id_eq(&target->feed.desk, &voider->feed.desk)) {
         if (v.seq >= vf->from)
             judge(s, v, VERDICT_IDLE_VOID, "R2", NULL);
         return;

@@ -64,14 +64,11 @@ static void look(struct survey *s, unsigned first, struct place at, const struct
 
 static bool add(struct typed_entries *l, const struct typed *one)
 {
-    if (l->n == l->room) {
-        unsigned room = l->room ? 2 * l->room : 64;
-        struct typed *grown = mem_more(l->v, room * sizeof *grown);
-        if (!grown)
-            return false;
-        l->v = grown;
-        l->room = room;
-    }
+    struct typed *grown = mem_room(l->v, l->n, &l->room, sizeof *grown);
+
+    if (!grown)
+        return false;
+    l->v = grown;
     l->v[l->n++] = *one;
     return true;
 }

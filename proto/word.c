@@ -148,16 +148,11 @@ static const struct desk *desk_of_key(const struct roster *r, const uint8_t key[
 
 static enum err keep(struct said *s, const uint8_t id[WORD_ID_BYTES], const uint8_t *p, size_t n)
 {
-    struct said_word *w;
+    struct said_word *grown = mem_room(s->v, s->n, &s->room, sizeof *grown), *w;
 
-    if (s->n == s->room) {
-        unsigned room = s->room ? 2 * s->room : 16;
-        struct said_word *grown = mem_more(s->v, room * sizeof *grown);
-        if (!grown)
-            return ERR_NOMEM;
-        s->v = grown;
-        s->room = room;
-    }
+    if (!grown)
+        return ERR_NOMEM;
+    s->v = grown;
     w = &s->v[s->n];
     memset(w, 0, sizeof *w);
     buf_add(&w->bytes, p, n);
