@@ -1,9 +1,7 @@
 /* policy_due.c - the policy's sections [due] and [closed]. */
-#include "policy_due_int.h"
+#include "policy_int.h"
 
 #include <string.h>
-
-#include "policy.h"
 
 static enum err read_default(struct due_policy *d, const char *value, struct errmsg *msg)
 {
