@@ -48,6 +48,23 @@ test("without a code there is the login page only", async () => {
     await page.context().close();
 });
 
+test("a page of which a script or a sheet was broken off on its way loads again", async () => {
+    const page = await stage.page(null);
+    const address = await stage.address("desk");
+    const broken = [];
+    for (const part of ["words_desk.js", "desk.js", "base.css"])
+        await page.route("**/pages/" + part, (route) => {
+            broken.push(part);
+            return route.abort("internetdisconnected");
+        }, { times: 1 }); // as a browser does when the network of the PC changes
+    await page.goto(address);
+    await page.waitForSelector("html[data-ready=yes]");
+    assert.deepEqual(broken.sort(), ["base.css", "desk.js", "words_desk.js"]);
+    assert.equal(await page.evaluate(() => document.styleSheets.length), 2);
+    assert.equal(new URL(page.url()).pathname, "/desk");
+    await page.context().close();
+});
+
 test("a page follows what happens, and goes on after a crash of the program", async () => {
     const page = await stage.page("desk");
     await page.waitForSelector("#banner[data-state]");
