@@ -1,9 +1,10 @@
 /* store.h - what this desk still knows after the power comes back.
  *
- * One LMDB environment, one process, one writer, full sync always. Every value is sealed with
- * XChaCha20-Poly1305 under the current period key, table and key as associated data, so that a
- * flipped bit or a moved value is an error and never data. Period keys lie beside LMDB in
- * `periods`, wrapped by the desk key. Byte form: store/FORMAT.md. */
+ * One LMDB environment, one process, one writer, full sync always; in front of it a journal, so
+ * that a small commit costs one flush. Every value is sealed with XChaCha20-Poly1305 under the
+ * current period key, table and key as associated data, so that a flipped bit or a moved value is
+ * an error and never data. Period keys lie beside LMDB in `periods`, wrapped by the desk key. Byte
+ * form: store/FORMAT.md. */
 #ifndef TIDEOVER_STORE_H
 #define TIDEOVER_STORE_H
 
@@ -60,13 +61,15 @@ const struct disk *store_disk(struct store *s);
  * gone and every later call fails with the same code until store_reopen() succeeds: pages are
  * marked clean after a failed fsync, so nothing may be believed (Rebello et al., ATC 2020). */
 enum err store_commit(struct store *s, struct errmsg *msg);
+/* The same, and from now on snapshots have it: LMDB itself is written, not only the journal. */
+enum err store_settle(struct store *s, struct errmsg *msg);
 void store_abort(struct store *s); /* forget the open batch */
 bool store_batch_is_open(const struct store *s);
 enum err store_reopen(struct store *s, struct errmsg *msg);
 
-/* A snapshot for another thread: a read-only disk (put and del fail with ERR_BUG). It must be
- * renewed at least every 200 ms of work, or free pages pile up and the map cannot grow.
- * After a renewal it sees newer data. */
+/* A snapshot for another thread: a read-only disk (put and del fail with ERR_BUG). It has all that
+ * was there at the last store_settle(), perhaps more. It must be renewed at least every 200 ms of
+ * work, or free pages pile up and the map cannot grow. After a renewal it sees newer data. */
 struct store_reader;
 enum err store_reader_open(struct store *s, struct store_reader **out, struct errmsg *msg);
 void store_reader_close(struct store_reader *r);

@@ -200,15 +200,6 @@ static void start_job(struct job *j)
     pthread_attr_destroy(&attr);
 }
 
-static void start_jobs(struct node *n)
-{
-    while (n->jobs_to_start) {
-        struct job *j = n->jobs_to_start;
-        n->jobs_to_start = j->next;
-        start_job(j);
-    }
-}
-
 static void finish_jobs(struct node *n)
 {
     struct job *all;
@@ -283,7 +274,8 @@ static void carry_out(struct node *n)
             upload_deliver(n, e->number, e->item, false, &e->bytes);
             break;
         case EFFECT_LOOK:
-            node_log(n, 3, "upload: looking what arrived, attempt %llu", (unsigned long long)e->number);
+            node_log(n, 3, "upload: looking what arrived, attempt %llu",
+                     (unsigned long long)e->number);
             upload_deliver(n, e->number, e->item, true, &e->bytes);
             break;
         case EFFECT_PERIOD:
@@ -356,6 +348,23 @@ static void stop_saving(struct node *n, const char *why)
     n->retry_ms = clock_ms(CLOCK_BOOTTIME) + REOPEN_EVERY_MS;
     effects_clear(core_effects(n->core));
     replies_release(n, false);
+}
+
+/* What they read is a snapshot of LMDB, not of its journal. */
+static void start_jobs(struct node *n)
+{
+    struct errmsg msg = { .text = "" };
+    bool read = false;
+
+    for (const struct job *j = n->jobs_to_start; j; j = j->next)
+        read |= !j->apart;
+    if (read && !n->stopped && store_settle(n->store, &msg) != ERR_OK)
+        stop_saving(n, msg.text);
+    while (n->jobs_to_start) {
+        struct job *j = n->jobs_to_start;
+        n->jobs_to_start = j->next;
+        start_job(j);
+    }
 }
 
 static void try_again(struct node *n)

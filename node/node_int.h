@@ -34,6 +34,7 @@ struct job {
     void (*run)(struct job *j);
     void (*done)(struct job *j);
     struct job *next;
+    bool apart;                           /* reads nothing of the store */
     atomic_uint_fast64_t progress, total; /* shown by `upload status` */
 };
 
@@ -370,7 +371,7 @@ void word_erasing(struct node *n, struct http_request *rq);
 json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint64_t slot);
 
 /* damage.c */
-int damage_look_main(const char *dir); /* the process that looks; the verdict is its exit code */
+int damage_look_main(const char *dir);    /* the process that looks; the verdict is its exit code */
 int damage_compact_main(const char *dir); /* that makes its file smaller */
 /* Before the store is opened: moves a damaged one aside. ERR_DENIED: damaged, and nothing to begin
  * anew from. */

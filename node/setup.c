@@ -145,9 +145,10 @@ static void remove_file(const char *dir, const char *name)
 /* Only what site_begin and its callers made: names, never a recursive delete. */
 void site_abort(struct site *s)
 {
-    static const char *const names[] = { "tideover.conf",   "desk.key",       "lead.key",
-                                         "root-key-backup", "store/data.mdb", "store/lock.mdb",
-                                         "store",           "periods",        "lock" };
+    static const char *const names[] = {
+        "tideover.conf",  "desk.key",      "lead.key", "root-key-backup", "store/data.mdb",
+        "store/lock.mdb", "store/journal", "store",    "periods",         "lock"
+    };
 
     if (s->dir[0] == '\0')
         return;

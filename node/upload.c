@@ -248,6 +248,7 @@ static void retire(struct node *n, struct payload *p)
     e->payload = p;
     e->job.run = end_run;
     e->job.done = end_done;
+    e->job.apart = true;
     node_start_job(n, &e->job);
 }
 
@@ -383,6 +384,7 @@ void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
     name_writer(n, number, d->writer);
     d->job.run = deliver_run;
     d->job.done = deliver_done;
+    d->job.apart = p->built;
     atomic_store(&d->job.progress, item);
     atomic_store(&d->job.total, p->built && item > 0 ? payload_lines(p) : 0);
     n->upload_job = p->built ? &d->job : &p->batch->job;

@@ -39,7 +39,7 @@ const struct table_row table_rows[TABLE_COUNT] = {
 _Static_assert(TABLE_COUNT == 18, "a new table needs its row above, and a line in FORMAT.md");
 
 static const char own_name[] = "store";
-static char check_key[] = "version";
+static char check_key[] = "version", round_key[] = "journal";
 
 /* ---- errors ---- */
 
@@ -255,6 +255,30 @@ enum err env_check_renew(struct store *s, const uint8_t key[STORE_KEY_BYTES], st
     s->acked_txn = s->last_txn;
     (void)msg;
     return ERR_OK;
+}
+
+/* ---- the round of the journal ---- */
+
+int env_get_round(MDB_txn *txn, MDB_dbi own, uint64_t *round)
+{
+    MDB_val k = { sizeof round_key - 1, round_key }, v;
+    int rc = mdb_get(txn, own, &k, &v);
+
+    *round = 0;
+    if (rc == 0 && v.mv_size != 8)
+        return MDB_CORRUPTED;
+    if (rc == 0)
+        *round = get_be64(v.mv_data);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int env_put_round(MDB_txn *txn, MDB_dbi own, uint64_t round)
+{
+    uint8_t number[8];
+    MDB_val k = { sizeof round_key - 1, round_key }, v = { sizeof number, number };
+
+    put_be64(number, round);
+    return mdb_put(txn, own, &k, &v, 0);
 }
 
 /* ---- size ---- */

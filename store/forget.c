@@ -28,9 +28,9 @@ void key_next(uint8_t key[STORE_KEY_BYTES])
 enum err store_forget_begin(struct store *s, struct errmsg *msg)
 {
     uint32_t upto = store_period(s);
-    enum err e = store_period_begin(s, msg);
+    enum err e;
 
-    if (e != ERR_OK)
+    if ((e = store_settle(s, msg)) != ERR_OK || (e = store_period_begin(s, msg)) != ERR_OK)
         return e;
     s->forget_upto = upto;
     s->forget_table = 0;
@@ -54,7 +54,8 @@ static int next_old(struct store *s, MDB_cursor *c, MDB_val *k, MDB_val *v)
     return rc;
 }
 
-/* Finds one in its own look at what is durable: the batch holds only values under newer keys. */
+/* Finds one in its own look at what LMDB has: journal and batch hold only values under newer keys.
+ */
 static enum err find_old(struct store *s, bool *found, struct errmsg *msg)
 {
     MDB_txn *txn = NULL;
@@ -145,7 +146,7 @@ enum err store_forget_end(struct store *s, struct errmsg *msg)
 
     if (s->failed || store_batch_is_open(s))
         return err_set(msg, ERR_BUSY, "a batch is open");
-    if ((e = nothing_is_left(s, msg)) != ERR_OK)
+    if ((e = store_settle(s, msg)) != ERR_OK || (e = nothing_is_left(s, msg)) != ERR_OK)
         return e;
     if ((left = ring_after(s->ring, s->forget_upto)) == NULL)
         return err_set(msg, ERR_NOMEM, "no memory for the period keys");

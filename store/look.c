@@ -15,6 +15,7 @@
 #define META_VERSION_AT 20  /* in a meta page: header 16, magic 4, version 4, address 8, size 8, */
 #define META_TXN_AT     144 /* two trees of 48, last page 8, commit 8 */
 #define META_TRIES      100
+#define JOURNAL_TRIES   20
 #define LMDB_VERSION    1
 #define FREE_DBI        0
 #define FIRST_PAGE      2 /* behind the two meta pages */
@@ -247,7 +248,71 @@ static enum err look_table(const struct store *s, MDB_txn *txn, enum table t, ui
     return e;
 }
 
-static enum err look_all(const struct store *s, uint64_t *values, struct errmsg *msg)
+/* ---- the journal: commits that LMDB does not have yet ---- */
+
+static enum err look_ops(const struct store *s, const uint8_t *p, const uint8_t *end,
+                         uint64_t *values, struct buf *val, struct errmsg *msg)
+{
+    uint32_t newest = s->ring->v[s->ring->n - 1].number;
+
+    for (struct op op; p < end; ++*values) {
+        if (!op_get(&p, end, &op))
+            return damaged(msg, "an entry of its journal does not parse", "");
+        if (op.del || (op.len >= 4 && get_be32(op.box) > newest)) /* a period that began since */
+            continue;
+        if (!opens(s, &(struct place){ table_rows[op.table].number, op.key, op.n },
+                   &(MDB_val){ op.len, (void *)op.box }, val))
+            return damaged(msg, "a value of its journal does not open", "");
+    }
+    return ERR_OK;
+}
+
+static enum err read_round(struct store *s, uint64_t *round, struct errmsg *msg)
+{
+    MDB_txn *txn = NULL;
+    MDB_dbi own;
+    int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+
+    if (rc == 0 && (rc = mdb_dbi_open(txn, "store", 0, &own)) == 0)
+        rc = env_get_round(txn, own, round);
+    mdb_txn_abort(txn);
+    return rc == 0 ? ERR_OK : damaged(msg, "the round of its journal cannot be read", "");
+}
+
+static enum err look_entries(struct store *s, uint64_t *values, struct errmsg *msg)
+{
+    struct buf all = { 0 }, val = { 0 };
+    const uint8_t *ops;
+    uint64_t round = 0;
+    size_t n;
+    enum err e = read_round(s, &round, msg);
+
+    if (e != ERR_OK || round == 0)
+        return e;
+    journal_begin(&s->journal, round);
+    if ((e = journal_open(&s->journal, s->env_path, false, msg)) == ERR_OK)
+        e = journal_load(&s->journal, &all, msg);
+    while (e == ERR_OK && (e = journal_next(&s->journal, &all, &ops, &n, msg)) == ERR_OK)
+        e = look_ops(s, ops, ops + n, values, &val, msg);
+    buf_free(&all);
+    buf_wipe(&val);
+    return e == ERR_MISSING ? ERR_OK : e;
+}
+
+/* Somebody may be writing: what does not fit is read again. */
+static enum err look_journal(struct store *s, uint64_t *values, struct errmsg *msg)
+{
+    struct timespec moment = { 0, 1000000 };
+    enum err e = look_entries(s, values, msg);
+
+    for (int k = 0; k < JOURNAL_TRIES && e == ERR_DENIED; k++) {
+        nanosleep(&moment, NULL);
+        e = look_entries(s, values, msg);
+    }
+    return e;
+}
+
+static enum err look_all(struct store *s, uint64_t *values, struct errmsg *msg)
 {
     MDB_txn *txn = NULL;
     enum err e;
@@ -258,7 +323,7 @@ static enum err look_all(const struct store *s, uint64_t *values, struct errmsg 
     for (unsigned t = 0; t < TABLE_COUNT && e == ERR_OK; t++)
         e = look_table(s, txn, (enum table)t, values, msg);
     mdb_txn_abort(txn);
-    return e;
+    return e == ERR_OK ? look_journal(s, values, msg) : e;
 }
 
 /* As store_open() judges (store.c, unlock). */

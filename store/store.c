@@ -164,7 +164,7 @@ enum err store_new(const uint8_t desk_key[STORE_KEY_BYTES], struct store **out, 
         return err_set(msg, ERR_BUG, "libsodium does not start");
     if ((s = calloc(1, sizeof *s)) == NULL)
         return err_set(msg, ERR_NOMEM, "out of memory");
-    s->dir_fd = s->lock_fd = -1;
+    s->dir_fd = s->lock_fd = s->journal.fd = -1;
     batch_init(s);
     if (!gate_init(&s->gate)) {
         free(s);
@@ -196,6 +196,11 @@ enum err store_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], st
     }
     s->acked_txn = s->last_txn;
     grow_early(s);
+    if ((e = batch_recover(s, false, msg)) != ERR_OK) {
+        store_fail(s, e); /* half of the journal is not written */
+        store_close(s);
+        return e;
+    }
     *out = s;
     return ERR_OK;
 }
@@ -205,8 +210,7 @@ void store_close(struct store *s)
     if (s == NULL)
         return;
     assert(s->gate.inside == 0); /* readers are closed first */
-    store_abort(s);
-    buf_free(&s->log);
+    batch_close(s);
     env_close(s);
     ring_free(s->ring);
     sodium_free(s->desk_key);
@@ -252,8 +256,14 @@ enum err store_reopen(struct store *s, struct errmsg *msg)
         }
     }
     gate_open(&s->gate);
-    if (e == ERR_OK)
-        grow_early(s);
+    if (e != ERR_OK)
+        return e;
+    grow_early(s);
+    if ((e = batch_recover(s, true, &s->failure)) != ERR_OK) {
+        store_fail(s, e);
+        if (msg != NULL)
+            *msg = s->failure;
+    }
     return e;
 }
 

@@ -88,6 +88,33 @@ bool gate_shut(struct gate *g, unsigned patience_ms); /* false: somebody stayed,
 void gate_open(struct gate *g);
 uint64_t gate_now_ms(void); /* monotonic */
 
+/* ---- the journal (journal.c): commits since LMDB was last written ---- */
+
+#define JOURNAL_BYTES (1 << 20)
+#define JOURNAL_BLOCK 4096
+
+struct journal {
+    int fd;
+    uint64_t round; /* which number in LMDB it belongs to */
+    uint32_t n;     /* entries of this round, and where the next one begins */
+    size_t at;
+    uint8_t hash[32]; /* of the last of them */
+};
+
+/* fresh: made anew, and flushed. Else ERR_DENIED ("damaged") when it is missing or cut. */
+enum err journal_open(struct journal *j, const char *env_path, bool fresh, struct errmsg *msg);
+void journal_close(struct journal *j);
+void journal_begin(struct journal *j, uint64_t round); /* no entry of it is there */
+bool journal_has_room(const struct journal *j, size_t n);
+enum err journal_add(struct journal *j, const uint8_t *ops, size_t n,
+                     struct errmsg *msg); /* durable */
+void journal_cut(const struct journal *j);
+/* Reading: the whole file, then entry by entry from journal_begin() on. ERR_MISSING: that was the
+ * last one. ERR_DENIED ("damaged"): one is bent that is not the last. */
+enum err journal_load(const struct journal *j, struct buf *all, struct errmsg *msg);
+enum err journal_next(struct journal *j, const struct buf *all, const uint8_t **ops, size_t *n,
+                      struct errmsg *msg);
+
 /* ---- the handle ---- */
 
 struct store {
@@ -104,10 +131,14 @@ struct store {
     size_t forget_len;
     uint8_t forget_key[DISK_KEY_MAX];
 
-    MDB_txn *batch;
-    struct buf log; /* the batch once more: a full map is left, grown and refilled from it */
-    size_t batch_bytes;
+    MDB_txn *batch;   /* since LMDB was last written: what the journal has, and the open batch */
+    struct buf log;   /* the same once more: a full map is left, grown and refilled from it */
+    size_t log_acked; /* so much of the log is in the journal */
+    struct journal journal;
+    size_t batch_bytes; /* of the open batch alone */
     uint32_t batch_puts;
+    uint32_t txn_puts;  /* of all in the transaction */
+    bool settle_next;   /* the next commit has to show that LMDB can be written */
     enum err batch_err; /* a refused put or del: nothing of this batch may become durable */
 
     atomic_bool unopened, looked; /* a value did not open; that was told */
@@ -115,7 +146,9 @@ struct store {
     struct errmsg failure;        /* its sentence; the writer's */
     size_t last_txn;              /* id of the newest commit in the file, as last measured */
     size_t acked_txn;             /* the same when a commit was last acknowledged */
-    uint64_t grow_at;             /* used bytes from which the map should be larger */
+    uint64_t acked_round;         /* and of the journal, with so many entries */
+    uint32_t acked_entries;
+    uint64_t grow_at; /* used bytes from which the map should be larger */
     atomic_uint_fast64_t map_bytes, used_bytes, commits, commit_failures;
     struct disk disk;
 };
@@ -128,6 +161,20 @@ enum err store_fail(struct store *s, enum err code); /* from now on everything f
 void store_swap_ring(struct store *s,
                      struct ring *fresh); /* readers keep theirs until they renew */
 void batch_init(struct store *s);         /* the writer's disk */
+void batch_close(struct store *s);
+/* Takes up again what only the journal has: all of it after a start; in a process that goes on,
+ * exactly what it acknowledged (ERR_DENIED: less is there). Writes nothing that counts. */
+enum err batch_recover(struct store *s, bool goes_on, struct errmsg *msg);
+
+/* One put or del, as it stands in the log and in the journal. Points into their bytes. */
+struct op {
+    enum table table;
+    const uint8_t *key, *box; /* box: the sealed value */
+    size_t n, len;
+    bool del;
+};
+/* Moves p behind it; false: it does not parse. */
+bool op_get(const uint8_t **p, const uint8_t *end, struct op *op);
 
 /* ---- LMDB (env.c) ---- */
 
@@ -156,6 +203,9 @@ enum check { CHECK_FRESH, CHECK_GOOD, CHECK_BAD };
  * up to KEY_STEPS erasures later (*step)? ERR_MALFORMED: a newer store. */
 enum err env_check(struct store *s, enum check *out, unsigned *step, struct errmsg *msg);
 enum err env_tables(struct store *s, bool fresh, struct errmsg *msg);
+/* The round of the journal, in the table `store`; 0: none yet. Return what LMDB says. */
+int env_get_round(MDB_txn *txn, MDB_dbi own, uint64_t *round);
+int env_put_round(MDB_txn *txn, MDB_dbi own, uint64_t round);
 /* The check value under another desk key, durable on return. */
 enum err env_check_renew(struct store *s, const uint8_t key[STORE_KEY_BYTES], struct errmsg *msg);
 

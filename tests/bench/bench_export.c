@@ -115,6 +115,7 @@ static double ours_once(struct mesh *m, const char *dir, unsigned long *most_kib
     uint64_t began;
 
     if (core_merge_job(m->core[0], NULL, &job, &msg) != ERR_OK ||
+        store_settle(m->first.store, &msg) != ERR_OK ||
         store_reader_open(m->first.store, &reader, &msg) != ERR_OK)
         bench_die("%s", msg.text);
     job.policy.discharges = DISCHARGES_EXPORT;

@@ -220,8 +220,8 @@ class Joining(branch.Case):
     def test_keys_and_state_are_readable_by_their_owner_only(self):
         mode = self.first.state.stat().st_mode & 0o777
         self.assertEqual(0, mode & 0o022, oct(mode))
-        for name in ("desk.key", "lead.key", "root-key-backup", "store/data.mdb", "periods",
-                     "run/ctl.token"):
+        for name in ("desk.key", "lead.key", "root-key-backup", "store/data.mdb", "store/journal",
+                     "periods", "run/ctl.token"):
             self.assertEqual(0, (self.first.state / name).stat().st_mode & 0o077, name)
 
 

@@ -125,6 +125,8 @@ class Damage(fault.Case):
             overwrite(self.data, p * PAGE + PAGE // 2, bytes(PAGE // 2)) for p in range(2, pages)]
         yield "pages in each other's place", lambda: [
             swap_pages(self.data, p, p + 1) for p in range(2, pages - 2, 2)]
+        yield "no journal", (self.data.parent / "journal").unlink
+        yield "journal cut", lambda: os.truncate(self.data.parent / "journal", PAGE)
         yield "periods bent", lambda: flip(self.victim.state / "periods", 60)
         yield "no periods", (self.victim.state / "periods").unlink
         yield "periods and data bent", lambda: (flip(self.victim.state / "periods", 40),

@@ -1,4 +1,5 @@
-/* test_compact.c - a store's file is made smaller, and nothing of it is lost, whenever that ends. */
+/* test_compact.c - a store's file is made smaller, and nothing of it is lost, whenever that ends.
+ */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -96,8 +97,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = { "store/data.mdb", "store/lock.mdb", "store", "periods",
-                                         "lock" };
+    static const char *const names[] = { "store/data.mdb", "store/lock.mdb", "store/journal",
+                                         "store",          "periods",        "lock" };
     char path[128];
 
     (void)state;

@@ -286,6 +286,7 @@ static void a_reader_from_before_reads_on_and_then_sees_the_new(void **state)
     const struct disk *d;
     uint8_t key[4] = { 0, 0, 0, 1 };
 
+    assert_int_equal(store_settle(s, NULL), ERR_OK);
     assert_int_equal(store_reader_open(s, &r, NULL), ERR_OK);
     d = store_reader_disk(r);
     delete_canaries(s);

@@ -98,8 +98,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const names[] = { "store/data.mdb", "store/lock.mdb", "store",
-                                         "periods",        "lock",           "roster" };
+    static const char *const names[] = { "store/data.mdb", "store/lock.mdb", "store/journal",
+                                         "store",          "periods",        "lock",
+                                         "roster" };
     char path[128];
 
     (void)state;
