@@ -111,11 +111,9 @@ static void record_one(struct node *n, const char *text, size_t len, enum ask as
 {
     const struct policy *p = roster_policy(core_roster(n->core));
     struct record *r = malloc(sizeof *r);
-    json_t *o = r ? json_object_of(text, len, &out->msg) : NULL;
     struct moment now = node_now();
 
-    out->err = !r ? ERR_NOMEM : !o ? ERR_INVALID : record_of_json(n->core, o, r, &out->msg);
-    json_decref(o);
+    out->err = r ? record_of_text(n->core, text, len, r, &out->msg) : ERR_NOMEM;
     if (out->err == ERR_OK && p)
         session_apply(&n->session, p, session_desk(n), now.wall_ms, r);
     if (out->err == ERR_OK)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "desk.h"
+#include "plain_json.h"
 
 #define DEPTH_MAX 16
 
@@ -120,37 +121,37 @@ static enum err take_string(const struct core *c, const char *name, const char *
     return ERR_OK;
 }
 
-enum err record_of_json(const struct core *c, const json_t *o, struct record *out,
-                        struct errmsg *msg)
+static enum err take_field(const struct core *c, const struct plain_field *f, struct record *out,
+                           struct errmsg *msg)
 {
-    const char *name;
-    json_t *v;
-    enum err e = ERR_OK;
+    bool number = f->type == PLAIN_NUMBER, truth = f->type == PLAIN_TRUTH;
 
+    if (f->type == PLAIN_TEXT)
+        return take_string(c, f->name, f->text, out, msg);
+    if (number && strcmp(f->name, "count") == 0)
+        out->count = f->number >= 0 && f->number <= 255 ? (uint8_t)f->number : 255;
+    else if (number && strcmp(f->name, "station") == 0)
+        out->station =
+            f->number >= 0 && f->number <= STATION_MAX ? (uint32_t)f->number : STATION_MAX + 1;
+    else if (truth && strcmp(f->name, "typed") == 0)
+        out->flags |= f->number ? RECORD_TYPED : 0;
+    else if (truth && strcmp(f->name, "confirm") == 0)
+        out->flags |= f->number ? RECORD_CONFIRMED : 0;
+    else if (truth && strcmp(f->name, "block_list") == 0)
+        out->flags |= f->number ? 0 : RECORD_UNCHECKED;
+    else
+        return err_why(msg, ERR_INVALID, "bad_type", "", "%.40s has to be text in quotes", f->name);
+    return ERR_OK;
+}
+
+static void begin(struct record *out)
+{
     memset(out, 0, sizeof *out);
     out->due = DUE_BY_RULE;
-    json_object_foreach((json_t *)o, name, v)
-    {
-        if (strcmp(name, "count") == 0 && json_is_integer(v)) {
-            json_int_t n = json_integer_value(v);
-            out->count = n >= 0 && n <= 255 ? (uint8_t)n : 255;
-        } else if (strcmp(name, "station") == 0 && json_is_integer(v)) {
-            json_int_t n = json_integer_value(v);
-            out->station = n >= 0 && n <= STATION_MAX ? (uint32_t)n : STATION_MAX + 1;
-        } else if (strcmp(name, "typed") == 0 && json_is_boolean(v)) {
-            out->flags |= json_is_true(v) ? RECORD_TYPED : 0;
-        } else if (strcmp(name, "confirm") == 0 && json_is_boolean(v)) {
-            out->flags |= json_is_true(v) ? RECORD_CONFIRMED : 0;
-        } else if (strcmp(name, "block_list") == 0 && json_is_boolean(v)) {
-            out->flags |= json_is_true(v) ? 0 : RECORD_UNCHECKED;
-        } else if (!json_is_string(v)) {
-            e = err_why(msg, ERR_INVALID, "bad_type", "", "%.40s has to be text in quotes", name);
-        } else {
-            e = take_string(c, name, json_string_value(v), out, msg);
-        }
-        if (e != ERR_OK)
-            return e;
-    }
+}
+
+static enum err finish(struct record *out, struct errmsg *msg)
+{
     if (out->kind == 0)
         return err_why(msg, ERR_INVALID, "missing_field", "op", "op is missing");
     if (out->kind == RECORD_VOID && out->target.seq == 0)
@@ -161,6 +162,50 @@ enum err record_of_json(const struct core *c, const json_t *o, struct record *ou
     if ((out->kind == RECORD_INHOUSE || out->piece_kind[0] != 0) && out->count == 0)
         out->count = 1;
     return ERR_OK;
+}
+
+enum err record_of_json(const struct core *c, const json_t *o, struct record *out,
+                        struct errmsg *msg)
+{
+    const char *name;
+    json_t *v;
+    enum err e;
+
+    begin(out);
+    json_object_foreach((json_t *)o, name, v)
+    {
+        struct plain_field f = { name, json_string_value(v), PLAIN_NEITHER, json_is_true(v) };
+        if (json_is_string(v))
+            f.type = PLAIN_TEXT;
+        else if (json_is_boolean(v))
+            f.type = PLAIN_TRUTH;
+        else if (json_is_integer(v)) {
+            f.type = PLAIN_NUMBER;
+            f.number = json_integer_value(v);
+        }
+        if ((e = take_field(c, &f, out, msg)) != ERR_OK)
+            return e;
+    }
+    return finish(out, msg);
+}
+
+enum err record_of_text(const struct core *c, const char *p, size_t n, struct record *out,
+                        struct errmsg *msg)
+{
+    struct plain_json plain;
+    enum err e = ERR_OK;
+    json_t *o;
+
+    if (!plain_json_read(p, n, &plain)) {
+        o = json_object_of(p, n, msg);
+        e = o ? record_of_json(c, o, out, msg) : ERR_INVALID;
+        json_decref(o);
+        return e;
+    }
+    begin(out);
+    for (unsigned i = 0; i < plain.n && e == ERR_OK; i++)
+        e = take_field(c, &plain.v[i], out, msg);
+    return e == ERR_OK ? finish(out, msg) : e;
 }
 
 static void put_ymd(json_t *o, const char *name, uint32_t ymd)
