@@ -96,9 +96,11 @@ struct drills {
     unsigned n;
     struct drill v[DRILLS_MAX]; /* oldest first */
     int64_t last_ms;            /* when the last whole one ended, nameless: stays; 0: none yet */
+    int64_t scan_ms;            /* when a scanner last read something here: stays, too */
 };
 void drills_add(struct drills *d, const struct drill *one); /* the oldest gives way */
 bool drills_forget(struct drills *d, int64_t wall_ms, unsigned keep_days); /* true: some went */
+bool drills_scanned(struct drills *d, int64_t wall_ms); /* true: worth keeping; once an hour */
 void drills_write(const struct drills *d, struct buf *out);
 /* ERR_MALFORMED; *out is then empty. */
 enum err drills_read(const uint8_t *p, size_t n, struct drills *out, struct errmsg *msg);

@@ -1,6 +1,7 @@
 /* backup.c - this desk's keys and its place in the branch, sealed for a drawer. */
 #include "backup.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,31 @@
 
 #include "keys.h"
 #include "node_int.h"
+
+#define MADE_FILE "backup.made" /* when the last one was, Unix ms as text */
+
+int64_t backup_made(const char *dir)
+{
+    struct buf b = { 0 };
+    int64_t at = 0;
+
+    if (small_file_read(dir, MADE_FILE, 20, &b, NULL) == ERR_OK)
+        buf_add(&b, "", 1);
+    if (b.len > 0 && !b.failed)
+        at = strtoll((const char *)b.p, NULL, 10);
+    buf_free(&b);
+    return at > 0 ? at : 0;
+}
+
+static void note_made(struct node *n)
+{
+    struct errmsg msg = { .text = "" };
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", (long long)node_now().wall_ms);
+
+    if (small_file_write(n->dir, MADE_FILE, text, (size_t)len, 0600, &msg) != ERR_OK)
+        node_log(n, 1, "when the backup was made cannot be kept: %s", msg.text);
+}
 
 struct backup_job {
     struct job job; /* first */
@@ -39,6 +65,7 @@ static void backup_done(struct job *j)
 
     n->unlocking = false;
     if (hex) {
+        note_made(n);
         hex_encode(b->sealed.p, b->sealed.len, hex);
         api_json(
             b->rq, 200,

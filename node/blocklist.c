@@ -8,12 +8,19 @@
 
 #define DAY_MS INT64_C(86400000)
 
+long long blocklist_age_days(const struct node *n)
+{
+    const struct blocklist_head *h = core_blocklist(n->core);
+    int64_t age = h ? node_now().wall_ms - h->date_ms : 0;
+
+    return age > 0 ? age / DAY_MS : 0;
+}
+
 /* NULL: there is none. */
 json_t *blocklist_json(const struct node *n)
 {
     const struct blocklist_head *h = core_blocklist(n->core);
     const struct desk *d = h ? roster_find(core_roster(n->core), &h->desk) : NULL;
-    int64_t age = h ? node_now().wall_ms - h->date_ms : 0;
     json_t *by = json_object();
 
     for (unsigned i = 1; h && i < BLOCKED_KINDS; i++)
@@ -27,7 +34,7 @@ json_t *blocklist_json(const struct node *n)
     return json_pack("{s:o, s:o, s:s, s:I, s:o, s:I}", "date", status_time(n, h->date_ms),
                      "imported", status_time(n, h->imported_ms), "desk", d ? d->name : "?", "users",
                      (json_int_t)h->rows, "by_status", by, "age_days",
-                     (json_int_t)(age > 0 ? age / DAY_MS : 0));
+                     (json_int_t)blocklist_age_days(n));
 }
 
 bool blocklist_is_old(const struct node *n, char text[256])

@@ -109,6 +109,8 @@ static enum err open_invite(struct node *n, struct lead_job *l, struct invite *i
     sodium_memzero(seed, sizeof seed);
     snprintf(p.name, sizeof p.name, "%s", name);
     snprintf(i->name, sizeof i->name, "%s", name);
+    i->number = ++n->invites;
+    i->roles = roles;
     p.expires_ms = i->expires_ms;
     invite_power_sign(core_roster(n->core), &p, l->sk, &i->power);
     i->live = true;
@@ -125,7 +127,7 @@ static struct invite *room_for_invite(struct node *n)
         struct invite *i = &n->invite[k];
         if (!i->live)
             return i;
-        if (i->used && (!oldest || i->closes_boot_ms < oldest->closes_boot_ms))
+        if ((i->used || i->withdrawn) && (!oldest || i->closes_boot_ms < oldest->closes_boot_ms))
             oldest = i;
     }
     if (oldest)
@@ -165,6 +167,63 @@ static enum err sign_invite(struct node *n, struct lead_job *l, json_t **answer)
 void lead_invite(struct node *n, struct http_request *rq, json_t *body)
 {
     lead_start(n, rq, body, sign_invite);
+}
+
+/* ---- the invites of this run ---- */
+
+static const char *invite_state(const struct invite *i, const struct moment *now)
+{
+    return i->used                         ? "used"
+           : i->withdrawn                  ? "withdrawn"
+           : i->wrong >= WRONG_MAX         ? "shut"
+           : now->wall_ms >= i->expires_ms ? "expired"
+                                           : "open";
+}
+
+/* The code itself is told once, to whoever made it. */
+void invite_list(struct node *n, struct http_request *rq)
+{
+    struct moment now = node_now();
+    json_t *all = json_array();
+
+    for (unsigned k = 0; k < INVITES_MAX; k++) {
+        const struct invite *i = &n->invite[k];
+        if (!i->live)
+            continue;
+        json_array_append_new(
+            all, json_pack("{s:i, s:s, s:o, s:s, s:o, s:s?, s:i, s:i, s:i, s:i}", "number",
+                           (int)i->number, "desk", i->name, "roles", status_roles(i->roles), "state",
+                           invite_state(i, &now), "expires", status_time(n, i->expires_ms), "joined",
+                           i->used ? status_desk_name(n, &i->used_by) : NULL, "wrong", (int)i->wrong,
+                           "late", (int)i->late, "again", (int)i->again, "taken", (int)i->taken));
+    }
+    api_json(rq, 200, json_pack("{s:i, s:o}", "schema", 1, "invites", all));
+}
+
+/* It needs no passphrase: it takes a power back, and gives none. */
+void invite_withdraw(struct node *n, struct http_request *rq, json_t *body)
+{
+    json_int_t number = json_integer_value(json_object_get(body, "number"));
+    struct moment now = node_now();
+    struct errmsg msg = { .text = "" };
+    struct invite *i = NULL;
+
+    json_decref(body);
+    for (unsigned k = 0; k < INVITES_MAX && !i; k++)
+        if (n->invite[k].live && n->invite[k].number == number && !n->invite[k].used &&
+            !n->invite[k].withdrawn)
+            i = &n->invite[k];
+    if (!i) {
+        err_why(&msg, ERR_MISSING, "no_such_invite", "number",
+                "that invite is not open any more: it was used, withdrawn, or is long expired");
+        api_error(n, rq, ERR_MISSING, &msg);
+        return;
+    }
+    i->withdrawn = true;
+    i->closes_boot_ms = now.boot_ms + DOOR_AFTER_MS; /* to tell whoever comes with it */
+    sodium_memzero(i->invite_sk, sizeof i->invite_sk);
+    node_log(n, 2, "the invite for %s was withdrawn", i->name);
+    api_json(rq, 200, json_pack("{s:i, s:s}", "schema", 1, "desk", i->name));
 }
 
 void invite_tick(struct node *n, const struct moment *now)
@@ -246,6 +305,7 @@ static void admit(struct node *n, struct invite *i, const struct join *j, int do
 
     if (roster_name_taken(core_roster(n->core), i->name,
                           NULL)) { /* two codes for one name: the first one to come */
+        i->taken++;
         refuse(
             n, door, client, "desk_exists",
             "a desk of this name joined meanwhile: ask the lead for an invite with another name");
@@ -286,16 +346,23 @@ void invite_knock(struct node *n, int door, uint64_t client, const uint8_t *p, s
     if (!i || i->wrong >= WRONG_MAX || !join_decode(p, len, &j))
         return;
     invite_mac(i->code.token, j.sign_pk, j.curve_pk, mac);
-    if (sodium_memcmp(mac, j.mac, sizeof mac) != 0)
+    if (sodium_memcmp(mac, j.mac, sizeof mac) != 0) {
         i->wrong++;
-    else if (i->used && memcmp(i->used_sign_pk, j.sign_pk, KEY_BYTES) == 0)
+        node_log(n, 2, "refused a join: the code is not the one of %s's invite", i->name);
+    } else if (i->used && memcmp(i->used_sign_pk, j.sign_pk, KEY_BYTES) == 0)
         welcome(n, i, door, client); /* our answer was lost */
-    else if (i->used)
+    else if (i->used) {
+        i->again++;
         refuse(n, door, client, "used_code",
                "this code has been used already: ask the lead for a new invite");
-    else if (now.wall_ms >= i->expires_ms)
+    } else if (i->withdrawn) {
+        i->late++;
+        refuse(n, door, client, "withdrawn_code",
+               "this invite was withdrawn: ask the lead for a new one");
+    } else if (now.wall_ms >= i->expires_ms) {
+        i->late++;
         refuse(n, door, client, "expired_code",
                "this code has expired: ask the lead for a new invite");
-    else
+    } else
         admit(n, i, &j, door, client);
 }

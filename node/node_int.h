@@ -63,7 +63,10 @@ struct invite {
     bool used;
     struct desk_id used_by;
     uint8_t used_sign_pk[KEY_BYTES];
-    unsigned wrong;
+    unsigned number, roles; /* of this run: 1, 2, .. */
+    bool withdrawn;
+    unsigned wrong, late, again, taken; /* tries that were refused: not this code; expired or
+                                           withdrawn; used before; its name joined meanwhile */
 };
 
 struct door_reply { /* as reply, for a joiner */
@@ -108,6 +111,7 @@ struct node {
         sending_until_ms; /* of the ledger's view; under lock, the job's thread asks */
     uint64_t retry_ms;
     struct invite invite[INVITES_MAX];
+    unsigned invites; /* made in this run */
     struct {
         enum { FORGET_IDLE, FORGET_BEGIN, FORGET_STEP, FORGET_END } state;
         uint64_t number, covers; /* of the erased blocks: asked for, and when it began */
@@ -220,6 +224,8 @@ json_t *status_time(const struct node *n, int64_t ms);
 const char *status_desk_name(const struct node *n, const struct desk_id *id); /* "?": not known */
 json_t *status_roles(unsigned roles);
 json_t *status_problems(const struct node *n, const struct moment *now); /* status_problems.c */
+/* readiness.c */
+void readiness_get(struct node *n, struct http_request *rq);
 /* condition.c */
 void condition_here(struct node *n, const struct moment *now, struct condition *out);
 void condition_look(struct node *n, const struct moment *now); /* at each tick */
@@ -232,6 +238,7 @@ json_t *clock_json(const struct node *n, const struct moment *now);
 bool clock_warning(const struct node *n, const struct moment *now, char out[256]);
 
 json_t *blocklist_json(const struct node *n); /* NULL: there is none */
+long long blocklist_age_days(const struct node *n); /* 0: none, or of today */
 bool blocklist_is_old(const struct node *n, char text[256]);
 void blocklist_get(struct node *n, struct http_request *rq);
 void blocklist_begin(struct node *n, struct http_request *rq, json_t *body);
@@ -265,6 +272,7 @@ bool practice_is_repeat(struct node *n, const uint8_t *key, const struct box *b)
 /* A scan of practice was carried out: the next step. */
 json_t *practice_judged(struct node *n, const struct policy *p, const struct box *after, bool fresh,
                         enum err e, const char *why, const struct box_answer *a);
+void practice_scanned(struct node *n, int64_t wall_ms); /* a scanner read something */
 json_t *practice_status(const struct node *n); /* for the status */
 json_t *practice_last_drill(const struct node *n);
 void practice_get(struct node *n, struct http_request *rq);
@@ -320,6 +328,8 @@ void bundle_put(struct node *n, struct http_request *rq, json_t *body);
 void verify_start(struct node *n, struct http_request *rq);
 
 /* lead.c: whatever needs the lead's key */
+void invite_list(struct node *n, struct http_request *rq);
+void invite_withdraw(struct node *n, struct http_request *rq, json_t *body);
 void lead_invite(struct node *n, struct http_request *rq, json_t *body);
 void quarantine_list(struct node *n, struct http_request *rq);
 void lead_admit(struct node *n, struct http_request *rq, json_t *body);
@@ -332,6 +342,7 @@ void lead_role(struct node *n, struct http_request *rq, json_t *body);
 void lead_passphrase(struct node *n, struct http_request *rq, json_t *body);
 void lead_new(struct node *n, struct http_request *rq, json_t *body);
 void lead_drop(struct node *n, struct http_request *rq, json_t *body);
+int64_t backup_made(const char *dir); /* when, wall clock; 0: never */
 void backup_start(struct node *n, struct http_request *rq, json_t *body);
 void keyring_load(struct node *n);                           /* with a core just opened */
 void keyring_keep(struct node *n, const struct buf *sealed); /* empty: remove */

@@ -69,6 +69,14 @@ static void report(struct node *n, const struct drill *d)
         node_log(n, 1, "the report of practice cannot be kept: %s", msg.text);
 }
 
+void practice_scanned(struct node *n, int64_t wall_ms)
+{
+    struct errmsg msg = { .text = "" };
+
+    if (drills_scanned(&n->drills, wall_ms) && keep_drills(n, &msg) != ERR_OK)
+        node_log(n, 1, "that a scanner was tried cannot be kept: %s", msg.text);
+}
+
 /* ---- on and off ---- */
 
 static void end(struct node *n, const struct moment *now, enum practice_end why)

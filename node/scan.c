@@ -330,6 +330,8 @@ void scan_post(struct node *n, struct http_request *rq, json_t *body)
     if (e == ERR_OK) {
         s.answers = json_array();
         scan_all(&s, json_string_value(scan), json_string_length(scan), typed);
+        if (!typed && json_is_true(json_object_get(json_array_get(s.answers, 0), "ok")))
+            practice_scanned(n, now.wall_ms);
         o = json_pack("{s:i, s:o, s:o}", "schema", 1, "answers", s.answers, "box", box_to_json(&s));
         if (clock_warning(n, &now, warning))
             json_object_set_new(o, "warning",

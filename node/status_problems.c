@@ -5,13 +5,15 @@
 #include "keys.h"
 #include "node_int.h"
 
-static void add_problem(json_t *all, const char *code, const char *desk, const char *text)
+/* Borrowed: what the sentence has in it, for pages in other languages, is put there. */
+static json_t *add_problem(json_t *all, const char *code, const char *desk, const char *text)
 {
     json_t *p = json_pack("{s:s, s:s}", "code", code, "message", text);
 
     if (desk)
         json_object_set_new(p, "desk", json_string(desk));
     json_array_append_new(all, p);
+    return p;
 }
 
 #define REFUSED_MANY 10 /* messages; one or two may come of a fork in good faith */
@@ -28,7 +30,8 @@ static void peer_problems(const struct node *n, const struct moment *now, json_t
         if (v.state == PEER_UNREACHABLE && v.ever_heard && v.silent_ms >= n->conf.away_after_ms) {
             snprintf(text, sizeof text, "%s has not been seen for %llu s; it may hold more", name,
                      (unsigned long long)v.silent_ms / 1000);
-            add_problem(all, "peer_away", name, text);
+            json_object_set_new(add_problem(all, "peer_away", name, text), "silent_s",
+                                json_integer((json_int_t)v.silent_ms / 1000));
         }
         if (v.memory_lost && v.state != PEER_REVOKED && v.state != PEER_RETIRED) {
             snprintf(
@@ -55,7 +58,8 @@ static void peer_problems(const struct node *n, const struct moment *now, json_t
                      "is another version, or somebody lies with its keys; look at that PC, and if "
                      "it is not yours any more: tideover revoke %s",
                      (unsigned long long)v.refused, name);
-            add_problem(all, "peer_refused", name, text);
+            json_object_set_new(add_problem(all, "peer_refused", name, text), "messages",
+                                json_integer((json_int_t)v.refused));
         }
         if (v.inbound_only && now->boot_ms - n->started_ms > PEER_AWAY_MS)
             add_problem(all, "peer_inbound_blocked", name,
@@ -95,7 +99,8 @@ static void store_problem(const struct node *n, json_t *all)
         "desks; what no other desk had is only in the damaged one. Delete that folder when "
         "nothing is missed",
         aside);
-    add_problem(all, "store_damaged", NULL, text);
+    json_object_set_new(add_problem(all, "store_damaged", NULL, text), "folder",
+                        json_string(aside));
 }
 
 static void credential_problem(const struct node *n, json_t *all)
@@ -175,7 +180,8 @@ json_t *status_problems(const struct node *n, const struct moment *now)
     if (clock_warning(n, now, text))
         add_problem(all, "clock_off", NULL, text);
     if (blocklist_is_old(n, text))
-        add_problem(all, "block_list_old", NULL, text);
+        json_object_set_new(add_problem(all, "block_list_old", NULL, text), "days",
+                            json_integer(blocklist_age_days(n)));
     if (keys_root_is_here(n->dir))
         add_problem(all, "root_key_here", NULL,
                     "the branch root key still lies on this PC: move root-key-backup off it");

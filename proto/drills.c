@@ -4,6 +4,7 @@
 #include "practice.h"
 
 #define DAY_MS       INT64_C(86400000)
+#define SCAN_AGAIN_MS INT64_C(3600000)
 #define VERSION      1
 #define DRILL_FIELDS (4 + PRACTICE_STEPS)
 
@@ -31,11 +32,22 @@ bool drills_forget(struct drills *d, int64_t wall_ms, unsigned keep_days)
     return kept < before;
 }
 
+bool drills_scanned(struct drills *d, int64_t wall_ms)
+{
+    int64_t since = wall_ms - d->scan_ms;
+
+    if (d->scan_ms != 0 && since >= 0 && since < SCAN_AGAIN_MS)
+        return false;
+    d->scan_ms = wall_ms;
+    return true;
+}
+
 void drills_write(const struct drills *d, struct buf *out)
 {
-    mp_put_array(out, 3);
+    mp_put_array(out, 4);
     mp_put_u64(out, VERSION);
     mp_put_i64(out, d->last_ms);
+    mp_put_i64(out, d->scan_ms);
     mp_put_array(out, d->n);
     for (unsigned i = 0; i < d->n; i++) {
         const struct drill *v = &d->v[i];
@@ -63,8 +75,9 @@ enum err drills_read(const uint8_t *p, size_t n, struct drills *out, struct errm
     uint32_t count;
 
     memset(out, 0, sizeof *out);
-    m.bad = n > DRILLS_BYTES || mp_get_array(&m) != 3 || mp_get_u64(&m) != VERSION;
+    m.bad = n > DRILLS_BYTES || mp_get_array(&m) != 4 || mp_get_u64(&m) != VERSION;
     out->last_ms = mp_get_i64(&m);
+    out->scan_ms = mp_get_i64(&m);
     count = mp_get_array(&m);
     m.bad |= count > DRILLS_MAX;
     for (uint32_t i = 0; i < count && !m.bad; i++) {

@@ -308,6 +308,8 @@ int policy_load(const struct cli *c, const char *path, struct buf *out);
 
 int cmd_init(struct cli *c);
 int cmd_invite(struct cli *c);
+int cmd_invites_list(struct cli *c);
+int cmd_invites_withdraw(struct cli *c);
 int cmd_join(struct cli *c);
 int cmd_revoke(struct cli *c);
 int cmd_quarantine_list(struct cli *c);

@@ -9,8 +9,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/timex.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,15 +16,11 @@
 #include <netinet/in.h>
 
 #include "conf.h"
+#include "ground.h"
 
 #define FLUSHES      15
 #define FLUSH_LIES_NS 20000 /* no disk, and no honest cache, is done sooner */
 #define FLUSH_SLOW_NS 50000000
-#define DISK_LOW     (1ull << 30)
-#define LIST_OLD_S   (7 * 86400)
-#define DRILL_OLD_S  (31 * 86400)
-#define TMPFS        0x01021994
-#define OVERLAYFS    0x794c7630
 
 enum finding { FINE, WARNING, FAULT };
 
@@ -75,21 +69,21 @@ static int by_size(const void *a, const void *b)
 
 static void look_at_disk(struct doctor *d)
 {
-    struct statfs fs;
+    enum ground ground = ground_of(d->c->state);
     struct statvfs space;
 
-    if (statfs(d->c->state, &fs) != 0 || statvfs(d->c->state, &space) != 0)
+    if (ground == GROUND_UNKNOWN || statvfs(d->c->state, &space) != 0)
         return;
-    if (fs.f_type == TMPFS)
+    if (ground == GROUND_MEMORY)
         find(d, FAULT, "disk", "choose a directory on a real disk (--state)",
              "the state directory lies in memory: a restart loses this desk and its records");
-    else if (fs.f_type == OVERLAYFS)
+    else if (ground == GROUND_LAYERED)
         find(d, WARNING, "disk", "put the state directory on a disk of its own, or take it out of the freeze",
              "the state directory lies on a layered file system, as frozen PCs and containers have: "
              "it may be gone at the next restart");
     else
         find(d, FINE, "disk", "", "the state directory lies on a disk");
-    if ((uint64_t)space.f_bavail * space.f_frsize < DISK_LOW)
+    if ((uint64_t)space.f_bavail * space.f_frsize < READY_DISK_LOW)
         find(d, WARNING, "space", "free some: a desk that cannot write cannot record",
              "%llu MiB are free", (unsigned long long)space.f_bavail * space.f_frsize >> 20);
     else
@@ -148,48 +142,20 @@ static void look_at_flush(struct doctor *d)
         find(d, FINE, "flush", "", "a flush takes %.1f ms", (double)ns / 1e6);
 }
 
-static bool read_line(const char *path, char *out, size_t room)
-{
-    FILE *f = fopen(path, "re");
-    bool good = f != NULL && fgets(out, (int)room, f) != NULL;
-
-    if (f)
-        fclose(f);
-    if (good)
-        out[strcspn(out, "\n")] = '\0';
-    return good;
-}
-
-/* A mark of an earlier boot that is still there shows that this disk outlives a restart. */
 static void look_at_restarts(struct doctor *d)
 {
-    char path[4200], now[64] = "", then[64] = "";
-    FILE *f;
-
-    snprintf(path, sizeof path, "%s/doctor.boot", d->c->state);
-    if (!read_line("/proc/sys/kernel/random/boot_id", now, sizeof now))
-        return;
-    if (read_line(path, then, sizeof then) && strcmp(now, then) != 0) {
+    if (ground_outlived(d->c->state))
         find(d, FINE, "restart", "", "what was on this disk outlived a restart of the PC");
-        return;
-    }
-    if (then[0] == '\0' && (f = fopen(path, "we")) != NULL) {
-        fprintf(f, "%s\n", now);
-        if (fflush(f) != 0 || fsync(fileno(f)) != 0)
-            then[0] = '\0';
-        fclose(f);
-    }
-    find(d, WARNING, "restart", "restart the PC, then: tideover doctor",
-         "not known yet whether this disk is wiped when the PC restarts");
+    else
+        find(d, WARNING, "restart", "restart the PC, then: tideover doctor",
+             "not known yet whether this disk is wiped when the PC restarts");
 }
 
 /* ---- clock, ports, tokens ---- */
 
 static void look_at_clock(struct doctor *d)
 {
-    struct timex t = { .modes = 0 };
-
-    if (adjtimex(&t) < 0 || (t.status & STA_UNSYNC))
+    if (!ground_clock_kept())
         find(d, WARNING, "clock", "switch a time service on: timedatectl set-ntp true",
              "no time service says that it keeps this PC's clock");
     else
@@ -266,41 +232,26 @@ static void look_at_rights(struct doctor *d)
 
 /* ---- what the node says ---- */
 
-static void look_at_lists(struct doctor *d, const json_t *s)
+/* What doctor sees for itself, also while no node runs. */
+static bool is_seen(const char *check)
 {
-    const json_t *list = json_object_get(s, "block_list"), *drill = json_object_get(s, "last_drill");
-    long long days = j_int(list, "age_days", -1);
-
-    if (days < 0)
-        find(d, WARNING, "block list", "tideover blocklist import FILE, nightly",
-             "there is no list of blocked users: in an outage everybody may borrow");
-    else if (days * 86400 > LIST_OLD_S)
-        find(d, WARNING, "block list", "look at the nightly job that imports it",
-             "the block list is %lld days old", days);
-    else
-        find(d, FINE, "block list", "", "the block list is %lld days old", days);
-    if (!json_is_object(drill))
-        find(d, WARNING, "drill", "tideover practice on: five minutes, once a month",
-             "nobody has practised at this desk");
-    else
-        find(d, FINE, "drill", "", "the last drill was %s", j_text(drill, "at", "not long ago"));
+    return strcmp(check, "disk") == 0 || strcmp(check, "restart") == 0;
 }
 
-static void look_at_node(struct doctor *d, const json_t *s)
+static void look_at_node(struct doctor *d, const json_t *answer)
 {
-    const json_t *p;
+    const json_t *row;
     size_t i;
 
-    json_array_foreach(json_object_get(s, "problems"), i, p)
-        find(d, strcmp(j_text(p, "code", ""), "not_saving") == 0 ? FAULT : WARNING, "status", "",
-             "%s", j_text(p, "message", j_text(p, "code", "a problem")));
-    if (j_int(json_object_get(s, "peers"), "total", 0) == 0)
-        find(d, WARNING, "branch", "tideover invite --desk NAME, on a lead's desk",
-             "this desk is the branch's only one: its disk is the only copy");
-    if (strcmp(j_text(json_object_get(s, "server"), "state", ""), "unknown") == 0)
-        find(d, WARNING, "server", "[server] probe in the branch's policy",
-             "the library's server is not watched: nobody is told when it goes or comes back");
-    look_at_lists(d, s);
+    json_array_foreach(json_object_get(answer, "checks"), i, row)
+    {
+        const char *check = j_text(row, "check", "-"), *state = j_text(row, "state", "good");
+        if (is_seen(check) || strcmp(j_text(row, "code", ""), "clock_unkept") == 0 ||
+            (*state == 'g' && strcmp(check, "clock") == 0))
+            continue;
+        find(d, *state == 'g' ? FINE : *state == 'b' ? FAULT : WARNING, check,
+             j_text(row, "next", ""), "%s", j_text(row, "message", j_text(row, "code", "-")));
+    }
 }
 
 static void print_all(const struct doctor *d)
@@ -325,7 +276,7 @@ int cmd_doctor(struct cli *c)
     struct errmsg msg = { .text = "" };
     struct client *cl = NULL;
     struct conf conf;
-    json_t *status = NULL;
+    json_t *answer = NULL;
     enum err e = conf_read(c->state, &conf, &msg);
 
     if (e != ERR_OK) {
@@ -341,13 +292,13 @@ int cmd_doctor(struct cli *c)
     look_at_ports(&d, &conf, e == ERR_OK);
     if (e != ERR_OK)
         find(&d, FAULT, "node", "tideover node, or: systemctl start tideover", "%s", msg.text);
-    else if (cli_call(c, cl, "/api/v1/status", NULL, NULL, &status) == 0)
-        look_at_node(&d, status);
+    else if (cli_call(c, cl, "/api/v1/readiness", NULL, NULL, &answer) == 0)
+        look_at_node(&d, answer);
     if (c->json)
         cli_json(json_pack("{s:i, s:O}", "schema", 1, "checks", d.all));
     else
         print_all(&d);
-    json_decref(status);
+    json_decref(answer);
     json_decref(d.all);
     client_close(cl);
     return d.worst == FINE ? 0 : 1;

@@ -4,58 +4,22 @@ import { byId, el, put, say } from "./dom.js";
 import { ago, dayTime, has, number, t, time, worded } from "./words.js";
 import { code128 } from "./code128.js";
 
-const CLOCK_OFF_MS = 5000, LIST_OLD_DAYS = 7, DRILL_OLD_MS = 31 * 86400000, GIB = 2 ** 30;
-const WRITE_SLOW_MS = 50; // from here on staff wait at each scan
+const CLOCK_OFF_MS = 5000, GIB = 2 ** 30;
 
-// ---- readiness: one row each, from what the node says ----
-
-function clockCheck(peers) {
-    const off = peers.filter((p) => p.state === "online" && Math.abs(p.clock_ms ?? 0) > CLOCK_OFF_MS)[0];
-    return off ? ["warn", t("ready.clock.off", { desk: off.name, s: Math.round(Math.abs(off.clock_ms) / 1000) })] : ["good", t("ready.clock")];
-}
-
-function diskCheck(store) {
-    return store.disk_free_bytes < GIB
-        ? ["warn", t("ready.disk.low", { mib: Math.floor(store.disk_free_bytes / 2 ** 20) })]
-        : ["good", t("ready.disk", { gib: number(Math.floor(store.disk_free_bytes / GIB)) })];
-}
-
-function listCheck(list) {
-    if (!list) return ["warn", t("ready.list.none")];
-    return [list.age_days > LIST_OLD_DAYS ? "warn" : "good", t("ready.list", { n: list.age_days })];
-}
-
-function drillCheck(drill) {
-    if (!drill) return ["warn", t("ready.drill.none")];
-    return [Date.now() - new Date(drill) > DRILL_OLD_MS ? "warn" : "good", t("ready.drill", { when: dayTime(drill) })];
-}
-
-function leadCheck(peers) {
-    const n = peers.filter((p) => p.roles.some((r) => r !== "desk") && !["revoked", "retired"].includes(p.state)).length;
-    return n > 1 ? ["good", t("ready.leads", { n })] : ["warn", t("ready.leads.one")];
-}
-
-function writeCheck(store) {
-    if (!store.commit_ms) return ["good", t("ready.write.none")];
-    return [store.commit_ms > WRITE_SLOW_MS ? "warn" : "good", t("ready.write", { ms: store.commit_ms.toFixed(1) })];
-}
-
-function serverCheck(server) {
-    return server.state === "unknown"
-        ? ["warn", t("ready.server.none")] : ["good", t("ready.server", { state: t("server.word." + server.state) })];
-}
+// ---- readiness: a row each, as the program judges them ----
 
 const marks = { good: ["✔", "ready.ok"], warn: ["!", "ready.warn"], bad: ["✖", "ready.bad"] };
 
-function drawReady(status, peers) {
-    const rows = [writeCheck(status.store), diskCheck(status.store), clockCheck(peers), serverCheck(status.server),
-        listCheck(status.block_list), drillCheck(status.last_drill), leadCheck(peers)];
-    // Sentences of the node have their next step in them.
-    for (const p of status.problems) rows.push([p.code === "not_saving" ? "bad" : "warn", p.message]);
-    put(byId("ready"), rows.map(([state, text]) => el("li", { "data-state": state },
-        el("span", { class: "mark", "aria-hidden": "true" }, marks[state][0]),
-        el("span", { class: "hidden-text" }, t(marks[state][1]) + ": "), el("span", {}, text[0].toUpperCase() + text.slice(1)))));
-    return rows;
+function drawReady(rows) {
+    put(byId("ready"), rows.map((row) => {
+        const values = { ...row, at: row.at ? dayTime(row.at) : "", gib: number(Math.floor(row.n / 1024)) };
+        const found = worded(row.check === "status" ? "problem" : "ready", values);
+        const next = has("ready." + row.code + ".next") ? t("ready." + row.code + ".next") : row.next;
+        return el("li", { "data-state": row.state },
+            el("span", { class: "mark", "aria-hidden": "true" }, marks[row.state][0]),
+            el("span", { class: "hidden-text" }, t(marks[row.state][1]) + ": "),
+            el("span", {}, found[0].toUpperCase() + found.slice(1), next ? el("span", { class: "next" }, "→ " + next) : null));
+    }));
 }
 
 function banner(state, icon, word, rest) {
@@ -66,9 +30,9 @@ function banner(state, icon, word, rest) {
 }
 
 function drawBanner(status, rows) {
-    const { online, total } = status.peers, n = rows.filter(([state]) => state !== "good").length;
+    const { online, total } = status.peers, n = rows.filter((r) => r.state !== "good").length;
     const here = total ? t("admin.here", { online, total }) : t("admin.alone");
-    if (rows.some(([state]) => state === "bad")) banner("bad", "✖", t("admin.stop"), here);
+    if (status.problems.some((p) => p.code === "not_saving")) banner("bad", "✖", t("admin.stop"), here);
     else if (n) banner("warn", "!", t("admin.look"), t("admin.matters", { n }) + " · " + here);
     else banner("good", "✔", t("admin.ready"), here);
 }
@@ -155,12 +119,46 @@ byId("invite").addEventListener("submit", async (e) => {
         const a = await api("POST", "invites", { desk: byId("invite-desk").value.trim(), role: byId("invite-role").value, passphrase });
         put(byId("invite-code"), el("p", {}, t("invite.code", { until: time(a.expires) })), el("p", { class: "code", id: "code" }, a.code),
             code128(a.code, t("invite.bars")), el("p", {}, t("invite.words", { words: a.words })));
+        await drawInvites();
     } catch (why) {
         say(byId("invite-said"), sentence(why));
     } finally {
         button.disabled = false;
     }
 });
+
+function inviteRow(i) {
+    const tries = ["wrong", "late", "again", "taken"].filter((k) => i[k] > 0).map((k) => t("invites." + k, { n: i[k] }));
+    const role = i.roles.includes("admin") ? "admin" : i.roles.includes("lead") ? "lead" : "desk";
+    return el("tr", {}, el("th", { scope: "row" }, i.desk), el("td", {}, t("role." + role)),
+        el("td", { class: i.state === "used" ? "good" : i.state === "open" ? "" : "quiet" }, t("invites." + i.state, i)),
+        el("td", {}, time(i.expires)), el("td", { class: tries.length ? "warn" : "quiet" }, tries.join(", ") || "–"),
+        el("td", {}, i.state !== "open" ? null : el("button", { class: "danger", "aria-label": t("invites.withdraw.of", i),
+            onclick: () => withdraw(i.number) }, t("invites.withdraw"))));
+}
+
+let drawnInvites = "";
+
+async function drawInvites() {
+    const { invites } = await api("GET", "invites");
+    const key = JSON.stringify(invites);
+    if (key === drawnInvites) return;
+    drawnInvites = key;
+    byId("invites-table").hidden = invites.length === 0;
+    byId("invites-none").hidden = invites.length > 0;
+    put(byId("invites"), invites.map(inviteRow));
+}
+
+async function withdraw(number) {
+    try {
+        await api("POST", "invites/withdraw", { number });
+        put(byId("invite-code")); // the code that stands there may be that one
+    } catch (why) {
+        say(byId("invite-said"), sentence(why));
+    }
+    await drawInvites();
+    byId("invites-title").focus();
+}
 
 // ---- events, settings, support ----
 
@@ -199,15 +197,25 @@ byId("support").addEventListener("click", async () => {
 
 // ---- the page ----
 
-async function load(status) {
+async function loadOnce(status) {
     const now = status ?? (await api("GET", "status"));
-    const { peers } = await api("GET", "peers");
-    drawBanner(now, drawReady(now, peers));
+    const [{ peers }, { checks }] = await Promise.all([api("GET", "peers"), api("GET", "readiness")]);
+    drawReady(checks);
+    drawBanner(now, checks);
     drawPeers(peers);
+    await drawInvites();
     await drawEvents();
 }
 
+// One after the other: two at once would tell an event twice.
+let loading = Promise.resolve();
+
+function load(status) {
+    return (loading = loading.catch(() => {}).then(() => loadOnce(status)));
+}
+
 const session = await enter("admin");
+setInterval(() => document.body.classList.contains("locked") || drawInvites().catch(() => {}), 5000); // a refused try changes nothing else
 say(byId("desk-name"), session.branch + " · " + session.desk);
 await drawSettings();
 follow(({ status, gone }) => {

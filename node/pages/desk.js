@@ -2,7 +2,7 @@
 // sends scans in order, shows what came of each, and never says "saved" before the node did.
 import { enter, api, follow, sentence, Refused } from "./door.js";
 import { byId, el, put, say } from "./dom.js";
-import { t, has, time, number } from "./words.js";
+import { t, has, time, number, worded } from "./words.js";
 import { Queue, newKey } from "./queue.js";
 import { Keep } from "./keep.js";
 import { ScanBox } from "./scanbox.js";
@@ -214,7 +214,7 @@ const ACTS = {
             practice: a.practice !== undefined, visit: a.user ? visit : undefined });
         tone("saved");
         polite(t("desk.said.saved", { shown: a.shown ?? a.kind ?? "" }));
-        remark([a.note ? noteWords(a.note) : null, a.warning?.message].filter((x) => x).join(" "));
+        remark([a.note ? noteWords(a.note) : null, a.warning ? worded("problem", a.warning) : null].filter((x) => x).join(" "));
     },
     nothing(a) {
         if (a.item || a.user) {

@@ -1,7 +1,7 @@
 // Step 2: is everything here?
 import { api } from "./door.js";
 import { byId, el, say } from "./dom.js";
-import { t, ago, has, number } from "./words.js";
+import { t, ago, number, worded } from "./words.js";
 import { keep, lines, plural, told, tryTo, verdict } from "./lead_parts.js";
 
 const CLOCK_OFF_MS = 5000;
@@ -52,7 +52,8 @@ function missingWords(p) {
 }
 
 export function problemText(p) {
-    return has("problem." + p.code) ? t("problem." + p.code, { desk: p.desk ?? "" }) : (p.desk && !p.message.includes(p.desk) ? p.desk + ": " : "") + p.message;
+    const text = worded("problem", p);
+    return p.desk && !text.includes(p.desk) ? p.desk + ": " + text : text;
 }
 
 export function show({ status, peers }) {

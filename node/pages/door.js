@@ -1,6 +1,6 @@
 // How a page gets in and talks to the program on this PC.
 import { el } from "./dom.js";
-import { t, has, translate, speak } from "./words.js";
+import { t, translate, speak, worded } from "./words.js";
 
 let token = null; // second half of the session; lives as long as the page
 let here = "desk"; // this page's name
@@ -18,7 +18,7 @@ export class Refused extends Error {
 
 // An error's sentence in the page's language where there is one, else as the program says it.
 export function sentence(e) {
-    return has("error." + e.code) ? t("error." + e.code) : e.message;
+    return worded("error", e);
 }
 
 async function ask(method, path, body) {

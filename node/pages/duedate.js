@@ -1,6 +1,6 @@
 // duedate.js - the due date of what comes next: as usual, by days, none, or a day of the calendar.
 import { el, put, byId, say } from "./dom.js";
-import { t } from "./words.js";
+import { t, worded } from "./words.js";
 import { dayLong } from "./dates.js";
 
 // What stands beside "Due". due: of GET session-settings.
@@ -15,7 +15,7 @@ export function dueWords(due) {
 
 // choose(job): {scan: "*DUE14"} or {due: "2026-12-24"}.
 export function drawDue({ due, presets }, today, choose) {
-    const warning = due.warning ? " – " + due.warning.message : "";
+    const warning = due.warning ? " – " + worded("problem", due.warning) : "";
     const button = (words, why, on, job) => el("button",
         { "aria-pressed": String(on), "aria-label": why, onclick: () => choose(job) }, words);
 

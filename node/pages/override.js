@@ -1,7 +1,7 @@
 // When too few desks are left: a lead's decision to go on without the others, and its risk.
 import { api } from "./door.js";
 import { byId, el, put } from "./dom.js";
-import { t, ago } from "./words.js";
+import { t, ago, worded } from "./words.js";
 import { plural, signed, told, tryTo } from "./lead_parts.js";
 
 function names(list) {
@@ -28,7 +28,7 @@ async function override(p, branch, reload) {
 
 async function look(branch, reload) {
     const p = await api("GET", "upload/override");
-    put(byId("override-body"), el("p", {}, p.allowed ? t("override.allowed") : t("override.not", { why: p.message })), facts(p),
+    put(byId("override-body"), el("p", {}, p.allowed ? t("override.allowed") : t("override.not", { why: worded("error", p) })), facts(p),
         p.allowed ? el("div", { class: "row" }, el("button", { class: "danger", id: "override-do", onclick: () => override(p, branch, reload) }, t("override.do"))) : null);
 }
 

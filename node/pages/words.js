@@ -4,9 +4,10 @@ import { rows as common } from "./words_common.js";
 import { rows as desk } from "./words_desk.js";
 import { rows as lead } from "./words_lead.js";
 import { rows as admin } from "./words_admin.js";
+import { rows as errors } from "./words_errors.js";
 
 export const languages = ["en", "es"];
-export const table = { ...common, ...desk, ...lead, ...admin };
+export const table = { ...errors, ...common, ...desk, ...lead, ...admin };
 
 const kept = "tideover-language";
 

@@ -313,10 +313,6 @@ export const rows = {
         "Es un ejemplar, no un carné. No se ha registrado nada: lea antes el carné del usuario.",
     ],
     "error.empty": ["Nothing was read. Scan again.", "No se ha leído nada. Lea de nuevo."],
-    "error.blocked": [
-        "This user may not borrow, says the block list. Ask the lead.",
-        "Este usuario no puede llevarse nada, según la lista de bloqueos. Pregunte al responsable.",
-    ],
     "error.due_in_past": ["That due date is past.", "Esa fecha ya ha pasado."],
     "error.voided_before": ["That was taken back already.", "Eso ya se anuló."],
     "error.uploaded_before": [

@@ -31,6 +31,17 @@ class Care(branch.Case):
             self.assertIn((fine, "ok"), found)
         self.assertIn(("restart", "warning"), found)
         self.assertNotIn(("port", "fault"), found)
+        for lack in "block_list", "drill", "scan", "backup", "server", "copies":
+            self.assertIn((lack, "warning"), found)
+        one.cli("record", "scan", text=branch.user(1) + "\n")  # somebody tries the scanner
+        one.cli("backup", "--out", self.home / "drawer", "--backup-passphrase-file",
+                branch.write_secret(self.home / "words", "canary words for a drawer"))
+        found = self.found(one)
+        for done in "scan", "backup":
+            self.assertIn((done, "ok"), found)
+        one.stop()
+        one.start()  # both outlive a restart
+        self.assertTrue({("scan", "ok"), ("backup", "ok"), ("copies", "warning")} <= self.found(one))
         (one.state / "doctor.boot").write_text("another boot\n")
         self.assertIn(("restart", "ok"), self.found(one))
         (one.state / "run/ctl.token").chmod(0o644)

@@ -77,6 +77,19 @@ class Joining(branch.Case):
         self.assert_no_trace(desk)
         self.assertNotIn("LATE", self.desks())
 
+    def test_a_withdrawn_invite_is_refused_and_the_try_is_told(self):
+        code = self.invite("GONE").out.strip()
+        mine = [i for i in self.first.cli("invites", "list", json=True)["invites"] if i["desk"] == "GONE"]
+        self.assertEqual("open", mine[0]["state"])
+        self.assertNotIn(code, self.first.cli("invites", "list").out)
+        self.first.cli("invites", "withdraw", str(mine[0]["number"]))
+        desk = self.desk("G")
+        self.assert_refused(desk.join(code, check=False), 77, "withdrawn")
+        self.assert_no_trace(desk)
+        mine = [i for i in self.first.cli("invites", "list", json=True)["invites"] if i["desk"] == "GONE"]
+        self.assertEqual(("withdrawn", 1), (mine[0]["state"], mine[0]["late"]))
+        self.assertEqual(1, self.first.cli("invites", "withdraw", str(mine[0]["number"]), check=False).rc)
+
     def test_an_invite_ends_with_the_node_and_a_code_of_another_branch_finds_nobody(self):
         """Two waits of fifteen seconds for an answer that never comes, at the same time."""
         other = self.desk("OTHER")

@@ -38,6 +38,10 @@ test("desks, readiness and events stand there and follow what happens", async ()
     await page.locator("#peers tr", { hasText: "MAIN-2" }).getByText("online", { exact: true }).waitFor();
     assert.equal(await page.locator("#peers tr").count(), 3); // KIDS-1 is off
     await page.locator("#ready li", { hasText: "No block list" }).waitFor();
+    await page.locator("#ready li[data-state=warn]", { hasText: "Nobody has practised" }).getByText("→ Five minutes").waitFor();
+    await page.locator("#ready li[data-state=warn]", { hasText: "No scanner was tried" }).waitFor();
+    await page.locator("#peers tr", { hasText: "MAIN-2" }).getByText("GiB").waitFor();
+    await page.locator("#peers tr", { hasText: "KIDS-1" }).getByText("Tideover does not run there").waitFor();
     await page.locator("#ready li[data-state=good]", { hasText: "on the disk after" }).waitFor();
     await page.locator("#events li", { hasText: "MAIN-2 is here" }).waitFor();
     await stage.accessible(page);
@@ -84,8 +88,14 @@ test("an invite: code as text and as bars that say the same", async () => {
     for (let v = 95; v < 103; v++) // the check symbol may be one of these
         full[v] = ["111143", "111341", "131141", "114113", "114311", "411113", "411311", "113141"][v - 95];
     assert.equal(decode(widths, full), code);
+    const row = page.locator("#invites tr", { hasText: "KIDS-9" });
+    await row.getByText("waits for its desk").waitFor();
     await stage.screen(page, "admin-invite");
     await stage.accessible(page);
+    await page.getByRole("button", { name: "Withdraw the invite for KIDS-9" }).focus();
+    await page.keyboard.press("Enter");
+    await row.getByText("withdrawn").waitFor();
+    assert.equal(await page.locator("#code").count(), 0);
 });
 
 test("settings are shown, and a file for whoever helps has nobody in it", async () => {
@@ -127,6 +137,12 @@ test("dark, Spanish, narrow: nothing is cut off", async () => {
     const p = await open({ language: "es-ES", colorScheme: "dark", width: 512, height: 768 });
     assert.equal(await p.evaluate(() => document.documentElement.lang), "es");
     await stage.screen(p, "admin-es-dark-narrow");
+    // The program's own sentences, too: a problem, a refusal.
+    await p.locator("#ready li", { hasText: "Nadie ha practicado" }).getByText("→ Cinco minutos").waitFor();
+    await p.fill("#invite-desk", "KIDS-9 ?");
+    await p.fill("#invite-pass", passphrase());
+    await p.click("#invite button");
+    await p.getByRole("alert").filter({ hasText: "Un nombre de mostrador tiene letras" }).waitFor();
     const wide = await p.evaluate(() => [...document.querySelectorAll("main *")].filter((e) => !e.closest(".scroll, pre") && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 80)));
     assert.deepEqual(wide, []);
     assert.equal(await p.evaluate(() => document.documentElement.scrollWidth), 512);
