@@ -61,7 +61,6 @@ bool mp_get_raw(struct mp *m, void *out, size_t n);    /* a bin of exactly n byt
 bool mp_get_str(struct mp *m, char *out, size_t room); /* NUL-terminated copy; too long, or not
                                                           clean text, is bad */
 void mp_skip(struct mp *m);                            /* any object, bounded depth */
-bool mp_is_map(const struct mp *m);                    /* peek at the next object */
 bool mp_done(const struct mp *m);                      /* all read and nothing bad */
 
 /* ---- fixed-width big-endian, for keys ---- */

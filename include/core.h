@@ -145,7 +145,6 @@ const struct feeds *core_feeds(const struct core *c);
 const struct ledger *core_ledger(const struct core *c);
 const struct sightings *core_sightings(const struct core *c);
 const struct said *core_said(const struct core *c);
-const struct ident *core_me(const struct core *c);
 void core_ledger_view(const struct core *c, const struct moment *now, struct ledger_view *out);
 
 /* 200 known, 300 unknown (may come back once the roster says so), 400 revoked: RFC 27. */

@@ -31,7 +31,6 @@ enum sink_class {
     SINK_SESSION, /* a session there, in four items: create, load, execute, read the answers */
 };
 enum sink_class sink_class_of(const char *sink); /* by its scheme: the table is in delivery.c */
-const char *sink_class_name(enum sink_class c);  /* "F0" */
 /* Does it matter how often an item arrives? Then each step is stored first. */
 bool sink_has_steps(enum sink_class c);
 /* How long a request can be on its way: a successor's wait before its first look. The policy may

@@ -66,9 +66,6 @@ enum err export_add(struct export *x, const struct merged *m, const char *id, co
 enum err export_end(struct export *x, struct errmsg *msg);
 void export_free(struct export *x); /* NULL is fine */
 
-/* Records of the batch that have no final outcome yet. */
-uint64_t export_set_aside(const struct export_result *r);
-
 /* "MAIN-20261123-e0-s000001-1a2b3c4d.log": library, the part's day, epoch, slot, digest; or as the
  * format of the part wants it. A function of the intent and its policy. */
 void export_part_name(const struct policy *p, const char *code, uint32_t epoch, uint64_t slot,

@@ -92,9 +92,6 @@ enum err feeds_append(struct feeds *fs, struct feed *f, const struct block *b, s
 enum err feeds_cut_back(struct feeds *fs, struct feed *f, uint64_t to);
 /* What counts as held: from 0 to as far as is stored. */
 void feeds_set_level(struct feeds *fs, struct feed *f, uint64_t seq);
-#define TAIL_KEY (sizeof(struct feed_id) + 8 + HASH_BYTES)
-void tail_key(const struct feed_id *id, uint64_t last, const uint8_t h[HASH_BYTES],
-              uint8_t out[TAIL_KEY]);
 
 /* Reads the stored block that holds `seq`; b borrows *raw. */
 enum err feeds_block(const struct disk *disk, uint32_t alias, uint64_t seq, struct buf *raw,

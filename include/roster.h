@@ -73,7 +73,6 @@ enum err roster_add(struct roster *r, const uint8_t *op, size_t n, bool *fresh, 
 unsigned roster_ops(const struct roster *r);
 const uint8_t *roster_op(const struct roster *r, unsigned i, size_t *n); /* borrowed for ever */
 const uint8_t *roster_op_hash(const struct roster *r, unsigned i);
-bool roster_has_op(const struct roster *r, const uint8_t hash[HASH_BYTES]);
 const uint8_t *roster_hash(const struct roster *r); /* HASH_BYTES: of the set of operations */
 const uint8_t *roster_tip(const struct roster *r);  /* parent for the next operation */
 
@@ -126,7 +125,6 @@ const char *roster_code(const struct roster *r);
 unsigned roster_desks(const struct roster *r); /* all there ever were, oldest first */
 const struct desk *roster_desk(const struct roster *r, unsigned i);
 const struct desk *roster_find(const struct roster *r, const struct desk_id *id);
-const struct desk *roster_find_name(const struct roster *r, const char *name);
 /* By name, or by the short id that `peers` shows. NULL: none, or (*many) more than one of that
  * name. */
 const struct desk *roster_find_word(const struct roster *r, const char *word, bool *many);

@@ -24,7 +24,6 @@ struct runs;
 struct runs *runs_new(size_t key_bytes, size_t budget, const struct spill *spill);
 void runs_free(struct runs *r); /* NULL is fine */
 enum err runs_add(struct runs *r, const void *p, size_t n, struct errmsg *msg);
-uint64_t runs_count(const struct runs *r);
 
 /* After the last entry. May be called again: the reading begins anew. */
 enum err runs_sort(struct runs *r, struct errmsg *msg);

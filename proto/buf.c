@@ -510,13 +510,6 @@ void mp_skip(struct mp *m)
     }
 }
 
-bool mp_is_map(const struct mp *m)
-{
-    uint8_t c = left(m) > 0 ? *m->p : 0;
-
-    return (c & 0xf0) == 0x80 || c == 0xde || c == 0xdf;
-}
-
 bool mp_done(const struct mp *m)
 {
     return !m->bad && m->p == m->end;

@@ -358,7 +358,6 @@ void release_free(struct release *r);
 void release_forget(struct release *r); /* until it is computed anew */
 void release_refresh(struct core *c); /* after words, rows or leads changed */
 bool release_holds(const struct core *c, const struct record_ref *ref); /* in its block, or kept */
-bool release_is_agreed(const struct core *c);
 bool release_waits(struct core *c); /* not known yet, or the seats do not say the same yet */
 enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg);
 enum err release_ok(struct core *c, const struct intent *in, bool adopted, struct errmsg *msg);

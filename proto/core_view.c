@@ -22,11 +22,6 @@ const struct ledger *core_ledger(const struct core *c)
     return c->ledger;
 }
 
-const struct ident *core_me(const struct core *c)
-{
-    return c->conf.me;
-}
-
 void core_ledger_view(const struct core *c, const struct moment *now, struct ledger_view *out)
 {
     struct ledger_moment lnow = ledger_now(now);

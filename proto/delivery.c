@@ -67,26 +67,6 @@ bool sink_settles(const struct policy *p)
     return sink_answers(p->sink) && !(strncmp(p->sink, "koha", 4) == 0 && p->koha_service.pending);
 }
 
-const char *sink_class_name(enum sink_class c)
-{
-    switch (c) {
-    case SINK_NONE:
-        break;
-    case SINK_F3:
-        return "F3";
-    case SINK_F2:
-        return "F2";
-    case SINK_F1:
-        return "F1";
-    case SINK_DROP:
-    case SINK_F0:
-        return "F0";
-    case SINK_SESSION:
-        return "session";
-    }
-    return "none";
-}
-
 bool sink_has_steps(enum sink_class c)
 {
     return c == SINK_F1 || c == SINK_DROP || c == SINK_F0 || c == SINK_SESSION;

@@ -418,13 +418,6 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
     return e;
 }
 
-uint64_t export_set_aside(const struct export_result *r)
-{
-    return r->verdicts[VERDICT_HELD] + r->verdicts[VERDICT_WAITS] + r->verdicts[VERDICT_REVIEW] +
-           r->verdicts[VERDICT_LATE_VOID] + r->outcomes[OUTCOME_UNWRITABLE] +
-           r->outcomes[OUTCOME_BEHIND] + r->by_hand;
-}
-
 static const struct format *format_of_part(const struct policy *p, const char *suffix)
 {
     const struct format *f = format_by_name(p->format);

@@ -4,14 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum sink_class handover_class(const struct ledger *l)
+static enum sink_class class_of(const struct ledger *l)
 {
     return sink_class_of(l->cur.sink);
 }
 
 uint64_t handover_items(const struct ledger *l)
 {
-    return delivery_items(handover_class(l), l->cur.parts, l->cur.n_parts);
+    return delivery_items(class_of(l), l->cur.parts, l->cur.n_parts);
 }
 
 /* ---- where ---- */
@@ -130,7 +130,7 @@ static void deliver(struct ledger *l, const struct ledger_moment *now)
     struct buf copy = { 0 };
     struct errmsg msg = { .text = "" };
 
-    if (!sink_has_steps(handover_class(l)) && pause_is_on(l)) { /* U3 */
+    if (!sink_has_steps(class_of(l)) && pause_is_on(l)) { /* U3 */
         l->state = LEDGER_PAUSED;
         return;
     }
@@ -147,7 +147,7 @@ static void deliver(struct ledger *l, const struct ledger_moment *now)
     l->since = now->boot_ms;
     buf_add(&copy, l->cur_bytes.p, l->cur_bytes.len);
     effects_deliver(l->fx, l->looking ? EFFECT_LOOK : EFFECT_DELIVER, ++l->number,
-                    sink_has_steps(handover_class(l)) ? l->at.done + 1 : 0, &copy);
+                    sink_has_steps(class_of(l)) ? l->at.done + 1 : 0, &copy);
 }
 
 static void send_or_look(struct ledger *l, const struct ledger_moment *now, bool look)
@@ -185,7 +185,7 @@ static void fill_doubt(struct ledger *l, const char *name)
     uint64_t item = l->at.done;
     const struct slot_part *part = l->cur.n_parts > 0 ? &l->cur.parts[0] : NULL;
 
-    if (handover_class(l) != SINK_F1 && item < l->cur.n_parts)
+    if (class_of(l) != SINK_F1 && item < l->cur.n_parts)
         part = &l->cur.parts[item];
     memset(&l->doubt, 0, sizeof l->doubt);
     l->doubt.waits = true;
@@ -214,7 +214,7 @@ static void wait_for_person(struct ledger *l, const struct ledger_moment *now, c
 
 static void go_on(struct ledger *l, const struct ledger_moment *now)
 {
-    enum delivery_move move = delivery_move(handover_class(l), handover_items(l), &l->at, l->mine);
+    enum delivery_move move = delivery_move(class_of(l), handover_items(l), &l->at, l->mine);
     struct progress next;
 
     if (move != MOVE_FINISH && !place_is_here(l, l->cur.sink) &&
@@ -260,7 +260,7 @@ void handover_begin(struct ledger *l, const struct ledger_moment *now)
     }
     l->mine = !l->adopted;
     if (l->adopted && !ledger_same_epoch(l, l->cur.epoch.number, l->cur.epoch.hash) &&
-        delivery_move(handover_class(l), handover_items(l), &l->at, false) == MOVE_STORE) {
+        delivery_move(class_of(l), handover_items(l), &l->at, false) == MOVE_STORE) {
         /* The lost seats may know of a step that these do not: the next item is in doubt (D8). */
         progress_about_to(&l->at, &next);
         l->then = THEN_DOUBT;
@@ -272,7 +272,7 @@ void handover_begin(struct ledger *l, const struct ledger_moment *now)
 
 static void quiet_is_over(struct ledger *l, const struct ledger_moment *now)
 {
-    if (!sink_has_steps(handover_class(l)))
+    if (!sink_has_steps(class_of(l)))
         send_or_look(l, now, false); /* the same name or key again */
     else if (place_is_here(l, l->cur.sink))
         send_or_look(l, now, true);
@@ -325,7 +325,7 @@ static void sent(struct ledger *l, const struct ledger_moment *now, const char *
 
     ledger_set_problem(l, "");
     handover_add_evidence(l, words);
-    if (!sink_has_steps(handover_class(l)) && (!told || told->n == 0)) {
+    if (!sink_has_steps(class_of(l)) && (!told || told->n == 0)) {
         uploader_write_receipt(l, now, l->evidence);
         return;
     }
@@ -340,11 +340,11 @@ static void looked(struct ledger *l, const struct ledger_moment *now, enum deliv
 {
     struct progress next;
 
-    if (handover_class(l) == SINK_F1 && found == DELIVERY_UNPROVEN && (!told || told->n == 0)) {
+    if (class_of(l) == SINK_F1 && found == DELIVERY_UNPROVEN && (!told || told->n == 0)) {
         wait_for_person(l, now, words); /* nobody wrote down that it is in doubt */
         return;
     }
-    switch (delivery_after_look(handover_class(l), handover_items(l), &l->at, found, &next)) {
+    switch (delivery_after_look(class_of(l), handover_items(l), &l->at, found, &next)) {
     case LOOK_STORE:
         ledger_set_problem(l, "");
         if (found == DELIVERY_DONE) {
@@ -439,7 +439,7 @@ void handover_tick(struct ledger *l, const struct ledger_moment *now)
     case LEDGER_PAUSED:
         if (pause_is_on(l))
             break;
-        if (sink_has_steps(handover_class(l)))
+        if (sink_has_steps(class_of(l)))
             go_on(l, now);
         else
             send_or_look(l, now, false);

@@ -371,22 +371,3 @@ enum err ini_ms(const struct ini_key *row, const char *key, const char *value, v
     *(uint32_t *)place(row, into) = (uint32_t)v;
     return ERR_OK;
 }
-
-enum err ini_size(const struct ini_key *row, const char *key, const char *value, void *into,
-                  struct errmsg *msg)
-{
-    static const struct unit units[] = {
-        { "", 1 }, { "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 }, { NULL, 0 }
-    };
-    uint64_t v;
-
-    (void)key;
-    if (!read_amount(value, units, &v))
-        return err_set(msg, ERR_CONFIG, "must be a size with its unit, like 64MiB or 4GiB");
-    if (!in_range(row, v, UINT64_MAX))
-        return err_set(msg, ERR_CONFIG, "must be from %llu to %llu bytes",
-                       (unsigned long long)row->min,
-                       (unsigned long long)(row->max != 0 ? row->max : UINT64_MAX));
-    *(uint64_t *)place(row, into) = v;
-    return ERR_OK;
-}

@@ -39,7 +39,6 @@ ini_parser ini_text;     /* char[room] */
 ini_parser ini_yes_no;   /* bool */
 ini_parser ini_unsigned; /* unsigned */
 ini_parser ini_ms;       /* uint32_t: 500ms, 5s, 30m, 2h, 30d */
-ini_parser ini_size;     /* uint64_t: 4096, 64KiB, 64MiB, 4GiB */
 ini_parser ini_word;     /* bool or an enum, by room */
 
 /* "did you mean": how many letters to add, drop or change to come from a to b. */

@@ -265,7 +265,6 @@ void trouble_view(const struct ledger *l, const struct ledger_moment *now, struc
 
 /* ---- handover.c ---- */
 #define HANDOVER_ANNOUNCE_MS 2000 /* how often it is said that a lead must decide */
-enum sink_class handover_class(const struct ledger *l);
 uint64_t handover_items(const struct ledger *l);
 void handover_store(struct ledger *l, const struct ledger_moment *now, const struct progress *next);
 void handover_add_evidence(struct ledger *l, const char *words);

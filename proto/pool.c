@@ -59,7 +59,7 @@ enum err pool_pulse(struct pool *p, struct errmsg *msg)
     return ERR_OK;
 }
 
-void pool_digest(const char *text, uint8_t out[16])
+static void digest(const char *text, uint8_t out[16])
 {
     static const uint8_t salt[16] = "tideover merge"; /* the same files give the same bytes */
 
@@ -118,8 +118,8 @@ enum err pool_event(struct pool *p, unsigned file, const struct format_event *ev
     put_be16(head + T_DESK, desk);
     head[T_KIND] = ev->rec.item[0] == 0 && ev->rec.kind != RECORD_USER ? 0 : ev->rec.kind;
     put_be32(head + T_DUE, ev->rec.due);
-    pool_digest(ev->rec.item, head + T_ITEM);
-    pool_digest(ev->rec.user, head + T_USER);
+    digest(ev->rec.item, head + T_ITEM);
+    digest(ev->rec.user, head + T_USER);
     if (ev->rec.kind == RECORD_USER)
         pool_remember_card(p, head + T_USER);
     buf_reset(&p->line);

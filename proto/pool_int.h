@@ -121,7 +121,6 @@ static inline uint64_t line_of(uint64_t seq)
 /* ---- between the files ---- */
 
 enum err pool_pulse(struct pool *p, struct errmsg *msg);
-void pool_digest(const char *text, uint8_t out[16]);
 void pool_edit_verdict(void *ctx, struct place at, enum verdict v, const char *rule,
                        const struct place *other);
 void pool_edit_due(void *ctx, struct place at, uint32_t due);

@@ -188,7 +188,7 @@ const struct slot_released *release_of(const struct core *c, const struct record
 }
 
 /* What a majority of seats would not accept must not be proposed: the slot could not be closed. */
-bool release_is_agreed(const struct core *c)
+static bool is_agreed(const struct core *c)
 {
     const struct release *r = &c->past.release;
     struct ledger_moment now = { c->now_ms, c->wall_ms };
@@ -211,7 +211,7 @@ bool release_waits(struct core *c)
     release_refresh(c);
     return !c->past.release.ready ||
            ((c->past.release.n > 0 || c->past.release.cards > c->past.cards) &&
-            !release_is_agreed(c));
+            !is_agreed(c));
 }
 
 enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg)
@@ -220,7 +220,7 @@ enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg)
 
     release_refresh(c);
     in->cards = c->past.cards;
-    if (!release_is_agreed(c))
+    if (!is_agreed(c))
         return ERR_OK;
     in->cards = r->cards;
     if (r->n == 0)

@@ -19,11 +19,6 @@ const uint8_t *roster_op_hash(const struct roster *r, unsigned i)
     return r->ops[i].hash;
 }
 
-bool roster_has_op(const struct roster *r, const uint8_t hash[HASH_BYTES])
-{
-    return roster_op_index(r, hash) >= 0;
-}
-
 const uint8_t *roster_hash(const struct roster *r)
 {
     return r->set_hash;
@@ -57,16 +52,6 @@ unsigned roster_desks(const struct roster *r)
 const struct desk *roster_desk(const struct roster *r, unsigned i)
 {
     return &r->desks[i];
-}
-
-const struct desk *roster_find_name(const struct roster *r, const char *name)
-{
-    const struct desk *found_one = NULL;
-
-    for (unsigned i = 0; i < r->n_desks; i++) /* the active one, else the newest of that name */
-        if (strcmp(r->desks[i].name, name) == 0 && (!found_one || found_one->state != DESK_ACTIVE))
-            found_one = &r->desks[i];
-    return found_one;
 }
 
 const struct desk *roster_find_curve(const struct roster *r, const uint8_t curve_pk[KEY_BYTES])

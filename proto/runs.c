@@ -93,11 +93,6 @@ void runs_free(struct runs *r)
     free(r);
 }
 
-uint64_t runs_count(const struct runs *r)
-{
-    return r->count;
-}
-
 static enum err no_memory(struct errmsg *msg)
 {
     return err_set(msg, ERR_NOMEM, "out of memory");

@@ -9,8 +9,10 @@
 #define STEP_BYTES   (512 * 1024) /* of blocks in one batch; a feed of years has many */
 #define STEP_RECORDS 4096         /* three changes each at most */
 
-void tail_key(const struct feed_id *id, uint64_t last, const uint8_t h[HASH_BYTES],
-              uint8_t out[TAIL_KEY])
+#define TAIL_KEY (sizeof(struct feed_id) + 8 + HASH_BYTES)
+
+static void tail_key(const struct feed_id *id, uint64_t last, const uint8_t h[HASH_BYTES],
+                     uint8_t out[TAIL_KEY])
 {
     memcpy(out, id, sizeof *id);
     put_be64(out + sizeof *id, last);

@@ -187,7 +187,7 @@ static void put_shift(char out[40], int64_t ms)
 }
 
 /* Only said, never done: who scanned a book twice within minutes looks the same. */
-void merge_clocks(const struct merging *m, FILE *to)
+static void merge_clocks(const struct merging *m, FILE *to)
 {
     for (unsigned b = 1; b < m->n_in; b++)
         for (unsigned a = 0; a < b; a++) {

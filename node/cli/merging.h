@@ -84,7 +84,6 @@ bool merge_is_clean(const struct merging *m);
 void merge_note_unknown(struct merging *m, const struct merge_input *in, uint64_t line,
                         const char *why);
 void merge_note_record(struct merging *m, const struct pooled *p, enum outcome o);
-void merge_clocks(const struct merging *m, FILE *to);
 int merge_report(struct merging *m);
 json_t *merge_json(const struct merging *m); /* merge_json.c; owned by the caller */
 void merge_say(struct merging *m);           /* on stdout, as text or JSON */

@@ -87,8 +87,6 @@ struct seen_set {
     struct seen *v; /* open addressing; at most half full */
     size_t slots, used;
 };
-bool seen_has(const struct seen_set *s, char role, const char *barcode);
-enum err seen_add(struct seen_set *s, char role, const char *barcode); /* ERR_NOMEM */
 /* The rule itself: no two events on one item in one tick (E2), and a registration earlier than the
  * first use of its card (E3), here within the tick, for earlier ones are forgotten. item, user: ""
  * if there is none. tick: "second", "minute". ERR_MALFORMED, ERR_NOMEM. */

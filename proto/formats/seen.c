@@ -27,7 +27,7 @@ static struct seen *find_slot(struct seen *table, size_t slots, char role, const
     return &table[at];
 }
 
-bool seen_has(const struct seen_set *s, char role, const char *barcode)
+static bool has(const struct seen_set *s, char role, const char *barcode)
 {
     return s->slots > 0 && find_slot(s->v, s->slots, role, barcode)->role != 0;
 }
@@ -48,7 +48,7 @@ static bool grow(struct seen_set *s)
     return true;
 }
 
-enum err seen_add(struct seen_set *s, char role, const char *barcode)
+static enum err add(struct seen_set *s, char role, const char *barcode)
 {
     struct seen *slot;
 
@@ -83,13 +83,13 @@ enum err seen_event(struct seen_set *s, const char *item, const char *user, bool
 {
     enum err e = ERR_OK;
 
-    if (item[0] != 0 && seen_has(s, 'i', item))
+    if (item[0] != 0 && has(s, 'i', item))
         return err_set(msg, ERR_MALFORMED, "two events on one item in one %s", tick);
-    if (user[0] != 0 && (seen_has(s, 'r', user) || (registers && seen_has(s, 'u', user))))
+    if (user[0] != 0 && (has(s, 'r', user) || (registers && has(s, 'u', user))))
         return err_set(msg, ERR_MALFORMED, "a card is registered and used in one %s", tick);
     if (item[0] != 0)
-        e = seen_add(s, 'i', item);
+        e = add(s, 'i', item);
     if (e == ERR_OK && user[0] != 0)
-        e = seen_add(s, registers ? 'r' : 'u', user);
+        e = add(s, registers ? 'r' : 'u', user);
     return e;
 }

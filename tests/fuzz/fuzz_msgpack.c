@@ -33,7 +33,7 @@ static void read_by_getters(const uint8_t *p, size_t n)
             must_hold(mp_get_bin(&m, &len) != NULL || (m.bad && len == 0));
         else if ((c & 0xf0) == 0x90 || c == 0xdc || c == 0xdd)
             must_hold(mp_get_array(&m) <= (size_t)(m.end - m.p));
-        else if (mp_is_map(&m))
+        else if ((c & 0xf0) == 0x80 || c == 0xde || c == 0xdf)
             must_hold(2 * (uint64_t)mp_get_map(&m) <= (uint64_t)(m.end - m.p));
         else
             mp_skip(&m);

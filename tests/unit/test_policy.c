@@ -376,36 +376,33 @@ static void truncated_or_random_text_never_crashes(void **state)
 }
 
 struct sample {
-    uint64_t bytes;
     uint32_t ms;
     char name[8];
 };
 
-static void the_reader_names_the_file_and_reads_sizes(void **state)
+static void the_reader_names_the_file_and_reads_times(void **state)
 {
     static const struct ini_key rows[] = {
-        { "node", "map_size", ini_size, offsetof(struct sample, bytes), 8, 1 << 20, 0, NULL },
         { "node", "wait", ini_ms, offsetof(struct sample, ms), 4, 1, 0, NULL },
         { "desk", "due_buttons", ini_text, offsetof(struct sample, name), 8, 0, 0, NULL },
     };
     static const char bad[] = "\n\n[desk]\n# x\n;y\ndue_button = 7\n";
-    static const char good[] = "[node]\nmap_size = 64MiB\nwait = 30d\n[node]\n[desk]\n";
+    static const char good[] = "[node]\nwait = 30d\n[node]\n[desk]\n";
     struct sample s = { 0 };
     struct errmsg m;
 
     (void)state;
-    assert_int_equal(ini_read("tideover.conf", bad, sizeof bad - 1, rows, 3, &s, &m), ERR_CONFIG);
+    assert_int_equal(ini_read("tideover.conf", bad, sizeof bad - 1, rows, 2, &s, &m), ERR_CONFIG);
     assert_string_equal(m.text, "tideover.conf:6: unknown key \"due_button\" in [desk]; "
                                 "did you mean \"due_buttons\"?");
-    assert_int_equal(ini_read("tideover.conf", good, sizeof good - 1, rows, 3, &s, &m), ERR_OK);
-    assert_true(s.bytes == 64u << 20);
+    assert_int_equal(ini_read("tideover.conf", good, sizeof good - 1, rows, 2, &s, &m), ERR_OK);
     assert_int_equal(s.ms, 2592000000u);
-    assert_int_equal(ini_read(NULL, "[node]\nmap_size = 64M\n", 22, rows, 3, &s, &m), ERR_CONFIG);
-    assert_string_equal(m.text, "line 2: \"map_size\" in [node]: must be a size with its unit, "
-                                "like 64MiB or 4GiB");
-    assert_int_equal(ini_read(NULL, "[node]\nwait = 50d\n", 18, rows, 3, &s, NULL), ERR_CONFIG);
+    assert_int_equal(ini_read(NULL, "[node]\nwait = 50\n", 17, rows, 2, &s, &m), ERR_CONFIG);
+    assert_string_equal(m.text, "line 2: \"wait\" in [node]: must be a time with its unit, "
+                                "like 500ms, 5s, 30m or 2h");
+    assert_int_equal(ini_read(NULL, "[node]\nwait = 50d\n", 18, rows, 2, &s, NULL), ERR_CONFIG);
     assert_int_equal(
-        ini_read(NULL, "[node]\nmap_size = 18446744073709551615GiB\n", 42, rows, 3, &s, NULL),
+        ini_read(NULL, "[node]\nwait = 18446744073709551615d\n", 36, rows, 2, &s, NULL),
         ERR_CONFIG);
     assert_int_equal(edit_distance("kitten", "sitting"), 3);
 }
@@ -478,7 +475,7 @@ int main(void)
         cmocka_unit_test(a_value_that_cannot_be_is_refused_in_words),
         cmocka_unit_test(the_stations_table_is_bounded),
         cmocka_unit_test(truncated_or_random_text_never_crashes),
-        cmocka_unit_test(the_reader_names_the_file_and_reads_sizes),
+        cmocka_unit_test(the_reader_names_the_file_and_reads_times),
         cmocka_unit_test(a_pattern_matches_the_whole_barcode),
         cmocka_unit_test(an_ambiguous_pattern_costs_no_more),
         cmocka_unit_test(what_a_browser_would_read_otherwise_is_no_pattern),

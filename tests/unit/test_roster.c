@@ -14,6 +14,13 @@ static struct roster *apart(const struct branch *b, unsigned n)
     return r;
 }
 
+static const struct desk *named(const struct roster *r, const char *name)
+{
+    bool many;
+
+    return roster_find_word(r, name, &many);
+}
+
 /* Adds what another roster made to the pool and to b->r. */
 static void bring(struct branch *b, struct roster *maker, struct buf *op)
 {
@@ -300,8 +307,8 @@ static void dropped_lead_keeps_what_he_did_before(void **state)
     add_desk(&b, his, 2, "BAD", &b.other_lead); /* kept in the tree, without effect */
     set_policy(&b, his, "[merge]\ndouble_scan = 9s\n", &b.other_lead);
     assert_false(roster_is_lead(b.r, b.other_lead.sign_pk));
-    assert_non_null(roster_find_name(b.r, "GOOD"));
-    assert_null(roster_find_name(b.r, "BAD"));
+    assert_non_null(named(b.r, "GOOD"));
+    assert_null(named(b.r, "BAD"));
     assert_int_equal(roster_policy(b.r)->double_scan_ms, 5000);
     assert_order_is_nothing(&b, 60);
     roster_free(his);
@@ -572,8 +579,8 @@ static void invite_adds_one_desk_under_its_name(void **state)
     op_add_invited(b.r, b.desk[1].sign_pk, b.desk[1].curve_pk, power.p, power.len, key.sign_sk,
                    &op);
     branch_put(&b, &op);
-    assert_true(desk_id_eq(&roster_find_name(b.r, "GUEST")->id, &b.desk[1].id));
-    assert_true(roster_find_name(b.r, "GUEST")->seat);
+    assert_true(desk_id_eq(&named(b.r, "GUEST")->id, &b.desk[1].id));
+    assert_true(named(b.r, "GUEST")->seat);
     buf_free(&power);
     branch_free(&b);
 }
@@ -624,7 +631,7 @@ static void invite_of_a_lead_who_is_dropped_meanwhile_does_not_split_the_roster(
                    &op);
     bring(&b, his, &op);
     add_desk(&b, his, 2, "DESK-3", &b.lead); /* built upon it, in good faith */
-    assert_non_null(roster_find_name(b.r, "DESK-3"));
+    assert_non_null(named(b.r, "DESK-3"));
     assert_order_is_nothing(&b, 40);
     roster_free(his);
     buf_free(&power);

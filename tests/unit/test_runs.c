@@ -98,7 +98,6 @@ static void any_order_comes_out_sorted_and_stable(void **state)
                              ERR_OK);
         must_be_sorted(r, cases[i].count);
         must_be_sorted(r, cases[i].count); /* and again */
-        assert_int_equal(runs_count(r), cases[i].count);
         runs_free(r);
         buf_free(&f.b);
     }
