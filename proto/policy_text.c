@@ -86,6 +86,8 @@ static const char *const sections[] = {
     "# How long a desk that takes over the upload waits before its first look.\n"
     "# Default: as the sink needs it (30s for most).\n"
     "# quiet = 30s\n"
+    "# When the library's system loads what lies there, for the reports.\n"
+    "#load_at = 20:00\n"
     "\n",
 
     "[keep]\n"
@@ -105,7 +107,8 @@ static const char *const sections[] = {
     "\n",
 
     "[blocklist]\n"
-    "# Who may import the list of blocked users: desk (any desk), or lead (a lead's or an admin's).\n"
+    "# Who may import the list of blocked users: desk (any desk), or lead (a lead's or an "
+    "admin's).\n"
     "import = desk\n"
     "# May a lead with the passphrase let a blocked user borrow? no, or lead.\n"
     "override = no\n"
@@ -214,6 +217,8 @@ static const char *const sections[] = {
     "# NAME.user; the password is in NAME.password.\n"
     "login = yes\n"
     "#user = tideover\n"
+    "# Of the messages, three digits: 001 is English, 000 unknown.\n"
+    "language = 000\n"
     "# An item that the server knows: asked for before anything is sent.\n"
     "#canary = 39999000005015\n"
     "# yes: tell the server that it happened already and is not to be refused.\n"
@@ -224,20 +229,40 @@ static const char *const sections[] = {
     "au_usable = auto\n"
     "\n",
 
-    "# Only for format = alma or aleph. renewals: loan (a renewal is written as a loan to the "
-    "same\n"
-    "# user) or none (left to people).\n"
+    "# Only for format = alma. renewals: loan (a renewal is written as a loan to the same user) "
+    "or\n"
+    "# none (left to people).\n"
     "#[alma]\n"
-    "#renewals = loan\n",
+    "#renewals = loan\n"
+    "\n",
 
-    "# Only for format = sierra: a loan needs a due date. due_days: where the desk gave none.\n"
+    "# Only for format = aleph. item_width: characters of an item's field. verified: yes once you\n"
+    "# compared a file of ours with one that your site's client wrote.\n"
+    "#[aleph]\n"
+    "#renewals = loan\n"
+    "#item_width = 80\n"
+    "#verified = no\n"
+    "\n",
+
+    "# Only for format = sierra: a loan needs a due date. due_days: where the desk gave none. eol: "
+    "lf\n"
+    "# or crlf. default_group: for a desk that [groups] does not name; 0: its records are not "
+    "sent.\n"
     "#[sierra]\n"
     "#due_days = 21\n"
-    "#due_time = 23:59\n",
+    "#due_time = 23:59\n"
+    "#eol = lf\n"
+    "#default_group = 0\n"
+    "\n",
 
-    "# Statistics group of each desk:\n"
+    "# Sierra's statistics group of each desk, 1 to 9999:\n"
     "#[groups]\n"
-    "#MAIN-1 = 104\n",
+    "#MAIN-1 = 104\n"
+    "\n",
+
+    "# Only for format = destiny. eol: crlf or lf.\n"
+    "#[destiny]\n"
+    "#eol = crlf\n",
 };
 
 void policy_default_text(const char *code, const char *zone_name, const char *zone_rule,
