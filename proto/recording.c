@@ -165,23 +165,9 @@ static void recall(const struct core *c, const struct record_ref *ref, struct re
     buf_wipe(&raw);
 }
 
-enum err core_record_telling(struct core *c, const struct moment *now, struct record *r,
-                             enum ask ask, struct told_note *note, struct record_ref *out,
-                             bool *again, struct errmsg *msg)
+static enum err may_record(const struct record *r, const struct desk *me, const struct policy *p,
+                           struct errmsg *msg)
 {
-    const struct policy *p = roster_policy(c->roster);
-    const struct desk *me = roster_find(c->roster, &c->conf.me->id);
-    struct buf bytes = { 0 };
-    struct feed *f;
-    enum err e;
-
-    if (note)
-        memset(note, 0, sizeof *note);
-    *again = key_is_set(r->key) && key_known(c, r->key, out);
-    if (*again) {
-        recall(c, out, r);
-        return ERR_OK;
-    }
     if (!me || me->state == DESK_REVOKED)
         return err_why(msg, ERR_DENIED, "revoked", "",
                        "this desk was revoked: it is no longer part of the branch");
@@ -193,42 +179,84 @@ enum err core_record_telling(struct core *c, const struct moment *now, struct re
     if (desk_is_practice(p, r))
         return err_why(msg, ERR_REFUSED, "practice_number", r->item[0] ? "item" : "user",
                        "that is a number for practice: it is never recorded");
-    if ((e = own_clock(c, now, &r->at_ms, msg)) != ERR_OK)
+    return ERR_OK;
+}
+
+static enum err check(struct core *c, const struct moment *now, const struct record *r,
+                      const struct desk *me, const struct policy *p, struct errmsg *msg)
+{
+    enum err e;
+
+    if ((e = desk_check(p, r, r->at_ms, msg)) != ERR_OK ||
+        (e = desk_check_place(p, me->joined, r, msg)) != ERR_OK ||
+        (e = blocklist_allows(c, r, now->wall_ms, msg)) != ERR_OK || r->kind != RECORD_VOID)
+        return e;
+    if ((e = core_seal(c, msg)) != ERR_OK) /* so that the record just made can be found */
+        return e;
+    return check_void(c, r, msg);
+}
+
+/* Behind those that wait for their block. */
+static enum err append(struct core *c, const struct record *r, struct record_ref *out,
+                       struct errmsg *msg)
+{
+    struct buf bytes = { 0 };
+    const struct feed *f;
+    size_t before;
+    enum err e = record_encode(r, &bytes, msg);
+
+    if (e == ERR_OK &&
+        (c->n_wait == BLOCK_RECORDS_MAX || c->wait.len + bytes.len + 8 > BLOCK_BYTES_MAX))
+        e = core_seal(c, msg);
+    if (e != ERR_OK)
+        goto out;
+    before = c->wait.len;
+    mp_put_bin(&c->wait, bytes.p, bytes.len);
+    if (c->wait.failed) { /* as if it had never been there */
+        c->wait.len = before;
+        c->wait.failed = false;
+        e = err_set(msg, ERR_NOMEM, "out of memory");
+        goto out;
+    }
+    feed_next_hash(c->wait_hash, bytes.p, bytes.len);
+    c->n_wait++;
+    f = &c->feeds.v[c->own];
+    *out = (struct record_ref){ f->opening.id, f->seq + c->n_wait };
+out:
+    buf_free(&bytes);
+    return e;
+}
+
+enum err core_record_telling(struct core *c, const struct moment *now, struct record *r,
+                             enum ask ask, struct told_note *note, struct record_ref *out,
+                             bool *again, struct errmsg *msg)
+{
+    const struct policy *p = roster_policy(c->roster);
+    const struct desk *me = roster_find(c->roster, &c->conf.me->id);
+    enum err e;
+
+    if (note)
+        memset(note, 0, sizeof *note);
+    *again = key_is_set(r->key) && key_known(c, r->key, out);
+    if (*again) {
+        recall(c, out, r);
+        return ERR_OK;
+    }
+    if ((e = may_record(r, me, p, msg)) != ERR_OK ||
+        (e = own_clock(c, now, &r->at_ms, msg)) != ERR_OK)
         return e;
     r->utc_off_min = now->utc_off_min;
     desk_settle_due(p, r, r->at_ms);
-    if ((e = desk_check(p, r, r->at_ms, msg)) != ERR_OK ||
-        (e = desk_check_place(p, me->joined, r, msg)) != ERR_OK ||
-        (e = blocklist_allows(c, r, now->wall_ms, msg)) != ERR_OK)
+    if ((e = check(c, now, r, me, p, msg)) != ERR_OK)
         return e;
-    if (r->kind == RECORD_VOID &&
-        ((e = core_seal(c, msg)) != ERR_OK || (e = check_void(c, r, msg)) != ERR_OK))
-        return e; /* sealed first, so that the record just made can be found */
     if (note && (e = lately_tell(c, r, ask, note, msg)) != ERR_OK)
         return e;
-    if ((e = record_encode(r, &bytes, msg)) == ERR_OK &&
-        (c->n_wait == BLOCK_RECORDS_MAX || c->wait.len + bytes.len + 8 > BLOCK_BYTES_MAX))
-        e = core_seal(c, msg);
-    if (e == ERR_OK) {
-        size_t before = c->wait.len;
-        f = &c->feeds.v[c->own];
-        mp_put_bin(&c->wait, bytes.p, bytes.len);
-        if (c->wait.failed) { /* as if it had never been there */
-            c->wait.len = before;
-            c->wait.failed = false;
-            buf_free(&bytes);
-            return err_set(msg, ERR_NOMEM, "out of memory");
-        }
-        feed_next_hash(c->wait_hash, bytes.p, bytes.len);
-        c->n_wait++;
-        out->feed = f->opening.id;
-        out->seq = f->seq + c->n_wait;
-        lately_learn(&c->lately, out, r, clocks_correction(c, &out->feed));
-        if (key_is_set(r->key))
-            key_learn(c, r->key, out);
-    }
-    buf_free(&bytes);
-    return e;
+    if ((e = append(c, r, out, msg)) != ERR_OK)
+        return e;
+    lately_learn(&c->lately, out, r, clocks_correction(c, &out->feed));
+    if (key_is_set(r->key))
+        key_learn(c, r->key, out);
+    return ERR_OK;
 }
 
 enum err core_record(struct core *c, const struct moment *now, struct record *r,

@@ -459,48 +459,58 @@ void sync_acknowledge(struct core *c)
     buf_free(&body);
 }
 
-void sync_message(struct core *c, const struct moment *now, struct peer *p, const char *ip,
-                  unsigned type, struct mp *m)
+/* Who is there, and the records. False: something else. */
+static bool take_records(struct core *c, const struct moment *now, struct peer *p, const char *ip,
+                         unsigned type, struct mp *m)
 {
     int feed;
 
     switch (type) {
     case WIRE_HELLO:
         peer_on_hello(c, now, p, ip, m);
-        break;
+        return true;
     case WIRE_BEAT:
         peer_on_beat(c, now, p, m);
-        break;
+        return true;
     case WIRE_VECTOR:
         on_vector(c, p, m);
-        break;
+        return true;
     case WIRE_WANT:
         on_want(c, p, m);
-        break;
+        return true;
     case WIRE_BLOCKS:
         on_blocks(c, p, m);
-        break;
+        return true;
     case WIRE_ACK:
         on_ack(c, p, m);
-        break;
+        return true;
+    case WIRE_FLOOR:
+        if ((feed = erase_on_floor(c, p, m)) >= 0)
+            want_more(c, (unsigned)feed);
+        return true;
+    case WIRE_FORK_ASK:
+        forks_on_ask(c, p, m);
+        return true;
+    case WIRE_FORK_PROOF:
+        forks_on_proof(c, p, m);
+        return true;
+    }
+    return false;
+}
+
+/* What everybody must know beside the records. A type of a newer version is passed over. */
+static void take_common(struct core *c, const struct moment *now, struct peer *p, unsigned type,
+                        struct mp *m)
+{
+    switch (type) {
     case WIRE_ROSTER_HAVE:
         on_roster_have(c, p, m);
         break;
     case WIRE_ROSTER_OPS:
         on_roster_ops(c, now, p, m);
         break;
-    case WIRE_FLOOR:
-        if ((feed = erase_on_floor(c, p, m)) >= 0)
-            want_more(c, (unsigned)feed);
-        break;
     case WIRE_WORD:
         said_on_word(c, p, m);
-        break;
-    case WIRE_FORK_ASK:
-        forks_on_ask(c, p, m);
-        break;
-    case WIRE_FORK_PROOF:
-        forks_on_proof(c, p, m);
         break;
     case WIRE_KEY_WANT:
         leadkey_on_want(c, p, m);
@@ -523,10 +533,14 @@ void sync_message(struct core *c, const struct moment *now, struct peer *p, cons
     case WIRE_CONDITION:
         condition_hear(c, p, m);
         break;
-    case WIRE_BYE:
-        p->ever_heard = false;
-        break;
-    } /* a type of a newer version is passed over */
+    }
+}
+
+void sync_message(struct core *c, const struct moment *now, struct peer *p, const char *ip,
+                  unsigned type, struct mp *m)
+{
+    if (!take_records(c, now, p, ip, type, m))
+        take_common(c, now, p, type, m);
     p->ever_heard = type != WIRE_BYE;
     p->heard_ms = now->boot_ms;
     p->connects = p->up ? 0 : p->connects;
