@@ -1,4 +1,4 @@
-/* roster.c - the tree of signed operations and what it means. */
+/* roster.c - the tree of signed operations: which of them count, and which branch wins. */
 #include "roster_int.h"
 
 #include <stdlib.h>
@@ -19,10 +19,9 @@ void roster_free(struct roster *r)
         return;
     for (unsigned i = 0; i < r->n_ops; i++)
         free(r->ops[i].bytes);
+    roster_apply_none(r);
     for (unsigned i = 0; i < r->n_policies; i++)
         free(r->policies[i]);
-    for (unsigned i = 0; i < r->n_desks; i++)
-        free((void *)(uintptr_t)r->desks[i].trusted);
     free(r->policies);
     free(r->admits);
     free(r->ops);
@@ -80,7 +79,7 @@ static bool lead_signs(const struct roster *r, const uint8_t pk[KEY_BYTES], int 
     return false;
 }
 
-static struct lead *lead_by_key(struct roster *r, const uint8_t pk[KEY_BYTES])
+struct lead *roster_lead_by_key(struct roster *r, const uint8_t pk[KEY_BYTES])
 {
     for (unsigned k = 0; k < r->n_leads; k++)
         if (memcmp(r->leads[k].pk, pk, KEY_BYTES) == 0)
@@ -97,7 +96,7 @@ static void learn_lead(struct roster *r, unsigned i)
     mp_get_array(&m);
     if (o->type == OP_FOUND)
         mp_skip(&m);
-    if (!mp_get_raw(&m, pk, sizeof pk) || r->n_leads == LEADS_MAX || lead_by_key(r, pk))
+    if (!mp_get_raw(&m, pk, sizeof pk) || r->n_leads == LEADS_MAX || roster_lead_by_key(r, pk))
         return;
     memcpy(r->leads[r->n_leads].pk, pk, KEY_BYTES);
     r->leads[r->n_leads].made_at = i;
@@ -113,7 +112,7 @@ static void learn_drop(struct roster *r, const struct op *o)
     mp_get_array(&m);
     mp_get_raw(&m, pk, sizeof pk);
     mp_get_raw(&m, last, sizeof last);
-    if (m.bad || (l = lead_by_key(r, pk)) == NULL)
+    if (m.bad || (l = roster_lead_by_key(r, pk)) == NULL)
         return;
     l->dropped = true;
     memcpy(l->last, last, HASH_BYTES);
@@ -172,199 +171,6 @@ static void learn_tip(struct roster *r)
         r->ops[i].winning = true;
 }
 
-/* Where the id stands in by_id, or the free cell where it would: half of the cells stay free. An id
- * is a hash already. */
-static unsigned cell_of(const struct roster *r, const struct desk_id *id)
-{
-    unsigned n = 2 * ROSTER_DESKS_MAX, at = (id->b[0] | (unsigned)id->b[1] << 8) % n;
-
-    while (r->by_id[at] > 0 && !desk_id_eq(&r->desks[r->by_id[at] - 1].id, id))
-        at = (at + 1) % n;
-    return at;
-}
-
-static struct desk *desk_by_id(struct roster *r, const struct desk_id *id)
-{
-    return (struct desk *)(uintptr_t)roster_find(r, id);
-}
-
-static bool invite_was_used(const struct roster *r, unsigned before, const uint8_t pk[KEY_BYTES])
-{
-    /* One invite adds one desk. Which, of two, must not hang on the order of arrival: the one with
-     * fewer operations below it, then the smaller hash. */
-    const struct op *mine = &r->ops[before];
-
-    for (unsigned i = 0; i < r->n_ops; i++) {
-        const struct op *o = &r->ops[i];
-        if (i == before || o->type != OP_ADD || o->power_n == 0 ||
-            memcmp(o->signer, pk, KEY_BYTES) != 0)
-            continue;
-        if (o->count < mine->count ||
-            (o->count == mine->count && memcmp(o->hash, mine->hash, HASH_BYTES) < 0))
-            return true;
-    }
-    return false;
-}
-
-static void apply_add(struct roster *r, unsigned i)
-{
-    const struct op *o = &r->ops[i];
-    struct mp m = mp_over(o->body, o->body_n);
-    struct desk d = { .state = DESK_ACTIVE };
-
-    if (mp_get_array(&m) != 5)
-        return;
-    mp_get_raw(&m, d.sign_pk, KEY_BYTES);
-    mp_get_raw(&m, d.curve_pk, KEY_BYTES);
-    mp_get_str(&m, d.name, sizeof d.name);
-    d.roles = (unsigned)mp_get_u64(&m);
-    d.seat = mp_get_bool(&m);
-    desk_id_of(d.sign_pk, &d.id);
-    if (!mp_done(&m) || desk_by_id(r, &d.id) || r->n_desks == ROSTER_DESKS_MAX)
-        return;
-    if (o->power_n > 0) {
-        struct invite_power power;
-        uint8_t branch[BRANCH_ID_BYTES], lead[KEY_BYTES];
-        if (!power_decode(o->power, o->power_n, &power, branch, lead) ||
-            memcmp(power.invite_pk, o->signer, KEY_BYTES) != 0 || strcmp(power.name, d.name) != 0 ||
-            power.roles != d.roles || power.seat != d.seat || invite_was_used(r, i, o->signer))
-            return;
-    }
-    memcpy(d.joined, d.name, sizeof d.joined);
-    r->by_id[cell_of(r, &d.id)] = (uint16_t)(r->n_desks + 1);
-    r->desks[r->n_desks++] = d;
-}
-
-static void apply_revoke(struct roster *r, const struct op *o)
-{
-    struct mp m = mp_over(o->body, o->body_n);
-    struct desk_id id;
-    struct desk *d;
-    struct trusted *v;
-    uint32_t n;
-
-    if (mp_get_array(&m) != 3)
-        return;
-    mp_get_raw(&m, id.b, sizeof id.b);
-    if ((d = desk_by_id(r, &id)) == NULL || d->state == DESK_REVOKED)
-        return; /* the first revocation stands; a second may not trust it further */
-    n = mp_get_array(&m);
-    if (m.bad || (v = mem_zero(n ? n : 1, sizeof *v)) == NULL)
-        return;
-    for (uint32_t i = 0; i < n; i++) {
-        if (mp_get_array(&m) != 2)
-            m.bad = true;
-        mp_get_raw(&m, v[i].feed, FEED_NAME_BYTES);
-        v[i].seq = mp_get_u64(&m);
-    }
-    d->state = DESK_REVOKED;
-    d->trusted = v;
-    d->n_trusted = m.bad ? 0 : n;
-}
-
-static struct admit *find_admit(const struct roster *r, const struct feed_id *feed)
-{
-    for (unsigned i = 0; i < r->n_admits; i++)
-        if (feed_id_eq(&r->admits[i].feed, feed))
-            return &r->admits[i];
-    return NULL;
-}
-
-/* Of several the furthest stands, of those the smaller hash: whatever their order. */
-static void apply_admit(struct roster *r, const struct op *o)
-{
-    struct mp m = mp_over(o->body, o->body_n);
-    struct admit a, *known, *grown;
-
-    if (mp_get_array(&m) != 3)
-        return;
-    mp_get_raw(&m, &a.feed, sizeof a.feed);
-    a.to = mp_get_u64(&m);
-    mp_get_raw(&m, a.hash, sizeof a.hash);
-    if (!mp_done(&m) || a.to > UINT64_MAX / 2)
-        return;
-    if ((known = find_admit(r, &a.feed)) != NULL) {
-        if (a.to > known->to ||
-            (a.to == known->to && memcmp(a.hash, known->hash, sizeof a.hash) < 0))
-            *known = a;
-        return;
-    }
-    if ((grown = mem_more(r->admits, (r->n_admits + 1) * sizeof *grown)) == NULL)
-        return;
-    r->admits = grown;
-    r->admits[r->n_admits++] = a;
-}
-
-static void apply_set(struct roster *r, const struct op *o)
-{
-    struct mp m = mp_over(o->body, o->body_n);
-    struct desk_id id;
-    struct desk *d;
-    char name[DESK_NAME_MAX + 1];
-    unsigned roles;
-
-    mp_get_array(&m);
-    mp_get_raw(&m, id.b, sizeof id.b);
-    mp_get_str(&m, name, sizeof name);
-    roles = (unsigned)mp_get_u64(&m);
-    if (mp_done(&m) && desk_name_ok(name) && (d = desk_by_id(r, &id)) != NULL) {
-        memcpy(d->name, name, sizeof name);
-        d->roles = roles;
-    }
-}
-
-static const struct past_policy *find_policy(const struct roster *r, const uint8_t h[HASH_BYTES])
-{
-    for (unsigned i = 0; i < r->n_policies; i++)
-        if (memcmp(r->policies[i]->hash, h, HASH_BYTES) == 0)
-            return r->policies[i];
-    return NULL;
-}
-
-static void policy_hash(const char *text, size_t n, uint8_t h[HASH_BYTES])
-{
-    hash_parts("tideover policy v1", &(struct part){ text, n }, 1, h, HASH_BYTES);
-}
-
-/* Of every POLICY there ever was, whether it stands or not: an intent that was agreed under one on
- * the branch that lost is carried on all the same. NULL: out of memory. */
-static const struct past_policy *learn_policy(struct roster *r, const char *text, size_t n)
-{
-    struct past_policy *p, **grown;
-    const struct past_policy *known;
-    uint8_t h[HASH_BYTES];
-
-    policy_hash(text, n, h);
-    if ((known = find_policy(r, h)) != NULL)
-        return known;
-    if ((grown = mem_more(r->policies, (r->n_policies + 1) * sizeof *grown)) == NULL)
-        return NULL;
-    r->policies = grown;
-    if ((p = mem_zero(1, sizeof *p)) == NULL)
-        return NULL;
-    memcpy(p->hash, h, HASH_BYTES);
-    p->text = text;
-    p->n = n;
-    if (policy_parse(text, n, &p->policy, NULL) != ERR_OK)
-        p->policy.rules = 0;
-    return r->policies[r->n_policies++] = p;
-}
-
-/* A policy that this version cannot read stays unknown: it is in force, and nothing is uploaded
- * under it by this desk. */
-static void apply_policy(struct roster *r, const struct op *o)
-{
-    struct mp m = mp_over(o->body, o->body_n);
-    const struct past_policy *p;
-    const char *text;
-    size_t n = 0;
-
-    mp_get_array(&m);
-    text = (const char *)mp_get_bin(&m, &n);
-    if (mp_done(&m) && (p = learn_policy(r, text, n)) != NULL && o->counts && o->winning)
-        r->policy = p;
-}
-
 static int by_place(const void *a, const void *b, void *ops)
 {
     const struct op *x = &((const struct op *)ops)[*(const unsigned *)a];
@@ -386,61 +192,6 @@ static void sort_ops(unsigned *v, unsigned n, struct op *ops)
         }
 }
 
-/* Which sealed lead key is the one in use: by its hash, for the bytes are for lead desks alone. */
-static void apply_key(struct roster *r, const struct op *o)
-{
-    struct mp m = mp_over(o->body, o->body_n);
-    uint8_t pk[KEY_BYTES], hash[HASH_BYTES];
-    const struct lead *l;
-
-    mp_get_array(&m);
-    mp_get_raw(&m, pk, sizeof pk);
-    mp_get_raw(&m, hash, sizeof hash);
-    if (!mp_done(&m) || (l = lead_by_key(r, pk)) == NULL || l->dropped)
-        return;
-    memcpy(r->key_pk, pk, sizeof pk);
-    memcpy(r->key_hash, hash, sizeof hash);
-    r->has_key = true;
-}
-
-static void apply_retire(struct roster *r, const struct op *o)
-{
-    struct mp m = mp_over(o->body, o->body_n);
-    struct desk_id id;
-    struct desk *d;
-
-    mp_get_array(&m);
-    mp_get_raw(&m, id.b, sizeof id.b);
-    if (mp_done(&m) && (d = desk_by_id(r, &id)) != NULL && d->state == DESK_ACTIVE)
-        d->state = DESK_RETIRED;
-}
-
-static void apply(struct roster *r, const struct op *o)
-{
-    switch (o->type) {
-    case OP_SET:
-        if (o->winning)
-            apply_set(r, o);
-        break;
-    case OP_REVOKE:
-        apply_revoke(r, o);
-        break;
-    case OP_RETIRE:
-        apply_retire(r, o);
-        break;
-    case OP_POLICY:
-        apply_policy(r, o);
-        break;
-    case OP_KEY:
-        if (o->winning)
-            apply_key(r, o);
-        break;
-    case OP_ADMIT:
-        apply_admit(r, o);
-        break;
-    } /* a type of a newer version is kept and passed on */
-}
-
 /* The state is recomputed from all operations in one fixed order: operations are rare, and a
  * function of the set cannot depend on who told us first. */
 static bool recompute(struct roster *r)
@@ -450,13 +201,7 @@ static bool recompute(struct roster *r)
 
     if (!order)
         return false;
-    for (unsigned i = 0; i < r->n_desks; i++)
-        free((void *)(uintptr_t)r->desks[i].trusted);
-    r->n_desks = 0;
-    memset(r->by_id, 0, sizeof r->by_id);
-    r->n_admits = 0;
-    r->policy = NULL;
-    r->has_key = false;
+    roster_apply_none(r);
     for (unsigned i = 0; i < r->n_ops; i++) {
         order[i] = i;
         for (unsigned k = 0; k < HASH_BYTES; k++)
@@ -469,10 +214,10 @@ static bool recompute(struct roster *r)
     learn_tip(r);
     for (unsigned k = 0; k < r->n_ops; k++)
         if (r->ops[order[k]].type == OP_ADD && r->ops[order[k]].counts)
-            apply_add(r, order[k]);
+            roster_apply_add(r, order[k]);
     for (unsigned k = 0; k < r->n_ops; k++)
         if (r->ops[order[k]].counts || r->ops[order[k]].type == OP_POLICY)
-            apply(r, &r->ops[order[k]]);
+            roster_apply(r, &r->ops[order[k]]);
     free(order);
     return true;
 }
@@ -576,48 +321,4 @@ enum err roster_add(struct roster *r, const uint8_t *op, size_t n, bool *fresh, 
 out:
     free(copy);
     return e;
-}
-
-/* ---- looked up ---- */
-
-const struct desk *roster_find(const struct roster *r, const struct desk_id *id)
-{
-    unsigned at = r->by_id[cell_of(r, id)];
-
-    return at > 0 ? &r->desks[at - 1] : NULL;
-}
-
-bool roster_admitted(const struct roster *r, const struct feed_id *feed, uint64_t *to,
-                     uint8_t hash[HASH_SHORT_BYTES])
-{
-    const struct admit *a = find_admit(r, feed);
-
-    if (!a)
-        return false;
-    *to = a->to;
-    memcpy(hash, a->hash, sizeof a->hash);
-    return true;
-}
-
-uint64_t roster_trusted_to(const struct roster *r, const struct feed_id *feed)
-{
-    const struct desk *d = roster_find(r, &feed->desk);
-    const struct admit *a = find_admit(r, feed);
-    uint64_t to = a ? a->to : 0;
-
-    if (!d)
-        return 0;
-    if (d->state != DESK_REVOKED)
-        return UINT64_MAX;
-    for (unsigned i = 0; i < d->n_trusted; i++)
-        if (memcmp(d->trusted[i].feed, feed->name, FEED_NAME_BYTES) == 0 && d->trusted[i].seq > to)
-            to = d->trusted[i].seq;
-    return to;
-}
-
-const struct policy *roster_policy_by_hash(const struct roster *r, const uint8_t hash[HASH_BYTES])
-{
-    const struct past_policy *p = find_policy(r, hash);
-
-    return p && p->policy.rules > 0 ? &p->policy : NULL;
 }

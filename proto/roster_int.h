@@ -1,5 +1,5 @@
-/* roster_int.h - the roster's insides, shared by roster.c (meaning), roster_facts.c and
- * roster_view.c (questions), roster_ops.c (making). */
+/* roster_int.h - the roster's insides, shared by roster.c (the tree), roster_apply.c (what it means),
+ * roster_facts.c and roster_view.c (questions), roster_ops.c (making). */
 #ifndef TIDEOVER_ROSTER_INT_H
 #define TIDEOVER_ROSTER_INT_H
 
@@ -69,6 +69,13 @@ extern const char roster_op_domain[];
 
 /* Index, or -1. */
 int roster_op_index(const struct roster *r, const uint8_t hash[HASH_BYTES]);
+struct lead *roster_lead_by_key(struct roster *r, const uint8_t pk[KEY_BYTES]); /* NULL: none */
+
+/* What operations do, told one by one in their order: ADDs that count first, then the others that
+ * count, and every POLICY. */
+void roster_apply_none(struct roster *r); /* begins */
+void roster_apply_add(struct roster *r, unsigned i);
+void roster_apply(struct roster *r, const struct op *o);
 
 /* A lead's signed power: form and signature; whether the key is a lead's is the roster's to say. */
 bool power_decode(const uint8_t *p, size_t n, struct invite_power *out,
