@@ -210,6 +210,12 @@ uint64_t forks_claim(const struct core *c, const struct feed *f, uint64_t seq, c
 /* May this block of p's be looked at? Makes room for it. */
 bool forks_takes(struct core *c, const struct peer *p, struct feed *f, const struct block *b);
 void forks_grown(struct core *c, struct feed *f);
+/* A proof as it came, looked at; then taken. */
+enum err forks_open_proof(const struct core *c, const uint8_t *p, size_t n, struct fork *k,
+                          struct errmsg *msg);
+enum err forks_take_proof(struct core *c, const struct fork *k, const uint8_t *p, size_t n);
+
+/* fork_search.c */
 void forks_ask_proof(struct core *c, struct peer *p, const struct feed_id *id);
 /* A block that does not fit may itself be the other history. Returns whether it proves a fork. */
 bool forks_evident(struct core *c, const struct feed *f, const struct fork_run *run);
@@ -217,6 +223,7 @@ bool forks_search(struct core *c, struct peer *p, const struct feed *f); /* fals
 void forks_send_proof(struct core *c, const struct peer *p, const struct feed *f);
 void forks_on_ask(struct core *c, struct peer *p, struct mp *m);
 void forks_on_proof(struct core *c, struct peer *p, struct mp *m);
+
 /* core_override.c: what the ledger asks */
 void override_replay(void *ctx, bool begins);
 enum err override_found(void *ctx, struct intent *in, const struct shown *v, unsigned n);
@@ -266,9 +273,9 @@ void clocks_tick(struct core *c, const struct moment *now);
 void clocks_on_ask(struct core *c, const struct peer *p);
 void clocks_on_words(struct core *c, struct peer *p, struct mp *m);
 bool clocks_wait(struct core *c); /* for what the others measured */
-/* Correction and class of a range that is filled in else. */
 /* Of a feed's clock, as this desk measured it; 0: not, or it is not to be believed. */
 int64_t clocks_correction(const struct core *c, const struct feed_id *feed);
+/* Correction and class of a range that is filled in else. */
 void clocks_propose(const struct core *c, const struct feed *f, struct slot_range *r);
 /* Once all are filled in: what too many seats measured otherwise is suspect. */
 void clocks_settle(const struct core *c, struct intent *in);
@@ -323,7 +330,6 @@ bool past_decided(struct core *c, const struct receipt *r, const struct intent *
 void past_replay(struct core *c, bool begins); /* an override: the decided slots are told anew */
 bool past_can_read(const struct core *c);      /* nothing above the horizon is erased here */
 void past_tick(struct core *c);
-void past_hear(struct core *c); /* a word was said here */
 bool past_is_known(const struct core *c); /* the lists of all decided uploads are in the table */
 /* Has this record no final outcome? slot: of its last one. */
 bool past_aside(const struct core *c, const struct record_ref *ref, struct aside *out,
@@ -336,6 +342,10 @@ enum err past_take_back(struct core *c, const struct record_ref *ref, uint64_t s
 enum err past_count_rows(struct core *c);
 uint64_t past_set_aside(const struct core *c);
 enum err past_load_number(const struct core *c, const uint8_t *key, size_t n, uint64_t *out);
+
+/* past_said.c */
+void past_sweep(struct core *c); /* a piece of the table a tick, after something was said */
+void past_hear(struct core *c);  /* a word was said here */
 
 /* past_horizon.c */
 enum err past_load_agreed(struct core *c);
