@@ -3,8 +3,9 @@
  * The order is by (time, feed, sequence), where time is the feed's clock plus the feed's one
  * correction, or the true time typed from paper. Two passes over the same order: a survey that
  * finds what depends on later records, then a walk that yields every record with its verdict.
- * Blocks are opened one per feed at a time; what the survey keeps grows with items and anomalies,
- * not with the log. Rules R1 to R12: proto/formats/README.md. */
+ * Blocks are opened one per feed at a time. The survey sorts what happened by item (runs.h), in a file
+ * that the caller lends: what it keeps in memory grows with new cards and anomalies, not with the log or
+ * its items. Rules R1 to R12: proto/formats/README.md. */
 #ifndef TIDEOVER_MERGE_H
 #define TIDEOVER_MERGE_H
 
@@ -13,6 +14,7 @@
 #include "slot.h"
 
 struct disk;
+struct spill;
 
 enum verdict {
     VERDICT_SEND,
@@ -77,6 +79,7 @@ struct merge_job {
     unsigned n_released;
     struct merge_ruling *rulings; /* owned; in any order */
     unsigned n_rulings;
+    const struct spill *spill; /* runs.h, borrowed: where the survey may sort; NULL: in memory */
 };
 void merge_job_free(struct merge_job *j);
 /* The feed of that id, or NULL. */

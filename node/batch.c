@@ -33,11 +33,18 @@ void batch_free(struct batch_job *b)
     if (b->out)
         fclose(b->out);
     merge_job_free(&b->merge);
+    spill_file_close(&b->spill);
     asides_free(&b->aside);
     free(b->unsent.v);
     json_decref(b->lists);
     json_decref(b->more);
     free(b);
+}
+
+void batch_lend_file(struct batch_job *b, struct node *n)
+{
+    spill_file_close(&b->spill);
+    b->merge.spill = spill_file_init(&b->spill, n->dir);
 }
 
 void batch_export(struct batch_job *b, const struct export_out *to)
@@ -50,6 +57,7 @@ void batch_export(struct batch_job *b, const struct export_out *to)
     }
     if ((b->err = store_reader_open(b->job.node->store, &b->reader, &b->msg)) != ERR_OK)
         return;
+    batch_lend_file(b, b->job.node);
     b->err = export_run(&b->merge, store_reader_disk(b->reader), f, batch_go_on, b, to, &b->result,
                         &b->msg);
     store_reader_close(b->reader);

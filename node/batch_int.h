@@ -11,10 +11,12 @@
 #include "node_int.h"
 #include "policy_check.h"
 #include "sink.h"
+#include "spill_file.h"
 
 struct batch_job {
     struct job job; /* first: a job is one */
     struct merge_job merge;
+    struct spill_file spill; /* of the merge */
     struct store_reader *reader;
     enum err err;
     struct errmsg msg;
@@ -38,6 +40,8 @@ struct batch_job *batch_new(struct node *n, const struct intent *in, struct errm
 void batch_free(struct batch_job *b);
 /* The merge_yield of all of them: shows progress, renews the snapshot. ctx is the job. */
 bool batch_go_on(void *ctx, uint64_t done, uint64_t total);
+/* For the next merge: a new file to sort in. */
+void batch_lend_file(struct batch_job *b, struct node *n);
 /* Runs the export into `to`; err, msg and result are the job's. On the job's thread. */
 void batch_export(struct batch_job *b, const struct export_out *to);
 /* Answers the request with the job's error (ERR_BUSY if there is no job), and frees the job. */

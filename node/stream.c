@@ -281,6 +281,7 @@ static void list_pending(struct batch_job *b)
         free(r);
         return;
     }
+    batch_lend_file(b, b->job.node);
     b->err = merge_open(&b->merge, store_reader_disk(b->reader), batch_go_on, b, &m, &b->msg);
     while (b->err == ERR_OK && (b->err = merge_next(m, r, &b->msg)) == ERR_OK) {
         bool carried = (f && f->carries(&b->merge.policy, r->rec.kind)) ||

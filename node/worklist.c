@@ -21,8 +21,27 @@ struct worklist_job {
     struct batch_job b; /* first */
     struct row *v;      /* owned, with their objects */
     size_t n, room;
-    json_int_t total[WORKLIST_GOES + 1];
+    bool full;       /* later rows than full_ms are counted only */
+    int64_t full_ms;
+    json_int_t all, total[WORKLIST_GOES + 1];
 };
+
+static int by_time(const void *x, const void *y)
+{
+    const struct row *a = x, *b = y;
+
+    return a->ms != b->ms ? (a->ms < b->ms ? -1 : 1) : 0;
+}
+
+/* Only the first are ever answered: a branch may hold millions. */
+static void keep_first(struct worklist_job *w)
+{
+    qsort(w->v, w->n, sizeof *w->v, by_time);
+    for (; w->n > ROWS_MAX; w->n--)
+        json_decref(w->v[w->n - 1].o);
+    w->full_ms = w->v[ROWS_MAX - 1].ms;
+    w->full = true;
+}
 
 static void add_row(struct worklist_job *w, enum worklist what, const char *id, const char *desk,
                     uint64_t slot, const struct record *r, int64_t ms)
@@ -31,6 +50,11 @@ static void add_row(struct worklist_job *w, enum worklist what, const char *id, 
     json_t *o;
 
     w->total[what]++;
+    w->all++;
+    if (w->n == 2 * ROWS_MAX)
+        keep_first(w);
+    if (w->full && ms >= w->full_ms)
+        return;
     if (w->n == w->room) {
         size_t room = w->room ? 2 * w->room : 64;
         struct row *grown = realloc(w->v, room * sizeof *grown);
@@ -91,6 +115,7 @@ static void worklist_run(struct job *j)
         free(r);
         return;
     }
+    batch_lend_file(b, j->node);
     b->err = merge_open(&b->merge, store_reader_disk(b->reader), batch_go_on, b, &m, &b->msg);
     while (b->err == ERR_OK && (b->err = merge_next(m, r, &b->msg)) == ERR_OK) {
         const struct merge_feed *f = &b->merge.feeds[r->feed];
@@ -106,13 +131,6 @@ static void worklist_run(struct job *j)
     merge_close(m);
     store_reader_close(b->reader);
     free(r);
-}
-
-static int by_time(const void *x, const void *y)
-{
-    const struct row *a = x, *b = y;
-
-    return a->ms != b->ms ? (a->ms < b->ms ? -1 : 1) : 0;
 }
 
 static void worklist_done(struct job *j)
@@ -135,7 +153,7 @@ static void worklist_done(struct job *j)
     }
     api_json(w->b.rq, 200,
              json_pack("{s:i, s:b, s:I, s:I, s:I, s:I, s:o}", "schema", 1, "known",
-                       core_asides_known(j->node->core), "total", (json_int_t)w->n, "due",
+                       core_asides_known(j->node->core), "total", (json_int_t)w->all, "due",
                        w->total[WORKLIST_DUE], "waits", w->total[WORKLIST_WAITS], "goes",
                        w->total[WORKLIST_GOES], "records", rows));
     batch_free(&w->b);

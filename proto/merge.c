@@ -247,6 +247,15 @@ static enum err walk_begin(struct merge *m, struct errmsg *msg)
     return ERR_OK;
 }
 
+static enum err ask_whether_to_go_on(void *ctx, struct errmsg *msg)
+{
+    struct merge *m = ctx;
+
+    return !m->yield || m->yield(m->yield_ctx, m->done, m->total)
+               ? ERR_OK
+               : err_set(msg, ERR_BUSY, "the merge was given up");
+}
+
 static enum err walk_advance(struct merge *m, struct errmsg *msg)
 {
     enum err e = source_next(m, m->heap[0], msg);
@@ -256,9 +265,8 @@ static enum err walk_advance(struct merge *m, struct errmsg *msg)
         e = ERR_OK;
     }
     sift_down(m, 0);
-    if (e == ERR_OK && ++m->done % YIELD_EVERY == 0 && m->yield &&
-        !m->yield(m->yield_ctx, m->done, m->total))
-        return err_set(msg, ERR_BUSY, "the merge was given up");
+    if (e == ERR_OK && ++m->done % YIELD_EVERY == 0)
+        e = ask_whether_to_go_on(m, msg);
     return e;
 }
 
@@ -372,9 +380,11 @@ static enum err run_survey(struct merge *m, struct errmsg *msg)
         return e;
     while (e == ERR_OK && m->n_heap > 0) {
         const struct source *s = m->heap[0];
-        survey_record(&m->survey, s->at, &s->rec, s->time_ms);
-        e = walk_advance(m, msg);
+        if ((e = survey_record(&m->survey, s->at, &s->rec, s->time_ms, msg)) == ERR_OK)
+            e = walk_advance(m, msg);
     }
+    if (e == ERR_OK)
+        e = survey_end(&m->survey, ask_whether_to_go_on, m, msg);
     if (m->survey.failed)
         return err_set(msg, ERR_NOMEM, "out of memory");
     return e;
@@ -395,10 +405,10 @@ enum err merge_open(const struct merge_job *job, const struct disk *disk, merge_
     m->total = 2 * job->records;
     m->sources = mem_zero(job->n_feeds + MORE_SOURCES, sizeof *m->sources);
     m->heap = mem_zero(job->n_feeds + MORE_SOURCES, sizeof *m->heap);
-    survey_init(&m->survey, job);
+    e = survey_init(&m->survey, job, msg);
     if (!m->sources || !m->heap)
         e = err_set(msg, ERR_NOMEM, "out of memory");
-    else if ((e = released_open(&m->released, job, disk, msg)) == ERR_OK &&
+    else if (e == ERR_OK && (e = released_open(&m->released, job, disk, msg)) == ERR_OK &&
              (e = run_survey(m, msg)) == ERR_OK)
         e = walk_begin(m, msg);
     if (e != ERR_OK) {

@@ -5,6 +5,7 @@
 
 #include "hmap.h"
 #include "merge.h"
+#include "runs.h"
 
 struct place { /* a record within a job */
     unsigned feed;
@@ -40,6 +41,7 @@ struct item_event { /* any kind that has an item */
     uint32_t due;
     uint8_t kind;
     uint8_t user[16]; /* digest, also of the empty text */
+    uint64_t rank;     /* survey: in merged order */
     const char *waits; /* rule (R6, R7) by which it waits for its card, or NULL */
 };
 
@@ -97,13 +99,16 @@ struct typed_entries { /* typed.c */
 
 struct survey {
     const struct merge_job *job;
-    uint8_t salt[16];         /* keys the digests of barcodes: they never meet another use */
-    struct hmap items, cards; /* digest -> index in item[], card[] */
-    struct hmap persons;      /* name and birth -> index in card[] of the first */
-    struct item_past *item;
+    uint8_t salt[16];     /* keys the digests of barcodes: they never meet another use */
+    struct hmap cards;    /* digest -> index in card[] */
+    struct hmap persons;  /* name and birth -> index in card[] of the first */
+    struct runs *events;  /* what happened to items: by item, then in merged order */
+    uint8_t *minded;      /* which items this batch has, as a filter; NULL: nobody asks */
+    uint64_t rank;        /* of the record under way, in merged order */
     struct item_rules rules;
     struct card *card;
-    unsigned n_items, items_room, n_cards, cards_room;
+    struct arrival *arrival; /* registrations, in merged order */
+    unsigned n_cards, cards_room, n_arrivals, arrivals_room;
     struct hmap found; /* place -> index in finding[] */
     struct finding *finding;
     unsigned n_findings, findings_room;
@@ -143,7 +148,7 @@ enum err released_next(struct released_walk *w, struct place *at, int64_t *time_
                        struct record *out, struct errmsg *msg);
 const struct merge_released *released_find(const struct merge_job *j, struct place at); /* or NULL */
 
-void survey_init(struct survey *s, const struct merge_job *job);
+enum err survey_init(struct survey *s, const struct merge_job *job, struct errmsg *msg);
 void survey_free(struct survey *s);
 /* First the indexes: all voids and registrations that this job can see ... */
 void survey_void(struct survey *s, const struct record_ref *target,
@@ -152,17 +157,42 @@ void survey_ruling(struct survey *s, const struct merge_ruling *r); /* behind th
 void survey_card(struct survey *s, struct place at, const struct record *r);
 /* ... if earlier uploads are to be looked back at, the items of all records ... */
 void survey_mind_item(struct survey *s, struct place at, const struct record *r);
-/* Of a record of an earlier upload: is it an event of one of those? Fills digests of item and user. */
+/* Of a record of an earlier upload: may it be an event of one of those? Fills digests of item and
+ * user. */
 bool survey_knows_item(const struct survey *s, struct place at, const struct record *r,
                        uint8_t item[16], uint8_t user[16]);
 /* ... if some were typed from paper, all records in merged order, for R12 ... */
 void typed_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms);
 void typed_free(struct typed_entries *t);
 bool survey_is_settled(const struct survey *s, struct place at); /* voided, or released by a lead */
-/* ... then every record in merged order. */
-void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms);
+/* ... then every record in merged order, and the end. pulse is asked now and then. */
+enum err survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms,
+                       struct errmsg *msg);
+typedef enum err (*survey_pulse)(void *ctx, struct errmsg *msg);
+enum err survey_end(struct survey *s, survey_pulse pulse, void *ctx, struct errmsg *msg);
 /* The verdict, plain or found. */
 void survey_verdict(const struct survey *s, struct place at, const struct record *r,
                     struct finding *out);
+
+/* ---- between survey.c and survey_item.c ---- */
+
+void survey_text_digest(const struct survey *s, const char *text, uint8_t out[16]);
+struct finding *survey_find(struct survey *s, struct place at); /* made if absent; NULL: no memory */
+const struct finding *survey_found(const struct survey *s, struct place at); /* NULL: none */
+void survey_judge(struct survey *s, struct place at, enum verdict verdict, const char *rule,
+                  const struct place *other);
+/* The same, but for what an earlier upload had, a lead has ruled, or R9 holds for good. */
+void survey_rule_judge(void *ctx, struct place at, enum verdict verdict, const char *rule,
+                       const struct place *other);
+bool survey_is_ruled(const struct survey *s, struct place at);
+bool survey_same_desk(void *ctx, struct place a, struct place b);
+bool survey_is_late(const struct survey *s, int64_t time_ms); /* R9 */
+void survey_mark_late(struct survey *s, struct place at);
+/* The rule by which a use of a card waits for it (R6, R7), or NULL. Notes the first use. */
+const char *survey_new_card(struct survey *s, struct place at, const uint8_t user[16], uint64_t rank);
+/* Notes what happened to an item; survey_events() judges all of it. */
+enum err survey_event(struct survey *s, struct place at, const struct record *r, int64_t time_ms,
+                      struct errmsg *msg);
+enum err survey_events(struct survey *s, survey_pulse pulse, void *ctx, struct errmsg *msg);
 
 #endif

@@ -1,5 +1,5 @@
-/* survey.c - rules R2 to R9, R11, R12 over one pass in merged order; those on one item are in
- * item_past.c. */
+/* survey.c - what is known of records whose verdict is not the plain one: voids and leads' words (R2),
+ * registrations (R6, R7), and one pass in merged order. What happened to items is in survey_item.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,17 @@ struct card { /* a user registered in this log, or earlier and not known to be l
     bool has_twin; /* another card of the same person, by name and birth, at another desk: twin */
     struct place twin;
     bool known; /* the server has it, or has it before it reads this log: nothing waits */
+    bool used;  /* by `use`, the first one in merged order */
+    struct place use;
+    uint64_t use_rank;
     uint8_t content[16];
+};
+
+struct arrival { /* a registration of the batch */
+    struct place at;
+    uint64_t rank;
+    unsigned card;
+    bool late; /* R9 */
 };
 
 static void digest(const struct survey *s, const void *p, size_t n, uint8_t out[16])
@@ -25,7 +35,7 @@ static void digest(const struct survey *s, const void *p, size_t n, uint8_t out[
     crypto_shorthash_siphashx24(out, p, n, s->salt);
 }
 
-static void text_digest(const struct survey *s, const char *text, uint8_t out[16])
+void survey_text_digest(const struct survey *s, const char *text, uint8_t out[16])
 {
     digest(s, text, strlen(text), out);
 }
@@ -41,13 +51,14 @@ static void place_key(struct place at, uint8_t out[16])
 
 void survey_free(struct survey *s)
 {
-    hmap_free(&s->items);
     hmap_free(&s->cards);
     hmap_free(&s->persons);
     hmap_free(&s->found);
     lookback_free(&s->past);
     typed_free(&s->typed);
-    free(s->item);
+    runs_free(s->events);
+    free(s->minded);
+    free(s->arrival);
     free(s->card);
     free(s->finding);
     memset(s, 0, sizeof *s);
@@ -66,7 +77,7 @@ static void *one_more(struct survey *s, void **v, unsigned *n, unsigned *room, s
     return memset((uint8_t *)*v + (size_t)(*n)++ * size, 0, size);
 }
 
-static struct finding *find(struct survey *s, struct place at)
+struct finding *survey_find(struct survey *s, struct place at)
 {
     uint8_t key[16];
     bool fresh;
@@ -87,7 +98,7 @@ static struct finding *find(struct survey *s, struct place at)
     return f;
 }
 
-static const struct finding *found(const struct survey *s, struct place at)
+const struct finding *survey_found(const struct survey *s, struct place at)
 {
     uint8_t key[16];
     const uint64_t *v;
@@ -97,10 +108,10 @@ static const struct finding *found(const struct survey *s, struct place at)
     return v ? &s->finding[*v] : NULL;
 }
 
-static void judge(struct survey *s, struct place at, enum verdict verdict, const char *rule,
+void survey_judge(struct survey *s, struct place at, enum verdict verdict, const char *rule,
                   const struct place *other)
 {
-    struct finding *f = find(s, at);
+    struct finding *f = survey_find(s, at);
 
     if (!f)
         return;
@@ -126,55 +137,55 @@ void survey_void(struct survey *s, const struct record_ref *target, const struct
     if (!merge_place_of(s->job, target, &t) ||
         !desk_id_eq(&target->feed.desk, &voider->feed.desk)) {
         if (v.seq >= vf->from)
-            judge(s, v, VERDICT_IDLE_VOID, "R2", NULL);
+            survey_judge(s, v, VERDICT_IDLE_VOID, "R2", NULL);
         return;
     }
     tf = &s->job->feeds[t.feed];
-    before = found(s, t);
+    before = survey_found(s, t);
     if (before && before->verdict == VERDICT_VOIDED) {
         struct place late = before->other;
         if (v.seq >= vf->from) {
-            judge(s, v, VERDICT_IDLE_VOID, "R2", &t);
+            survey_judge(s, v, VERDICT_IDLE_VOID, "R2", &t);
         } else if (t.seq < tf->from && late.seq >= s->job->feeds[late.feed].from) {
-            judge(s, late, VERDICT_IDLE_VOID, "R2", &t); /* an earlier upload had this void */
-            judge(s, t, VERDICT_VOIDED, "R2", &v);
+            survey_judge(s, late, VERDICT_IDLE_VOID, "R2", &t); /* an earlier upload had this void */
+            survey_judge(s, t, VERDICT_VOIDED, "R2", &v);
         }
         return;
     }
     if (t.seq < tf->from && !released_find(s->job, t)) {
         if (t.seq >= tf->back)
-            judge(s, t, VERDICT_VOIDED, "R2", &v); /* no event of its item, whoever looks back */
+            survey_judge(s, t, VERDICT_VOIDED, "R2", &v); /* no event of its item, whoever looks back */
         if (v.seq >= vf->from)
-            judge(s, v, VERDICT_LATE_VOID, "R2", &t);
+            survey_judge(s, v, VERDICT_LATE_VOID, "R2", &t);
         return;
     }
     if (t.seq <= tf->to)
-        judge(s, t, VERDICT_VOIDED, "R2", &v);
+        survey_judge(s, t, VERDICT_VOIDED, "R2", &v);
     if (v.seq >= vf->from)
-        judge(s, v, VERDICT_VOID, "R2", &t);
+        survey_judge(s, v, VERDICT_VOID, "R2", &t);
 }
 
 /* What its own desk took back stays taken back. */
 void survey_ruling(struct survey *s, const struct merge_ruling *r)
 {
     struct place at = { r->feed, r->seq };
-    const struct finding *before = found(s, at);
+    const struct finding *before = survey_found(s, at);
     struct finding *f;
 
     if (before && (before->verdict == VERDICT_VOIDED || before->verdict == VERDICT_VOID))
         return;
     if (r->what == WORD_VOID) {
-        judge(s, at, VERDICT_VOIDED, "R2", NULL);
-    } else if ((f = find(s, at)) != NULL) {
+        survey_judge(s, at, VERDICT_VOIDED, "R2", NULL);
+    } else if ((f = survey_find(s, at)) != NULL) {
         f->verdict = VERDICT_SEND;
         f->rule = "lead";
         f->ruled = true;
     }
 }
 
-static bool is_ruled(const struct survey *s, struct place at)
+bool survey_is_ruled(const struct survey *s, struct place at)
 {
-    const struct finding *f = found(s, at);
+    const struct finding *f = survey_found(s, at);
 
     return f && f->ruled;
 }
@@ -193,7 +204,7 @@ static void content_digest(const struct survey *s, const struct record *r, uint8
     buf_free(&b);
 }
 
-static bool rule_same_desk(void *ctx, struct place a, struct place b)
+bool survey_same_desk(void *ctx, struct place a, struct place b)
 {
     const struct merge_feed *feeds = ((struct survey *)ctx)->job->feeds;
 
@@ -230,7 +241,7 @@ static void find_twin(struct survey *s, struct card *c, const struct record *r)
         *v = (uint64_t)(c - s->card);
     } else {
         struct card *first = &s->card[*v];
-        if (rule_same_desk(s, first->reg, c->reg))
+        if (survey_same_desk(s, first->reg, c->reg))
             return;
         c->has_twin = first->has_twin = true;
         c->twin = first->reg;
@@ -242,15 +253,15 @@ void survey_card(struct survey *s, struct place at, const struct record *r)
 {
     const struct merge_feed *feed = &s->job->feeds[at.feed];
     bool again = released_find(s->job, at) != NULL;
-    const struct finding *f = found(s, at);
+    const struct finding *f = survey_found(s, at);
     uint8_t key[16], content[16];
     struct card *c;
     uint64_t *v;
     bool fresh;
 
-    if (f && f->verdict == VERDICT_VOIDED)
+    if ((f && f->verdict == VERDICT_VOIDED) || r->user[0] == '\0')
         return;
-    text_digest(s, r->user, key);
+    survey_text_digest(s, r->user, key);
     content_digest(s, r, content);
     if ((v = hmap_at(&s->cards, key, &fresh)) == NULL) {
         s->failed = true;
@@ -272,15 +283,10 @@ void survey_card(struct survey *s, struct place at, const struct record *r)
     c->known |= at.seq <= feed->carded || (again && format_has_users_inside(&s->job->policy));
 }
 
-static struct card *card_of(const struct survey *s, const char *user)
+static struct card *card_of(const struct survey *s, const uint8_t user[16])
 {
-    uint8_t key[16];
-    const uint64_t *v;
+    const uint64_t *v = hmap_find(&s->cards, user);
 
-    if (user[0] == '\0' || s->n_cards == 0)
-        return NULL;
-    text_digest(s, user, key);
-    v = hmap_find(&s->cards, key);
     return v ? &s->card[*v] : NULL;
 }
 
@@ -298,7 +304,7 @@ static bool place_eq(struct place a, struct place b)
 
 static void note_twin(struct survey *s, struct place at, const struct card *c)
 {
-    struct finding *f = find(s, at);
+    struct finding *f = survey_find(s, at);
 
     if (!f || f->rule[0] != '\0')
         return;
@@ -307,210 +313,100 @@ static void note_twin(struct survey *s, struct place at, const struct card *c)
     f->other = c->twin;
 }
 
-static void registration(struct survey *s, struct place at, const struct record *r)
+/* Its verdict depends on whether the card was used before it: it is judged at the end. */
+static void arrives(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
 {
-    struct card *c = card_of(s, r->user);
+    bool late = survey_is_late(s, time_ms);
+    struct arrival *a;
+    struct card *c;
+    uint8_t user[16];
 
-    if (c && c->has_twin && !c->conflict && (!c->seen || place_eq(at, c->reg)))
+    survey_text_digest(s, r->user, user);
+    if ((c = card_of(s, user)) == NULL) {
+        if (late)
+            survey_mark_late(s, at);
+        return;
+    }
+    a = one_more(s, (void **)&s->arrival, &s->n_arrivals, &s->arrivals_room, sizeof *a);
+    if (a)
+        *a = (struct arrival){ at, s->rank, (unsigned)(c - s->card), late };
+}
+
+/* Used before its registration, which therefore goes first. */
+static void pull(struct survey *s, struct card *c)
+{
+    struct finding *f = survey_find(s, c->use);
+
+    if (!f)
+        return;
+    f->early = true;
+    f->pull = c->reg;
+    c->seen = true;
+    if ((f = survey_find(s, c->reg)) != NULL)
+        f->early = true; /* written already when its own turn comes */
+}
+
+static void registration(struct survey *s, struct card *c, struct place at)
+{
+    if (c->has_twin && !c->conflict && (!c->seen || place_eq(at, c->reg)))
         note_twin(s, at, c);
-    if (!c || (c->seen && place_eq(at, c->reg)))
-        return; /* not a new card any more, or pulled before its first use */
+    if (c->seen && place_eq(at, c->reg))
+        return; /* pulled before its first use */
     if (c->conflict) {
-        judge(s, at, VERDICT_REVIEW, "R6", NULL);
+        survey_judge(s, at, VERDICT_REVIEW, "R6", NULL);
     } else if (!c->this_slot || c->seen) {
         struct place kept = c->reg;
-        judge(s, at, VERDICT_DUPLICATE, "R6", &kept);
+        survey_judge(s, at, VERDICT_DUPLICATE, "R6", &kept);
     } else {
         c->seen = true;
         c->reg = at;
     }
 }
 
-/* The rule by which the record waits for its new card, or NULL. */
-static const char *new_card(struct survey *s, struct place at, const struct record *r)
+/* Behind all events: the first use of each card is known. */
+static void judge_registrations(struct survey *s)
 {
-    struct card *c = card_of(s, r->user);
-    struct finding *f;
+    for (unsigned i = 0; i < s->n_arrivals; i++) {
+        const struct arrival *a = &s->arrival[i];
+        struct card *c = &s->card[a->card];
+        if (c->used && !c->seen && c->use_rank < a->rank)
+            pull(s, c);
+        registration(s, c, a->at);
+        if (a->late)
+            survey_mark_late(s, a->at);
+    }
+    for (unsigned i = 0; i < s->n_cards; i++)
+        if (s->card[i].used && !s->card[i].seen)
+            pull(s, &s->card[i]);
+}
+
+const char *survey_new_card(struct survey *s, struct place at, const uint8_t user[16], uint64_t rank)
+{
+    struct card *c = card_of(s, user);
 
     if (!c || c->known)
         return NULL;
     if (card_waits(s, c))
         return c->conflict ? "R6" : "R7";
-    if (c->this_slot && !c->seen && (f = find(s, at)) != NULL) { /* used before its registration */
-        f->early = true;
-        f->pull = c->reg;
-        c->seen = true;
-        if ((f = find(s, c->reg)) != NULL)
-            f->early = true; /* written already when its own turn comes */
+    if (c->this_slot && (!c->used || rank < c->use_rank)) {
+        c->used = true;
+        c->use = at;
+        c->use_rank = rank;
     }
     return NULL;
 }
 
-/* ---- R3 to R5, R8, R11: events of one item ---- */
-
-/* What an earlier upload had is as it is. */
-static bool is_past(const struct survey *s, struct place at)
-{
-    return at.seq < s->job->feeds[at.feed].from;
-}
-
-/* R9: such a return is never sent by itself, whatever follows it. */
-static bool is_held_for_good(const struct survey *s, struct place at)
-{
-    const struct finding *f = found(s, at);
-
-    return f && f->verdict == VERDICT_HELD && strcmp(f->rule, "R9") == 0;
-}
-
-static void rule_judge(void *ctx, struct place at, enum verdict verdict, const char *rule,
-                       const struct place *other)
-{
-    if (!is_past(ctx, at) && !is_ruled(ctx, at) && !is_held_for_good(ctx, at))
-        judge(ctx, at, verdict, rule, other);
-}
-
-/* R5: both desks told the truth, so nobody but a lead knows who has the item. Until he says, the
- * later loan goes, and the earlier one with its renewal waits for him. */
-static void rule_out_twice(void *ctx, struct place at, struct place loan, const struct place *renew)
-{
-    const struct finding *f;
-
-    if (is_ruled(ctx, loan))
-        return; /* both go, and the server decides */
-    rule_judge(ctx, loan, VERDICT_REVIEW, "R5", &at);
-    if (renew)
-        rule_judge(ctx, *renew, VERDICT_REVIEW, "R5", &at);
-    if (!(f = found(ctx, at)) || f->verdict != VERDICT_WAITS) /* R7: it goes once its card exists */
-        rule_judge(ctx, at, VERDICT_SEND, "R5", &loan);
-}
-
-static void rule_later_due(void *ctx, struct place at, uint32_t due)
-{
-    struct finding *f = is_past(ctx, at) ? NULL : find(ctx, at);
-
-    if (!f)
-        return;
-    f->has_due = true;
-    f->due = due;
-}
-
-void survey_init(struct survey *s, const struct merge_job *job)
-{
-    memset(s, 0, sizeof *s);
-    s->job = job;
-    s->rules = (struct item_rules){ .policy = &job->policy,
-                                    .ctx = s,
-                                    .same_desk = rule_same_desk,
-                                    .judge = rule_judge,
-                                    .later_due = rule_later_due,
-                                    .out_twice = rule_out_twice };
-    memcpy(s->salt, job->branch, sizeof s->salt);
-}
-
-static struct item_past *item_of(struct survey *s, const char *barcode)
-{
-    uint8_t key[16];
-    bool fresh;
-    uint64_t *v;
-
-    text_digest(s, barcode, key);
-    if ((v = hmap_at(&s->items, key, &fresh)) == NULL) {
-        s->failed = true;
-        return NULL;
-    }
-    if (!fresh)
-        return &s->item[*v];
-    *v = s->n_items;
-    return one_more(s, (void **)&s->item, &s->n_items, &s->items_room, sizeof(struct item_past));
-}
-
 /* ---- R9: what came after its time was uploaded ---- */
 
-void survey_mind_item(struct survey *s, struct place at, const struct record *r)
-{
-    if (r->item[0] != '\0' && r->kind != RECORD_VOID && !released_find(s->job, at))
-        item_of(s, r->item);
-}
-
-bool survey_knows_item(const struct survey *s, struct place at, const struct record *r,
-                       uint8_t item[16], uint8_t user[16])
-{
-    const struct finding *f;
-
-    if (r->item[0] == '\0' || r->kind == RECORD_VOID || r->kind == RECORD_USER)
-        return false;
-    text_digest(s, r->item, item);
-    text_digest(s, r->user, user);
-    return hmap_find(&s->items, item) && !((f = found(s, at)) && f->verdict == VERDICT_VOIDED);
-}
-
-static bool is_late(const struct survey *s, int64_t time_ms)
+bool survey_is_late(const struct survey *s, int64_t time_ms)
 {
     return time_ms < s->job->pressed_ms;
 }
 
-static bool is_before(const struct item_event *a, const struct item_event *b)
-{
-    return a->time_ms != b->time_ms   ? a->time_ms < b->time_ms
-           : a->at.feed != b->at.feed ? a->at.feed < b->at.feed
-                                      : a->at.seq < b->at.seq;
-}
-
-/* Takes in what earlier uploads told of the item before this event: of a late one before its time,
- * of any other all. Returns what they told since then, *n of it. */
-static const struct past_event *recall(struct survey *s, struct item_past *it,
-                                       const uint8_t item[16], const struct item_event *e,
-                                       unsigned *n)
-{
-    const struct past_event *p = lookback_of(&s->past, item, n);
-    bool late = is_late(s, e->time_ms);
-
-    while (it->looked_back < *n && (!late || is_before(&p[it->looked_back].e, e))) {
-        const struct item_event *old = &p[it->looked_back++].e;
-        if (e->time_ms - old->time_ms <= LOOKBACK_MS && !item_past_repeats(&s->rules, it, old))
-            item_past_take(&s->rules, it, old);
-    }
-    *n -= it->looked_back;
-    return *n > 0 ? p + it->looked_back : NULL;
-}
-
-/* R3 the other way round: the same event at another desk, later by its clock, was sent already. */
-static bool was_sent_since(struct survey *s, const struct item_event *e, const struct item_event *p)
-{
-    uint32_t window = rule_same_desk(s, p->at, e->at) ? s->job->policy.double_scan_ms
-                                                      : s->job->policy.same_event_ms;
-
-    if (p->kind != e->kind || memcmp(p->user, e->user, 16) != 0 ||
-        p->time_ms - e->time_ms > (int64_t)window)
-        return false;
-    rule_judge(s, e->at, VERDICT_DUPLICATE, "R3", &p->at);
-    return !is_ruled(s, e->at);
-}
-
-/* Does it end here? The server knows what came after it: a loan of then would take the item from
- * whoever has it now. */
-static bool came_too_late(struct survey *s, const struct item_event *e,
-                          const struct past_event *since, unsigned n)
-{
-    unsigned i = 0;
-
-    if (n > 0 && was_sent_since(s, e, &since->e))
-        return true;
-    while (i < n && since[i].e.kind == RECORD_INHOUSE)
-        i++;
-    if (i < n && (e->kind == RECORD_CHECKOUT || e->kind == RECORD_RENEW)) {
-        rule_judge(s, e->at, VERDICT_REVIEW, "R9", &since[i].e.at);
-        return !is_ruled(s, e->at);
-    }
-    if (e->kind == RECORD_DISCHARGE)
-        rule_judge(s, e->at, VERDICT_HELD, "R9", i < n ? &since[i].e.at : NULL);
-    return false;
-}
-
 /* What goes all the same is marked. */
-static void mark_late(struct survey *s, struct place at)
+void survey_mark_late(struct survey *s, struct place at)
 {
-    struct finding *f = find(s, at);
+    struct finding *f = survey_find(s, at);
 
     if (!f)
         return;
@@ -519,87 +415,61 @@ static void mark_late(struct survey *s, struct place at)
         f->rule = "R9";
 }
 
-static int64_t size_of(int64_t ms)
-{
-    return ms < 0 ? -ms : ms;
-}
-
-/* By the clocks as they were the two stood the other way round: said of the one that was more wrong. */
-static void note_order(struct survey *s, const struct item_past *it, const struct item_event *e)
-{
-    struct merge_feed *now = &s->job->feeds[e->at.feed], *then = &s->job->feeds[it->last.feed];
-
-    if (it->last_kind == 0 || now == then || e->raw_ms >= it->last_raw_ms)
-        return;
-    if (size_of(now->correction_ms) > size_of(then->correction_ms))
-        now->reordered++;
-    else
-        then->reordered++;
-}
-
-static void item_event(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
-{
-    struct item_event e = { .at = at,
-                            .time_ms = time_ms,
-                            .raw_ms = record_time(r, 0),
-                            .due = r->due,
-                            .kind = r->kind };
-    struct item_past *it = item_of(s, r->item);
-    const struct past_event *since;
-    uint8_t item[16];
-    unsigned n;
-
-    if (!it)
-        return;
-    text_digest(s, r->item, item);
-    text_digest(s, r->user, e.user);
-    since = recall(s, it, item, &e, &n);
-    if (item_past_repeats(&s->rules, it, &e)) /* R3 */
-        return;
-    if (is_late(s, time_ms) && came_too_late(s, &e, since, n))
-        return;
-    note_order(s, it, &e);
-    e.waits = new_card(s, at, r);
-    item_past_take(&s->rules, it, &e);
-}
+/* ---- the pass ---- */
 
 /* R7: pieces without a barcode wait for their user's card as items do; no other rule knows them. */
 static void pieces_event(struct survey *s, struct place at, const struct record *r)
 {
-    const char *waits = new_card(s, at, r);
+    const char *waits;
+    uint8_t user[16];
 
-    if (waits)
-        rule_judge(s, at, VERDICT_WAITS, waits, NULL);
+    survey_text_digest(s, r->user, user);
+    if ((waits = survey_new_card(s, at, user, s->rank)) != NULL)
+        survey_rule_judge(s, at, VERDICT_WAITS, waits, NULL);
 }
 
 /* Of a released record a lead has judged. */
 bool survey_is_settled(const struct survey *s, struct place at)
 {
-    const struct finding *f = found(s, at);
+    const struct finding *f = survey_found(s, at);
 
     return (f && f->verdict == VERDICT_VOIDED) || released_find(s->job, at);
 }
 
-void survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
+enum err survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms,
+                       struct errmsg *msg)
 {
-    const struct finding *f = found(s, at);
+    const struct finding *f = survey_found(s, at);
 
+    s->rank++;
     if (survey_is_settled(s, at) || (f && f->verdict == VERDICT_REVIEW)) /* R12 */
-        return;
-    if (r->kind == RECORD_USER)
-        registration(s, at, r);
-    else if (r->kind != RECORD_VOID && r->item[0] != '\0')
-        item_event(s, at, r, time_ms);
-    else if (r->kind == RECORD_CHECKOUT)
+        return ERR_OK;
+    if (r->kind == RECORD_USER) {
+        arrives(s, at, r, time_ms);
+        return ERR_OK;
+    }
+    if (r->kind != RECORD_VOID && r->item[0] != '\0')
+        return survey_event(s, at, r, time_ms, msg);
+    if (r->kind == RECORD_CHECKOUT)
         pieces_event(s, at, r);
-    if (is_late(s, time_ms) && r->kind != RECORD_VOID)
-        mark_late(s, at);
+    if (survey_is_late(s, time_ms) && r->kind != RECORD_VOID)
+        survey_mark_late(s, at);
+    return ERR_OK;
+}
+
+enum err survey_end(struct survey *s, survey_pulse pulse, void *ctx, struct errmsg *msg)
+{
+    enum err e = survey_events(s, pulse, ctx, msg);
+
+    if (e == ERR_OK)
+        judge_registrations(s);
+    return e;
 }
 
 void survey_verdict(const struct survey *s, struct place at, const struct record *r,
                     struct finding *out)
 {
-    const struct finding *f = found(s, at);
+    const struct finding *f = survey_found(s, at);
 
     memset(out, 0, sizeof *out);
     out->rule = "";

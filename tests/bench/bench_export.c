@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <sodium.h>
 
 #include "export.h"
+#include "spill_file.h"
 
 #define DESKS       5
 #define GROUP       64
@@ -110,16 +112,20 @@ static double ours_once(struct mesh *m, const char *dir, unsigned long *most_kib
     struct export_result result;
     struct errmsg msg = { .text = "" };
     struct store_reader *reader;
+    struct spill_file spill;
     struct merge_job job;
-    unsigned long before = own_kib();
+    unsigned long before;
     uint64_t began;
 
     if (core_merge_job(m->core[0], NULL, &job, &msg) != ERR_OK ||
         store_settle(m->first.store, &msg) != ERR_OK ||
         store_reader_open(m->first.store, &reader, &msg) != ERR_OK)
         bench_die("%s", msg.text);
+    job.spill = spill_file_init(&spill, dir);
     job.policy.discharges = DISCHARGES_EXPORT;
     job.policy.symphony.default_station = 42;
+    malloc_trim(0); /* what the filling left behind */
+    before = own_kib();
     atomic_init(&w.end, false);
     pthread_create(&w.thread, NULL, look, &w);
     began = bench_ns();
@@ -136,6 +142,7 @@ static double ours_once(struct mesh *m, const char *dir, unsigned long *most_kib
     *most_kib = w.most > before ? w.most - before : 0;
     store_reader_close(reader);
     merge_job_free(&job);
+    spill_file_close(&spill);
     return (double)began / 1e9;
 }
 

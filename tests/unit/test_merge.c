@@ -2,6 +2,7 @@
 #include "merge_branch.h"
 
 #include "aside.h"
+#include "runs.h"
 
 /* ---- order ---- */
 
@@ -573,6 +574,69 @@ static void a_new_loan_begins_new_renewals(void **state)
     assert_string_equal(merged(), "0.1 send; 0.2 send; 0.3 send; 0.4 send");
 }
 
+/* ---- more than the memory for sorting ---- */
+
+#define MANY 45000 /* events: above the 4 MiB that the survey sorts in (survey_item.c) */
+
+static struct buf spilled;
+
+static enum err spill_append(void *ctx, const void *p, size_t n, struct errmsg *msg)
+{
+    (void)ctx;
+    (void)msg;
+    buf_add(&spilled, p, n);
+    return spilled.failed ? ERR_NOMEM : ERR_OK;
+}
+
+static enum err spill_read(void *ctx, uint64_t at, void *p, size_t n, struct errmsg *msg)
+{
+    (void)ctx;
+    (void)msg;
+    assert_true(at + n <= spilled.len);
+    memcpy(p, spilled.p + at, n);
+    return ERR_OK;
+}
+
+static void many_verdicts(struct buf *out)
+{
+    struct merged *m = calloc(1, sizeof *m);
+    struct merge *merge;
+    enum err e;
+
+    assert_int_equal(merge_open(&b.job, memdisk_disk(b.mem), NULL, NULL, &merge, NULL), ERR_OK);
+    while ((e = merge_next(merge, m, NULL)) == ERR_OK)
+        buf_printf(out, "%u.%llu%d%s,%u.%llu;", m->feed, (unsigned long long)m->seq, m->verdict, m->rule,
+                   m->other_feed, (unsigned long long)m->other_seq);
+    assert_int_equal(e, ERR_MISSING);
+    merge_close(merge);
+    free(m);
+}
+
+static void a_log_that_does_not_fit_the_memory_is_judged_alike(void **state)
+{
+    struct spill spill = { NULL, spill_append, spill_read };
+    struct buf in_memory = { 0 }, in_file = { 0 };
+
+    (void)state;
+    for (unsigned i = 0; i < MANY; i++) {
+        char item[16], user[16];
+        snprintf(item, sizeof item, "3999900%07u", i * 7919 % (MANY / 3));
+        snprintf(user, sizeof user, "2999900%07u", i % 7);
+        add(i % DESKS, i % 4 ? RECORD_CHECKOUT : RECORD_DISCHARGE, item, i % 4 ? user : "", 0, (int)i);
+    }
+    many_verdicts(&in_memory);
+    assert_int_equal(spilled.len, 0);
+    b.job.spill = &spill;
+    many_verdicts(&in_file);
+    assert_true(spilled.len > 0);
+    assert_non_null(memmem(in_file.p, in_file.len, "R5", 2));
+    assert_int_equal(in_file.len, in_memory.len);
+    assert_memory_equal(in_file.p, in_memory.p, in_memory.len);
+    buf_free(&in_memory);
+    buf_free(&in_file);
+    buf_free(&spilled);
+}
+
 /* ---- the batch ---- */
 
 static struct buf log_bytes, users_bytes;
@@ -861,6 +925,7 @@ int main(void)
         T(of_several_renewals_of_a_loan_the_latest_due_date_is_sent),
         T(a_renewal_after_the_discharge_goes_to_the_lead),
         T(a_new_loan_begins_new_renewals),
+        T(a_log_that_does_not_fit_the_memory_is_judged_alike),
         T(two_events_on_one_item_never_share_a_second),
         T(a_new_card_is_used_a_second_after_its_registration),
         T(in_house_use_is_counted_as_not_carried),
