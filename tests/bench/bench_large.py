@@ -8,7 +8,6 @@ discharges of what was lent before. Nothing is compared: what matters is how it 
 import argparse
 import json
 import pathlib
-import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "examples"))
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 import drive  # noqa: E402
-from bench_scale import cpu_ms, metric  # noqa: E402
+from bench_scale import cpu_ms, metric, own_kib  # noqa: E402
 
 POLICY = """[branch]
 code = LARGE
@@ -44,11 +43,6 @@ DESK-2 = 42
 DESK-3 = 43
 """
 HOUR = 3600
-
-
-def own_kib(desk):
-    """Memory of its own. Not the mapped pages of its store, which the kernel takes back when it likes."""
-    return int(re.search(r"(?m)^RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{desk.node.pid}/status").read_text())[1])
 
 
 class Watch(threading.Thread):

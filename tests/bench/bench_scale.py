@@ -5,10 +5,12 @@
 Rows of JSON on stdout, as bench.h; a table of its own on stderr. Nothing is compared: it shows how the
 cost of a desk grows with the number of its peers."""
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,9 +31,9 @@ def metric(desk, name):
     return sum(float(v) for v in re.findall(rf"(?m)^tideover_{name}(?:\{{[^}}]*\}})? (\S+)$", text))
 
 
-def private_kib(desk):
-    text = pathlib.Path(f"/proc/{desk.node.pid}/smaps_rollup").read_text()
-    return sum(int(n) for n in re.findall(r"(?m)^Private_\w+:\s+(\d+)", text))
+def own_kib(desk):
+    """Memory of its own. Not the mapped pages of its store, which the kernel takes back when it likes."""
+    return int(re.search(r"(?m)^RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{desk.node.pid}/status").read_text())[1])
 
 
 def cpu_ms(desk):
@@ -61,12 +63,12 @@ class Branch:
         return d.status()["peers"]["online"] == len(self.desks) - 1
 
     def restart(self):
-        """Seconds from the first start until each desk sees all others."""
+        """Seconds from the moment at which all are started until each desk sees all others."""
         for d in self.desks:
             d.stop()
         began = time.monotonic()
-        for d in self.desks:
-            d.start(60)
+        with concurrent.futures.ThreadPoolExecutor(len(self.desks)) as starts:
+            list(starts.map(lambda d: d.start(60), self.desks))
         for d in self.desks:
             drive.wait_until(lambda d=d: self.is_met(d), 300, f"{d.name} to see the others")
         return time.monotonic() - began
@@ -97,21 +99,36 @@ class Branch:
         return (sum(cpu_ms(d) for d in self.desks) - cpu) / seconds / len(self.desks), sent / seconds / len(self.desks)
 
 
+def simulated(program, sizes):
+    """Of the simulator: virtual seconds, messages and bytes that the average desk sends."""
+    said = subprocess.run([program, "--figures", sizes], capture_output=True, text=True, check=True).stdout
+    print(said, file=sys.stderr, end="")
+    names = {"met": "all met", "spread": "250 records everywhere", "idle": "30 s idle, server not known"}
+    for desks, what, took, messages, sent in re.findall(
+            r"(?m)^ *(\d+) desks +(\w+) +([\d.]+) s +a desk: +([\d.]+) messages, +([\d.]+) bytes$", said):
+        for column, unit, v in (("virtual time", "s", took), ("messages of a desk", "", messages), ("bytes of a desk", "B", sent)):
+            if what != "idle" or unit != "s":
+                print(json.dumps({"id": f"scale-sim-{desks}-{what}-{column.split()[0]}", "unit": unit, "ours": [float(v)], "theirs": [],
+                                  "what": f"{desks} desks, simulated: {names[what]}, {column}"}), flush=True)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--tideover", default=ROOT / "build/release/tideover", type=pathlib.Path)
     p.add_argument("--desks", default="2,5,10,20,40")
+    p.add_argument("--sim", help="the simulator, for more desks than a PC carries")
+    p.add_argument("--simulated", default="40,80,120,200")
     a = p.parse_args()
     home = pathlib.Path(tempfile.mkdtemp(prefix="scale-"))
     b = Branch(home, a.tideover.resolve())
-    head = ("desks", "all met", "1,000 records everywhere", "sent a record", "CPU for them", "private memory", "idle CPU", "idle sends")
+    head = ("desks", "all met", "1,000 records everywhere", "sent a record", "CPU for them", "own memory", "idle CPU", "idle sends")
     print(" | ".join(head), file=sys.stderr)
     try:
         for i, size in enumerate(int(n) for n in a.desks.split(",")):
             b.grow(size)
             met = b.restart()
             took, sent, cpu = b.spread(i * RECORDS)
-            memory = sorted(private_kib(d) for d in b.desks)[size // 2]
+            memory = sorted(own_kib(d) for d in b.desks)[size // 2]
             idle_cpu, idle_sent = b.idle()
             print(f"{size} | {met:.1f} s | {took:.2f} s | {sent:.0f} B | {cpu:.0f} ms | {memory / 1024:.1f} MiB | "
                   f"{idle_cpu:.1f} ms/s | {idle_sent:.0f} B/s", file=sys.stderr, flush=True)
@@ -123,6 +140,8 @@ def main():
         for d in b.desks:
             d.kill9()
         shutil.rmtree(home, ignore_errors=True)
+    if a.sim:
+        simulated(a.sim, a.simulated)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def row(name, what, records, slow, rounds):
         case.records, case.slow, case.rates, case.bare = records, slow, ours, theirs
         case.debug()
     return {"id": name, "what": what, "unit": "records/s", "against": "a bare loop, one in flight",
-            "ours": ours, "theirs": theirs, "must": "0.5", "aim": "0.9"}
+            "ours": ours, "theirs": theirs, "must": ">= 0.5", "aim": ">= 0.9"}
 
 
 def main():

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Rows of JSON on stdin: a table on stdout, everything with medians and ratios to the file named.
+"""Rows of JSON on stdin: a table on stdout, everything with medians and ratios to the file named, and the
+tables of README beside it (.md).
 
 The ratio of a row is ours over theirs, taken inside each round, so that a drift of the machine falls
 on both; of it and of both figures the median, with min and max, is shown."""
@@ -32,6 +33,54 @@ def machine():
             "load": os.getloadavg()[0]}
 
 
+def met(r):
+    """Does the median keep what was asked for? "" where nothing was, or it is no number."""
+    words = {}
+    for goal in ("must", "aim"):
+        w = r.get(goal, "").replace("ours ", "").split()
+        value = r["summary"]["ours" if r.get(goal, "").startswith("ours") else "ratio"]
+        if len(w) == 2 and w[0] in ("<=", ">=") and value:
+            v, limit = value["median"], float(w[1])
+            words[goal] = v <= limit if w[0] == "<=" else v >= limit
+    return "aim" if words.get("aim") else "must" if words.get("must") else "missed" if words else ""
+
+
+def compared(rows):
+    lines = ["| what | ours | against | theirs | ratio | must | aim | met |", "|---|---|---|---|---|---|---|---|"]
+    for r in rows:
+        s = r["summary"]
+        one = lambda k: short(s[k]["median"]) if s[k] else ""
+        spread_of = f" ({short(s['ratio']['min'])} to {short(s['ratio']['max'])})" if s["ratio"] else ""
+        lines.append(f"| {r['what']} | {one('ours')} {r['unit']} | {r.get('against', '')} | {one('theirs')} | "
+                     f"{one('ratio')}{spread_of} | {r.get('must', '')} | {r.get('aim', '')} | {met(r)} |")
+    return lines
+
+
+def grown(rows, key, value):
+    """One line for each key, one column for each size."""
+    sizes, lines = {}, {}
+    for r in rows:
+        size, what = key(r)
+        sizes[size] = True
+        lines.setdefault(what, {})[size] = value(r)
+    return [f"| | {' | '.join(sizes)} |", "|---" * (len(sizes) + 1) + "|",
+            *(f"| {what} | {' | '.join(cells.get(x, '') for x in sizes)} |" for what, cells in lines.items())]
+
+
+def markdown(rows):
+    ran = [r for r in rows if "cannot" not in r]
+    of = lambda prefix: [r for r in ran if r["id"].startswith(prefix)]
+    figure = lambda r: f"{short(r['summary']['ours']['median'])} {r['unit']}"
+    out = compared([r for r in ran if not r["id"].startswith(("scale-", "large-"))])
+    for kind in (lambda r: "simulated" not in r["what"]), (lambda r: "simulated" in r["what"]):
+        if not [r for r in of("scale-") if kind(r)]:
+            continue
+        out += ["", *grown([r for r in of("scale-") if kind(r)], lambda r: (r["what"].split(":")[0], r["what"].split(": ")[1]), figure)]
+    if of("large-"):
+        out += ["", *grown(of("large-"), lambda r: (r["id"].split("-")[1], r["what"]), figure)]
+    return "\n".join(out) + "\n"
+
+
 def main():
     check = sys.argv[1] == "--check"
     rows = [json.loads(line) for line in sys.stdin if line.strip()]
@@ -47,6 +96,8 @@ def main():
         json.dump(all, f, indent=1)
         f.write("\n")
     os.rename(sys.argv[-1] + ".new", sys.argv[-1])
+    with open(os.path.splitext(sys.argv[-1])[0] + ".md", "w") as f:
+        f.write(markdown(rows))
     m = all["machine"]
     print(f"{m['cores']} cores {m['cpu']}, load {m['load']:.1f}; {', '.join(m['packages'])}")
     print("median (min to max) of the rounds; ratio = ours / theirs inside each round")

@@ -200,6 +200,8 @@ const struct cond_kind cond_kinds[] = {
     { "erased", "d", "records are erased there", erased },
     { "executing", "", "a session is executed and has not begun", executing },
     { "down", "d", "crashed or off", is_down },
+    { "met", "", "every desk sees every other", figures_met },
+    { "same", "n", "every desk holds as many records as every other, n at least", figures_same },
     { 0 }
 };
 

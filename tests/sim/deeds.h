@@ -11,6 +11,9 @@ void deed_press(struct sim *s, const struct args *a);
 void deed_pause(struct sim *s, const struct args *a);
 void deed_resume(struct sim *s, const struct args *a);
 
+/* figures.c */
+void deed_figures(struct sim *s, const struct args *a);
+
 /* check_blocklist.c */
 void deed_blocklist(struct sim *s, const struct args *a);
 

@@ -21,12 +21,13 @@ static const char usage[] =
     "  --trace     every step in words\n"
     "  --print     the script that the seed draws, without running it\n"
     "  --shrink    the shortest script that still breaks the same invariant\n"
+    "  --figures N,..  what branches of so many desks cost: time, messages, bytes\n"
     "  --real      with libsodium's signatures, not hashes in their place\n";
 
 struct options {
     uint64_t from, to;
     unsigned desks, jobs;
-    const char *file;
+    const char *file, *figures;
     bool trace, all, print, shrink;
 };
 
@@ -67,6 +68,8 @@ static bool read_options(int argc, char **argv, struct options *o)
             ;
         else if (strcmp(argv[i], "--script") == 0 && *next)
             o->file = next;
+        else if (strcmp(argv[i], "--figures") == 0 && *next)
+            o->figures = next;
         else
             return false;
         i++;
@@ -231,6 +234,31 @@ static int run_script(const struct options *o)
     return !ok;
 }
 
+static int run_figures(const char *sizes)
+{
+    struct sim *s = malloc(sizeof *s);
+    int failed = s ? 0 : 1;
+
+    for (char *p = (char *)(uintptr_t)sizes; s && *p && !failed; p += *p == ',') {
+        unsigned desks = (unsigned)strtoul(p, &p, 10);
+        struct script sc = { 0 };
+        char why[200] = "2 to 256 desks";
+        if (desks < 2 || desks > SIM_STATIONS_MAX || !figures_script(desks, &sc, why)) {
+            printf("%u desks: %s\n", desks, why);
+            failed = 64;
+        } else {
+            failed = !sim_run(s, &sc, false);
+            if (failed)
+                printf("%u desks: %s\n", desks, s->failure);
+            sim_free(s);
+        }
+        script_free(&sc);
+        fflush(stdout);
+    }
+    free(s);
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { .from = 1, .to = 300, .jobs = 1 };
@@ -239,5 +267,7 @@ int main(int argc, char **argv)
         fputs(usage, stderr);
         return 64;
     }
+    if (o.figures)
+        return run_figures(o.figures);
     return o.file ? run_script(&o) : run_seeds(&o);
 }

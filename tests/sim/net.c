@@ -45,6 +45,7 @@ void net_send(struct sim *s, int from, int to, struct buf *bytes)
     }
     if (!l->up)
         return;
+    s->count.bytes += bytes->len;
     if (l->peer_life != s->desk[to].life || !s->desk[to].core) { /* nobody is at the other end */
         struct event *e = sim_put(s, rng_between(&s->dice, 100, 50 * MS), EV_LINK_LOST, from);
         e->from = to;

@@ -281,7 +281,7 @@ struct sent { /* the delivery that began last */
 };
 
 struct counts {
-    uint64_t steps, messages, records, crashes, troubles, presses, slots, overrides, regains,
+    uint64_t steps, messages, bytes, records, crashes, troubles, presses, slots, overrides, regains,
         doubled, us;
 };
 
@@ -329,7 +329,7 @@ struct sim {
     struct releases *releases;   /* releases.c; NULL: none so far */
     struct rulings *rulings;     /* rulings.c; NULL: none so far */
     struct overrides *overrides; /* NULL: the script has none, and all invariants are strict */
-    struct counts count;
+    struct counts count, figures; /* figures: at the last line of that name */
     struct liar *liar; /* liar.c; NULL: everybody is honest */
 };
 
@@ -377,6 +377,11 @@ bool net_try(struct sim *s, int from, int to, unsigned try_no); /* connected? el
 void net_lost(struct sim *s, int from, int to);
 void net_desk_died(struct sim *s, int desk);
 void net_heal(struct sim *s);
+
+/* figures.c */
+bool figures_met(struct sim *s, const struct args *a);
+bool figures_same(struct sim *s, const struct args *a);
+bool figures_script(unsigned desks, struct script *sc, char why[200]);
 
 /* liar.c */
 void liar_make(struct sim *s);
