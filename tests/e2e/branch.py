@@ -156,7 +156,7 @@ class Case(unittest.TestCase):
             shutil.rmtree(self.home, ignore_errors=True)
 
     def tearDown(self):
-        if not self._outcome.success:
+        if self._outcome and not self._outcome.success:  # debug(), as the benches run it, has none
             self.show()
 
     def show(self):
