@@ -21,6 +21,7 @@ import { oneTab } from "./tabs.js";
 import { tone, unlock, sound } from "./tones.js";
 
 const COPIES_MS = 800; // a slip waits so long for copies on other desks
+const DIALOG_MS = 1500; // nobody answers a dialog faster, and no browser prints slower
 const POLITE_MS = 2000;
 const UNDO_MS = 500; // a key that bounces takes back one record, not two
 
@@ -290,10 +291,14 @@ function takeSlip(user) {
 }
 
 function print() {
+    const began = performance.now();
+
     slip.printed = true;
     if (!printSlip({ ...slip, at: new Date(slip.at), today: page.today,
         desk: session.desk }, page.slip))
         remark(t("desk.slip.off"));
+    else if (performance.now() - began > DIALOG_MS)
+        remark(t("desk.slip.dialog"));
     remember();
 }
 
@@ -581,7 +586,7 @@ function drawFoot() {
         say(byId("today"), t("desk.today", page.counts));
     say(byId("last-slip"), slip?.printed ? t("desk.slip.last", { time: time(slip.at) }) : "");
     if (settings)
-        say(byId("staff"), t("desk.staff", { name: settings.staff || "–" }));
+        say(byId("staff"), byId("staff").title = t("desk.staff", { name: settings.staff || "–" }));
     if (settings && !settings.block_list)
         say(byId("lists"), t("desk.list.off"));
     else if (is.status)

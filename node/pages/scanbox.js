@@ -41,9 +41,15 @@ export class ScanBox {
         });
     }
 
+    // Nothing jumps where the box can be seen; at 200 % it is looked for.
     focus() {
-        if (!this.#does.isBusy())
-            this.#input.focus({ preventScroll: true });
+        const at = this.#input.getBoundingClientRect();
+
+        if (this.#does.isBusy())
+            return;
+        this.#input.focus({ preventScroll: true });
+        if (at.top < 0 || at.bottom > innerHeight)
+            this.#input.scrollIntoView({ block: "center" });
     }
 
     #keydown(e) {

@@ -201,6 +201,10 @@ export const rows = {
     "desk.slip.reprint": ["Print it again", "Imprimirlo otra vez"],
     "desk.slip.none": ["There is no slip yet: check something out first.", "Aún no hay recibo: preste algo antes."],
     "desk.slip.off": ["Slips are switched off on this PC.", "Los recibos están desactivados en este PC."],
+    "desk.slip.dialog": [
+        "The browser asked how to print. What was scanned meanwhile went into its dialog and is not recorded.",
+        "El navegador preguntó cómo imprimir. Lo leído entretanto fue a su ventana y no está registrado.",
+    ],
     "desk.slip.desk": ["Desk {desk}", "Mostrador {desk}"],
     "desk.slip.user": ["User …{end}", "Usuario …{end}"],
     "desk.slip.due": ["Due", "Vence"],

@@ -305,6 +305,12 @@ test("the slip is as long as what stands on it: 1, 12 and 60 items", async () =>
     await page.keyboard.press("F8"); // the user is gone: the last one again
     await until(() => page.evaluate((b) => globalThis.printed > b, printed), "the slip again");
     assert.equal(await page.locator("#slip li").count(), 60);
+    await page.evaluate(() => (window.print = () => { // a dialog holds the page, and takes the keys
+        for (const end = performance.now() + 1600; performance.now() < end;);
+    }));
+    await page.keyboard.press("F8");
+    await page.getByText("What was scanned meanwhile went into its dialog").first().waitFor();
+    await page.evaluate(() => (window.print = () => {}));
     const papers = { "58mm": [58, null, 1], a4: [210, 297, 4] };
     for (const [paper, [width, height, pages]] of Object.entries(papers)) { // a PC may have either
         await page.evaluate(async (paper) => {
@@ -501,6 +507,7 @@ test("at 200 % nothing is cut; dark, forced colours, Spanish", async () => {
     assert.ok(await small.evaluate(() => document.scrollingElement.scrollHeight < 2000)); // rows scroll, not the page
     const box = await small.locator("#box").boundingBox();
     assert.ok(box.x >= 0 && box.x + box.width <= 512);
+    assert.ok(box.y >= 0 && box.y + box.height <= 384, `the box is where it can be seen: ${JSON.stringify(box)}`);
     await stage.accessible(small);
     await stage.screen(small, "desk-200-percent-es");
     stage.quiet(small);
@@ -518,6 +525,25 @@ test("at 200 % nothing is cut; dark, forced colours, Spanish", async () => {
     await page.getByRole("button", { name: "A+" }).click();
     assert.ok(await page.evaluate(() => document.scrollingElement.scrollWidth <= 1024));
     await stage.screen(page, "desk-larger", { fullPage: false });
+});
+
+test("the longest names, in Spanish: the keys stand in one line, the head and the foot do not grow", async () => {
+    const wide = await open({ language: "es-ES" });
+    await scan(someone(), wide);
+    await settled(wide);
+    const tall = await wide.evaluate(() => {
+        const top = (e) => Math.round(e.getBoundingClientRect().top);
+        const say = (id, text) => (document.getElementById(id).textContent = text);
+        say("desk-name", "SANSEBASTIAN-12 · CHILDRENS-DEPARTMENT-012"); // as long as a policy and an invite allow
+        say("staff", "Personal: " + "Wolfeschlegelsteinhausenbergerdorff-Ortega".slice(0, 40));
+        say("lists", "Lista de bloqueos: de hace 17 días");
+        return { keys: new Set([...document.querySelectorAll(".modes button")].map(top)).size,
+            head: document.querySelector("header").offsetHeight, foot: document.querySelector("footer").offsetHeight,
+            wide: document.scrollingElement.scrollWidth };
+    });
+    assert.ok(tall.keys === 1 && tall.head < 90 && tall.foot < 70 && tall.wide <= 1024, JSON.stringify(tall));
+    await stage.screen(wide, "desk-long-names-es", { fullPage: false });
+    await wide.context().close();
 });
 
 test("an upload is seen: bar, UPLOADED, arrows in the rows", async () => {
