@@ -405,13 +405,14 @@ def four_words(text, words):
 class LibraryServer:
     """A TCP port that answers or does not, in the place of an ILS."""
 
-    def __init__(self):
-        self.port, self.socket, self.thread = free_port(), None, None
+    def __init__(self, host="127.0.0.1", port=None):
+        self.host, self.port = host, port or free_port()
+        self.socket = self.thread = None
 
     def open(self):
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(("127.0.0.1", self.port))
+        self.socket.bind((self.host, self.port))
         self.socket.listen(64)
         self.thread = threading.Thread(target=self._serve, args=(self.socket,), daemon=True)
         self.thread.start()

@@ -72,13 +72,22 @@ static void check_desks(const struct roster *r, const struct policy *p, json_t *
     }
 }
 
+/* Whoever left counts, too: what was recorded there still goes under its number. */
+static bool ever_joined(const struct roster *r, const char *name)
+{
+    for (unsigned i = 0; i < roster_desks(r); i++)
+        if (strcmp(roster_desk(r, i)->joined, name) == 0)
+            return true;
+    return false;
+}
+
 static void check_table(const struct roster *r, const struct desk_number *table, unsigned n,
                         const char *section, json_t *all)
 {
     char text[POLICY_REMARK_MAX];
 
     for (unsigned i = 0; i < n; i++) {
-        if (roster_find_joined(r, table[i].desk))
+        if (ever_joined(r, table[i].desk))
             continue;
         snprintf(text, sizeof text, "no desk joined as %s, which stands in [%s]", table[i].desk,
                  section);

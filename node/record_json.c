@@ -81,12 +81,19 @@ static enum err take_text(const struct text_field *f, const char *value, struct 
     return ERR_OK;
 }
 
+static enum err take_paper_time(const struct core *c, const char *value, struct record *out,
+                                struct errmsg *msg)
+{
+    const struct policy *policy = c ? roster_policy(core_roster(c)) : NULL;
+
+    return paper_time_parse(policy ? &policy->zone : NULL, value, &out->paper_ms, msg);
+}
+
 static enum err take_string(const struct core *c, const char *name, const char *value,
                             struct record *out, struct errmsg *msg)
 {
     const struct text_field *f = text_field(name);
     struct errmsg inner = { .text = "" };
-    int off;
 
     if (f)
         return take_text(f, value, out, msg);
@@ -111,7 +118,7 @@ static enum err take_string(const struct core *c, const char *name, const char *
         return err_why(msg, ERR_INVALID, "bad_due", "due", "%s", inner.text);
     if (strcmp(name, "birth") == 0 && ymd_parse(value, &out->reg.birth, &inner) != ERR_OK)
         return err_why(msg, ERR_INVALID, "bad_birth", "birth", "%s", inner.text);
-    if (strcmp(name, "at") == 0 && rfc3339_parse(value, &out->paper_ms, &off, &inner) != ERR_OK)
+    if (strcmp(name, "at") == 0 && take_paper_time(c, value, out, &inner) != ERR_OK)
         return err_why(msg, ERR_INVALID, "bad_at", "at", "%s", inner.text);
     if (strcmp(name, "due") != 0 && strcmp(name, "birth") != 0 && strcmp(name, "at") != 0)
         return err_why(msg, ERR_INVALID, "unknown_field", "",

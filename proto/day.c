@@ -386,6 +386,24 @@ enum err rfc3339_parse(const char *s, int64_t *unix_ms, int *offset_min, struct 
     return ERR_OK;
 }
 
+enum err paper_time_parse(const struct zone *z, const char *s, int64_t *unix_ms, struct errmsg *msg)
+{
+    struct civil c = { 0 };
+    const char *at = s;
+    uint32_t ymd;
+    int off;
+
+    if (z == NULL || !read_ymd(&at, &ymd) || !read_byte(&at, ' ') ||
+        (c.hour = read_digits(&at, 2)) < 0 || c.hour > 23 || !read_byte(&at, ':') ||
+        (c.minute = read_digits(&at, 2)) < 0 || c.minute > 59 || *at != 0)
+        return rfc3339_parse(s, unix_ms, &off, msg);
+    c.year = (int)(ymd / 10000);
+    c.month = (int)(ymd / 100 % 100);
+    c.day = (int)(ymd % 100);
+    *unix_ms = zone_unix_s(z, &c, NULL) * 1000;
+    return ERR_OK;
+}
+
 void ymd_format(uint32_t ymd, char out[11])
 {
     snprintf(out, 11, "%04u-%02u-%02u", (unsigned)(ymd / 10000 % 10000),

@@ -90,7 +90,7 @@ int cmd_restore(struct cli *c)
         printf(
             "             Its records come back from the other desks. It has no vote in an upload "
             "until a lead gives it back, and the old PC must not run any more.\n");
-        printf("Next         tideover --state %s node\n", c->state);
+        say_next_start(c);
     }
     sodium_memzero(passphrase, sizeof passphrase);
     buf_free(&file);

@@ -297,8 +297,7 @@ int cli_parse(int argc, char **argv, struct cli *c, bool *done)
         rc = check_complete(c);
     if (rc == 0)
         rc = find_state(c);
-    c->color = term_out() && c->value[OPT_NO_COLOR] == NULL &&
-               (getenv("NO_COLOR") == NULL || *getenv("NO_COLOR") == 0);
+    c->color = term_has_color() && c->value[OPT_NO_COLOR] == NULL;
     *done = rc != 0;
     return rc;
 }

@@ -159,6 +159,9 @@ int cli_err(const struct cli *c, enum err e, const struct errmsg *msg);
 int cli_usage(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A remark on stderr, unless --quiet. */
 void cli_note(const struct cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* After init, join and restore: how the node of this state directory is started. */
+void say_next_start(const struct cli *c);
 void cli_json(const json_t *o); /* one line on stdout */
 
 /* ---- the node (client.h below it) ---- */
@@ -222,6 +225,7 @@ enum err passphrase_read(const struct cli *c, const char *path, char *out, struc
 /* ---- term.c ---- */
 
 bool term_out(void); /* stdout is a terminal */
+bool term_has_color(void); /* one with colours, and nobody set NO_COLOR */
 bool term_err(void);
 bool term_can_ask(void); /* somebody sits there: stdin and stderr are terminals */
 bool term_ask_yes(const char *question);

@@ -91,7 +91,7 @@ int cmd_init(struct cli *c)
     if (rc == 0) {
         printf("Branch %s founded; this desk is %s, in %s\n", in.branch, in.desk, c->state);
         printf("Branch key   %s\n", words);
-        printf("Next         tideover --state %s node\n", c->state);
+        say_next_start(c);
     }
     if (file.fd >= 0)
         close(file.fd);

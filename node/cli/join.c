@@ -22,6 +22,6 @@ int cmd_join(struct cli *c)
     printf("Joined branch %s; this desk is %s, in %s\n", branch, desk, c->state);
     printf("Branch key   %s\n", words);
     printf("             The inviting desk must show the same four words; if not, do not go on.\n");
-    printf("Next         tideover --state %s node\n", c->state);
+    say_next_start(c);
     return 0;
 }

@@ -9,7 +9,8 @@ void help_outage(FILE *to)
           "  1  Open the desk page: tideover open desk. The bar on top says OFFLINE, in amber.\n"
           "  2  Scan the user's card, then each item. One high tone: it is saved. No Save button.\n"
           "  3  Two low tones: read the sentence on the screen. Nothing was saved yet; F10 keeps it,\n"
-          "     Esc leaves it. Three low tones, a red page: STOP. Write on paper: time, card, item.\n"
+          "     Esc leaves it. Three low tones: it was not taken; the sentence says why.\n"
+          "     The whole page red: STOP. Write on paper: time, card, item.\n"
           "  4  F9 takes back the last one. F2 checkout, F3 discharge, F4 renew, F6 new user, F8 slip.\n"
           "  5  Returned items go on the HOLD-CHECK shelf, not back into circulation.\n"
           "  6  A new user: F6, the card's number and the form. The card works at every desk at once.\n"
@@ -31,7 +32,7 @@ void help_outage(FILE *to)
           "If\n"
           "  a desk's network is dead   it goes on recording; tideover bundle export FILE, on a stick\n"
           "  a desk is broken           what other desks hold is not lost; ask the admin to revoke it\n"
-          "  paper was used             tideover record .. --at 2026-11-23T09:12:00-05:00, as it was written\n"
+          "  paper was used             tideover record .. --at \"2026-11-23 09:12\", as it was written\n"
           "  too few desks answer       tideover upload override --plan: a lead decides\n",
           to);
 }

@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void complain_json(const char *code, const char *text)
 {
@@ -74,4 +76,17 @@ void cli_json(const json_t *o)
     if (text != NULL)
         puts(text);
     free(text);
+}
+
+/* The package's directory belongs to the service's user, and only the service may run there. */
+void say_next_start(const struct cli *c)
+{
+    struct stat st;
+
+    if (stat(c->state, &st) == 0 && st.st_uid != geteuid())
+        puts("Next         systemctl start tideover");
+    else if (c->value[OPT_STATE] != NULL)
+        printf("Next         tideover --state %s node\n", c->state);
+    else
+        puts("Next         tideover node");
 }

@@ -37,7 +37,7 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_ITEM] = { "item", "I", "the item's number" },
     [OPT_DUE] = { "due", "YYYY-MM-DD",
                   "due date, or none: the server decides; left out: the policy's rule" },
-    [OPT_AT] = { "at", "TIME", "when it happened, from paper: 2026-11-23T09:12:04-05:00" },
+    [OPT_AT] = { "at", "TIME", "when it happened, from paper: \"2026-11-23 09:12\", the library's time" },
     [OPT_FIRST] = { "first", "NAME", "given name" },
     [OPT_LAST] = { "last", "NAME", "family name" },
     [OPT_BIRTH] = { "birth", "YYYY-MM-DD", "birth date" },
@@ -773,9 +773,10 @@ const struct command commands[] = {
     { "upload",
       "confirm",
       NULL,
-      { OPT_SLOT },
-      { OPT_CHECK, OPT_PASSPHRASE, OPT_JSON },
-      "a second voice: this upload did arrive (nothing is erased without one)",
+      { OPT_NONE },
+      { OPT_SLOT, OPT_CHECK, OPT_PASSPHRASE, OPT_JSON },
+      "it did arrive: this upload, else the last (nothing is erased before)",
+      "  tideover upload confirm                      the last one\n"
       "  tideover upload confirm --slot 3\n"
       "  tideover upload confirm --slot 3 --check     another desk than the sender looks itself\n",
       cmd_upload_confirm,

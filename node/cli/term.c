@@ -27,6 +27,21 @@ bool term_err(void)
     return isatty(STDERR_FILENO) == 1;
 }
 
+/* A teletype prints what others take as commands. */
+static bool is_dumb(void)
+{
+    const char *kind = getenv("TERM");
+
+    return kind != NULL && strcmp(kind, "dumb") == 0;
+}
+
+bool term_has_color(void)
+{
+    const char *no = getenv("NO_COLOR");
+
+    return term_out() && !is_dumb() && (no == NULL || *no == 0);
+}
+
 bool term_can_ask(void)
 {
     return isatty(STDIN_FILENO) == 1 && term_err();
@@ -123,9 +138,9 @@ bool term_ask_secret(const char *question, char *out, size_t room)
     interrupt_catch(); /* or Ctrl-C would leave the terminal without echo */
     silent = before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent); /* before it asks: who is quick must not be seen */
     fprintf(stderr, "%s: ", question);
     fflush(stderr);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     got = read_line(out, room);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     fputc('\n', stderr);
@@ -155,7 +170,7 @@ const char *hue(const struct cli *c, enum hue h)
 
 void progress_begin(const struct cli *c, struct progress *p)
 {
-    *p = (struct progress){ .on = term_err() && !c->quiet, .began_ms = now_ms() };
+    *p = (struct progress){ .on = term_err() && !is_dumb() && !c->quiet, .began_ms = now_ms() };
 }
 
 void progress_show(struct progress *p, const char *what, uint64_t done, uint64_t total)

@@ -30,12 +30,32 @@ static int call_plain(const struct cli *c, const char *path, json_t *o, json_t *
     return rc;
 }
 
+/* The last upload that this desk knows of; it is named to whoever confirms it. */
+static int last_slot(const struct cli *c, long long *slot)
+{
+    struct client *cl = NULL;
+    json_t *s = NULL;
+    int rc = cli_connect(c, &cl);
+
+    if (rc == 0)
+        rc = cli_call(c, cl, "/api/v1/upload/status", NULL, NULL, &s);
+    *slot = j_int(json_object_get(s, "last"), "slot", 0);
+    if (rc == 0 && *slot == 0)
+        rc = cli_fail(c, err_exit(ERR_MISSING), "no_upload", "nothing has been uploaded yet");
+    json_decref(s);
+    client_close(cl);
+    return rc;
+}
+
 int cmd_upload_confirm(struct cli *c)
 {
     json_t *answer = NULL;
     bool check = c->value[OPT_CHECK] != NULL;
     long long slot = 0;
-    int rc = slot_value(c, &slot);
+    int rc = c->value[OPT_SLOT] != NULL ? slot_value(c, &slot) : last_slot(c, &slot);
+
+    if (rc == 0 && c->value[OPT_SLOT] == NULL)
+        cli_note(c, "Upload %lld arrived:\n", slot);
 
     if (rc == 0 && check)
         rc = call_plain(c, "/api/v1/upload/confirm",

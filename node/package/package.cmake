@@ -27,7 +27,7 @@ install(FILES ${made}/completion.zsh DESTINATION share/zsh/vendor-completions RE
 install(FILES ${made}/completion.fish DESTINATION share/fish/vendor_completions.d
     RENAME tideover.fish)
 install(FILES node/package/tideover.service DESTINATION lib/systemd/system)
-install(FILES README.md node/MANUAL.md node/API.md DESTINATION share/doc/tideover)
+install(FILES README.md node/MANUAL.md node/OPERATIONS.md node/API.md DESTINATION share/doc/tideover)
 install(FILES proto/formats/README.md DESTINATION share/doc/tideover RENAME FORMATS.md)
 install(FILES node/sinks/README.md DESTINATION share/doc/tideover RENAME SINKS.md)
 install(FILES node/package/debian/copyright DESTINATION share/doc/tideover)

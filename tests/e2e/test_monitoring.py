@@ -11,8 +11,11 @@ import urllib.request
 import branch
 import drive
 from branch import all_hold, checkouts, item, user, wait_until
+from test_clocks import shifted
+from test_hostile import Liar
 
 MONITORING = branch.ROOT / "examples/monitoring"
+ALERTS = set(re.findall(r"- alert: (\w+)", (MONITORING / "alerts.yml").read_text()))
 
 
 def fetch(port, path):
@@ -23,7 +26,7 @@ def fetch(port, path):
 class Prometheus:
     """One on loopback, with its data in `home`; asks every second, and alerts as soon as it can."""
 
-    def __init__(self, home, config, desks=()):
+    def __init__(self, home, config, desks=(), code="MAIN"):
         self.home, self.port = home, drive.free_port()
         home.mkdir()
         rules = (MONITORING / "alerts.yml").read_text()
@@ -32,7 +35,7 @@ class Prometheus:
         text = (MONITORING / config).read_text()
         (home / config).write_text(re.sub(r"_interval: \d+s", "_interval: 1s", text))
         for d in desks:
-            self.ask("desks", d.name, [f"127.0.0.1:{d.web_port}"], branch="MAIN", desk=d.name)
+            self.ask("desks", d.name, [f"127.0.0.1:{d.web_port}"], branch=code, desk=d.name)
         self.process = None
         self.config = config
 
@@ -71,8 +74,10 @@ class Prometheus:
 
 
 class Monitoring(branch.Case):
-    def prometheus(self, name, config, desks=()):
-        p = Prometheus(self.home / name, config, desks)
+    fired = frozenset()
+
+    def prometheus(self, name, config, *desks_and_code):
+        p = Prometheus(self.home / name, config, *desks_and_code)
         self.addCleanup(p.stop)
         return p
 
@@ -110,8 +115,19 @@ class Monitoring(branch.Case):
         down = one.cli("check", check=False)
         self.assertEqual((2, "CRITICAL - "), (down.rc, down.out[:11]))
 
+    def stop_upload(self, desk):
+        """Somebody else's file lies where the upload is to go."""
+        out = self.home / "export"
+        desk.cli("export", "--format", "symphony", "--out", out)
+        day = desk.cli("upload", "plan", json=True)["last"][:10].replace("-", "")
+        slot = desk.upload_status()["slot"]
+        there = self.sink / f"MAIN-{day}-e0-s{slot:06d}-{branch.sha256(out)[:8]}.log"
+        there.write_bytes(b"somebody else's bytes\n")
+        self.assertNotEqual(0, self.upload(desk, check=False).rc)
+
     def test_a_branch_and_its_faults(self):
-        one, two, kids = desks = self.branch(start=False)
+        """Each alert by its fault. Two uploaders cannot be made: that is what the ledger is for."""
+        one, two, kids = desks = self.branch(start=False, envs=[None, None, shifted(95)])
         server = drive.LibraryServer()
         server.open()
         self.addCleanup(server.close)
@@ -124,38 +140,86 @@ class Monitoring(branch.Case):
         self.assertRegex(one.cli("check").out, r"^OK - nothing needs a look \| .*peers_online=2")
         own = self.prometheus("prometheus", "prometheus.yml", desks)
         own.start()
-        above = self.prometheus("above", "federation.yml")
-        above.ask("branches", "main", [f"127.0.0.1:{own.port}"])
-        above.start()
         wait_until(lambda: len(own.query("up == 1")) == 3, 60, "three desks to be asked")
-        self.assertEqual(set(), own.firing() - {("TideoverDiskLow", two.name)})
+        self.assertLessEqual(own.firing(), {("TideoverDiskLow", two.name)} |
+                             {("TideoverClockOff", d.name) for d in desks})
 
         self.feed(one, checkouts(1, 20))
         one.cli("record", "checkout", "--user", item(1), "--item", item(2), check=False)
-        all_hold(desks, 20, 20)
+        all_hold(desks, 20, 60)
         made = f'tideover_records_total{{desk="{one.name}",operation="checkout"}} == 20'
-        wait_until(lambda: own.query(made), 30, "the count of records")
-        wait_until(lambda: above.query(made), 30, "the count above the branches")
+        wait_until(lambda: own.query(made), 60, "the count of records")
         self.assertTrue(own.query('tideover_records_rejected_total{reason="wrong_slot"} == 1'))
-        panels = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
-        for t in (t for p in panels for t in p["targets"]):
-            wait_until(lambda t=t: own.query(t["expr"].replace("$branch", ".*")), 30, t["expr"])
 
         old = self.home / "list"
-        old.write_text(user(1) + "\n")
+        old.write_text(user(200) + "\n")  # who borrows nothing here
         one.cli("blocklist", "import", old, "--date", "2026-01-02T00:00:00Z")
+        self.stop_upload(one)
         (two.state / "filler").write_bytes(bytes(16 << 20)[:self.free(two) - 40960])
         refused = two.cli("record", "--batch", "-", check=False, text="".join(
             json.dumps(x) + "\n" for x in checkouts(100, 2000)))
         self.assertNotEqual(0, refused.rc)
+        self.feed(one, checkouts(5000, 2000))  # which the full disk cannot take
         kids.kill9()
         want = {("TideoverDiskLow", two.name), ("TideoverNotSaving", two.name),
+                ("TideoverRecordsMissing", two.name), ("TideoverClockOff", one.name),
                 ("TideoverDeskDown", kids.name), ("TideoverBlockListOld", "MAIN"),
-                ("TideoverUploadForgotten", "MAIN")}
-        wait_until(lambda: own.firing() >= want, 60, f"{want}")
-        wait_until(lambda: {a for a, _ in above.firing()} >= {"TideoverBlockListOld",
-                                                              "TideoverUploadForgotten"}, 60,
-                   "the alerts above the branches")
+                ("TideoverUploadForgotten", "MAIN"), ("TideoverUploadStands", one.name)}
+        self.fire(own, want)
+        liar = Liar(kids.state, kids.port, [one])  # the same keys, and another program
+        self.addCleanup(liar.close)
+        for _ in range(20):
+            liar.tell("altered", 0)
+        self.fire(own, {("TideoverPeerRefused", one.name)})
+        self.assertEqual(ALERTS, self.fired | {"TideoverTwoUploaders"})
+
+    def test_three_branches_and_one_above(self):
+        """As MANUAL tells an admin of many: a Prometheus for each branch, and one that asks these."""
+        branches = {"MAIN": self.branch()}
+        for code in ("EAST", "WEST"):
+            branches[code] = self.found(code)
+        own = {code: self.prometheus(code, "prometheus.yml", desks, code)
+               for code, desks in branches.items()}
+        above = self.prometheus("above", "federation.yml")
+        above.ask("branches", "all", [f"127.0.0.1:{p.port}" for p in own.values()])
+        for p in (*own.values(), above):
+            p.start()
+        wait_until(lambda: len(above.query('up{job="tideover"} == 1')) == 7, 60, "seven desks to be seen")
+        self.assertEqual({"MAIN", "EAST", "WEST"}, {r["metric"]["branch"] for r in above.query(
+            "count by (branch) (tideover_records_pending_upload)")})
+        branches["MAIN"][0].cli("record", "checkout", "--user", item(1), "--item", item(2), check=False)
+        panels = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
+        for t in (t for p in panels for t in p["targets"]):
+            wait_until(lambda t=t: above.query(t["expr"].replace("$branch", ".*")), 60, t["expr"])
+            self.assertLessEqual({r["metric"].get("branch", "EAST") for r in above.query(
+                t["expr"].replace("$branch", "EAST"))}, {"EAST"}, t["expr"])
+
+        branches["EAST"][1].kill9()
+        self.fire(above, {("TideoverDeskDown", "EAST-2")})
+        self.assertEqual({"EAST-2"}, {d for a, d in above.firing() if a == "TideoverDeskDown"})
+        codes = {code: desks[0].cli("check", check=False) for code, desks in branches.items()}
+        self.assertEqual((0, 0), (codes["MAIN"].rc, codes["WEST"].rc), codes)
+
+    def found(self, code):
+        """Two desks of another branch."""
+        one, two = desks = [self.desk(f"{code}-{i}") for i in (1, 2)]
+        policy = self.home / f"{code}.ini"
+        policy.write_text(branch.policy_text(self.sink, [d.name for d in desks]).replace(
+            "code = MAIN", f"code = {code}"))
+        one.init(code, policy=policy, passphrase_file=self.lead)
+        (one.state / "root-key-backup").unlink()
+        one.start()
+        two.join(one.invite(two.name, passphrase_file=self.lead).out.strip())
+        two.start()
+        self.all_online(desks, 60)
+        return desks
+
+    def fire(self, prometheus, want):
+        try:
+            wait_until(lambda: prometheus.firing() >= want, 60, "alerts")
+        except drive.Timeout:
+            self.assertEqual(set(), want - prometheus.firing(), "these do not fire")
+        self.fired |= {a for a, _ in want}
 
     @staticmethod
     def free(desk):

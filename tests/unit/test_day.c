@@ -265,6 +265,27 @@ static void dates_and_times_read_and_print_exactly(void **state)
     assert_int_equal(off, 0);
 }
 
+static void a_time_on_paper_is_the_librarys(void **state)
+{
+    static const char *const bad[] = { "2026-11-23 9:12",  "2026-11-23 24:00", "2026-11-31 09:12",
+                                       "2026-11-23  09:12", "2026-11-23 09:12:04", "09:12", "" };
+    struct zone z;
+    int64_t ms;
+
+    (void)state;
+    assert_int_equal(zone_parse("EST5EDT,M3.2.0,M11.1.0", &z, NULL), ERR_OK);
+    assert_int_equal(paper_time_parse(&z, "2026-11-23 09:12", &ms, NULL), ERR_OK);
+    assert_true(ms == 1795443120000);
+    assert_int_equal(paper_time_parse(&z, "2026-07-23 09:12", &ms, NULL), ERR_OK); /* summer */
+    assert_true(ms == 1784812320000);
+    assert_int_equal(paper_time_parse(&z, "2026-11-23T09:12:04-05:00", &ms, NULL), ERR_OK);
+    assert_true(ms == 1795443124000);
+    assert_int_equal(paper_time_parse(NULL, "2026-11-23T14:12:04Z", &ms, NULL), ERR_OK);
+    assert_int_equal(paper_time_parse(NULL, "2026-11-23 09:12", &ms, NULL), ERR_INVALID);
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(paper_time_parse(&z, bad[i], &ms, NULL), ERR_INVALID);
+}
+
 static void what_is_no_date_or_time_is_refused_at_every_truncation(void **state)
 {
     static const char *const bad[] = {
@@ -310,6 +331,7 @@ int main(void)
         cmocka_unit_test(only_days_that_exist_are_valid),
         cmocka_unit_test(the_branch_has_its_own_date),
         cmocka_unit_test(dates_and_times_read_and_print_exactly),
+        cmocka_unit_test(a_time_on_paper_is_the_librarys),
         cmocka_unit_test(what_is_no_date_or_time_is_refused_at_every_truncation),
     };
 
