@@ -99,7 +99,8 @@ class FirstDay(branch.Case):
                 self.buy(name)
             pcs = list(self.pcs.values()) if where == "every PC" else [self.pcs[name]]
             if language == "ini":
-                text = drill.set_in_ini(pcs[0].run("cat", more).stdout, lines + HURRY)
+                text = drill.set_in_ini(pcs[0].run("cat", more).stdout,
+                                        lines + (HURRY if more == "main.ini" else []))
                 pcs[0].run("sh", "-c", f"cat >{more}", text=text)
                 continue
             with concurrent.futures.ThreadPoolExecutor(len(pcs)) as everybody:
