@@ -12,8 +12,7 @@
 #include "record.h"
 
 #define SINK_KEY_MAX       64  /* what one item of a batch leaves for the next, with its NUL */
-#define ANSWER_BYTES_LIMIT 256 /* of one row: 200 of words and all other fields at their longest   \
-                                */
+#define ANSWER_BYTES_LIMIT 256 /* of one row: 200 of words, all other fields at their longest */
 
 struct answer_row {
     uint64_t line; /* in the payload, from 1 */
@@ -24,6 +23,7 @@ struct answer_row {
 };
 
 void answer_row_encode(const struct answer_row *r, struct buf *out);
+/* Bytes from anywhere; ERR_MALFORMED. */
 enum err answer_row_decode(const uint8_t *p, size_t n, struct answer_row *out);
 
 /* h(0), and h(n) from h(n - 1) and the bytes of row n. */
@@ -48,7 +48,7 @@ void told_free(struct told *t); /* wiped: words may hold names */
 struct holds;                  /* items and cards that are held */
 struct holds *holds_new(void); /* NULL: out of memory */
 void holds_free(struct holds *h);
-/* item and user are digests of the line's barcodes, zeros: it has none. */
+/* Of a line's item (what: 'i') or card ('c'): barcodes stay out of memory. Zeros: it has none. */
 void holds_digest(const uint8_t branch[BRANCH_ID_BYTES], char what, const char *barcode,
                   uint8_t out[HOLD_DIGEST]);
 bool answer_holds(unsigned kind, enum answer a); /* may holds_tell() change anything? */

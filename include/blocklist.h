@@ -50,9 +50,9 @@ unsigned blocklist_parts(const struct blocklist_head *h);
 /* Rows of part k, from 0; borrowed. */
 const uint8_t *blocklist_part(const struct blocklist *b, unsigned k, size_t *n);
 
-/* ERR_MALFORMED, ERR_DENIED (not signed by pk). The signer is named in *out first: see _signer().
- */
+/* Who claims to have signed a head, whose key is then to be found; false: it does not parse. */
 bool blocklist_signer(const uint8_t *p, size_t n, struct desk_id *out);
+/* Bytes from anywhere. ERR_MALFORMED; ERR_DENIED: of another branch, or not signed by pk. */
 enum err blocklist_head_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_ID_BYTES],
                              const uint8_t pk[KEY_BYTES], struct blocklist_head *out,
                              struct errmsg *msg);

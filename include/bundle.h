@@ -15,9 +15,8 @@ struct core;   /* core.h */
 struct moment; /* core.h */
 
 #define BUNDLE_HEAD "tideover bundle 1\n" /* the file's first line; then be32 length, part */
-#define BUNDLE_PART_MAX                                                                            \
-    (2u << 20) /* a part closes behind the message that fills it; a receipt, the                   \
-                  longest message, has a megabyte at most */
+/* A part closes behind the message that fills it; a receipt, the longest, has a megabyte at most. */
+#define BUNDLE_PART_MAX (2u << 20)
 
 struct bundle_at { /* where the next part begins; zeros: the first */
     unsigned stage;

@@ -309,8 +309,7 @@ enum aside_what excepted_what(enum answer a); /* as which it is set aside; ASIDE
 /* ---- overrides ---- */
 
 #define OVERRIDE_AWAY_MS 10000 /* a seat silent for less may be back in a moment */
-#define OVERRIDE_LOOK_MS                                                                           \
-    15000 /* so long after its start a desk has not looked for the others yet */
+#define OVERRIDE_LOOK_MS 15000 /* after its start a desk has not looked for the others yet */
 
 struct override_plan {
     struct override draft; /* reason and lead key are left to fill in */

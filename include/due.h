@@ -47,8 +47,8 @@ unsigned ymd_weekday(uint32_t ymd); /* 0: Sunday */
 
 /* why (NULL is fine): borrowed name of the holiday or weekday, if it is closed. */
 bool due_day_is_closed(const struct due_policy *p, uint32_t ymd, const char **why);
-uint32_t due_open_day(const struct due_policy *p,
-                      uint32_t ymd); /* that day, or the next open one */
+/* That day, or the next open one. */
+uint32_t due_open_day(const struct due_policy *p, uint32_t ymd);
 /* D9: so many days after `from`, open, and not before today. */
 uint32_t due_after_days(const struct due_policy *p, uint32_t from, unsigned days, uint32_t today);
 /* D8: of an item lent on `from`; 0: blank. */

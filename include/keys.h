@@ -34,6 +34,7 @@ bool keys_root_is_here(const char *dir);
 /* Whole small files: written aside, flushed, renamed; the directory is flushed too. */
 enum err small_file_write(const char *dir, const char *name, const void *p, size_t n, unsigned mode,
                           struct errmsg *msg);
+/* ERR_NOFILE, ERR_DENIED, ERR_DISK; ERR_MALFORMED: longer than max. */
 enum err small_file_read(const char *dir, const char *name, size_t max, struct buf *out,
                          struct errmsg *msg);
 

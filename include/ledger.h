@@ -30,9 +30,9 @@
  *    start mark.
  * L8 A receipt carries the ACCEPTED of a majority and the uploader's signature; else it is refused.
  * L9 A change of seats is itself a slot, decided by the old seats. So is giving a desk that lost
- * its memory its vote back, on a lead's word. L10 So is the horizon: what lies under it nobody
- * reads any more, and everybody may erase. A seat agrees only to what is confirmed by a second
- * voice and kept long enough by its own clock.
+ *    its memory its vote back, on a lead's word.
+ * L10 So is the horizon: what lies under it nobody reads any more, and everybody may erase. A seat
+ *    agrees only to what is confirmed by a second voice and kept long enough by its own clock.
  *
  * Where too few seats can be reached, a lead's override begins another epoch (override.h):
  * O1 Of two epochs the higher number wins, of two with one number the smaller hash; nothing of
@@ -64,10 +64,9 @@
 #define TERM_LEAP_MAX    (1u << 20) /* no honest desk is a million elections ahead */
 #define DELIVERY_TRIES   6          /* half a minute, then another desk may do better */
 #define LEDGER_RETRY_MS  500        /* unanswered questions are asked again */
-#define LEDGER_FETCH_MS  10000 /* without any answer, then whose vote told of them is doubted.. */
-#define LEDGER_VAIN_MS   30000 /* .. for so long */
-#define LEDGER_ANSWER_MS                                                                           \
-    600000 /* a build or delivery unanswered so long is lost: it is done anew */
+#define LEDGER_FETCH_MS  10000  /* without any answer, then whose vote told of them is doubted.. */
+#define LEDGER_VAIN_MS   30000  /* .. for so long */
+#define LEDGER_ANSWER_MS 600000 /* a build or delivery without an answer is then done anew */
 
 enum ledger_state {
     LEDGER_IDLE,
@@ -219,10 +218,11 @@ void ledger_login_changed(struct ledger *l, const struct ledger_moment *now);
 uint64_t ledger_term(const struct ledger *l);    /* on disk before any message speaks of it */
 uint64_t ledger_decided(const struct ledger *l); /* last decided slot, 0 = none */
 bool ledger_is_seat(const struct ledger *l, const struct desk_id *id);
-/* An intent of the open slot is accepted here and covers this record: too late for a void. */
 /* What this seat accepted for the open slot; false: nothing. intent_free(). */
 bool ledger_open_intent(const struct ledger *l, struct intent *out);
+/* Does that cover this record? Then it is too late for a void. */
 bool ledger_covers(const struct ledger *l, const struct feed_id *feed, uint64_t seq);
+
 /* ---- overrides ---- */
 
 /* Number, chain and base of the next override; the rest is the caller's. */

@@ -84,6 +84,7 @@ struct merge_job {
 void merge_job_free(struct merge_job *j);
 /* The feed of that id, or NULL. */
 struct merge_feed *merge_feed_of(const struct merge_job *j, const struct feed_id *id);
+/* "KIDS-1/3b/0042", as on the slip. */
 void merge_id_text(const struct merge_feed *f, uint64_t seq, char out[RECORD_ID_TEXT]);
 
 struct merged {
@@ -106,7 +107,8 @@ struct merged {
 typedef bool (*merge_yield)(void *ctx, uint64_t done, uint64_t total);
 
 struct merge;
-/* Runs the survey. disk may be a reader's; job is borrowed. */
+/* Runs the survey. disk may be a reader's; job is borrowed. ERR_NOMEM, ERR_BUSY, ERR_DISK: a record
+ * under the cut is not here. */
 enum err merge_open(const struct merge_job *job, const struct disk *disk, merge_yield yield,
                     void *yield_ctx, struct merge **out, struct errmsg *msg);
 void merge_close(struct merge *m);

@@ -14,9 +14,7 @@
 #define POOL_FILES_MAX 64                  /* desks of a branch, a file each */
 #define POOL_DESKS_MAX 1024                /* different stations in them */
 #define POOL_LINES_MAX (UINT64_C(1) << 30) /* of one file */
-#define POOL_CONFLICTS                                                                             \
-    65536 /* cards registered twice with different data: more are no accident                      \
-           */
+#define POOL_CONFLICTS 65536               /* cards registered twice, differently: no accident */
 #define POOL_SPILLS    6
 #define POOL_SAMPLES   64                /* differences of two files' clocks that are remembered */
 #define POOL_SAMPLE_MS (2 * 3600 * 1000) /* farther apart it is not one event */
@@ -37,7 +35,7 @@ void pool_free(struct pool *p); /* NULL is fine */
 /* An event as a reader hands it on. ERR_FULL: too many stations or lines. */
 enum err pool_event(struct pool *p, unsigned file, const struct format_event *ev,
                     struct errmsg *msg);
-/* After the last one. */
+/* After the last one. ERR_NOMEM, ERR_BUSY, and what the spills say. */
 enum err pool_judge(struct pool *p, struct errmsg *msg);
 
 struct pooled {

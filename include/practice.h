@@ -6,11 +6,11 @@
  *              upload waits, it does not begin
  * P3 ends      by itself: when the server goes away, after an hour, and when the node stops
  * P4 marked    its boxes carry its number: a scan of a practice that is over is refused, not
- * recorded P5 numbers   made up after the branch's patterns and check digit, the highest there are;
- * a desk never records them. Real cards may be used, too: none is kept P6 steps     seven, in
- * order; what does not lead on is a mistake, what hurts nothing is none. Who leaves the way
- * (another mode, the user closed) is led back to it
- */
+ *              recorded
+ * P5 numbers   made up after the branch's patterns and check digit, the highest there are; a desk
+ *              never records them. Real cards may be used, too: none is kept
+ * P6 steps     seven, in order; what does not lead on is a mistake, what hurts nothing is none. Who
+ *              leaves the way (another mode, the user closed) is led back to it */
 #ifndef TIDEOVER_PRACTICE_H
 #define TIDEOVER_PRACTICE_H
 

@@ -23,6 +23,8 @@ struct runs;
 /* key_bytes: 8 at least. budget: bytes of memory for entries. NULL: out of memory. */
 struct runs *runs_new(size_t key_bytes, size_t budget, const struct spill *spill);
 void runs_free(struct runs *r); /* NULL is fine */
+/* ERR_NOMEM, and what the spill says; an entry shorter than its key or above RUNS_ENTRY_MAX is
+ * ERR_BUG. */
 enum err runs_add(struct runs *r, const void *p, size_t n, struct errmsg *msg);
 
 /* After the last entry. May be called again: the reading begins anew. */

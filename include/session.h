@@ -4,11 +4,11 @@
  *             staff gets it. A change of staff touches nothing else, open user and held scans stay
  * B8 midnight a due date chosen for the session is forgotten at the branch's midnight, however it
  *             was chosen; from then on the policy's rule decides again (D8)
- *
  * B10 place   library, user access and station as the upload names them are the policy's; what it
  *             lets a desk choose instead (D17) is kept over restarts, and stands in each record.
- * What a later policy does not allow any more counts no more B11 list    not to ask the block list
- * is chosen for a day, and forgotten as a due date is; each record of it says so
+ *             What a later policy does not allow any more counts no more
+ * B11 list    not to ask the block list is chosen for a day, and forgotten as a due date is; each
+ *             record of it says so
  *
  * The text is an INI file of the desk's state directory. */
 #ifndef TIDEOVER_SESSION_H
@@ -32,6 +32,7 @@ struct session {
     uint32_t unchecked; /* the day for which the block list is not asked; 0: it is */
 };
 
+/* ERR_CONFIG names what is wrong; *out is then of no use. */
 enum err session_parse(const char *text, size_t n, struct session *out, struct errmsg *msg);
 void session_text(const struct session *s, struct buf *out);
 

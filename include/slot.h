@@ -132,6 +132,8 @@ void epoch_put(struct buf *b, const struct epoch *e);
 void epoch_get(struct mp *m, struct epoch *e);
 
 void intent_encode(const struct intent *in, struct buf *out);
+/* Bytes from anywhere; what is named twice, out of order or too often is refused. ERR_MALFORMED:
+ * then there is nothing to free. */
 enum err intent_decode(const uint8_t *p, size_t n, struct intent *out, struct errmsg *msg);
 void intent_free(struct intent *in);
 bool intent_sends_nothing(const struct intent *in); /* neither ranges nor released records */
@@ -139,10 +141,12 @@ void intent_hash(const uint8_t *p, size_t n, uint8_t out[HASH_BYTES]);
 
 void trigger_sign(const uint8_t branch[BRANCH_ID_BYTES], const struct trigger *t,
                   const uint8_t lead_sk[SIGN_SK_BYTES], struct buf *out);
-/* Checks form, branch and signature; whether the key is a lead's is the roster's to say. */
+/* Checks form, branch and signature; whether the key is a lead's is the roster's to say.
+ * ERR_MALFORMED, ERR_DENIED. */
 enum err trigger_open(const uint8_t *p, size_t n, const uint8_t branch[BRANCH_ID_BYTES],
                       struct trigger *out, struct errmsg *msg);
 
+/* A seat's word that it accepted, in that term, the intent with that hash. */
 void accepted_sign(const uint8_t branch[BRANCH_ID_BYTES], uint64_t slot, uint64_t term,
                    const uint8_t hash[HASH_BYTES], const uint8_t sk[SIGN_SK_BYTES],
                    uint8_t sig[SIG_BYTES]);
@@ -170,7 +174,7 @@ struct receipt {
 
 void receipt_encode(const struct receipt *r, const uint8_t sk[SIGN_SK_BYTES], struct buf *out);
 /* Form, uploader's signature, and ACCEPTED of a majority of the given seats. ERR_DENIED says which
- * of them is missing. out borrows p. */
+ * of them is missing; ERR_MALFORMED. out borrows p. */
 enum err receipt_open(const uint8_t *p, size_t n, const struct roster *roster,
                       const struct desk_id *seats, unsigned n_seats, struct receipt *out,
                       struct errmsg *msg);
