@@ -13,8 +13,6 @@
 #include "aside_int.h"
 #include "evergreen_int.h"
 
-#define POLL_MS    200
-#define POLLS      10    /* in one go; then the shell shows how far it is, and asks again */
 #define SETTLE_MAX 60000 /* a script that broke is given so long to turn out to be at work */
 
 static uint64_t now_ms(void)
@@ -25,15 +23,15 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static void pause_ms(unsigned ms)
+void evergreen_pause(void)
 {
-    struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+    struct timespec t = { 0, 200 * 1000000 };
 
     nanosleep(&t, NULL);
 }
 
 /* Since the last change, which is now if there was none yet. */
-static bool patience_ends(struct evergreen *e, const struct sink_batch *b)
+bool evergreen_patience_ends(struct evergreen *e, const struct sink_batch *b)
 {
     if (e->waits_ms == 0)
         e->waits_ms = now_ms();
@@ -41,7 +39,7 @@ static bool patience_ends(struct evergreen *e, const struct sink_batch *b)
 }
 
 /* An event that is not what was hoped for. */
-static enum delivery refused(const struct web_answer *a, char words[256])
+enum delivery evergreen_refused(const struct web_answer *a, char words[256])
 {
     struct evergreen_event ev;
 
@@ -58,7 +56,7 @@ static enum delivery refused(const struct web_answer *a, char words[256])
 }
 
 /* What may be repeated without harm. */
-static enum delivery again(enum evergreen_end end, enum delivery why)
+enum delivery evergreen_again(enum evergreen_end end, enum delivery why)
 {
     return end == EVERGREEN_NOT ? why : DELIVERY_RETRY;
 }
@@ -81,7 +79,7 @@ static enum delivery create(struct evergreen *e, struct sink_batch *b, char word
     enum evergreen_end end = evergreen_call(e, b, &call, &a, &d, words);
 
     if (end != EVERGREEN_SAID) {
-        d = again(end, d);
+        d = evergreen_again(end, d);
     } else if (evergreen_event((const char *)a.body.p, a.body.len, &ev) == ERR_OK &&
                evergreen_says(&ev) == EVERGREEN_DONE && is_key(ev.payload)) {
         snprintf(b->key, sizeof b->key, "%s", ev.payload);
@@ -89,7 +87,7 @@ static enum delivery create(struct evergreen *e, struct sink_batch *b, char word
         words[0] = '\0'; /* the receipt's evidence is short */
         d = DELIVERY_DONE;
     } else {
-        d = refused(&a, words);
+        d = evergreen_refused(&a, words);
     }
     web_answer_free(&a);
     return d;
@@ -98,8 +96,8 @@ static enum delivery create(struct evergreen *e, struct sink_batch *b, char word
 /* ---- status ---- */
 
 /* DONE, RETRY, STOP; ABSENT: the server knows no such session. */
-static enum delivery ask_status(struct evergreen *e, struct sink_batch *b,
-                                struct evergreen_status *st, char words[256])
+enum delivery evergreen_ask_status(struct evergreen *e, struct sink_batch *b,
+                                   struct evergreen_status *st, char words[256])
 {
     const struct evergreen_call call = { .action = "status",
                                          .status_type = "scripts",
@@ -111,7 +109,7 @@ static enum delivery ask_status(struct evergreen *e, struct sink_batch *b,
     const char *p = (const char *)a.body.p;
 
     if (end != EVERGREEN_SAID) {
-        d = again(end, d);
+        d = evergreen_again(end, d);
     } else if (evergreen_status(p, a.body.len, st) == ERR_OK) {
         d = DELIVERY_DONE;
     } else if (evergreen_event(p, a.body.len, &ev) == ERR_OK &&
@@ -120,7 +118,7 @@ static enum delivery ask_status(struct evergreen *e, struct sink_batch *b,
                  "Evergreen no longer knows session %s: ask who runs it what became of it", b->key);
         d = DELIVERY_ABSENT;
     } else {
-        d = refused(&a, words);
+        d = evergreen_refused(&a, words);
     }
     web_answer_free(&a);
     return d;
@@ -138,9 +136,9 @@ static enum delivery ask_begun(struct evergreen *e, struct sink_batch *b, char w
     enum evergreen_end end = evergreen_call(e, b, &call, &a, &d, words);
 
     if (end != EVERGREEN_SAID) {
-        d = again(end, d);
+        d = evergreen_again(end, d);
     } else if (evergreen_begun((const char *)a.body.p, a.body.len, e->description, key) != ERR_OK) {
-        d = refused(&a, words);
+        d = evergreen_refused(&a, words);
     } else if (is_key(key)) {
         snprintf(b->key, sizeof b->key, "%s", key);
         words[0] = '\0';
@@ -176,7 +174,7 @@ static enum delivery load_desk(struct evergreen *e, struct sink_batch *b,
         d = evergreen_event((const char *)a.body.p, a.body.len, &ev) == ERR_OK &&
                     evergreen_says(&ev) == EVERGREEN_DONE
                 ? DELIVERY_DONE
-                : refused(&a, words);
+                : evergreen_refused(&a, words);
     }
     web_answer_free(&a);
     return d;
@@ -203,7 +201,7 @@ static enum delivery fill(struct evergreen *e, struct sink_batch *b, struct ever
     if (strcmp(e->fresh, b->key) == 0)
         d = load_all(e, b, words);
     if (d == DELIVERY_DONE)
-        d = ask_status(e, b, st, words);
+        d = evergreen_ask_status(e, b, st, words);
     if (d == DELIVERY_ABSENT)
         return DELIVERY_UNPROVEN;
     if (d != DELIVERY_DONE)
@@ -260,7 +258,7 @@ static enum delivery after_break(struct evergreen *e, struct sink_batch *b,
     if (settle > SETTLE_MAX)
         settle = SETTLE_MAX;
     do {
-        pause_ms(POLL_MS);
+        evergreen_pause();
         if ((d = ask_begun(e, b, words)) == DELIVERY_DONE)
             return d;
     } while (now_ms() - from < settle);
@@ -302,7 +300,7 @@ static enum delivery execute_now(struct evergreen *e, struct sink_batch *b,
         d = evergreen_says(&ev) == EVERGREEN_DONE || evergreen_says(&ev) == EVERGREEN_RUNNING ||
                     evergreen_says(&ev) == EVERGREEN_FINISHED
                 ? DELIVERY_DONE
-                : refused(&a, words);
+                : evergreen_refused(&a, words);
     web_answer_free(&a);
     return d;
 }
@@ -315,7 +313,7 @@ static enum delivery check_and_execute(struct evergreen *e, struct sink_batch *b
 
     if (d != DELIVERY_ABSENT)
         return d;
-    d = ask_status(e, b, st, words);
+    d = evergreen_ask_status(e, b, st, words);
     if (d == DELIVERY_ABSENT)
         return DELIVERY_DOUBT; /* cleared away, executed or not: only a person can find out */
     if (d != DELIVERY_DONE)
@@ -338,168 +336,6 @@ static enum delivery execute(struct evergreen *e, struct sink_batch *b, char wor
     return d;
 }
 
-/* ---- read ---- */
-
-struct reading {
-    struct evergreen *e;
-    struct sink_batch *b;
-    struct evergreen_place *by_id;
-    uint64_t told, strange;
-};
-
-static enum err tell(void *ctx, const char *id, enum answer a, const char *words)
-{
-    struct reading *r = ctx;
-    uint32_t k = evergreen_find(r->by_id, r->b->n_lines, id);
-
-    if (k == 0)
-        r->strange++;
-    if (k == 0 || a == ANSWER_ACCEPTED || r->e->place[k - 1].told)
-        return ERR_OK;
-    r->e->place[k - 1].told = true;
-    r->told++;
-    r->b->answer(r->b->ctx, k, a, words);
-    return ERR_OK;
-}
-
-static enum delivery read_exceptions(struct reading *r, char words[256])
-{
-    const struct evergreen_call call = { .action = "status",
-                                         .status_type = "exceptions",
-                                         .key = r->b->key };
-    size_t bytes = (size_t)r->b->n_lines * sizeof *r->by_id;
-    enum delivery d = DELIVERY_STOP;
-    struct evergreen_event ev;
-    struct web_answer a;
-    enum evergreen_end end = evergreen_call(r->e, r->b, &call, &a, &d, words);
-
-    for (uint64_t k = 0; k < r->b->n_lines; k++)
-        r->e->place[k].told = false;
-    if (end != EVERGREEN_SAID) {
-        d = again(end, d);
-    } else if ((r->by_id = malloc(bytes + 1)) == NULL) {
-        d = DELIVERY_RETRY;
-    } else {
-        memcpy(r->by_id, r->e->place, bytes);
-        evergreen_sort_ids(r->by_id, r->b->n_lines);
-        if (evergreen_exceptions((const char *)a.body.p, a.body.len, r, tell) == ERR_OK) {
-            d = DELIVERY_DONE;
-        } else if (evergreen_event((const char *)a.body.p, a.body.len, &ev) == ERR_OK &&
-                   evergreen_says(&ev) == EVERGREEN_FILES) {
-            d = DELIVERY_RETRY; /* they are being moved to the archive, or there are none yet */
-            snprintf(words, 256, "Evergreen cannot give its list of what was not booked yet");
-        } else {
-            d = refused(&a, words);
-        }
-    }
-    free(r->by_id);
-    web_answer_free(&a);
-    return d;
-}
-
-static void tell_rest(struct reading *r, const struct evergreen_place *v, const char *words)
-{
-    for (uint64_t i = 0; i < r->b->n_lines; i++)
-        if (v[i].answer != 0) {
-            r->b->answer(r->b->ctx, v[i].line, (enum answer)v[i].answer, words);
-            r->told++;
-        }
-}
-
-static enum delivery sum_up(const struct reading *r, const char *how, char words[256])
-{
-    int n =
-        snprintf(words, 256, "session %s %s: %llu lines, %llu of them answered apart", r->b->key,
-                 how, (unsigned long long)r->b->n_lines, (unsigned long long)r->told);
-
-    if (r->strange > 0 && n > 0 && n < 256)
-        snprintf(words + n, 256 - (size_t)n, "; %llu answers belong to no line of ours",
-                 (unsigned long long)r->strange);
-    return DELIVERY_DONE;
-}
-
-/* Nobody will ever tell: each line is an exception, and goes again only by a lead's word. */
-static enum delivery all_in_doubt(struct reading *r, const char *how, char words[256])
-{
-    struct evergreen_place *v = r->e->place;
-
-    for (uint64_t i = 0; i < r->b->n_lines; i++)
-        v[i].answer = v[i].told ? 0 : ANSWER_DOUBT;
-    tell_rest(r, v, how);
-    return sum_up(r, how, words);
-}
-
-static enum delivery read_broken(struct reading *r, uint64_t done, char words[256])
-{
-    size_t bytes = (size_t)r->b->n_lines * sizeof *r->by_id;
-    struct evergreen_place *v;
-    enum delivery d = read_exceptions(r, words);
-
-    if (d == DELIVERY_RETRY && done == 0)
-        d = DELIVERY_DONE; /* it died before its first result: there is no list */
-    if (d != DELIVERY_DONE)
-        return d;
-    if ((v = malloc(bytes + 1)) == NULL)
-        return DELIVERY_RETRY;
-    memcpy(v, r->e->place, bytes);
-    evergreen_sort(v, r->b->n_lines);
-    evergreen_broken(v, r->b->n_lines, done);
-    tell_rest(r, v, "Evergreen's script died in the middle of the session");
-    free(v);
-    return sum_up(r, "died in the middle", words);
-}
-
-static enum delivery at_work(const struct sink_batch *b, const struct evergreen_status *st,
-                             char words[256])
-{
-    snprintf(words, 256, "Evergreen is at work: %llu of %llu", (unsigned long long)st->done,
-             (unsigned long long)b->n_lines);
-    return DELIVERY_LATER;
-}
-
-static enum delivery read_once(struct reading *r, struct evergreen_status *st, char words[256])
-{
-    struct evergreen *e = r->e;
-    enum delivery d = ask_status(e, r->b, st, words);
-    bool ends;
-
-    if (d == DELIVERY_ABSENT)
-        return all_in_doubt(r, "was cleared away before its answers were read", words);
-    if (d != DELIVERY_DONE)
-        return d;
-    if (st->done != e->counted)
-        e->waits_ms = 0;
-    e->counted = st->done;
-    ends = patience_ends(e, r->b);
-    if (st->ended) {
-        d = read_exceptions(r, words);
-        if (d == DELIVERY_DONE)
-            return sum_up(r, "is finished", words);
-        return d == DELIVERY_RETRY && ends
-                   ? all_in_doubt(r, "is finished, and its list of refusals cannot be read", words)
-                   : d;
-    }
-    if (!ends)
-        return at_work(r->b, st, words);
-    return st->started ? read_broken(r, st->done, words)
-                       : all_in_doubt(r, "was to begin, and never did", words);
-}
-
-static enum delivery read_answers(struct evergreen *e, struct sink_batch *b, char words[256])
-{
-    struct evergreen_status *st = malloc(sizeof *st);
-    struct reading r = { .e = e, .b = b };
-    enum delivery d = DELIVERY_RETRY;
-
-    for (unsigned i = 0; st && i < POLLS; i++) {
-        if ((d = read_once(&r, st, words)) != DELIVERY_LATER)
-            break;
-        pause_ms(POLL_MS);
-    }
-    free(st);
-    return d;
-}
-
 /* ---- items and looks ---- */
 
 enum delivery sink_evergreen_deliver(struct sink_batch *b, char words[256])
@@ -517,7 +353,7 @@ enum delivery sink_evergreen_deliver(struct sink_batch *b, char words[256])
     case SESSION_EXECUTE:
         return execute(e, b, words);
     default:
-        return read_answers(e, b, words);
+        return evergreen_read(e, b, words);
     }
 }
 
@@ -527,7 +363,7 @@ static enum delivery look_executed(struct evergreen *e, struct sink_batch *b, ch
 
     if (d != DELIVERY_ABSENT)
         return d;
-    if (patience_ends(e, b)) {
+    if (evergreen_patience_ends(e, b)) {
         snprintf(words, 256, "execution of session %s at Evergreen", b->key);
         return DELIVERY_UNPROVEN;
     }

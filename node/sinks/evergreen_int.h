@@ -1,4 +1,5 @@
-/* evergreen_int.h - shared by evergreen.c (what is done) and evergreen_call.c (how it is said). */
+/* evergreen_int.h - shared by evergreen.c (what is done), evergreen_answers.c (what came of
+ * it) and evergreen_call.c (how it is said). */
 #ifndef TIDEOVER_EVERGREEN_INT_H
 #define TIDEOVER_EVERGREEN_INT_H
 
@@ -41,5 +42,20 @@ enum evergreen_end {
 enum evergreen_end evergreen_call(struct evergreen *e, struct sink_batch *b,
                                   const struct evergreen_call *call, struct web_answer *a,
                                   enum delivery *why, char words[256]);
+
+/* ---- evergreen.c ---- */
+/* An event that is not what was hoped for: STOP, with words. */
+enum delivery evergreen_refused(const struct web_answer *a, char words[256]);
+/* Of a call that may be repeated without harm and was not answered. */
+enum delivery evergreen_again(enum evergreen_end end, enum delivery why);
+/* DONE, RETRY, STOP; ABSENT: the server knows no such session. */
+enum delivery evergreen_ask_status(struct evergreen *e, struct sink_batch *b,
+                                   struct evergreen_status *st, char words[256]);
+/* Since the last change, which is now if there was none yet. */
+bool evergreen_patience_ends(struct evergreen *e, const struct sink_batch *b);
+void evergreen_pause(void); /* between two looks */
+
+/* ---- evergreen_answers.c ---- */
+enum delivery evergreen_read(struct evergreen *e, struct sink_batch *b, char words[256]);
 
 #endif

@@ -1,4 +1,4 @@
-/* fuzz_msgpack.c - the cursor of buf.c against msgpack-c, over whatever bytes.
+/* fuzz_msgpack.c - the cursor of mp.c against msgpack-c, over whatever bytes.
  *
  * msgpack-c's unpacker reserves memory for as many elements as five bytes announce; the cursor
  * compares with what is left first. So it goes first here too, and what it takes msgpack-c must
