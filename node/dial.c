@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "now.h"
 
 #define WAIT_MS  3000 /* a PC that is off answers nothing: that is an answer, too */
 #define AGAIN_MS 10000
@@ -54,18 +55,10 @@ static void begin(struct dial *d, const char *address)
         end(d, errno);
 }
 
-static uint64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 void dial_look(struct dial *d, const char *address)
 {
     struct pollfd p = { d->fd, POLLOUT, 0 };
-    uint64_t now_ms = now();
+    uint64_t now_ms = clock_ms(CLOCK_MONOTONIC);
     socklen_t n = sizeof(int);
     int err = 0;
 

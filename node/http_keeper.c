@@ -3,24 +3,16 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "http_int.h"
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
+#include "now.h"
 
 void page_keeper_open(struct page_keeper *g, const struct http_config *c)
 {
     pthread_mutex_init(&g->lock, NULL);
     snprintf(g->cookie_name, sizeof g->cookie_name, "%s", c->cookie_name ? c->cookie_name : "");
     if (c->sessions)
-        keeper_read(&g->keeper, now_ms(), c->wall_ms, c->sessions, c->sessions_len);
+        keeper_read(&g->keeper, clock_ms(CLOCK_BOOTTIME), c->wall_ms, c->sessions, c->sessions_len);
 }
 
 void page_keeper_close(struct page_keeper *g)
@@ -33,7 +25,7 @@ void page_keeper_close(struct page_keeper *g)
 bool page_judge(struct page_keeper *g, const struct page_keys *k, bool is_change,
                 struct http_request *rq)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms(CLOCK_BOOTTIME);
     bool slow = true;
 
     pthread_mutex_lock(&g->lock);
@@ -55,7 +47,7 @@ void http_keeper_code(struct http *h, char code[2 * KEEPER_CODE_BYTES + 1])
 
     randombytes_buf(bytes, sizeof bytes);
     pthread_mutex_lock(&g->lock);
-    keeper_add_code(&g->keeper, now_ms(), bytes);
+    keeper_add_code(&g->keeper, clock_ms(CLOCK_BOOTTIME), bytes);
     pthread_mutex_unlock(&g->lock);
     sodium_bin2hex(code, 2 * sizeof bytes + 1, bytes, sizeof bytes);
     sodium_memzero(bytes, sizeof bytes);
@@ -76,7 +68,7 @@ bool http_keeper_enter(struct http *h, const char *code, struct http_request *rq
     randombytes_buf(cookie, sizeof cookie);
     randombytes_buf(token, sizeof token);
     pthread_mutex_lock(&g->lock);
-    rq->session = keeper_enter(&g->keeper, now_ms(), bytes, cookie, token);
+    rq->session = keeper_enter(&g->keeper, clock_ms(CLOCK_BOOTTIME), bytes, cookie, token);
     pthread_mutex_unlock(&g->lock);
     if (rq->session != 0) {
         sodium_bin2hex(hex, sizeof hex, cookie, sizeof cookie);
@@ -116,7 +108,7 @@ void http_keeper_write(struct http *h, int64_t wall_ms, struct buf *out)
     struct page_keeper *g = http_keeper_of(h);
 
     pthread_mutex_lock(&g->lock);
-    keeper_write(&g->keeper, now_ms(), wall_ms, out);
+    keeper_write(&g->keeper, clock_ms(CLOCK_BOOTTIME), wall_ms, out);
     pthread_mutex_unlock(&g->lock);
 }
 
@@ -145,7 +137,7 @@ void http_keeper_lift(struct http *h, uint64_t session)
     struct page_keeper *g = http_keeper_of(h);
 
     pthread_mutex_lock(&g->lock);
-    keeper_lift(&g->keeper, now_ms(), session);
+    keeper_lift(&g->keeper, clock_ms(CLOCK_BOOTTIME), session);
     pthread_mutex_unlock(&g->lock);
 }
 
@@ -164,7 +156,7 @@ bool http_keeper_is_lifted(struct http *h, uint64_t session)
     bool lifted;
 
     pthread_mutex_lock(&g->lock);
-    lifted = keeper_is_lifted(&g->keeper, now_ms(), session);
+    lifted = keeper_is_lifted(&g->keeper, clock_ms(CLOCK_BOOTTIME), session);
     pthread_mutex_unlock(&g->lock);
     return lifted;
 }
@@ -175,7 +167,7 @@ uint64_t http_keeper_pin_wait(struct http *h, enum keeper_page page)
     uint64_t wait;
 
     pthread_mutex_lock(&g->lock);
-    wait = keeper_pin_wait(&g->keeper, now_ms(), page);
+    wait = keeper_pin_wait(&g->keeper, clock_ms(CLOCK_BOOTTIME), page);
     pthread_mutex_unlock(&g->lock);
     return wait;
 }
@@ -185,6 +177,6 @@ void http_keeper_pin_tried(struct http *h, enum keeper_page page, bool right)
     struct page_keeper *g = http_keeper_of(h);
 
     pthread_mutex_lock(&g->lock);
-    keeper_pin_tried(&g->keeper, now_ms(), page, right);
+    keeper_pin_tried(&g->keeper, clock_ms(CLOCK_BOOTTIME), page, right);
     pthread_mutex_unlock(&g->lock);
 }

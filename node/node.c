@@ -21,6 +21,7 @@
 #include "keys.h"
 #include "mem.h"
 #include "node_int.h"
+#include "now.h"
 #include "service.h"
 #include "spare.h"
 #include "wire.h"
@@ -44,19 +45,6 @@ static void on_signal(int sig)
 }
 
 /* ---- clocks and dice ---- */
-
-static uint64_t clock_us(clockid_t id)
-{
-    struct timespec t;
-
-    clock_gettime(id, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static uint64_t clock_ms(clockid_t id)
-{
-    return clock_us(id) / 1000;
-}
 
 struct moment node_now(void)
 {

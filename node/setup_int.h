@@ -1,12 +1,16 @@
-/* setup_int.h - a state directory that is made aside and renamed into place: shared by setup.c and
- * restore.c. */
+/* setup_int.h - a state directory that is made aside and renamed into place: shared by site.c
+ * (which makes it), setup.c, knock.c and restore.c. */
 #ifndef TIDEOVER_SETUP_INT_H
 #define TIDEOVER_SETUP_INT_H
 
 #include <limits.h>
+#include <sys/types.h>
 
 #include "ident.h"
 #include "roster.h"
+
+#define DEFAULT_LISTEN "0.0.0.0:7411"
+#define DEFAULT_WEB    "127.0.0.1:7412"
 
 struct site {
     char final[PATH_MAX], dir[PATH_MAX + 16];

@@ -3,6 +3,7 @@
 #include "sip2_link.h"
 
 #include "sink.h"
+#include "now.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -26,14 +27,6 @@ struct sip2_link {
     struct sip2_status status;
     char in[SIP2_ANSWER_MAX];
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 struct sip2_link *sip2_link_new(void)
 {
@@ -86,7 +79,7 @@ static bool wait_for(const struct sip2_link *l, short events, uint64_t until_ms)
         return false;
     p.fd = fd;
     do {
-        uint64_t now = now_ms();
+        uint64_t now = clock_ms(CLOCK_MONOTONIC);
         rc = now < until_ms ? poll(&p, 1, (int)(until_ms - now)) : 0;
     } while (rc < 0 && errno == EINTR);
     return rc > 0;
@@ -169,7 +162,7 @@ static bool wait_message(struct sip2_link *l, bool status, uint64_t until_ms,
             return false;
         }
         if (none ? !wait_for(l, POLLIN, until_ms)
-                 : now_ms() >= until_ms) { /* or it says 98 for ever */
+                 : clock_ms(CLOCK_MONOTONIC) >= until_ms) { /* or it says 98 for ever */
             out->why = "the server did not answer in time";
             return false;
         }
@@ -196,7 +189,7 @@ static enum sip2_got ask_within(struct sip2_link *l, const struct buf *message, 
                                 struct sip2_answer *out)
 {
     bool status = message->len > 1 && memcmp(message->p, "99", 2) == 0, any, done;
-    uint64_t begun = now_ms();
+    uint64_t begun = clock_ms(CLOCK_MONOTONIC);
     struct buf b = { 0 };
 
     memset(out, 0, sizeof *out);
@@ -212,7 +205,7 @@ static enum sip2_got ask_within(struct sip2_link *l, const struct buf *message, 
     done = send_all(l, &b, begun + limit, &any);
     buf_wipe(&b); /* may hold the password */
     if (done && wait_message(l, status, begun + limit, out)) {
-        l->used_ms = now_ms();
+        l->used_ms = clock_ms(CLOCK_MONOTONIC);
         l->took_ms[l->n_took++ % SLOWEST] = (uint32_t)(l->used_ms - begun);
         return SIP2_GOT_ANSWER;
     }
@@ -242,7 +235,7 @@ static bool ask_status(struct sip2_link *l, uint32_t limit)
 enum sip2_got sip2_link_ask(struct sip2_link *l, const struct buf *message, struct sip2_answer *out)
 {
     memset(out, 0, sizeof *out);
-    if (!l->curl || (now_ms() - l->used_ms >= IDLE_MS && !ask_status(l, LOGIN_MS)))
+    if (!l->curl || (clock_ms(CLOCK_MONOTONIC) - l->used_ms >= IDLE_MS && !ask_status(l, LOGIN_MS)))
         return SIP2_GOT_UNSENT;
     return ask_within(l, message, limit_ms(l), out);
 }
@@ -398,7 +391,7 @@ enum delivery sip2_link_open(struct sip2_link *l, const struct sip2_site *site, 
     memset(&l->status, 0, sizeof l->status);
     l->status.timeout_ds = 999;
     l->seq = 0;
-    l->used_ms = now_ms();
+    l->used_ms = clock_ms(CLOCK_MONOTONIC);
     if ((rc = connect_to(l, site)) != CURLE_OK)
         d = could_not_connect(site, rc, words);
     if (d == DELIVERY_DONE && site->user[0] != '\0')

@@ -12,16 +12,9 @@
 
 #include "aside_int.h"
 #include "evergreen_int.h"
+#include "now.h"
 
 #define SETTLE_MAX 60000 /* a script that broke is given so long to turn out to be at work */
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 void evergreen_pause(void)
 {
@@ -34,8 +27,8 @@ void evergreen_pause(void)
 bool evergreen_patience_ends(struct evergreen *e, const struct sink_batch *b)
 {
     if (e->waits_ms == 0)
-        e->waits_ms = now_ms();
-    return now_ms() - e->waits_ms >= b->policy->evergreen_service.patience_ms;
+        e->waits_ms = clock_ms(CLOCK_BOOTTIME);
+    return clock_ms(CLOCK_BOOTTIME) - e->waits_ms >= b->policy->evergreen_service.patience_ms;
 }
 
 /* An event that is not what was hoped for. */
@@ -252,7 +245,7 @@ static enum delivery load(struct evergreen *e, struct sink_batch *b, char words[
 static enum delivery after_break(struct evergreen *e, struct sink_batch *b,
                                  struct evergreen_status *st, char words[256])
 {
-    uint64_t settle = b->policy->evergreen_service.patience_ms / 10, from = now_ms();
+    uint64_t settle = b->policy->evergreen_service.patience_ms / 10, from = clock_ms(CLOCK_BOOTTIME);
     enum delivery d;
 
     if (settle > SETTLE_MAX)
@@ -261,7 +254,7 @@ static enum delivery after_break(struct evergreen *e, struct sink_batch *b,
         evergreen_pause();
         if ((d = ask_begun(e, b, words)) == DELIVERY_DONE)
             return d;
-    } while (now_ms() - from < settle);
+    } while (clock_ms(CLOCK_BOOTTIME) - from < settle);
     if (d != DELIVERY_ABSENT)
         return DELIVERY_DOUBT;
     if (e->renewed) {

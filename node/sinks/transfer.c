@@ -1,20 +1,12 @@
 /* transfer.c - libcurl, set up so that nothing goes astray. */
 #include "transfer_int.h"
+#include "now.h"
 
 #include <string.h>
-#include <time.h>
 
 #define QUIET_LEAST_MS 1000
 #define QUIET_MS       30000
 #define SLOWEST        100L /* bytes/s: who gives or takes less hangs, a byte at a time */
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- called by libcurl ---- */
 
@@ -23,7 +15,7 @@ static int watch_progress(void *ctx, curl_off_t down_total, curl_off_t down, cur
                           curl_off_t up)
 {
     struct transfer *t = ctx;
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms(CLOCK_BOOTTIME);
 
     (void)down_total, (void)up_total;
     if (down + up != t->moved) {
@@ -138,7 +130,7 @@ CURLcode transfer_run(struct transfer *t)
     t->detail[0] = '\0';
     t->gave_up = TRANSFER_WENT_ON;
     t->moved = 0;
-    t->moved_ms = now_ms();
+    t->moved_ms = clock_ms(CLOCK_BOOTTIME);
     return curl_easy_perform(t->curl);
 }
 
