@@ -78,15 +78,15 @@ class Joining(branch.Case):
         self.assertNotIn("LATE", self.desks())
 
     def test_a_withdrawn_invite_is_refused_and_the_try_is_told(self):
-        code = self.invite("GONE").out.strip()
-        mine = [i for i in self.first.cli("invites", "list", json=True)["invites"] if i["desk"] == "GONE"]
+        code = self.invite("TAKEN-BACK").out.strip()
+        mine = [i for i in self.first.cli("invites", "list", json=True)["invites"] if i["desk"] == "TAKEN-BACK"]
         self.assertEqual("open", mine[0]["state"])
         self.assertNotIn(code, self.first.cli("invites", "list").out)
         self.first.cli("invites", "withdraw", str(mine[0]["number"]))
         desk = self.desk("G")
         self.assert_refused(desk.join(code, check=False), 77, "withdrawn")
         self.assert_no_trace(desk)
-        mine = [i for i in self.first.cli("invites", "list", json=True)["invites"] if i["desk"] == "GONE"]
+        mine = [i for i in self.first.cli("invites", "list", json=True)["invites"] if i["desk"] == "TAKEN-BACK"]
         self.assertEqual(("withdrawn", 1), (mine[0]["state"], mine[0]["late"]))
         self.assertEqual(1, self.first.cli("invites", "withdraw", str(mine[0]["number"]), check=False).rc)
 
