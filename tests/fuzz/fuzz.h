@@ -33,6 +33,16 @@ static inline void fuzz_seed_buf(struct buf *b)
     buf_free(b);
 }
 
+/* Of a target whose first byte picks what the rest is for. */
+static inline void fuzz_seed_with(uint8_t what, const void *p, size_t n)
+{
+    struct buf b = { 0 };
+
+    buf_add(&b, &what, 1);
+    buf_add(&b, p, n);
+    fuzz_seed_buf(&b);
+}
+
 /* What must hold for whatever bytes. Not assert(): NDEBUG must not silence it. */
 #define must_hold(x)                                                                               \
     do {                                                                                           \

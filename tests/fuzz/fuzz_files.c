@@ -118,27 +118,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     return 0;
 }
 
-static void seed_with(uint8_t what, const uint8_t *p, size_t n)
-{
-    struct buf b = { 0 };
-
-    buf_add(&b, &what, 1);
-    buf_add(&b, p, n);
-    fuzz_seed_buf(&b);
-}
-
 static void seed_file(uint8_t what, const char *name)
 {
     struct buf b = { 0 };
 
     must_hold(small_file_read(dir, name, 65536, &b, NULL) == ERR_OK);
-    seed_with(what, b.p, b.len);
+    fuzz_seed_with(what, b.p, b.len);
     if (what == 0) { /* what is sealed in it, for the harness to seal again */
         uint8_t *text = b.p + 9 + SEAL_NONCE;
         size_t n = b.len - 9 - SEAL_NONCE;
         must_hold(crypto_aead_xchacha20poly1305_ietf_decrypt(text, NULL, NULL, text, n, b.p, 9,
                                                              b.p + 9, desk_key) == 0);
-        seed_with(1, text, n - SEAL_TAG);
+        fuzz_seed_with(1, text, n - SEAL_TAG);
     }
     buf_free(&b);
 }
@@ -165,6 +156,6 @@ void fuzz_seeds(void)
     mp_put_u64(&box, 8192);
     mp_put_bin(&box, zeros, KEYBOX_RANDOM);
     mp_put_bin(&box, seed, SEED_BYTES + 16);
-    seed_with(3, box.p, box.len);
+    fuzz_seed_with(3, box.p, box.len);
     buf_free(&box);
 }

@@ -181,11 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 static void seed_text(uint8_t what, const char *text)
 {
-    struct buf b = { 0 };
-
-    buf_add(&b, &what, 1);
-    buf_text(&b, text);
-    fuzz_seed_buf(&b);
+    fuzz_seed_with(what, text, strlen(text));
 }
 
 void fuzz_seeds(void)

@@ -84,15 +84,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     return 0;
 }
 
-static void seed_with(uint8_t what, const uint8_t *p, size_t n)
-{
-    struct buf b = { 0 };
-
-    buf_add(&b, &what, 1);
-    buf_add(&b, p, n);
-    fuzz_seed_buf(&b);
-}
-
 static void seed_welcome(void)
 {
     const struct branch *b = branch();
@@ -107,7 +98,7 @@ static void seed_welcome(void)
     mp_put_bin(&w, b->desk[1].id.b, DESK_ID_BYTES);
     mp_put_str(&w, "10.0.0.5:7411");
     mp_put_bin(&w, "sealed", 6);
-    seed_with(2, w.p, w.len);
+    fuzz_seed_with(2, w.p, w.len);
     try_answer(w.p, w.len);
     buf_free(&w);
 }
@@ -120,16 +111,16 @@ void fuzz_seeds(void)
 
     join_encode(token, &branch()->desk[3], ":7411", &b);
     must_hold(join_decode(b.p, b.len, &j));
-    seed_with(0, b.p, b.len);
+    fuzz_seed_with(0, b.p, b.len);
     buf_reset(&b);
     mp_put_bin(&b, mac, sizeof mac);
     mp_put_str(&b, "10.0.0.5:7411");
-    seed_with(1, b.p, b.len);
+    fuzz_seed_with(1, b.p, b.len);
     buf_reset(&b);
     wire_begin(&b, WIRE_JOIN_REFUSED, 2);
     mp_put_str(&b, "used_code");
     mp_put_str(&b, "this code has been used already: ask the lead for a new invite");
-    seed_with(2, b.p, b.len);
+    fuzz_seed_with(2, b.p, b.len);
     buf_free(&b);
     seed_welcome();
 }

@@ -130,25 +130,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 /* ---- seeds ---- */
 
-static void seed_with(uint8_t what, const uint8_t *p, size_t n)
-{
-    struct buf b = { 0 };
-
-    buf_add(&b, &what, 1);
-    buf_add(&b, p, n);
-    fuzz_seed_buf(&b);
-}
-
 static void seed_signed(uint8_t what, struct buf *whole)
 {
     struct mp m = mp_over(whole->p, whole->len);
     const uint8_t *inner;
     size_t n = 0;
 
-    seed_with(what, whole->p, whole->len);
+    fuzz_seed_with(what, whole->p, whole->len);
     mp_get_array(&m);
     inner = mp_get_bin(&m, &n);
-    seed_with(what, inner, n);
+    fuzz_seed_with(what, inner, n);
     buf_free(whole);
 }
 
@@ -202,7 +193,7 @@ static void seed_delivery(void)
     memcpy(p.decisions[0].b, out.p, out.len);
     seed_signed(DECISION, &out);
     progress_encode(&p, &out);
-    seed_with(PROGRESS, out.p, out.len);
+    fuzz_seed_with(PROGRESS, out.p, out.len);
     buf_free(&out);
 }
 
@@ -230,7 +221,7 @@ static void seed_fork(void)
     fork_encode(&f, &out);
     must_hold(fork_decode(out.p, out.len, &f, NULL) == ERR_OK);
     must_hold(fork_check(&f, roster_branch(b->r), b->desk[0].sign_pk, NULL) == ERR_OK);
-    seed_with(FORK, out.p, out.len);
+    fuzz_seed_with(FORK, out.p, out.len);
     for (unsigned i = 0; i < 2; i++) {
         buf_free(&records[i]);
         buf_free(&blocks[i]);

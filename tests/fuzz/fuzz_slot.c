@@ -137,15 +137,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     return 0;
 }
 
-static void seed_with(uint8_t what, const uint8_t *p, size_t n)
-{
-    struct buf b = { 0 };
-
-    buf_add(&b, &what, 1);
-    buf_add(&b, p, n);
-    fuzz_seed_buf(&b);
-}
-
 /* The whole, and the inner part that the harness signs again. */
 static void seed_signed(uint8_t what, const struct buf *whole)
 {
@@ -153,10 +144,10 @@ static void seed_signed(uint8_t what, const struct buf *whole)
     const uint8_t *inner;
     size_t n = 0;
 
-    seed_with(what, whole->p, whole->len);
+    fuzz_seed_with(what, whole->p, whole->len);
     mp_get_array(&m);
     inner = mp_get_bin(&m, &n);
-    seed_with(what, inner, n);
+    fuzz_seed_with(what, inner, n);
 }
 
 void fuzz_seeds(void)
@@ -189,7 +180,7 @@ void fuzz_seeds(void)
     in.parts[0] = (struct slot_part){ .suffix = "log", .bytes = 900, .lines = 6 };
     in.trigger = trigger;
     intent_encode(&in, &intent);
-    seed_with(0, intent.p, intent.len);
+    fuzz_seed_with(0, intent.p, intent.len);
     intent_hash(intent.p, intent.len, hash);
     r.intent = intent.p;
     r.intent_len = intent.len;
@@ -214,7 +205,7 @@ void fuzz_seeds(void)
     in.trigger = (struct buf){ 0 };
     in.sink[0] = '\0';
     intent_encode(&in, &intent);
-    seed_with(0, intent.p, intent.len);
+    fuzz_seed_with(0, intent.p, intent.len);
     buf_free(&intent);
     buf_free(&receipt);
     buf_free(&trigger);

@@ -8,37 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format.h"
+#include "format_line.h"
 
 #ifndef GOLDEN_DIR
 #define GOLDEN_DIR "tests/golden"
 #endif
 
-struct bench {
-    struct policy p;
-    struct format_state st;
-    struct buf out;
-    struct errmsg msg;
-    struct record rec;
-};
-
 static int set_up(void **state)
 {
     static const char text[] = "[branch]\ncode = RVR\nzone = America/New_York\n"
                                "zone_rule = EST5EDT,M3.2.0,M11.1.0\n[symphony]\nwrite_pin = yes\n";
-    struct bench *b = calloc(1, sizeof *b);
 
-    *state = b;
-    return policy_parse(text, sizeof text - 1, &b->p, NULL) == ERR_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *b = *state;
-
-    buf_free(&b->out);
-    free(b);
-    return 0;
+    return bench_set_up(state, text);
 }
 
 static void marta(struct bench *b)
@@ -71,15 +52,7 @@ static enum err add(struct bench *b)
 
 static enum err judge(struct bench *b, const void *text, size_t n, uint64_t *records)
 {
-    struct format_check *c = format_ldflat.check_new(&b->p);
-    enum err e;
-
-    assert_non_null(c);
-    e = format_ldflat.check_add(c, text, n, &b->msg);
-    if (e == ERR_OK)
-        e = format_ldflat.check_end(c, records, &b->msg);
-    format_ldflat.check_free(c);
-    return e;
+    return bench_judge(b, &format_ldflat, text, n, records);
 }
 
 static void a_registration_is_written_byte_for_byte(void **state)

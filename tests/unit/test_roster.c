@@ -289,11 +289,19 @@ static void revoked_desk_is_trusted_as_far_as_named(void **state)
     branch_free(&b);
 }
 
+/* What it signed behind its operation `last` has no effect. */
+static void drop_other_lead(struct branch *b, const uint8_t last[HASH_BYTES])
+{
+    struct buf op = { 0 };
+
+    op_lead_drop(b->r, b->other_lead.sign_pk, last, b->root.sign_sk, &op);
+    branch_put(b, &op);
+}
+
 static void dropped_lead_keeps_what_he_did_before(void **state)
 {
     struct branch b;
     struct roster *his;
-    struct buf op = { 0 };
     uint8_t last[HASH_BYTES];
 
     (void)state;
@@ -302,8 +310,7 @@ static void dropped_lead_keeps_what_he_did_before(void **state)
     add_desk(&b, b.r, 1, "GOOD", &b.other_lead);
     memcpy(last, roster_tip(b.r), sizeof last);
     his = apart(&b, b.n_ops);
-    op_lead_drop(b.r, b.other_lead.sign_pk, last, b.root.sign_sk, &op);
-    branch_put(&b, &op);
+    drop_other_lead(&b, last);
     add_desk(&b, his, 2, "BAD", &b.other_lead); /* kept in the tree, without effect */
     set_policy(&b, his, "[merge]\ndouble_scan = 9s\n", &b.other_lead);
     assert_false(roster_is_lead(b.r, b.other_lead.sign_pk));
@@ -351,7 +358,6 @@ static void what_a_dropped_lead_signs_afterwards_has_no_weight(void **state)
 {
     struct branch b;
     struct roster *his;
-    struct buf op = { 0 };
     uint8_t last[HASH_BYTES];
 
     (void)state;
@@ -359,8 +365,7 @@ static void what_a_dropped_lead_signs_afterwards_has_no_weight(void **state)
     second_lead(&b);
     memcpy(last, roster_tip(b.r), sizeof last);
     his = apart(&b, b.n_ops);
-    op_lead_drop(b.r, b.other_lead.sign_pk, last, b.root.sign_sk, &op);
-    branch_put(&b, &op);
+    drop_other_lead(&b, last);
     set_policy(&b, b.r, "[merge]\ndouble_scan = 7s\n", &b.lead);
     for (unsigned i = 0; i < 9; i++) /* the thief's branch is much longer */
         set_policy(&b, his, "[merge]\ndouble_scan = 9s\n", &b.other_lead);
@@ -502,7 +507,6 @@ static void name_key(struct branch *b, struct roster *maker, const struct ident 
 static void sealed_lead_key_in_use_is_the_last_one_of_a_lead_that_stands(void **state)
 {
     struct branch b;
-    struct buf op = { 0 };
     uint8_t pk[KEY_BYTES], hash[HASH_BYTES], last[HASH_BYTES];
 
     (void)state;
@@ -517,8 +521,7 @@ static void sealed_lead_key_in_use_is_the_last_one_of_a_lead_that_stands(void **
     second_lead(&b);
     name_key(&b, b.r, &b.other_lead, &b.root, 4);
     assert_key(&b, &b.other_lead, 4);
-    op_lead_drop(b.r, b.other_lead.sign_pk, last, b.root.sign_sk, &op);
-    branch_put(&b, &op);
+    drop_other_lead(&b, last);
     assert_key(&b, &b.lead, 2); /* the last one that stands */
     assert_order_is_nothing(&b, 40);
     branch_free(&b);
@@ -529,7 +532,6 @@ static void leads_are_listed_with_what_they_signed(void **state)
     struct branch b;
     struct roster *his;
     struct roster_lead l;
-    struct buf op = { 0 };
     uint8_t last[HASH_BYTES];
 
     (void)state;
@@ -538,8 +540,7 @@ static void leads_are_listed_with_what_they_signed(void **state)
     add_desk(&b, b.r, 1, "GOOD", &b.other_lead);
     memcpy(last, roster_tip(b.r), sizeof last);
     his = apart(&b, b.n_ops);
-    op_lead_drop(b.r, b.other_lead.sign_pk, last, b.root.sign_sk, &op);
-    branch_put(&b, &op);
+    drop_other_lead(&b, last);
     add_desk(&b, his, 2, "BAD", &b.other_lead);
     assert_int_equal(roster_leads(b.r), 2);
     roster_lead(b.r, 0, &l);
@@ -625,8 +626,7 @@ static void invite_of_a_lead_who_is_dropped_meanwhile_does_not_split_the_roster(
     branch_ident(50, &key);
     invite(b.r, &b.other_lead, &key, &power);
     his = apart(&b, b.n_ops);
-    op_lead_drop(b.r, b.other_lead.sign_pk, last, b.root.sign_sk, &op);
-    branch_put(&b, &op);
+    drop_other_lead(&b, last);
     op_add_invited(his, b.desk[1].sign_pk, b.desk[1].curve_pk, power.p, power.len, key.sign_sk,
                    &op);
     bring(&b, his, &op);

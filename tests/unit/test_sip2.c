@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format.h"
+#include "format_line.h"
 #include "sip2.h"
 
 static void is_text(struct buf *b, const char *wanted)
@@ -484,32 +484,13 @@ static void twenty_refusals_at_the_start_stop_the_upload(void **state)
 
 /* ---- the format ---- */
 
-struct bench {
-    struct policy p;
-    struct format_state st;
-    struct buf out;
-    struct errmsg msg;
-    struct record rec;
-};
-
 static int set_up(void **state)
 {
     static const char text[] = "[branch]\ncode = MAIN\nzone = America/New_York\n"
                                "zone_rule = EST5EDT,M3.2.0,M11.1.0\n[upload]\nformat = sip2\n"
                                "[sip2]\nlocation = RVR\n";
-    struct bench *b = calloc(1, sizeof *b);
 
-    *state = b;
-    return policy_parse(text, sizeof text - 1, &b->p, NULL) == ERR_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *b = *state;
-
-    buf_free(&b->out);
-    free(b);
-    return 0;
+    return bench_set_up(state, text);
 }
 
 static enum err add(struct bench *b, unsigned kind, const char *user, const char *item,
@@ -528,15 +509,7 @@ static enum err add(struct bench *b, unsigned kind, const char *user, const char
 
 static enum err judge(struct bench *b, const void *text, size_t n, uint64_t *records)
 {
-    struct format_check *c = format_sip2.check_new(&b->p);
-    enum err e;
-
-    assert_non_null(c);
-    e = format_sip2.check_add(c, text, n, &b->msg);
-    if (e == ERR_OK)
-        e = format_sip2.check_end(c, records, &b->msg);
-    format_sip2.check_free(c);
-    return e;
+    return bench_judge(b, &format_sip2, text, n, records);
 }
 
 static void a_batch_is_written_byte_for_byte(void **state)

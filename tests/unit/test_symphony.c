@@ -9,19 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format.h"
+#include "format_line.h"
 
 #ifndef GOLDEN_DIR
 #define GOLDEN_DIR "tests/golden"
 #endif
-
-struct bench {
-    struct policy p;
-    struct format_state st;
-    struct buf out;
-    struct errmsg msg;
-    struct record rec; /* of the next line */
-};
 
 static int set_up(void **state)
 {
@@ -29,19 +21,8 @@ static int set_up(void **state)
                                "zone_rule = EST5EDT,M3.2.0,M11.1.0\n"
                                "[symphony]\nlibrary = RVR\nregistration = jy\nwrite_pin = yes\n"
                                "[stations]\nMAIN-1 = 42\nMAIN-2 = 43\n";
-    struct bench *b = calloc(1, sizeof *b);
 
-    *state = b;
-    return policy_parse(text, sizeof text - 1, &b->p, NULL) == ERR_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *b = *state;
-
-    buf_free(&b->out);
-    free(b);
-    return 0;
+    return bench_set_up(state, text);
 }
 
 static int64_t utc(const char *local) /* "2026-03-09T10:15:32-04:00" */
@@ -103,16 +84,7 @@ static void write_a_to_h(struct bench *b)
 /* Judges text in one piece; on refusal the message is in b->msg. */
 static enum err judge(struct bench *b, const void *text, size_t n, uint64_t *records)
 {
-    struct format_check *c = format_symphony.check_new(&b->p);
-    enum err e;
-
-    memset(&b->msg, 0, sizeof b->msg);
-    assert_non_null(c);
-    e = format_symphony.check_add(c, text, n, &b->msg);
-    if (e == ERR_OK)
-        e = format_symphony.check_end(c, records, &b->msg);
-    format_symphony.check_free(c);
-    return e;
+    return bench_judge(b, &format_symphony, text, n, records);
 }
 
 static void refused(struct bench *b, const char *text, const char *because)
