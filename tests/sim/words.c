@@ -4,89 +4,53 @@
 #include "sim.h"
 #include "wire.h"
 
+#define NAME(type)                                                                                 \
+    case WIRE_##type:                                                                              \
+        return #type
+
 static const char *name_of(unsigned type)
 {
     switch ((enum wire_type)type) {
-    case WIRE_HELLO:
-        return "HELLO";
-    case WIRE_BEAT:
-        return "BEAT";
-    case WIRE_VECTOR:
-        return "VECTOR";
-    case WIRE_WANT:
-        return "WANT";
-    case WIRE_BLOCKS:
-        return "BLOCKS";
-    case WIRE_ACK:
-        return "ACK";
-    case WIRE_ROSTER_HAVE:
-        return "ROSTER_HAVE";
-    case WIRE_ROSTER_OPS:
-        return "ROSTER_OPS";
-    case WIRE_BYE:
-        return "BYE";
-    case WIRE_KEY_WANT:
-        return "KEY_WANT";
-    case WIRE_KEY:
-        return "KEY";
-    case WIRE_FORK_ASK:
-        return "FORK_ASK";
-    case WIRE_FORK_PROOF:
-        return "FORK_PROOF";
-    case WIRE_BLOCKLIST_ASK:
-        return "BLOCKLIST_ASK";
-    case WIRE_BLOCKLIST:
-        return "BLOCKLIST";
-    case WIRE_CLOCKS_ASK:
-        return "CLOCKS_ASK";
-    case WIRE_CLOCKS:
-        return "CLOCKS";
-    case WIRE_CONDITION:
-        return "CONDITION";
-    case WIRE_PREVOTE:
-        return "PREVOTE";
-    case WIRE_PREVOTED:
-        return "PREVOTED";
-    case WIRE_VOTE:
-        return "VOTE";
-    case WIRE_VOTED:
-        return "VOTED";
-    case WIRE_RENEW:
-        return "RENEW";
-    case WIRE_RENEWED:
-        return "RENEWED";
-    case WIRE_ACCEPT:
-        return "ACCEPT";
-    case WIRE_ACCEPTED:
-        return "ACCEPTED";
-    case WIRE_REFUSED:
-        return "REFUSED";
-    case WIRE_RECEIPT:
-        return "RECEIPT";
-    case WIRE_SLOTS_WANT:
-        return "SLOTS_WANT";
-    case WIRE_TRIGGER:
-        return "TRIGGER";
-    case WIRE_RESIGN:
-        return "RESIGN";
-    case WIRE_OVERRIDE:
-        return "OVERRIDE";
-    case WIRE_EVIDENCE:
-        return "EVIDENCE";
-    case WIRE_PROGRESS:
-        return "PROGRESS";
-    case WIRE_PROGRESSED:
-        return "PROGRESSED";
-    case WIRE_DECISION:
-        return "DECISION";
-    case WIRE_FLOOR:
-        return "FLOOR";
-    case WIRE_WORD:
-        return "WORD";
-    case WIRE_ANSWERS_ASK:
-        return "ANSWERS_ASK";
-    case WIRE_ANSWERS:
-        return "ANSWERS";
+        NAME(HELLO);
+        NAME(BEAT);
+        NAME(VECTOR);
+        NAME(WANT);
+        NAME(BLOCKS);
+        NAME(ACK);
+        NAME(ROSTER_HAVE);
+        NAME(ROSTER_OPS);
+        NAME(BYE);
+        NAME(KEY_WANT);
+        NAME(KEY);
+        NAME(FORK_ASK);
+        NAME(FORK_PROOF);
+        NAME(BLOCKLIST_ASK);
+        NAME(BLOCKLIST);
+        NAME(CLOCKS_ASK);
+        NAME(CLOCKS);
+        NAME(CONDITION);
+        NAME(PREVOTE);
+        NAME(PREVOTED);
+        NAME(VOTE);
+        NAME(VOTED);
+        NAME(RENEW);
+        NAME(RENEWED);
+        NAME(ACCEPT);
+        NAME(ACCEPTED);
+        NAME(REFUSED);
+        NAME(RECEIPT);
+        NAME(SLOTS_WANT);
+        NAME(TRIGGER);
+        NAME(RESIGN);
+        NAME(OVERRIDE);
+        NAME(EVIDENCE);
+        NAME(PROGRESS);
+        NAME(PROGRESSED);
+        NAME(DECISION);
+        NAME(FLOOR);
+        NAME(WORD);
+        NAME(ANSWERS_ASK);
+        NAME(ANSWERS);
     case WIRE_JOIN:
     case WIRE_WELCOME:
     case WIRE_JOIN_REFUSED:

@@ -119,7 +119,7 @@ static void every_key_is_stored_in_its_place(void **state)
 }
 
 /* What only some sinks need, and what none may do. */
-static void a_sink_over_the_network_says_how_it_is_reached(void **state)
+static void a_sink_that_cannot_be_reached_so_is_refused(void **state)
 {
 #define XACTS    "[evergreen]\nregistration = none\n"
 #define UPLOAD   BRANCH "[upload]\n"
@@ -176,11 +176,17 @@ static void a_sink_over_the_network_says_how_it_is_reached(void **state)
         { BRANCH "[koha]\nlogin = kerberos\n", "basic or oauth" },
         { BRANCH "[koha]\nbranchcode = a b\n", "only A-Z" },
     };
-    static struct policy p;
 
     (void)state;
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
         refuses(bad[i].text, bad[i].complaint);
+}
+
+static void what_a_sink_needs_is_read(void **state)
+{
+    static struct policy p;
+
+    (void)state;
     parses(BRANCH, &p);
     assert_string_equal(p.access.proxy, "none");
     assert_string_equal(p.access.credential, "");
@@ -468,7 +474,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_keys_are_enough_and_the_rest_has_defaults),
         cmocka_unit_test(every_key_is_stored_in_its_place),
-        cmocka_unit_test(a_sink_over_the_network_says_how_it_is_reached),
+        cmocka_unit_test(a_sink_that_cannot_be_reached_so_is_refused),
+        cmocka_unit_test(what_a_sink_needs_is_read),
         cmocka_unit_test(the_default_text_is_a_whole_policy),
         cmocka_unit_test(an_unknown_name_is_refused_with_its_line_and_the_nearest),
         cmocka_unit_test(what_libinih_would_misread_is_refused),
