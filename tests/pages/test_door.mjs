@@ -123,6 +123,7 @@ test("every text is there in both languages, with the same values", async () => 
     for (const [key, row] of Object.entries(rows)) {
         assert.equal(row.length, 2, key);
         assert.ok(row.every((text) => text.trim()), key);
+        if (row[0] === "{message}") continue; // in English the program's own sentence stands
         assert.deepEqual([...new Set(values(row[0]))], [...new Set(values(row[1]))], key);
     }
     await page.context().close();
