@@ -296,6 +296,7 @@ static json_t *last_upload(const struct node *n)
                           (json_int_t)(in.n_parts ? in.parts[in.n_parts - 1].lines : 0), "at",
                           status_time(n, r.at_ms));
             json_object_set_new(o, "settled", settled_json(n, &r, &in));
+            json_object_set_new(o, "confirmed", word_confirmed_json(n, &r, in.slot));
         }
         if (o)
             json_object_set_new(o, "loaded", loaded_json(n, in.slot));

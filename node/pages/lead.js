@@ -23,7 +23,7 @@ let merged = "", mergedAt = -Infinity, mergeMs = 0, again = false, busy = null, 
 // What a plan depends on, as far as it shows without a merge.
 function mark() {
     const r = now.status.records;
-    return JSON.stringify([r.pending, r.set_aside, r.aside, r.released, r.held, now.upload.slot, now.upload.state, now.peers.map((p) => p.state)]);
+    return JSON.stringify([r.pending, r.set_aside, r.aside, r.released, r.held, now.upload.slot, now.upload.state, now.upload.last, now.peers.map((p) => p.state)]);
 }
 
 async function merge(force) {

@@ -6,6 +6,7 @@ import { csv, keep, lastDigits, moment, op, plural, print, save, signed, thing, 
 
 import { isRunning } from "./upload.js";
 import { openHold } from "./plan.js";
+import * as loaded from "./loaded.js";
 
 const PAGE = 100; // exceptions drawn at once
 
@@ -151,6 +152,7 @@ async function confirm(check, reload, now) {
 }
 
 export function begin(reload, now) {
+    loaded.begin(reload);
     byId("held-show").addEventListener("click", openHold);
     byId("confirm-word").addEventListener("click", () => confirm(false, reload, now));
     byId("confirm-look").addEventListener("click", () => confirm(true, reload, now));
@@ -165,6 +167,7 @@ export function show({ status, upload, report, exceptions, aside, plan }, reload
     byId("confirm-look").hidden = !last || last.desk === status.desk;
     keep(byId("result-facts"), report && !isRunning(upload) ? facts(report).flatMap(([k, v]) => [["dt", k, t(k)], ["dd", k, v]]) : [],
         ([tag, k, v]) => `${tag} ${k} ${typeof v === "string" ? v : v.textContent}`, ([tag, , v]) => el(tag, {}, v));
+    loaded.show(isRunning(upload) ? null : last);
     showExceptions(exceptions, reload);
     showAside(aside, reload);
     if (!last) {

@@ -146,6 +146,7 @@ export class Stage {
 
     // No error in the page's console, and nothing that axe-core finds wrong.
     async accessible(page) {
+        await page.evaluate(() => scrollTo(0, 0)); // what stays at the top covers nothing there
         await page.evaluate(axeSource); // not as a script of the page: its CSP forbids that
         const found = await page.evaluate(() => globalThis.axe.run(document, {
             runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],

@@ -159,6 +159,56 @@ test("held discharges are ticked off, the upload is confirmed, the report saved"
     await stage.accessible(page);
 });
 
+test("the report of the load is read in: pasted, then as a file", async () => {
+    await stage.do("feed", { desk: 1, first: 1500, count: 5 });
+    await sees("#plan-verdict", "5 to upload");
+    await stage.cli(0, "upload", "run", "--yes", "--lead-passphrase-file", stage.lead);
+    await page.waitForSelector("#load-report summary");
+    const { slot } = (await stage.json(0, "upload", "status")).last;
+    const sent = await page.evaluate(async (n) => (await import("/pages/door.js")).api("GET", "upload/lines?slot=" + n), slot);
+    assert.equal(sent.length, 5);
+    await page.click("#load-report summary");
+    await page.fill("#load-text", "nobody/1/0001,ok");
+    await sees("#load-read", "names no record");
+    assert.ok(!(await page.isVisible("#load-say")));
+    await page.fill("#load-text", `${sent[0].id},ok\n${sent[1].id};loaded;\n${sent[1].id},ok\nrubbish`);
+    await sees("#load-read", "2 loaded · 0 refused · 1 line names nothing");
+    await stage.screen(page, "lead-load");
+    await stage.accessible(page);
+    await page.click("#load-say");
+    await page.fill("dialog #pass", PASS);
+    await page.click("dialog .main");
+    await sees("#said", `${sent.length - 2} records wait yet`);
+    const rest = sent.slice(2);
+    const file = [`${rest[0].id},refused,user ${user(1)} is barred`, ...rest.slice(1).map((o) => o.part > 0 ? `${o.line}\tOK` : `${o.id}\tOK`)];
+    await page.setInputFiles("#load-file", { name: "results.csv", mimeType: "text/csv", buffer: Buffer.from(file.join("\r\n")) });
+    await sees("#load-read", `${rest.length - 1} loaded · 1 refused`);
+    await page.click("#load-say");
+    await page.fill("dialog #pass", PASS);
+    await page.click("dialog .main");
+    await sees("#said", "Nothing waits for this load");
+    await sees("#exceptions", "refused: user # is barred");
+    assert.ok(!(await page.isVisible("#load-report")));
+    await page.locator("#exceptions").getByRole("checkbox").first().check();
+    await page.locator("#exceptions").getByRole("button", { name: "Mark as done" }).click();
+    await page.fill("dialog #pass", PASS);
+    await page.click("dialog .main");
+    await sees("#said", "1 marked as done");
+});
+
+test("another PC looks whether the file is there", async () => {
+    const other = await stage.page("lead", { desk: 1 });
+    await stage.do("pin", { desk: 1, page: "lead", pin: PIN }); // it had none
+    await other.getByRole("button", { name: "Try again" }).click();
+    await other.fill("#pin", PIN);
+    await other.keyboard.press("Enter");
+    await other.click("#confirm-look");
+    await sees("#said", "Confirmed.", other);
+    await until(async () => !(await other.isVisible("#result-confirm")), "the confirmation there");
+    await until(async () => !(await page.isVisible("#result-confirm")), "the confirmation here");
+    await other.context().close();
+});
+
 test("by the keyboard alone, to a system that answers each record; paused on the way", async () => {
     await stage.do("ils", { name: "koha", format: "koha", sink: "koha:URL", args: ["--unknown", `${item(2101)},${item(2102)}`, "--slow", "0.7"], more: "[koha]\npending = no\n" });
     await aDay(2000);
@@ -190,8 +240,6 @@ test("by the keyboard alone, to a system that answers each record; paused on the
     await stage.screen(page, "lead-paused");
     await stage.accessible(page);
     const other = await stage.page("lead", { desk: 1 }); // another desk shows who uploads
-    await stage.do("pin", { desk: 1, page: "lead", pin: PIN });
-    await other.getByRole("button", { name: "Try again" }).click();
     await other.fill("#pin", PIN);
     await other.keyboard.press("Enter");
     await sees("#running-word", "Paused by MAIN-1", other);
