@@ -61,8 +61,13 @@ test("an invite: code as text and as bars that say the same", async () => {
     await page.click("#invite button");
     await page.getByRole("alert").filter({ hasText: /passphrase/i }).waitFor({ timeout: 60000 });
     assert.equal(await page.inputValue("#invite-pass"), "");
-    await page.fill("#invite-pass", passphrase());
-    await page.click("#invite button");
+    await page.focus("#invite-desk"); // by the keyboard alone
+    for (const id of ["invite-role", "invite-pass"]) {
+        await page.keyboard.press("Tab");
+        assert.equal(await page.evaluate(() => document.activeElement.id), id);
+    }
+    await page.keyboard.type(passphrase());
+    await page.keyboard.press("Enter");
     const code = await page.locator("#code").textContent({ timeout: 60000 });
     const bars = await page.$$eval("svg.bars rect", (all) => all.map((r) => [r.getAttribute("x"), r.getAttribute("width"), r.getAttribute("fill")]));
     const widths = [];
@@ -122,6 +127,7 @@ test("a desk is revoked with the passphrase only, by keyboard", async () => {
     await page.keyboard.press("Enter");
     await page.locator("#revoke").waitFor();
     await stage.screen(page, "admin-revoke");
+    await stage.accessible(page);
     await page.keyboard.press("Escape");
     await page.locator("#revoke").waitFor({ state: "hidden" });
     await page.keyboard.press("Enter");
@@ -133,10 +139,11 @@ test("a desk is revoked with the passphrase only, by keyboard", async () => {
     stage.quiet(page);
 });
 
-test("dark, Spanish, narrow: nothing is cut off", async () => {
-    const p = await open({ language: "es-ES", colorScheme: "dark", width: 512, height: 768 });
+// At 200 % a window of 1024x768 has 512x384 points of two pixels each: so a browser zooms.
+test("dark, Spanish, at 200 %: nothing is cut off", async () => {
+    const p = await open({ language: "es-ES", colorScheme: "dark", width: 512, height: 384, deviceScaleFactor: 2 });
     assert.equal(await p.evaluate(() => document.documentElement.lang), "es");
-    await stage.screen(p, "admin-es-dark-narrow");
+    await stage.screen(p, "admin-es-dark-200");
     // The program's own sentences, too: a problem, a refusal.
     await p.locator("#ready li", { hasText: "Nadie ha practicado" }).getByText("→ Cinco minutos").waitFor();
     await p.fill("#invite-desk", "KIDS-9 ?");
@@ -148,5 +155,11 @@ test("dark, Spanish, narrow: nothing is cut off", async () => {
     assert.equal(await p.evaluate(() => document.documentElement.scrollWidth), 512);
     await stage.accessible(p);
     const forced = await open({ forcedColors: "active" });
+    const box = await forced.locator("#peers-table").evaluate((e) => [e.scrollWidth, e.parentElement.clientWidth]);
+    assert.ok(box[0] <= box[1], `the table of desks is ${box[0]} wide in ${box[1]}`);
     await stage.screen(forced, "admin-forced");
+    await stage.accessible(forced);
+    await stage.do("kill9", { desk: 0 });
+    await forced.locator("#banner", { hasText: "does not answer" }).waitFor();
+    await stage.screen(forced, "admin-gone");
 });
