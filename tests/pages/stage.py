@@ -11,6 +11,7 @@
 {"do": "feed", "desk": 0, "first": 1, "count": 20}      -> {"ids": [..]}: loans of items that only they have
 {"do": "lines", "desk": 0, "lines": [{"op": ..}, ..]}   -> {"answers": [..]}
 {"do": "publish", "desk": 0, "more": TEXT}              the branch's policy with these lines behind it
+                                                        ("instead": [old, new] changes a line of it)
 {"do": "pin", "desk": 0, "page": "lead", "pin": "1234"}
 {"do": "files"}                                         -> {"files": [paths that arrived]}
 {"do": "ils", "name": "koha", "sink": "koha:URL", "format": "koha", "args": [..], "more": TEXT}
@@ -120,8 +121,8 @@ class Stage(branch.Case):
             line.setdefault("key", uuid.uuid4().hex)
         return {"answers": self.desks[desk].feed(lines)}
 
-    def publish(self, desk, more):
-        super().publish(self.desks[desk], branch.policy_text(self.sink) + more)
+    def publish(self, desk, more, instead=("", "")):
+        super().publish(self.desks[desk], branch.policy_text(self.sink).replace(*instead) + more)
 
     def pin(self, desk, page, pin):
         path = branch.write_secret(self.home / "pin", pin)

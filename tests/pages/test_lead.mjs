@@ -209,6 +209,21 @@ test("another PC looks whether the file is there", async () => {
     await other.context().close();
 });
 
+test("new cards exist in the library's system: what waited for them goes", async () => {
+    await stage.do("publish", { desk: 0, more: "", instead: ["registration = jy", "registration = none"] });
+    await feed(0, { op: "user", user: user(4711), last: "Canary", first: "Bird", birth: "1988-07-14" }, { op: "checkout", user: user(4711), item: item(1600) });
+    await sees("#plan-verdict", "upload");
+    await stage.cli(0, "upload", "run", "--yes", "--lead-passphrase-file", stage.lead);
+    await page.click("#aside-cards");
+    await page.fill("dialog #pass", PASS);
+    await page.click("dialog .main");
+    await sees("#said", "1 record");
+    await sees("#plan-verdict", "1 to upload");
+    await stage.cli(0, "upload", "run", "--yes", "--lead-passphrase-file", stage.lead);
+    const { files } = await stage.do("files");
+    assert.ok(files.some((f) => readFileSync(f, "latin1").includes(item(1600))));
+});
+
 test("by the keyboard alone, to a system that answers each record; paused on the way", async () => {
     await stage.do("ils", { name: "koha", format: "koha", sink: "koha:URL", args: ["--unknown", `${item(2101)},${item(2102)}`, "--slow", "0.7"], more: "[koha]\npending = no\n" });
     await aDay(2000);
@@ -394,4 +409,22 @@ test("the node stops: the page says so", async () => {
     await stage.do("kill9", { desk: 0 });
     await sees("#banner-word", "does not answer");
     await stage.screen(page, "lead-gone");
+});
+
+test("a desk that reaches nobody: its file is brought in", async () => {
+    await stage.do("kill9", { desk: 1 }); // if it runs yet
+    await stage.do("start", { desk: 2 });
+    await stage.do("feed", { desk: 2, first: 1700, count: 3 });
+    const file = stage.states[2] + "/../kids.bundle";
+    await stage.cli(2, "bundle", "export", file);
+    await stage.do("kill9", { desk: 2 });
+    await stage.do("start", { desk: 0 });
+    await page.setInputFiles("#bundle-file", stage.lead);
+    await sees("#bundle-said", "not a desk’s bundle");
+    await page.setInputFiles("#bundle-file", file);
+    await until(async () => { // a node that crashed knows the session, not the PIN: it asks
+        if (await page.isVisible("#pin")) await page.fill("#pin", PIN, { timeout: 2000 }).then(() => page.keyboard.press("Enter"));
+        return (await page.locator("#bundle-said").textContent()).includes("KIDS-1: 3 new records");
+    }, "the file to be taken in");
+    assert.equal((await stage.json(0, "status")).records.held, (await stage.json(0, "status")).records.union);
 });
