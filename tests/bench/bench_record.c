@@ -21,7 +21,7 @@
 
 #define VALUE_BYTES 250
 #define CLIENTS     32
-#define TICK_MS     50 /* as node.c */
+#define TICK_MS     100 /* as node.c */
 
 /* ---- the two that keep records ---- */
 
