@@ -67,22 +67,39 @@ def grown(rows, key, value):
             *(f"| {what} | {' | '.join(cells.get(x, '') for x in sizes)} |" for what, cells in lines.items())]
 
 
-def markdown(rows):
+BEGIN, END = "<!-- made by tests/bench/run --readme -->\n", "<!-- end of what it made -->\n"
+
+
+def into_readme(path, text):
+    """The tables replace those of the run before."""
+    with open(path) as f:
+        before, rest = f.read().split(BEGIN)
+    _, after = rest.split(END)
+    with open(path + ".new", "w") as f:
+        f.write(f"{before}{BEGIN}{text}{END}{after}")
+    os.rename(path + ".new", path)
+
+
+def markdown(rows, m):
     ran = [r for r in rows if "cannot" not in r]
     of = lambda prefix: [r for r in ran if r["id"].startswith(prefix)]
     figure = lambda r: f"{short(r['summary']['ours']['median'])} {r['unit']}"
-    out = compared([r for r in ran if not r["id"].startswith(("scale-", "large-"))])
+    missing = [f"{r['what']}: {r['cannot']}" for r in rows if "cannot" in r]
+    out = [f"{time.strftime('%Y-%m-%d')}, {m['cores']} cores of an {m['cpu']}, Linux {m['kernel']}, load {m['load']:.1f} at the end. "
+           "Median of the rounds; the ratio is taken inside each round (least to most).", ""]
+    out += compared([r for r in ran if not r["id"].startswith(("scale-", "large-"))])
     for kind in (lambda r: "simulated" not in r["what"]), (lambda r: "simulated" in r["what"]):
         if not [r for r in of("scale-") if kind(r)]:
             continue
         out += ["", *grown([r for r in of("scale-") if kind(r)], lambda r: (r["what"].split(":")[0], r["what"].split(": ")[1]), figure)]
     if of("large-"):
         out += ["", *grown(of("large-"), lambda r: (r["id"].split("-")[1], r["what"]), figure)]
+    out += [f"\nDid not run: {'; '.join(missing)}."] if missing else []
     return "\n".join(out) + "\n"
 
 
 def main():
-    check = sys.argv[1] == "--check"
+    check, readme = "--check" in sys.argv, "--readme" in sys.argv
     rows = [json.loads(line) for line in sys.stdin if line.strip()]
     for r in rows:
         theirs = r.get("theirs", [])
@@ -97,7 +114,9 @@ def main():
         f.write("\n")
     os.rename(sys.argv[-1] + ".new", sys.argv[-1])
     with open(os.path.splitext(sys.argv[-1])[0] + ".md", "w") as f:
-        f.write(markdown(rows))
+        f.write(markdown(rows, all["machine"]))
+    if readme:
+        into_readme("README.md", markdown(rows, all["machine"]))
     m = all["machine"]
     print(f"{m['cores']} cores {m['cpu']}, load {m['load']:.1f}; {', '.join(m['packages'])}")
     print("median (min to max) of the rounds; ratio = ours / theirs inside each round")
