@@ -160,6 +160,7 @@ static void answer_record(struct node *n, struct http_request *rq, const char *p
     struct recorded done = { .msg = { .text = "" } };
 
     record_one(n, p, len, ASK, &done);
+    n->recorded += done.err == ERR_OK;
     if (done.err == ERR_OK)
         node_reply_copies(n, rq, &done.ref, more_json(n, &done));
     else if (done.note.what != LATELY_NOTHING)
@@ -247,8 +248,7 @@ static void record_void(struct node *n, struct http_request *rq)
 static void get_list(struct node *n, struct http_request *rq)
 {
     stream_list(n, rq, query_number(rq->query, "pending", 0) == 1,
-                query_number(rq->query, "after", 0),
-                query_number(rq->query, "limit", UINT64_MAX));
+                query_number(rq->query, "after", 0), query_number(rq->query, "limit", UINT64_MAX));
 }
 
 static void get_report(struct node *n, struct http_request *rq)
@@ -359,8 +359,7 @@ static bool needs_no_disk(const struct route *r)
 {
     return r->handle_json == entry_code || r->handle_json == entry_trade ||
            r->handle_json == entry_touch || r->handle_json == entry_leave ||
-           r->handle_json == pin_try || r->handle_json == pin_lock ||
-           r->handle_json == reload_post;
+           r->handle_json == pin_try || r->handle_json == pin_lock || r->handle_json == reload_post;
 }
 
 static void call(struct node *n, struct http_request *rq, const struct route *r)
@@ -393,7 +392,8 @@ void api_handle(struct node *n, struct http_request *rq)
 
     for (unsigned i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (strcmp(routes[i].method, rq->method) == 0 && strcmp(routes[i].path, rq->path) == 0) {
-            node_log(n, 3, "%s %s", routes[i].method, routes[i].path); /* no query: it may name users */
+            node_log(n, 3, "%s %s", routes[i].method,
+                     routes[i].path); /* no query: it may name users */
             call(n, rq, &routes[i]);
             return;
         }

@@ -412,6 +412,9 @@ void node_cycle(struct node *n)
     struct errmsg msg = { .text = "" };
 
     n->batch_bytes = 0;
+    if (n->recorded > 0)
+        commit_wait_done(&n->wait, n->recorded);
+    n->recorded = 0;
     if (!n->stopped && (core_seal(n->core, &msg) != ERR_OK || had_memory(n, &msg) != ERR_OK ||
                         commit_timed(n, &msg) != ERR_OK)) {
         store_abort(n->store);
@@ -470,6 +473,20 @@ static void serve_requests(struct node *n)
         if ((n->batch_bytes += size) >= BATCH_BYTES)
             node_cycle(n);
     }
+}
+
+/* Those who recorded together a moment ago are about to do so again: one flush for all of them. */
+static void await_company(struct node *n)
+{
+    struct pollfd p = { n->wake_fd, POLLIN, 0 };
+    uint64_t began = clock_us(CLOCK_MONOTONIC), drained;
+    unsigned us;
+
+    while ((us = commit_wait_us(&n->wait, n->recorded,
+                                (unsigned)(clock_us(CLOCK_MONOTONIC) - began))) > 0 &&
+           ppoll(&p, 1, &(struct timespec){ 0, us * 1000L }, NULL) > 0 &&
+           read(n->wake_fd, &drained, sizeof drained) > 0)
+        serve_requests(n);
 }
 
 /* [peers] known names addresses, not desks: each is tried with each desk that has none that works;
@@ -546,6 +563,7 @@ static void round_of_loop(struct node *n)
     finish_jobs(n);
     upload_say_unbegun(n);
     serve_requests(n);
+    await_company(n);
     node_cycle(n);
     events_round(n, &now);
     changes_round(n, &now);

@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "commit_wait.h"
 #include "conf.h"
 #include "core.h"
 #include "export.h"
@@ -99,7 +100,9 @@ struct node {
     struct door_reply *door_replies;
     struct buf *self; /* messages to ourselves, for the next round */
     unsigned n_self, self_room;
-    size_t batch_bytes;             /* taken in since the last commit */
+    size_t batch_bytes; /* taken in since the last commit */
+    unsigned recorded;  /* single records since then, whose clients wait */
+    struct commit_wait wait;
     bool doubted, again;            /* the store: to be looked through; damaged, so begin anew */
     uint8_t spare_hash[HASH_BYTES]; /* roster in the file `roster`, and the addresses beside it */
     struct buf spare_addresses;

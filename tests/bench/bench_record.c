@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "commit_wait.h"
+
 #define VALUE_BYTES 250
 #define CLIENTS     32
 #define TICK_MS     100 /* as node.c */
@@ -162,6 +164,7 @@ struct line { /* node.c's queue: a list under a mutex, and an eventfd that wakes
     int wake_fd;
     bool stop;
     unsigned live; /* clients that still ask */
+    struct commit_wait wait;
     uint64_t commits;
 };
 
@@ -216,21 +219,38 @@ static struct request *take_all(struct line *l, bool stop, unsigned *live)
     return all;
 }
 
-/* One round of the loop; false once no client is left. */
+static bool woken(struct line *l, unsigned us)
+{
+    struct timespec t = { us / 1000000, us % 1000000 * 1000 };
+    struct pollfd p = { l->wake_fd, POLLIN, 0 };
+    uint64_t drained;
+
+    if (ppoll(&p, 1, &t, NULL) <= 0)
+        return false;
+    if (read(l->wake_fd, &drained, sizeof drained) < 0)
+        bench_die("eventfd: %s", strerror(errno));
+    return true;
+}
+
+/* One round of the loop; false once no client is left. Ours and bare LMDB wait for company alike.
+ */
 static bool writer_round(struct keeper *k, struct line *l, bool stop)
 {
-    struct pollfd p = { l->wake_fd, POLLIN, 0 };
-    struct request *all;
-    uint64_t drained;
-    unsigned n = 0, live;
+    struct request *all = NULL, **end = &all;
+    unsigned n = 0, live, wait;
+    uint64_t began;
 
-    if (poll(&p, 1, stop ? 1 : TICK_MS) > 0 && read(l->wake_fd, &drained, sizeof drained) < 0)
-        bench_die("eventfd: %s", strerror(errno));
-    all = take_all(l, stop, &live);
-    for (struct request *r = all; r; r = r->next, n++)
-        k->add(k);
+    woken(l, stop ? 1000 : TICK_MS * 1000);
+    began = bench_ns();
+    do {
+        *end = take_all(l, stop, &live);
+        for (; *end; end = &(*end)->next, n++)
+            k->add(k);
+        wait = commit_wait_us(&l->wait, n, (unsigned)((bench_ns() - began) / 1000));
+    } while (wait > 0 && woken(l, wait));
     if (n == 0)
         return live > 0;
+    commit_wait_done(&l->wait, n);
     k->commit(k);
     l->commits++;
     while (all) { /* r is the client's again once it is answered */
