@@ -22,6 +22,7 @@ void buf_reset(struct buf *b);                        /* length 0, memory kept, 
 uint8_t *buf_grow(struct buf *b, size_t n);           /* n bytes at the end, or NULL */
 void buf_add(struct buf *b, const void *p, size_t n); /* check b->failed once at the end */
 void buf_text(struct buf *b, const char *s);          /* without the NUL */
+void buf_number(struct buf *b, uint64_t n, unsigned width); /* decimal, at least so many digits */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- text: well-formed UTF-8 without control characters ---- */

@@ -3,13 +3,15 @@
 
 #include <sodium/utils.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mem.h"
 
-#define BUF_FIRST 256 /* most records and messages fit without growing twice */
+#define BUF_FIRST   256 /* most records and messages fit without growing twice */
+#define PRINTF_ROOM 100 /* most of what is printed fits without printing twice */
 
 void buf_free(struct buf *b)
 {
@@ -81,22 +83,35 @@ void buf_text(struct buf *b, const char *s)
     buf_add(b, s, strlen(s));
 }
 
+void buf_number(struct buf *b, uint64_t n, unsigned width)
+{
+    char digits[20], *p = digits + sizeof digits;
+
+    do
+        *--p = (char)('0' + n % 10);
+    while ((n /= 10) > 0 || digits + sizeof digits - p < (ptrdiff_t)width);
+    buf_add(b, p, (size_t)(digits + sizeof digits - p));
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
-    int n;
+    int n = PRINTF_ROOM;
 
-    va_start(ap, fmt);
-    n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n < 0 || b->failed || !make_room(b, (size_t)n + 1)) {
-        b->failed = true;
-        return;
+    for (int room = 0; room <= n && !b->failed;) { /* most fit at the first try */
+        room = n + 1;
+        if (!make_room(b, (size_t)room)) {
+            b->failed = true;
+            return;
+        }
+        va_start(ap, fmt);
+        n = vsnprintf((char *)b->p + b->len, (size_t)room, fmt, ap);
+        va_end(ap);
+        if (n < 0)
+            b->failed = true;
     }
-    va_start(ap, fmt);
-    vsnprintf((char *)b->p + b->len, (size_t)n + 1, fmt, ap);
-    va_end(ap);
-    b->len += (size_t)n;
+    if (!b->failed)
+        b->len += (size_t)n;
 }
 
 /* ---- text ---- */

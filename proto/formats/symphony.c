@@ -63,12 +63,21 @@ static void put_barcode(struct line *l, const char *code, const char *value, con
     buf_text(l->out, value);
 }
 
+/* Month, day, year. By hand, as all of a line: a merge prints millions. */
+static void put_day(struct line *l, uint32_t ymd, unsigned width)
+{
+    buf_number(l->out, ymd / 100 % 100, width);
+    buf_text(l->out, "/");
+    buf_number(l->out, ymd % 100, width);
+    buf_text(l->out, "/");
+    buf_number(l->out, ymd / 10000, width * 2);
+}
+
 /* M/D/YYYY, as everywhere but in the due date. */
 static void put_date(struct line *l, const char *code, uint32_t ymd)
 {
     put_code(l, code);
-    buf_printf(l->out, "%u/%u/%u", (unsigned)(ymd / 100 % 100), (unsigned)(ymd % 100),
-               (unsigned)(ymd / 10000));
+    put_day(l, ymd, 1);
 }
 
 static uint32_t today(const struct line *l)
@@ -85,8 +94,7 @@ static void put_due(struct line *l)
     if (!ymd_is_valid(due) || due < today(l))
         l->bad = "due";
     put_code(l, l->s->due_code);
-    buf_printf(l->out, "%02u/%02u/%04u", (unsigned)(due / 100 % 100), (unsigned)(due % 100),
-               (unsigned)(due / 10000));
+    put_day(l, due, 2);
     if (l->s->due_time[0] != 0)
         buf_printf(l->out, ",%s", l->s->due_time);
 }
@@ -116,7 +124,10 @@ static void put_discharge(struct line *l)
     put_station_fields(l);
     put_barcode(l, "NQ", l->rec->item, "item");
     put_date(l, "CO", today(l));
-    buf_printf(l->out, ",%d:%02d", l->at.hour, l->at.minute);
+    buf_text(l->out, ",");
+    buf_number(l->out, (unsigned)l->at.hour, 1);
+    buf_text(l->out, ":");
+    buf_number(l->out, (unsigned)l->at.minute, 2);
     put_text(l, "dC", l->s->client, "client");
 }
 
@@ -151,6 +162,18 @@ static void put_user(struct line *l)
     put_text(l, "P7", l->s->user_hist_rule, "user_hist_rule");
 }
 
+/* EYYYYMMDDhhmmss, station, R. */
+static void put_header(struct line *l, unsigned station)
+{
+    const struct civil *at = &l->at;
+
+    buf_text(l->out, "E");
+    buf_number(l->out, today(l), 8);
+    buf_number(l->out, (unsigned)(at->hour * 10000 + at->minute * 100 + at->second), 6);
+    buf_number(l->out, station, 4);
+    buf_text(l->out, "R ");
+}
+
 static void put_line(struct line *l, unsigned station, unsigned seq)
 {
     static const char *const commands[] = {
@@ -159,14 +182,14 @@ static void put_line(struct line *l, unsigned station, unsigned seq)
         [RECORD_RENEW] = "RV",
         [RECORD_USER] = "JY",
     };
-    const struct civil *at = &l->at;
     size_t from;
 
     if (l->s->header)
-        buf_printf(l->out, "E%04d%02d%02d%02d%02d%02d%04uR ", at->year, at->month, at->day,
-                   at->hour, at->minute, at->second, station);
+        put_header(l, station);
     from = l->out->len;
-    buf_printf(l->out, "^S%02u%s", seq, commands[l->rec->kind]);
+    buf_text(l->out, "^S");
+    buf_number(l->out, seq, 2);
+    buf_text(l->out, commands[l->rec->kind]);
     l->glue = true;
     if (l->rec->kind == RECORD_USER)
         put_user(l);
@@ -176,7 +199,7 @@ static void put_line(struct line *l, unsigned station, unsigned seq)
         put_loan(l);
     buf_text(l->out, "^^O");
     if (l->s->trailer)
-        buf_printf(l->out, "%05u", (unsigned)(l->out->len - from));
+        buf_number(l->out, l->out->len - from, 5);
     buf_text(l->out, l->s->crlf ? "\r\n" : "\n");
 }
 

@@ -375,6 +375,45 @@ static void keys_are_big_endian(void **state)
     assert_true(get_be64(p) == 0xfedcba9876543210);
 }
 
+static void a_number_has_at_least_so_many_digits(void **state)
+{
+    static const struct {
+        uint64_t n;
+        unsigned width;
+        const char *text;
+    } cases[] = { { 0, 1, "0" },      { 0, 0, "0" },
+                  { 7, 2, "07" },     { 7, 1, "7" },
+                  { 123, 2, "123" },  { 20261126, 8, "20261126" },
+                  { 5, 6, "000005" }, { UINT64_MAX, 1, "18446744073709551615" } };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buf b = { 0 };
+        buf_number(&b, cases[i].n, cases[i].width);
+        assert_int_equal(b.len, strlen(cases[i].text));
+        assert_memory_equal(b.p, cases[i].text, b.len);
+        buf_free(&b);
+    }
+}
+
+static void what_is_printed_is_whole_however_long(void **state)
+{
+    char want[1000];
+
+    (void)state;
+    memset(want, 'x', sizeof want);
+    for (int n = 0; n < 400; n++) {
+        struct buf b = { 0 };
+        buf_text(&b, "<");
+        buf_printf(&b, "%.*s>", n, want);
+        buf_printf(&b, "%d", n);
+        assert_int_equal(b.len, (size_t)n + 2 + (n > 99 ? 3 : n > 9 ? 2 : 1));
+        assert_memory_equal(b.p + 1, want, n);
+        assert_int_equal(b.p[n + 1], '>');
+        buf_free(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,6 +430,8 @@ int main(void)
         cmocka_unit_test(random_bytes_never_take_the_cursor_past_the_end),
         cmocka_unit_test(a_string_that_is_no_clean_utf8_is_bad),
         cmocka_unit_test(keys_are_big_endian),
+        cmocka_unit_test(a_number_has_at_least_so_many_digits),
+        cmocka_unit_test(what_is_printed_is_whole_however_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
