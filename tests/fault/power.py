@@ -59,10 +59,26 @@ class Disk:
                 time.sleep(0.02)
         raise last
 
+    def _lives(self):
+        probe = self.path / ".alive"
+        try:
+            probe.touch()
+            probe.unlink()
+            return True
+        except OSError:
+            return False
+
     def restore(self):
-        """The power is back: what was flushed is there. Nobody may have a file open."""
-        self._unmount()
-        self._mount()
+        """The power is back: what was flushed is there. Nobody may have a file open. Another mount
+        namespace (each `ip netns exec` copies all mounts) may hold the file system that was cut off a
+        moment longer, and a mount shows that one again: then once more."""
+        for _ in range(100):
+            self._unmount()
+            self._mount()
+            if self._lives():
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.path} stays cut off")
 
     def close(self):
         atexit.unregister(self.close)
