@@ -45,6 +45,21 @@ static int went_away(const struct batch *b, const struct errmsg *msg)
                     not_sent ? "were not sent" : "may be recorded or not");
 }
 
+/* As the node writes nearly all of them (api.c, record_batch); the others are parsed. */
+static bool is_recorded(const char *s, size_t n)
+{
+    static const char plain[] = "{\"ok\":true,";
+    json_t *o;
+    bool ok;
+
+    if (n >= sizeof plain - 1 && memcmp(s, plain, sizeof plain - 1) == 0)
+        return true;
+    o = json_loadb(s, n, 0, NULL);
+    ok = j_is(o, "ok");
+    json_decref(o);
+    return ok;
+}
+
 /* Prints the answers and counts the refused; they must be as many as the lines. */
 static int print_answers(struct batch *b, const struct reply *r)
 {
@@ -56,11 +71,9 @@ static int print_answers(struct batch *b, const struct reply *r)
         size_t n = lf != NULL ? (size_t)(lf - s) : (size_t)(end - s);
 
         if (n > 0) {
-            json_t *o = json_loadb(s, n, 0, NULL);
-            if (!j_is(o, "ok"))
-                b->refused++;
-            json_decref(o);
-            printf("%.*s\n", (int)n, s);
+            b->refused += !is_recorded(s, n);
+            fwrite(s, 1, n, stdout);
+            putchar('\n');
             got++;
         }
         s += n + 1;
