@@ -70,14 +70,15 @@ class Disk:
 
     def restore(self):
         """The power is back: what was flushed is there. Nobody may have a file open. Another mount
-        namespace (each `ip netns exec` copies all mounts) may hold the file system that was cut off a
-        moment longer, and a mount shows that one again: then once more."""
-        for _ in range(100):
+        namespace (each `ip netns exec` copies all mounts) may hold the file system that was cut off
+        longer, and a mount shows that one again: then once more."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
             self._unmount()
             self._mount()
             if self._lives():
                 return
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise RuntimeError(f"{self.path} stays cut off")
 
     def close(self):
