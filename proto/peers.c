@@ -328,11 +328,14 @@ static bool most_say_lost(const struct core *c)
 
 static void take_confirmation(struct core *c, struct peer *p, const struct mark *ours)
 {
+    bool same = ours->number == c->mark.number &&
+                memcmp(ours->random, c->mark.random, MARK_BYTES) == 0;
+
     if (ours->number == 0)
         return;
-    p->confirms = !p->says_lost && ours->number == c->mark.number &&
-                  memcmp(ours->random, c->mark.random, MARK_BYTES) == 0;
-    if (ours->number > c->mark.number || (ours->number == c->mark.number && !p->confirms))
+    /* Once lost, nobody confirms: so HELLO goes on telling everybody. */
+    p->confirms = same && !p->says_lost && !c->memory_lost;
+    if (ours->number > c->mark.number || (ours->number == c->mark.number && !same))
         peer_says_lost(c, p);
 }
 
@@ -349,6 +352,8 @@ void sync_memory_is_lost(struct core *c)
     effects_event(&c->fx, "other desks remember more of this desk than it does: its disk was "
                           "restored or cloned; it has no vote until a lead restores it");
     c->memory_lost = true;
+    for (unsigned i = 0; i < c->n_peers; i++)
+        c->peers[i].confirms = false; /* who confirmed this start before does not know */
     core_forgot(c->conf.disk);
 }
 

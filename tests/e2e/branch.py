@@ -156,7 +156,9 @@ class Case(unittest.TestCase):
             shutil.rmtree(self.home, ignore_errors=True)
 
     def tearDown(self):
-        if self._outcome and not self._outcome.success:  # debug(), as the benches run it, has none
+        said = getattr(self._outcome, "result", None)  # debug(), as the benches run it, has none
+        if said and any(self in (test, getattr(test, "test_case", None))
+                        for test, _ in said.errors + said.failures):
             self.show()
 
     def show(self):

@@ -235,6 +235,32 @@ static void lost_memory_is_noticed_on_both_sides(void **state)
     world_free(w);
 }
 
+static void who_confirmed_the_start_hears_of_the_lost_memory_too(void **state)
+{
+    struct world *w = world_new(3, 3);
+    struct memdisk *old = memdisk_copy(w->v[1].disk);
+
+    (void)state;
+    cut(w, 0, 1, true);
+    cut(w, 0, 2, true);
+    stop(w, 1);
+    start(w, 1); /* desk 0 does not hear of this start, nor of its records */
+    run(w, 4000);
+    lend(w, 1, 2);
+    run(w, 1000);
+    stop(w, 1);
+    memdisk_free(w->v[1].disk);
+    w->v[1].disk = old;
+    w->v[1].dice = 77;
+    cut(w, 0, 1, false);
+    start(w, 1); /* new to desk 0: it confirms; desk 2 proves the loss by a block */
+    run(w, 10000);
+    assert_true(view(w, 1).memory_lost);
+    assert_true(peer(w, 2, 1).memory_lost);
+    assert_true(peer(w, 0, 1).memory_lost);
+    world_free(w);
+}
+
 static void a_desk_that_lost_its_memory_gets_the_receipts_again(void **state)
 {
     struct world *w = world_new(3, 3);
@@ -713,6 +739,7 @@ int main(void)
         cmocka_unit_test(a_start_is_confirmed_by_the_others),
         cmocka_unit_test(a_confirmation_that_was_lost_is_asked_for_again),
         cmocka_unit_test(lost_memory_is_noticed_on_both_sides),
+        cmocka_unit_test(who_confirmed_the_start_hears_of_the_lost_memory_too),
         cmocka_unit_test(a_desk_that_lost_its_memory_gets_the_receipts_again),
         cmocka_unit_test(one_start_with_two_memories_is_noticed),
         cmocka_unit_test(a_wiped_desk_gets_its_own_records_back_and_begins_a_new_feed),
