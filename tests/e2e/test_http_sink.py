@@ -108,7 +108,7 @@ class Http(branch.Case):
         self.assertEqual("doubt", self.desk_.hand_over(name, path)[0])
         begun = time.monotonic()
         self.assertEqual("retry", self.desk_.hand_over(name, path, "look")[0])
-        self.assertLess(time.monotonic() - begun, 20)
+        self.assertLess(time.monotonic() - begun, 60)  # byte by byte it would take many minutes
         self.assertEqual(("done", name), self.desk_.hand_over(name, path, "look"))
 
     def test_what_a_loader_took_away_is_a_persons_business(self):

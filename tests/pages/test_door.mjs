@@ -41,7 +41,7 @@ test("without a code there is the login page only", async () => {
     const page = await stage.page(null);
     for (const path of ["/", "/desk", "/lead", "/admin"]) {
         await page.goto(`http://127.0.0.1:${stage.web[0]}${path}`);
-        await page.waitForURL("**/login", { timeout: 10000 });
+        await page.waitForURL("**/login");
     }
     const answer = await page.evaluate(async () => (await fetch("/api/v1/status")).status);
     assert.equal(answer, 401);
