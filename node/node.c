@@ -575,38 +575,6 @@ static void round_of_loop(struct node *n)
 
 /* ---- start and stop ---- */
 
-static enum err make_run_files(struct node *n, struct http_config *hc, struct errmsg *msg)
-{
-    char run[4096], hex[2 * HTTP_TOKEN_BYTES + 1];
-    enum err e;
-
-    snprintf(run, sizeof run, "%s/run", n->dir);
-    if (mkdir(run, 0755) != 0 && errno != EEXIST)
-        return err_set(msg, ERR_DISK, "cannot make %s: %s", run, strerror(errno));
-    randombytes_buf(hc->ctl_token, sizeof hc->ctl_token);
-    randombytes_buf(hc->desk_token, sizeof hc->desk_token);
-    hex_encode(hc->ctl_token, sizeof hc->ctl_token, hex);
-    if ((e = small_file_write(run, "ctl.token", hex, strlen(hex), 0600, msg)) != ERR_OK)
-        return e;
-    hex_encode(hc->desk_token, sizeof hc->desk_token, hex);
-    if ((e = small_file_write(run, "desk.token", hex, strlen(hex), 0640, msg)) != ERR_OK)
-        return e;
-    sodium_memzero(hex, sizeof hex);
-    return small_file_write(run, "web", n->conf.web, strlen(n->conf.web), 0644, msg);
-}
-
-static void remove_run_files(const struct node *n)
-{
-    static const char *const names[] = { "run/web", "run/ctl.token", "run/desk.token",
-                                         "run/sessions" };
-    char path[4096 + 32];
-
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", n->dir, names[i]);
-        unlink(path);
-    }
-}
-
 static enum err node_open(struct node *n, const struct net_events *ev, struct errmsg *msg)
 {
     struct http_config hc = { .listen = n->conf.web, .handler = on_request, .ctx = n };
@@ -630,7 +598,7 @@ static enum err node_open(struct node *n, const struct net_events *ev, struct er
     n->runs = true;
     n->beacon = beacon_start(n);
     upload_clean(n);
-    if ((e = make_run_files(n, &hc, msg)) != ERR_OK)
+    if ((e = tokens_make(n, &hc, msg)) != ERR_OK)
         return e;
     entry_sessions(n, &sessions);
     hc.sessions = sessions.p;
@@ -689,7 +657,7 @@ static void node_close(struct node *n)
     store_close(n->store);
     if (n->runs &&
         !n->again) /* else they are another node's, or say that this was no orderly end */
-        remove_run_files(n);
+        tokens_remove(n);
     for (unsigned i = 0; i < INVITES_MAX; i++) {
         buf_free(&n->invite[i].power);
         buf_free(&n->invite[i].lead_box);

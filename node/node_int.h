@@ -172,6 +172,10 @@ void events_round(struct node *n, const struct moment *now);
 void events_get(struct node *n, struct http_request *rq);
 void events_close(struct node *n);
 
+/* tokens.c */
+enum err tokens_make(struct node *n, struct http_config *hc, struct errmsg *msg); /* fills hc's */
+void tokens_remove(const struct node *n);
+
 /* reload.c */
 void reload_by_signal(struct node *n);
 void reload_settings(struct node *n, struct http_request *rq);

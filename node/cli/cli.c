@@ -14,7 +14,6 @@
 #endif
 
 #define NEAR_OPTION  3
-#define SYSTEM_STATE "/var/lib/tideover" /* the package makes it */
 
 static const enum cli_opt globals[] = { OPT_STATE,    OPT_JSON, OPT_QUIET,
                                         OPT_NO_COLOR, OPT_HELP, OPT_VERSION };

@@ -12,6 +12,9 @@
 #include "cli.h"
 #include "err.h"
 
+#define SYSTEM_STATE "/var/lib/tideover" /* the package makes it */
+#define SYSTEM_RUN   "/run/tideover"     /* the service: what desk staff may read */
+
 #define SETUP_WORDS_MAX 128 /* setup.h's SETUP_WORDS */
 
 /* ---- options ---- */

@@ -136,7 +136,7 @@ static void page_program(void)
          ".TP\n.B CREDENTIALS_DIRECTORY\nwhere secrets of sinks are looked up first "
          "(systemd.exec(5))\n.TP\n.B NO_COLOR\nno colours on a terminal");
     puts(".SH FILES\n.TP\n.I tideover.conf\nin the state directory: this PC; "
-         "tideover.conf(5)\n.TP\n.I run/\ntokens of the node that runs\n.TP\n.I credentials/\n"
+         "tideover.conf(5)\n.TP\n.I run/\ntokens of the node that runs; as a service also\n.IR /run/tideover/ ,\nwhat desk staff may read\n.TP\n.I credentials/\n"
          "secrets, mode 0600\n.SH \"SEE ALSO\"\n.BR tideover.conf (5),\n.BR tideover\\-policy (5)");
 }
 

@@ -27,6 +27,9 @@ install(FILES ${made}/completion.zsh DESTINATION share/zsh/vendor-completions RE
 install(FILES ${made}/completion.fish DESTINATION share/fish/vendor_completions.d
     RENAME tideover.fish)
 install(FILES node/package/tideover.service DESTINATION lib/systemd/system)
+install(FILES node/package/sysusers.conf DESTINATION lib/sysusers.d RENAME tideover.conf)
+install(FILES node/package/tideover.desktop DESTINATION share/applications)
+install(FILES node/pages/icon.svg DESTINATION share/icons/hicolor/scalable/apps RENAME tideover.svg)
 install(FILES README.md node/MANUAL.md node/OPERATIONS.md node/API.md DESTINATION share/doc/tideover)
 install(FILES proto/formats/README.md DESTINATION share/doc/tideover RENAME FORMATS.md)
 install(FILES node/sinks/README.md DESTINATION share/doc/tideover RENAME SINKS.md)
@@ -43,7 +46,8 @@ set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXE
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS adduser)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers | systemd-sysusers")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS xdg-utils)
 set(CPACK_DEBIAN_PACKAGE_SECTION misc)
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "carries a library branch over an outage of its server
 Circulation desks go on lending while the library's system (ILS) is away. Each

@@ -87,6 +87,7 @@ class Package(branch.Case):
         self.assertEqual(str(STATE), pwd.getpwnam("tideover").pw_dir)
         for page in ("1/tideover.1", "5/tideover.conf.5", "5/tideover-policy.5"):
             self.assertTrue(pathlib.Path(f"/usr/share/man/man{page}.gz").exists(), page)
+        run("desktop-file-validate", "/usr/share/applications/tideover.desktop")
         for shell, path in (("bash", "bash-completion/completions/tideover"),
                             ("zsh", "zsh/vendor-completions/_tideover"),
                             ("fish", "fish/vendor_completions.d/tideover.fish")):
