@@ -31,6 +31,7 @@
 #define REOPEN_EVERY_MS 1000
 #define FILES_WANTED    8192 /* a mesh of 200 desks needs three descriptors each */
 #define HINT_EVERY_MS   3000
+#define STOP_PATIENCE_MS 600
 #define SPARE_EVERY_MS  2000
 #define SPARE_AGAIN_MS  60000
 
@@ -624,21 +625,46 @@ static void say_goodbye(struct node *n)
     }
 }
 
+/* They hold snapshots of the store and answer requests. False: one is still at work. */
+static bool jobs_have_ended(struct node *n)
+{
+    uint64_t until = clock_ms(CLOCK_BOOTTIME) + STOP_PATIENCE_MS;
+
+    while (n->jobs > 0 && (n->again || clock_ms(CLOCK_BOOTTIME) < until)) {
+        struct pollfd p = { n->wake_fd, POLLIN, 0 };
+        uint64_t drained;
+        start_jobs(n);
+        poll(&p, 1, 100);
+        if (read(n->wake_fd, &drained, sizeof drained) < 0 && errno != EAGAIN)
+            break;
+        finish_jobs(n);
+    }
+    return n->jobs == 0;
+}
+
+/* A server that does not answer may take minutes, and nothing of its answer would be kept: that
+ * send is in doubt, as after a crash, and looked at by whoever goes on. All that was acknowledged
+ * is on the disk. */
+static void leave_work_behind(struct node *n)
+{
+    node_log(n, 2, "not waiting for work that goes on; the next start, or another desk, takes it up");
+    if (n->core)
+        say_goodbye(n);
+    net_close(n->net);
+    upload_clean(n);
+    tokens_remove(n);
+    fflush(NULL);
+    _exit(0); /* its threads still read the store: nothing may be taken from under them */
+}
+
 static void node_close(struct node *n)
 {
     struct http_request *rq;
 
     upload_end(n);
     buf_free(&n->bundle);
-    while (n->jobs > 0) { /* they hold snapshots of the store and answer requests */
-        struct pollfd p = { n->wake_fd, POLLIN, 0 };
-        uint64_t drained;
-        start_jobs(n);
-        poll(&p, 1, 1000);
-        if (read(n->wake_fd, &drained, sizeof drained) < 0 && errno != EAGAIN)
-            break;
-        finish_jobs(n);
-    }
+    if (!jobs_have_ended(n))
+        leave_work_behind(n);
     for (rq = take_requests(n); rq;) {
         struct http_request *next = rq->next;
         http_answer(rq, 503, "application/json", NULL);

@@ -5,6 +5,8 @@ import pathlib
 import signal
 import socket
 import subprocess
+import threading
+import time
 import unittest
 import urllib.error
 import urllib.request
@@ -123,6 +125,34 @@ class Care(branch.Case):
         one.node.send_signal(signal.SIGHUP)
         wait_until(lambda: "[log] level is in force now" in one.log().split("were")[-1], 60, "SIGHUP")
         urllib.request.urlopen(metrics).close()
+        self.assertEqual(0, one.stop())
+
+    def test_a_stop_does_not_wait_for_a_silent_server(self):
+        desks = self.branch()
+        one = desks[0]
+        silent = socket.socket()
+        self.addCleanup(silent.close)
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        silent.settimeout(60)
+        port = silent.getsockname()[1]
+        policy = branch.policy_text(self.sink).replace("quiet = 1s", "quiet = 1m")
+        self.publish(one, policy.replace(f"file:{self.sink}", f"put:http://127.0.0.1:{port}/in"))
+        self.feed(one, branch.checkouts(1, 20))
+        threading.Thread(target=self.upload, args=(one, False), daemon=True).start()
+        asked, _ = silent.accept()
+        self.addCleanup(asked.close)
+        asked.settimeout(60)
+        self.assertRegex(asked.recv(65536), rb"^(PUT|GET|HEAD) /in")
+        one = next(d for d in desks if branch.is_sending(d))
+        began = time.monotonic()
+        self.assertEqual(0, one.stop())
+        self.assertLess(time.monotonic() - began, 5)  # a second, on a machine with nothing else
+        self.assertIn("not waiting for work", one.log())
+        self.assertEqual([], list(one.state.glob("uploads/*.part*")))  # in plain text
+        self.assertEqual([], list(one.state.glob("run/*")))
+        one.start()
+        self.assertEqual(20, branch.held(one))
         self.assertEqual(0, one.stop())
 
 
