@@ -330,6 +330,35 @@ static void put_upload(struct buf *b, const struct node *n, const struct ledger_
             (double)m->uploaded_at_ms / 1000);
 }
 
+static bool same_problem(const json_t *a, const json_t *b)
+{
+    return json_equal(json_object_get(a, "code"), json_object_get(b, "code")) &&
+           (json_equal(json_object_get(a, "desk"), json_object_get(b, "desk")) ||
+            (!json_object_get(a, "desk") && !json_object_get(b, "desk")));
+}
+
+/* Codes are the program's own, desks those of the branch: bounded. The words stay in the status. */
+static void put_problems(struct buf *b, const struct node *n, const struct moment *now)
+{
+    json_t *all = status_problems(n, now);
+    const json_t *p;
+    size_t i;
+
+    family(b, "problem", "gauge", "1 for each problem that the status shows; peer: of which desk.");
+    json_array_foreach(all, i, p)
+    {
+        const json_t *peer = json_object_get(p, "desk");
+        size_t k = 0;
+        while (k < i && !same_problem(json_array_get(all, k), p))
+            k++;
+        if (k == i)
+            buf_printf(b, "tideover_problem{code=\"%s\",peer=\"%s\"} 1\n",
+                       json_string_value(json_object_get(p, "code")),
+                       peer ? json_string_value(peer) : "");
+    }
+    json_decref(all);
+}
+
 static void put_doors(struct buf *b, const struct node *n, const struct core_view *v)
 {
     one(b, "http_requests_total", "counter", "Requests at the local door.",
@@ -364,6 +393,7 @@ void metrics_get(struct node *n, struct http_request *rq)
     put_store(&b, n);
     put_peers(&b, n, &now);
     put_upload(&b, n, &l);
+    put_problems(&b, n, &now);
     put_doors(&b, n, &v);
     http_answer(rq, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
 }

@@ -161,7 +161,9 @@ class Monitoring(branch.Case):
         self.assertNotEqual(0, refused.rc)
         self.feed(one, checkouts(5000, 2000))  # which the full disk cannot take
         kids.kill9()
-        want = {("TideoverDiskLow", two.name), ("TideoverNotSaving", two.name),
+        (one.state / "root-key-backup").write_bytes(self.root.read_bytes())
+        want = {("TideoverProblem", one.name),
+                ("TideoverDiskLow", two.name), ("TideoverNotSaving", two.name),
                 ("TideoverRecordsMissing", two.name), ("TideoverClockOff", one.name),
                 ("TideoverDeskDown", kids.name), ("TideoverBlockListOld", "MAIN"),
                 ("TideoverUploadForgotten", "MAIN"), ("TideoverUploadStands", one.name)}
