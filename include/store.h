@@ -41,7 +41,7 @@ enum err store_look(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], ui
                     struct errmsg *msg);
 
 /* Of a store that was looked through, is sound, and that nobody has open: is most of its file, of
- * 8 MiB or more, free? */
+ * 1 MiB or more, free? */
 bool store_is_loose(const char *dir);
 /* Then writes what is in use into a new file and puts that into the place of the old one; killed or
  * cut off at any moment it leaves the one or the other. Sizes in bytes. In a process of its own, as

@@ -13,7 +13,7 @@
 
 #include "store_int.h"
 
-#define WORTH_BYTES (8ull << 20) /* smaller files may stay as they are */
+#define WORTH_BYTES (1ull << 20) /* smaller files may stay as they are */
 #define FREE_DBI    0
 
 struct files {

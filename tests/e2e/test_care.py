@@ -155,6 +155,23 @@ class Care(branch.Case):
         self.assertEqual(20, branch.held(one))
         self.assertEqual(0, one.stop())
 
+    def test_a_start_makes_a_loose_store_smaller_and_only_one_node_has_it(self):
+        one = self.branch(branch.NAMES[:1])[0]
+        for day, n in (1, 200_000), (2, 1):  # the second list leaves the pages of the first free
+            numbers = self.home / "list"
+            numbers.write_text("".join(f"{29999 * 10 ** 9 + i}\n" for i in range(n)))
+            one.cli("blocklist", "import", numbers, "--date", f"2026-11-0{day}T00:00:00Z")
+        self.feed(one, branch.checkouts(1, 30))
+        self.assert_refused(one.cli("node", check=False), 75, "another tideover node")
+        for end in one.kill9, one.stop:  # a killed one leaves locks and tokens behind
+            end()
+            one.start()
+            self.assertEqual(30, branch.held(one))
+        self.assertRegex(one.log(), r"made smaller: 0 MiB instead of [1-9]")
+        self.assertLess((one.state / "store/data.mdb").stat().st_size, 1 << 20)
+        self.assertEqual(1, one.log().count("made smaller"))  # and not again
+        one.cli("log", "verify")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
