@@ -13,7 +13,7 @@ const parts = await Promise.all(files.map(async (f) => [f, (await import(join(pa
 const table = Object.assign({}, ...parts.map(([, rows]) => rows));
 
 // Founding, joining, restoring, starting, the command line: no page shows them.
-const before = /^node\/(setup|restore|net|credential_check|sip2_test)\.c$|^store\/|^proto\/(invite|join|backup|err)\.c$/;
+const before = /^node\/(setup|site|knock|restore|net|credential_check|sip2_test)\.c$|^store\/|^proto\/(invite|join|backup|err)\.c$/;
 
 function sources() {
     const all = ["node", "node/sinks", "proto", "proto/formats", "store"].flatMap((d) =>
