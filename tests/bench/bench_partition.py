@@ -5,6 +5,7 @@ Two real desks, and a Redis master with one replica (nothing persisted), cut at 
 dropping all packets of their connections, healed at the same moment: the same backing off of TCP meets both.
 Needs root and a network namespace of its own (tests/bench/run makes it). Rows as bench.h."""
 import argparse
+import atexit
 import http.client
 import json
 import os
@@ -52,9 +53,11 @@ class Redis:
     def start(home, i, *more):
         place = home / f"redis-{i}"
         place.mkdir()
-        return subprocess.Popen(["redis-server", "--port", str(REDIS_PORT + i), "--bind", "127.0.0.1", "--dir", place, "--save", "",
-                                 "--repl-diskless-sync-delay", "0", "--loglevel", "warning", *more],
-                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        p = subprocess.Popen(["redis-server", "--port", str(REDIS_PORT + i), "--bind", "127.0.0.1", "--dir", place, "--save", "",
+                              "--repl-diskless-sync-delay", "0", "--loglevel", "warning", *more],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        atexit.register(p.kill)  # whatever becomes of the case: debug() runs no cleanups after a failure
+        return p
 
     def connect(self, i):
         def once():
