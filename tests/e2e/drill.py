@@ -1,7 +1,11 @@
 """PCs to type on, and the lines of a manual to type there, word for word.
 
 A PC is a namespace of everything: its own name, network, processes, and a file system that lies over
-this machine's (or over TIDEOVER_CLEAN_ROOT, say a Debian made by mmdebstrap) and forgets what was written.
+this machine's and forgets what was written. Over a Debian that never saw another program:
+
+    mmdebstrap --include=libzmq5,libsodium23,liblmdb0,libmicrohttpd12,libjansson4,libcurl4,libinih1,adduser,man-db bookworm /tmp/clean
+    TIDEOVER_CLEAN_ROOT=/tmp/clean TIDEOVER_TYPED=1 tests/e2e/test_first_day.py     shows every screen
+
 A line is typed on a terminal, as a person would; what it asks there is answered as a person would."""
 import os
 import pathlib
@@ -29,9 +33,12 @@ log=/run/tideover.journal
 start() {
     [ -e "$(sed -n 's/^ConditionPathExists=//p' $unit)" ] || exit 0
     user=$(sed -n 's/^User=//p' $unit)
-    for d in $(sed -n 's/^RuntimeDirectory=//p' $unit); do install -d -o "$user" "/run/$d"; done
+    group=$(sed -n 's/^Group=//p' $unit)
+    for d in $(sed -n 's/^RuntimeDirectory=//p' $unit); do
+        install -d -m 0750 -o "$user" -g "$group" "/run/$d"
+    done
     : >$log
-    setsid setpriv --reuid="$user" --regid="$user" --init-groups \
+    setsid setpriv --reuid="$user" --regid="$group" --init-groups \
         $(sed -n 's/^ExecStart=//p' $unit) >$log 2>&1 </dev/null &
     echo $! >/run/tideover.pid
     while ! grep -q '^ready' $log; do
