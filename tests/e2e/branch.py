@@ -211,6 +211,10 @@ class Case(unittest.TestCase):
             for d in self.desks:
                 d.start()
             self.all_online(self.desks)
+            if len(self.desks) == len(NAMES):  # a desk that dies now leaves nobody without a vote (L7)
+                for d in self.desks:
+                    wait_until(lambda d=d: d.status()["ledger"]["start_confirmed"], 15,
+                               f"the start of {d.name} to be confirmed")
         return self.desks
 
     def all_online(self, desks, deadline=15):

@@ -96,8 +96,6 @@ class LeadKey(branch.Case):
         first, second, third = self.branch()
         self.feed(first, branch.checkouts(1, 3))
         branch.all_hold([second, third], 3, 10)
-        for d in (second, third):  # a start that it had not confirmed would wait for it for ever (L7)
-            wait_until(lambda d=d: d.status()["ledger"]["may_vote"], 30, f"{d.name} to have its vote")
         first.kill9()  # and never seen again
         new = self.home / "new"
         said = third.cli("revoke", "MAIN-1", "--root-key-file", self.root, "--new-passphrase-file",
