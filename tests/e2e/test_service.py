@@ -15,6 +15,9 @@ from branch import wait_until
 
 BUILD = pathlib.Path(branch.BINARY).resolve().parent
 CONF = "/var/lib/tideover/tideover.conf"
+ASK = """import sys, urllib.request as u
+q = u.Request("http://127.0.0.1:7412/api/v1/readiness", headers={"Authorization": "Bearer " + sys.argv[1]})
+print(u.urlopen(q).read().decode())"""
 
 
 class Service(branch.Case):
@@ -57,6 +60,7 @@ class Service(branch.Case):
     def test_a_life_of_the_service(self):
         self.found()
         self.staff_and_strangers()
+        self.readiness()
         self.reload()
         self.an_outage()
         self.killed_and_hung()
@@ -96,6 +100,19 @@ class Service(branch.Case):
             self.assertEqual(0, file.stat().st_mode & 0o077, file)
         self.assertEqual({"desk.token", "web"},
                          {p.name for p in self.path("/run/tideover").iterdir()})
+
+    def readiness(self):
+        """What it looks at for the Admin page, the unit allows."""
+        said = branch.json.loads(self.tideover("doctor", "--json", check=False).stdout)
+        self.assertIn("drill", {c["check"] for c in said["checks"]})  # it is the node that says so
+        self.assertEqual("0", self.show("NRestarts"))
+        boot = self.path("/var/lib/tideover/doctor.boot")
+        boot.write_text("another boot\n")
+        boot.chmod(0o644)
+        token = self.path("/var/lib/tideover/run/ctl.token").read_text()
+        said = self.run_("python3", "-c", ASK, token).stdout
+        codes = {c["code"] for c in branch.json.loads(said)["checks"]}
+        self.assertIn("restart", codes)
 
     def reload(self):
         self.set_conf("#level = info", "level = debug")
