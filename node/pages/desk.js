@@ -685,11 +685,16 @@ function remember() {
         draft: form.draft, open: form.isOpen, pieces: piecesPanel.draft, piecesOpen: piecesPanel.isOpen });
 }
 
-// What waits is sent whenever the page is opened again; whatever else was on the screen only for a while.
+// What waits is sent whenever the page is opened again, for the user for whom it was scanned; whatever
+// else was on the screen only for a while: then that user is closed once it is sent.
 async function restore() {
     const kept = await keep.load();
-    const was = kept && (kept.jobs.length > 0 || Math.abs(Date.now() - kept.at) < AGE_MS) ? kept
+    const isOld = Math.abs(Date.now() - kept?.at) >= AGE_MS;
+    const was = kept && !(isOld && kept.jobs.length === 0) ? kept
         : { box: null, jobs: [], visit, slip: null, rows: [], draft: null, pieces: null };
+    if (isOld && was === kept)
+        Object.assign(was, { slip: null, draft: null, open: false, pieces: null, piecesOpen: false,
+            jobs: [...was.jobs, { kind: "scan", scan: "*NEXT", key: newKey() }] });
 
     // Before this page began somebody may have scanned already; after that it is what another tab left.
     const early = began ? { jobs: [], rows: [] } : { jobs: queue.jobs, rows: rows.all.filter((r) => !r.id) };

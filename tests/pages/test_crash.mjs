@@ -94,6 +94,29 @@ test("the browser is killed with scans that wait: opened again, all is saved, on
     await chromium.kill();
 });
 
+test("what waited since yesterday goes to its user, who is closed then", async () => {
+    const who = someone(), items = fresh(3);
+    const page = await stage.page("desk");
+    await ready(page);
+    await scan(who, page);
+    await scan(items[0], page);
+    await settled(page);
+    await page.context().route("**/api/v1/scan", (route) => route.abort());
+    await scan(items[1], page);
+    await kept(page, 1);
+    await page.addInitScript(() => {
+        const now = Date.now;
+        Date.now = () => now() + 11 * 60000;
+    });
+    await page.context().unroute("**/api/v1/scan");
+    await page.reload();
+    await ready(page);
+    await scan(items[2], page); // whose it is, nobody said today
+    await settled(page);
+    assert.deepEqual(await lent(stage, who), items.slice(0, 2));
+    await page.context().close();
+});
+
 test("half-filled forms come back after a reload, and nothing of them can be read in the browser", async () => {
     const card = someone(), who = someone();
     const own = await stage.cli(0, "policy", "show");
