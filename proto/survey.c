@@ -64,17 +64,17 @@ void survey_free(struct survey *s)
     memset(s, 0, sizeof *s);
 }
 
-/* One more element at the end of a growing array, zeroed; NULL marks the survey as failed. */
-static void *one_more(struct survey *s, void **v, unsigned *n, unsigned *room, size_t size)
+/* Asked before an index is given out: none may point behind the array, even when memory has run out.
+ * False marks the survey as failed. */
+static bool has_room(struct survey *s, void **v, unsigned n, unsigned *room, size_t size)
 {
-    void *grown = mem_room(*v, *n, room, size);
+    void *grown = mem_room(*v, n, room, size);
 
-    if (!grown) {
+    if (grown)
+        *v = grown;
+    else
         s->failed = true;
-        return NULL;
-    }
-    *v = grown;
-    return memset((uint8_t *)*v + (size_t)(*n)++ * size, 0, size);
+    return grown != NULL;
 }
 
 struct finding *survey_find(struct survey *s, struct place at)
@@ -82,20 +82,19 @@ struct finding *survey_find(struct survey *s, struct place at)
     uint8_t key[16];
     bool fresh;
     uint64_t *v;
-    struct finding *f;
 
+    if (!has_room(s, (void **)&s->finding, s->n_findings, &s->findings_room, sizeof *s->finding))
+        return NULL;
     place_key(at, key);
     if ((v = hmap_at(&s->found, key, &fresh)) == NULL) {
         s->failed = true;
         return NULL;
     }
-    if (!fresh)
-        return &s->finding[*v];
-    *v = s->n_findings;
-    f = one_more(s, (void **)&s->finding, &s->n_findings, &s->findings_room, sizeof *f);
-    if (f)
-        f->rule = "";
-    return f;
+    if (fresh) {
+        *v = s->n_findings++;
+        s->finding[*v] = (struct finding){ .rule = "" };
+    }
+    return &s->finding[*v];
 }
 
 const struct finding *survey_found(const struct survey *s, struct place at)
@@ -263,16 +262,16 @@ void survey_card(struct survey *s, struct place at, const struct record *r)
         return;
     survey_text_digest(s, r->user, key);
     content_digest(s, r, content);
+    if (!has_room(s, (void **)&s->card, s->n_cards, &s->cards_room, sizeof *c))
+        return;
     if ((v = hmap_at(&s->cards, key, &fresh)) == NULL) {
         s->failed = true;
         return;
     }
     if (fresh) {
-        *v = s->n_cards;
-        if ((c = one_more(s, (void **)&s->card, &s->n_cards, &s->cards_room, sizeof *c)) == NULL)
-            return;
-        c->reg = at;
-        c->this_slot = at.seq >= feed->from;
+        *v = s->n_cards++;
+        c = &s->card[*v];
+        *c = (struct card){ .reg = at, .this_slot = at.seq >= feed->from };
         memcpy(c->content, content, sizeof content);
     }
     c = &s->card[*v];
@@ -317,7 +316,6 @@ static void note_twin(struct survey *s, struct place at, const struct card *c)
 static void arrives(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
 {
     bool late = survey_is_late(s, time_ms);
-    struct arrival *a;
     struct card *c;
     uint8_t user[16];
 
@@ -327,9 +325,9 @@ static void arrives(struct survey *s, struct place at, const struct record *r, i
             survey_mark_late(s, at);
         return;
     }
-    a = one_more(s, (void **)&s->arrival, &s->n_arrivals, &s->arrivals_room, sizeof *a);
-    if (a)
-        *a = (struct arrival){ at, s->rank, (unsigned)(c - s->card), late };
+    if (has_room(s, (void **)&s->arrival, s->n_arrivals, &s->arrivals_room, sizeof *s->arrival))
+        s->arrival[s->n_arrivals++] =
+            (struct arrival){ at, s->rank, (unsigned)(c - s->card), late };
 }
 
 /* Used before its registration, which therefore goes first. */
