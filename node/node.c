@@ -486,8 +486,10 @@ static void await_company(struct node *n)
     while ((us = commit_wait_us(&n->wait, n->recorded,
                                 (unsigned)(clock_us(CLOCK_MONOTONIC) - began))) > 0 &&
            ppoll(&p, 1, &(struct timespec){ 0, us * 1000L }, NULL) > 0 &&
-           read(n->wake_fd, &drained, sizeof drained) > 0)
+           read(n->wake_fd, &drained, sizeof drained) > 0) {
+        finish_jobs(n); /* it may have been one of them that woke us: nobody wakes us again for it */
         serve_requests(n);
+    }
 }
 
 /* [peers] known names addresses, not desks: each is tried with each desk that has none that works;
