@@ -79,7 +79,8 @@ struct merge_job {
     unsigned n_released;
     struct merge_ruling *rulings; /* owned; in any order */
     unsigned n_rulings;
-    const struct spill *spill; /* runs.h, borrowed: where the survey may sort; NULL: in memory */
+    const struct spill *spill; /* runs.h, borrowed: where the survey may sort; NULL, or it says
+                                  ERR_FULL: in memory */
 };
 void merge_job_free(struct merge_job *j);
 /* The feed of that id, or NULL. */

@@ -28,6 +28,11 @@ static void encipher(const struct spill_file *f, uint64_t at, const uint8_t *in,
     sodium_memzero(b, skip + n);
 }
 
+static enum err refusal(int why)
+{
+    return why == ENOSPC || why == EDQUOT ? ERR_FULL : ERR_DISK;
+}
+
 static enum err make(struct spill_file *f, struct errmsg *msg)
 {
     char path[4096];
@@ -35,7 +40,7 @@ static enum err make(struct spill_file *f, struct errmsg *msg)
     if (snprintf(path, sizeof path, "%s/.sorting-XXXXXX", f->dir) >= (int)sizeof path)
         return err_set(msg, ERR_INVALID, "the directory's name is too long");
     if ((f->fd = mkostemp(path, O_CLOEXEC)) < 0) /* mode 0600 */
-        return err_set(msg, errno == ENOSPC ? ERR_FULL : ERR_DISK,
+        return err_set(msg, refusal(errno),
                        "cannot make a temporary file in %.120s: %s", f->dir, strerror(errno));
     unlink(path);
     randombytes_buf(f->key, sizeof f->key);
@@ -50,7 +55,7 @@ static enum err write_all(struct spill_file *f, const uint8_t *p, size_t n, stru
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return err_set(msg, errno == ENOSPC ? ERR_FULL : ERR_DISK,
+            return err_set(msg, refusal(errno),
                            "no room for a temporary file in %.120s: %s", f->dir, strerror(errno));
         f->bytes += (uint64_t)done;
         p += done;

@@ -390,6 +390,20 @@ static enum err run_survey(struct merge *m, struct errmsg *msg)
     return e;
 }
 
+/* A full disk stops no upload: then the survey sorts in memory, as if no file had been lent. */
+static enum err run_survey_somewhere(struct merge *m, struct errmsg *msg)
+{
+    enum err e = run_survey(m, msg);
+
+    if (e != ERR_FULL || !m->job->spill)
+        return e;
+    survey_free(&m->survey);
+    m->done = 0;
+    m->total = 2 * m->job->records;
+    e = survey_init(&m->survey, m->job, NULL, msg);
+    return e == ERR_OK ? run_survey(m, msg) : e;
+}
+
 enum err merge_open(const struct merge_job *job, const struct disk *disk, merge_yield yield,
                     void *yield_ctx, struct merge **out, struct errmsg *msg)
 {
@@ -405,11 +419,11 @@ enum err merge_open(const struct merge_job *job, const struct disk *disk, merge_
     m->total = 2 * job->records;
     m->sources = mem_zero(job->n_feeds + MORE_SOURCES, sizeof *m->sources);
     m->heap = mem_zero(job->n_feeds + MORE_SOURCES, sizeof *m->heap);
-    e = survey_init(&m->survey, job, msg);
+    e = survey_init(&m->survey, job, job->spill, msg);
     if (!m->sources || !m->heap)
         e = err_set(msg, ERR_NOMEM, "out of memory");
     else if (e == ERR_OK && (e = released_open(&m->released, job, disk, msg)) == ERR_OK &&
-             (e = run_survey(m, msg)) == ERR_OK)
+             (e = run_survey_somewhere(m, msg)) == ERR_OK)
         e = walk_begin(m, msg);
     if (e != ERR_OK) {
         merge_close(m);

@@ -148,7 +148,9 @@ enum err released_next(struct released_walk *w, struct place *at, int64_t *time_
                        struct record *out, struct errmsg *msg);
 const struct merge_released *released_find(const struct merge_job *j, struct place at); /* or NULL */
 
-enum err survey_init(struct survey *s, const struct merge_job *job, struct errmsg *msg);
+/* spill: where it may sort; NULL: in memory. */
+enum err survey_init(struct survey *s, const struct merge_job *job, const struct spill *spill,
+                     struct errmsg *msg);
 void survey_free(struct survey *s);
 /* First the indexes: all voids and registrations that this job can see ... */
 void survey_void(struct survey *s, const struct record_ref *target,

@@ -177,7 +177,8 @@ static enum err no_file(void *ctx, const void *p, size_t n, struct errmsg *msg)
     return err_set(msg, ERR_NOMEM, "out of memory");
 }
 
-enum err survey_init(struct survey *s, const struct merge_job *job, struct errmsg *msg)
+enum err survey_init(struct survey *s, const struct merge_job *job, const struct spill *spill,
+                     struct errmsg *msg)
 {
     static const struct spill nowhere = { .append = no_file };
 
@@ -190,8 +191,7 @@ enum err survey_init(struct survey *s, const struct merge_job *job, struct errms
                                     .later_due = rule_later_due,
                                     .out_twice = rule_out_twice };
     memcpy(s->salt, job->branch, sizeof s->salt);
-    s->events = job->spill ? runs_new(E_KEY, SORT_BYTES, job->spill)
-                           : runs_new(E_KEY, UINT32_MAX, &nowhere);
+    s->events = spill ? runs_new(E_KEY, SORT_BYTES, spill) : runs_new(E_KEY, UINT32_MAX, &nowhere);
     return s->events ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 }
 

@@ -590,6 +590,14 @@ static enum err spill_append(void *ctx, const void *p, size_t n, struct errmsg *
     return spilled.failed ? ERR_NOMEM : ERR_OK;
 }
 
+/* Takes one run, and not the next. */
+static enum err spill_append_until_full(void *ctx, const void *p, size_t n, struct errmsg *msg)
+{
+    if (spilled.len > 3000000)
+        return err_set(msg, ERR_FULL, "no room for a temporary file");
+    return spill_append(ctx, p, n, msg);
+}
+
 static enum err spill_read(void *ctx, uint64_t at, void *p, size_t n, struct errmsg *msg)
 {
     (void)ctx;
@@ -617,7 +625,7 @@ static void many_verdicts(struct buf *out)
 static void a_log_that_does_not_fit_the_memory_is_judged_alike(void **state)
 {
     struct spill spill = { NULL, spill_append, spill_read };
-    struct buf in_memory = { 0 }, in_file = { 0 };
+    struct buf in_memory = { 0 }, in_file = { 0 }, full = { 0 };
 
     (void)state;
     for (unsigned i = 0; i < MANY; i++) {
@@ -634,8 +642,15 @@ static void a_log_that_does_not_fit_the_memory_is_judged_alike(void **state)
     assert_non_null(memmem(in_file.p, in_file.len, "R5", 2));
     assert_int_equal(in_file.len, in_memory.len);
     assert_memory_equal(in_file.p, in_memory.p, in_memory.len);
+    buf_reset(&spilled);
+    spill.append = spill_append_until_full;
+    many_verdicts(&full);
+    assert_true(spilled.len > 3000000);
+    assert_int_equal(full.len, in_memory.len);
+    assert_memory_equal(full.p, in_memory.p, in_memory.len);
     buf_free(&in_memory);
     buf_free(&in_file);
+    buf_free(&full);
     buf_free(&spilled);
 }
 
