@@ -58,6 +58,7 @@ void condition_get(struct mp *m, struct condition *out)
     memset(out, 0, sizeof *out);
     out->disk_free = mp_get_u64(m);
     out->commit_us = mp_get_u64(m);
+    m->bad |= out->disk_free > INT64_MAX || out->commit_us > INT64_MAX; /* JSON has no more */
     n = mp_get_array(m);
     m->bad |= n > CONDITION_PROBLEMS_MAX;
     for (uint32_t i = 0; i < n && !m->bad; i++) {

@@ -609,6 +609,17 @@ static void a_condition_with_words_in_it_is_malformed(void **state)
         assert_true(m.bad);
         buf_free(&b);
     }
+    for (unsigned i = 0; i < 2; i++) { /* what would be shown as less than nothing */
+        struct buf b = { 0 };
+        struct mp m;
+        mp_put_u64(&b, i == 0 ? UINT64_MAX : 1);
+        mp_put_u64(&b, i == 1 ? UINT64_C(1) << 63 : 1);
+        mp_put_array(&b, 0);
+        m = mp_over(b.p, b.len);
+        condition_get(&m, &c);
+        assert_true(m.bad);
+        buf_free(&b);
+    }
     memset(&c, 0, sizeof c);
     for (unsigned i = 0; i < CONDITION_PROBLEMS_MAX; i++)
         assert_true(condition_add(&c, "x"));
