@@ -38,7 +38,7 @@ class Service(branch.Case):
         shutil.copy(deb, self.path("/root/tideover.deb"))
         self.run_("dpkg", "-i", "/root/tideover.deb")
 
-    def show(self, name):
+    def prop(self, name):
         return self.run_("systemctl", "show", "-P", name, "tideover").stdout.strip()
 
     def journal(self, *more):
@@ -64,19 +64,20 @@ class Service(branch.Case):
         self.reload()
         self.an_outage()
         self.killed_and_hung()
+        self.port_was_taken()
         self.stopped_under_load()
         self.run_("dpkg", "--purge", "tideover")
         self.assertFalse(self.path("/var/lib/tideover").exists())
-        self.assertEqual("inactive", self.show("ActiveState"))
+        self.assertEqual("inactive", self.prop("ActiveState"))
 
     def found(self):
-        self.assertEqual("inactive", self.show("ActiveState"))  # no desk yet, and no failure
+        self.assertEqual("inactive", self.prop("ActiveState"))  # no desk yet, and no failure
         (self.path("/root") / "main.ini").write_text(branch.policy_text("/srv/out", ["MAIN-1"]))
         self.tideover("init", "--branch", "MAIN", "--desk", "MAIN-1", "--policy", "/root/main.ini",
                       "--lead-passphrase-file", "/root/lead")
         self.run_("systemctl", "start", "tideover")  # returns at READY
-        self.assertEqual("active", self.show("ActiveState"))
-        wait_until(lambda: "server" in self.show("StatusText"), 60, "the status in a line")
+        self.assertEqual("active", self.prop("ActiveState"))
+        wait_until(lambda: "server" in self.prop("StatusText"), 60, "the status in a line")
         exposure = self.run_("systemd-analyze", "security", "tideover", "--no-pager").stdout
         self.assertLess(float(re.search(r"Overall exposure level[^\d]*([\d.]+)", exposure)[1]), 2.0)
 
@@ -105,7 +106,7 @@ class Service(branch.Case):
         """What it looks at for the Admin page, the unit allows."""
         said = branch.json.loads(self.tideover("doctor", "--json", check=False).stdout)
         self.assertIn("drill", {c["check"] for c in said["checks"]})  # it is the node that says so
-        self.assertEqual("0", self.show("NRestarts"))
+        self.assertEqual("0", self.prop("NRestarts"))
         boot = self.path("/var/lib/tideover/doctor.boot")
         boot.write_text("another boot\n")
         boot.chmod(0o644)
@@ -124,7 +125,7 @@ class Service(branch.Case):
         self.set_conf("level = debug", "level = loud")
         self.assertNotEqual(0, self.run_("systemctl", "reload", "tideover", check=False).returncode)
         wait_until(lambda: "the settings stay" in self.journal("-p", "warning"), 60, "the refusal")
-        self.assertEqual("active", self.show("ActiveState"))
+        self.assertEqual("active", self.prop("ActiveState"))
         self.set_conf("level = loud", "level = info")
         self.run_("systemctl", "reload", "tideover")
 
@@ -151,11 +152,21 @@ class Service(branch.Case):
         id_ = self.record(2)
         for n, how in enumerate(("KILL", "STOP"), 1):  # a hung one is found by the watchdog
             self.run_("systemctl", "kill", "--kill-whom=main", "-s", how, "tideover")
-            wait_until(lambda n=n: self.show("NRestarts") == str(n) and
-                       self.show("ActiveState") == "active", 60, f"a start after {how}")
+            wait_until(lambda n=n: self.prop("NRestarts") == str(n) and
+                       self.prop("ActiveState") == "active", 60, f"a start after {how}")
             self.assertIn(id_, self.tideover("log", "list").stdout)
         self.assertEqual("MAIN-1", self.tideover("status", "--json", who="ana").stdout
                          .split('"desk":"')[1].split('"')[0])
+
+    def port_was_taken(self):
+        """It is tried until the port is free, however long that takes: nobody is there to say start."""
+        self.run_("systemctl", "stop", "tideover")
+        self.run_("systemd-run", "--unit=squatter", "python3", "-m", "http.server", "-b", "127.0.0.1", "7412")
+        wait_until(lambda: "7412" in self.run_("ss", "-ltn").stdout, 60, "the port to be taken")
+        self.run_("systemctl", "start", "--no-block", "tideover")
+        wait_until(lambda: int(self.prop("NRestarts")) > 5, 60, "six starts in vain")
+        self.run_("systemctl", "stop", "squatter")
+        wait_until(lambda: self.prop("ActiveState") == "active", 60, "a start by itself")
 
     def stopped_under_load(self):
         many = "".join(branch.json.dumps(x) + "\n" for x in branch.checkouts(1000, 20000))
@@ -168,7 +179,7 @@ class Service(branch.Case):
         self.run_("systemctl", "stop", "tideover")
         took = time.monotonic() - began
         print(f"stopped under load in {took:.2f} s", file=sys.stderr)
-        self.assertEqual(("inactive", "success"), (self.show("ActiveState"), self.show("Result")))
+        self.assertEqual(("inactive", "success"), (self.prop("ActiveState"), self.prop("Result")))
         self.assertLess(took, 3)  # a second, and what a loaded machine needs to say so
         self.assertFalse(self.path("/run/tideover").exists())
         answered = len(re.findall(r'"id"', answers.read_text()))
