@@ -9,7 +9,7 @@ void help_outage(FILE *to)
           "  1  Open the desk page: tideover open desk. The bar on top says OFFLINE, in amber.\n"
           "  2  Scan the user's card, then each item. One high tone: it is saved. No Save button.\n"
           "  3  Two low tones: read the sentence on the screen. Nothing was saved yet; F10 keeps it,\n"
-          "     Esc leaves it. Three low tones: it was not taken; the sentence says why.\n"
+          "     F9 leaves it. Three low tones: it was not taken; the sentence says why.\n"
           "     The whole page red: STOP. Write on paper: time, card, item.\n"
           "  4  F9 takes back the last one. F2 checkout, F3 discharge, F4 renew, F6 new user, F8 slip.\n"
           "  5  Returned items go on the HOLD-CHECK shelf, not back into circulation.\n"

@@ -416,8 +416,10 @@ function key(name) {
     if (question.isOpen) {
         if (name === "F10")
             question.yes();
-        else if (name === "F9")
+        else if (name === "F9" || name === "Escape")
             question.no();
+        else if (name === "F1")
+            DOES.help();
         return true;
     }
     if (MODES[name])

@@ -1,5 +1,5 @@
 // question.js - a question waits for a person. The Enter of a scanner answers nothing: there is no
-// button with the focus, and F10, F9 and clicks count only once it has stood for half a second.
+// button with the focus, and F10, F9, Esc and clicks count only once it has stood for half a second.
 import { byId, say } from "./dom.js";
 import { t } from "./words.js";
 

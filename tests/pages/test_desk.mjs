@@ -143,6 +143,20 @@ test("a question waits for a person; scans meanwhile are held", async () => {
     await page.waitForSelector("#question", { state: "hidden" });
     await settled();
     assert.deepEqual(await lent(a), [one]);
+
+    await scan(two); // Esc is a no, too; F1 helps and answers nothing
+    await page.waitForSelector("#question:not([hidden])");
+    await page.keyboard.press("F1");
+    await page.waitForSelector("#help[open]");
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("#help:not([open])", { state: "attached" });
+    assert.ok(await page.isVisible("#question"));
+    await page.waitForTimeout(500);
+    await page.keyboard.press("Escape");
+    await page.waitForSelector("#question", { state: "hidden" });
+    await settled();
+    assert.deepEqual(await lent(a), [one]);
+    assert.equal((await text("#user")).replaceAll(" ", ""), a); // the user stays open
 });
 
 test("what is refused says why, at once, and stays to be read", async () => {
