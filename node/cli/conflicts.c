@@ -81,6 +81,18 @@ static void print_decided(const json_t *o)
            at);
 }
 
+/* The other side of what stands against an earlier upload is in no row: its number, at least. */
+static void print_other(const json_t *rows, size_t from, size_t to, const json_t *o)
+{
+    const char *other = j_text(o, "other", NULL);
+
+    for (size_t i = from; other != NULL && i < to; i++)
+        if (strcmp(j_text(json_array_get(rows, i), "id", ""), other) == 0)
+            other = NULL;
+    if (other != NULL)
+        printf("   the other side, %s, is of an earlier upload\n", other);
+}
+
 /* All rows of one matter, from the first. Returns behind the last. */
 static size_t print_matter(const json_t *rows, size_t i, bool full)
 {
@@ -98,8 +110,10 @@ static size_t print_matter(const json_t *rows, size_t i, bool full)
             add_row(&t, json_array_get(rows, k), full);
     table_print(&t);
     table_end(&t);
-    for (size_t j = i; j < k && (full || j - i < ROWS_SHOWN); j++)
+    for (size_t j = i; j < k && (full || j - i < ROWS_SHOWN); j++) {
+        print_other(rows, i, k, json_array_get(rows, j));
         print_decided(json_array_get(rows, j));
+    }
     if (!full && k - i > ROWS_SHOWN)
         printf("   and %zu more: tideover conflicts list --full\n", k - i - ROWS_SHOWN);
     return k;

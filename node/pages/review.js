@@ -89,9 +89,16 @@ function ruledWords(list) {
     return d?.at ? t("review.ruled.by", { at: moment(d.at), lead: d.lead || "?" }) : t("review.ruled");
 }
 
+// What an earlier upload took up stands in no row: its number, at least.
+function uploadedSides(list) {
+    const here = new Set(list.map((r) => r.id));
+    return [...new Set(list.map((r) => r.other).filter((id) => id && !here.has(id)))];
+}
+
 function conflict(g) {
     const box = el("fieldset", { class: "conflict", "data-ruled": g.ruled }, el("legend", {}, title(g)),
         el("ol", {}, g.list.map((r) => side(r, g.list[0]))),
+        uploadedSides(g.list).map((id) => el("p", { class: "quiet" }, t("review.other", { id }))),
         g.ruled ? el("p", { class: "good" }, ruledWords(g.list)) : null);
     const way = el("div", { class: "choices", role: "radiogroup", "aria-label": title(g) });
     choices(g).forEach((c, i) => way.append(el("label", {},

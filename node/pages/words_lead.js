@@ -176,6 +176,7 @@ export const rows = {
     "clock.doubt": ["{desk}’s clock is in doubt: its times stand as it showed them.", "El reloj de {desk} es dudoso: sus horas quedan como las mostró."],
     "clock.s": ["{s} s", "{s} s"],
     "clock.min": ["{min} min", "{min} min"],
+    "review.other": ["The other side, {id}, is of an earlier upload.", "La otra parte, {id}, es de un envío anterior."],
     "review.ruled": ["A lead decided this. It can still be changed.", "Un responsable ya lo decidió. Aún se puede cambiar."],
     "review.more": ["Show more matters", "Mostrar más asuntos"],
     "review.chosen": ["{count} {n|decision|decisions} chosen, not signed yet.", "{count} {n|decisión elegida|decisiones elegidas}, sin firmar."],

@@ -40,6 +40,11 @@ class Conflicts(branch.Case):
         late = a.cli("conflicts", "void", first, "--lead-passphrase-file", self.lead, check=False)
         self.assert_refused(late, 65, "in an upload already")
         self.assertIn("No conflicts", a.cli("conflicts", "list").out)
+        again = self.feed(b, [loan(user(7), 1)])[0] # out already, by the upload
+        all_hold(desks, 3, 5)
+        listed = a.cli("conflicts", "list").out
+        self.assertIn(again, listed)
+        self.assertRegex(listed, "the other side, .*, is of an earlier upload")
 
 
 if __name__ == "__main__":
