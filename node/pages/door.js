@@ -100,7 +100,8 @@ function pinDialog(pins) {
                el("button", { class: "main" }, t("pin.open")),
                el("p", { class: "quiet", id: "pin-why" }, t("pin.why"))]
             : [el("p", {}, t("pin.none")), el("pre", {}, "tideover pin set " + here),
-               wrong, el("button", { class: "main" }, t("pin.again"))]);
+               wrong, el("button", { class: "main" }, t("pin.again"))],
+        el("p", {}, el("a", { href: "/desk" }, t("pin.desk"))));
     const dialog = el("dialog", { class: "cover", "aria-labelledby": "pin-title" }, form);
     dialog.addEventListener("cancel", (e) => e.preventDefault());
     return { dialog, form, box, wrong, has: pins[here] };

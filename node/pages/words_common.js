@@ -34,6 +34,7 @@ export const rows = {
         "This page has no PIN yet. Whoever looks after this PC sets one, in a terminal:",
         "Esta página aún no tiene PIN. Quien cuida este PC lo pone en un terminal:",
     ],
+    "pin.desk": ["Back to the desk", "Volver al mostrador"],
     "pin.again": ["Try again", "Reintentar"],
 
     "gone.title": ["Tideover does not answer", "Tideover no responde"],

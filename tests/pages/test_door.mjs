@@ -98,6 +98,7 @@ test("the lead's page opens with its PIN only", async () => {
     await page.waitForSelector("dialog #pin");
     await stage.accessible(page);
     await stage.screen(page, "pin");
+    assert.equal(await page.getByRole("link", { name: "Back to the desk" }).getAttribute("href"), "/desk");
     const api = (path) => page.evaluate(async (p) => (await fetch(p)).status, path);
     assert.equal(await api("/api/v1/upload/plan"), 401);
     await page.fill("#pin", "246814");
