@@ -347,10 +347,11 @@ class DeskDay(outage.Outage):
 
 
 def main():
-    p = argparse.ArgumentParser(description="Every situation of an outage once, by hand.")
-    p.add_argument("--keep", action="store_true", help="leave the branch running")
+    p = argparse.ArgumentParser(prog="examples/run --desk-day",
+                                description="Every situation of an outage once, by hand.")
+    p.add_argument("--keep", action="store_true", help="leave the branch running, to look at its pages")
     p.add_argument("--binary", default=outage.HERE.parent / "build/release/tideover",
-                   type=pathlib.Path)
+                   type=pathlib.Path, help="another program than the one that was built")
     a = p.parse_args()
     a.binary, a.sink, a.seed, a.records = a.binary.resolve(), "file", 1, 0
     if not a.binary.exists():

@@ -99,8 +99,9 @@ class Outage:
             raise Wrong(f"{self.lead} is readable by others")
         say(f"{DESKS[0]} founded MAIN; the branch's words: {' / '.join(shown) or '?'}")
         self.first.start()
-        for desk in self.desks[1:]:
-            code = self.first.invite(desk.name, passphrase_file=self.lead).out.strip()
+        for desk in self.desks[1:]: # two leads, so that one dead PC stops nobody
+            code = self.first.invite(desk.name, role="lead" if desk is self.desks[1] else None,
+                                     passphrase_file=self.lead).out.strip()
             said = desk.join(code)
             same = shown & drive.four_words(said.out + said.err, words)
             if not same:
@@ -204,8 +205,11 @@ class Outage:
         step("The library server is back; the lead uploads")
         self.ils.open()
         self.each(lambda s: s["server"]["state"] == "back", 60, "see the library server again, with records to upload first")
-        for line in self.first.cli("upload", "plan").out.splitlines():
+        plan = self.first.cli("upload", "plan").out
+        for line in plan.splitlines():
             say("| " + line)
+        if "clock is in doubt" in plan:
+            say("(KIDS-1 was killed before another desk had compared its clock: hence the doubt)")
         self.compare_plan(self.first.cli("upload", "plan", json=True))
         self.first.cli("upload", "run", "--yes", "--lead-passphrase-file", self.lead, deadline=120)
         for desk in self.desks:
@@ -275,14 +279,20 @@ class Outage:
             say(f"{name:<20}{value}")
 
     def addresses(self):
+        """What to type to look at the pages: desk's, lead's and admin's, each on a PC that may do it."""
         step("The branch goes on running")
-        for d, page in zip(self.desks, ("desk", "lead", "admin")):
-            pid = d.leave_running()
-            say(f"{d.name:<8} process {pid}, http://127.0.0.1:{d.web_port}/{page}: a code that opens it comes with")
-            say(f"         {d.binary} --state {d.state} open {page} --print")
-        say(f"the lead's passphrase is in {self.lead}; pages of lead and admin take a PIN first: pin set lead")
-        say("their library server ended with this command: they will say that it is away")
-        say(f"to end the branch: kill the processes above, then rm -r {self.home}")
+        pids = " ".join(str(d.leave_running()) for d in self.desks)
+        say("each \"open\" prints an address for a browser on this PC, good once and for a minute;")
+        say("\"pin set\" asks for a PIN of your choice, which the page asks for then")
+        print()
+        for d, page in zip(reversed(self.desks), ("desk", "lead", "admin")):
+            if page != "desk":
+                say(f"{d.binary} --state {d.state} pin set {page}")
+            say(f"{d.binary} --state {d.state} open {page} --print")
+        print()
+        say(f"the lead's passphrase, for uploads and invites: cat {self.lead}")
+        say("the library server ended with this command: the desks say OFFLINE")
+        say(f"to end the branch: kill {pids}; rm -r {self.home}")
 
     def stop(self):
         for d in self.desks:
@@ -303,13 +313,16 @@ def explain(outage, why):
 
 
 def main():
-    p = argparse.ArgumentParser(description="A three-desk outage, end to end.")
+    p = argparse.ArgumentParser(prog="examples/run", description="A three-desk outage, end to end.",
+                                epilog="examples/run --desk-day [--keep] plays every situation of a desk and a "
+                                "lead once instead, command by command.")
     p.add_argument("--seed", type=int, default=1, help="of the sample day (default 1)")
     p.add_argument("--records", type=int, default=2000, help="at least so many (default 2000)")
     p.add_argument("--sink", default="file", choices=systems.SYSTEMS,
                    help="the library system that it is uploaded to (default file)")
-    p.add_argument("--keep", action="store_true", help="leave the branch running")
-    p.add_argument("--binary", default=HERE.parent / "build/release/tideover", type=pathlib.Path)
+    p.add_argument("--keep", action="store_true", help="leave the branch running, to look at its pages")
+    p.add_argument("--binary", default=HERE.parent / "build/release/tideover", type=pathlib.Path,
+                   help="another program than the one that was built")
     a = p.parse_args()
     a.binary = a.binary.resolve()
     if not a.binary.exists():
