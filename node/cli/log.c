@@ -121,7 +121,7 @@ static void print_verified(const struct cli *c, const json_t *o)
     words_number(j_int(o, "records", 0), records);
     words_number(j_int(o, "blocks", 0), blocks);
     words_number(j_int(o, "values", 0), values);
-    printf("%s: %s records in %s feeds, %s signed blocks, %s sealed values\n",
+    printf("%s: records %s, feeds %s, signed blocks %s, sealed values %s\n",
            j_is(o, "ok") ? "All is well" : "Damaged", records, feeds, blocks, values);
 }
 
