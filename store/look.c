@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #define META_TXN_AT     144 /* two trees of 48, last page 8, commit 8 */
 #define META_TRIES      100
 #define JOURNAL_TRIES   20
+#define LOOK_TRIES      5
 #define LMDB_VERSION    1
 #define FREE_DBI        0
 #define FIRST_PAGE      2 /* behind the two meta pages */
@@ -273,6 +275,8 @@ static enum err read_round(struct store *s, uint64_t *round, struct errmsg *msg)
     MDB_dbi own;
     int rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
 
+    if (rc == MDB_MAP_RESIZED && (rc = mdb_env_set_mapsize(s->env, 0)) == 0) /* the writer's grew */
+        rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
     if (rc == 0 && (rc = mdb_dbi_open(txn, "store", 0, &own)) == 0)
         rc = env_get_round(txn, own, round);
     mdb_txn_abort(txn);
@@ -366,25 +370,63 @@ bool store_periods_open(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES]
     return e == ERR_OK || e == ERR_NOFILE;
 }
 
-enum err store_look(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], uint64_t *values,
-                    struct errmsg *msg)
+/* What changes while somebody writes: the newest commit, and the file of the keys. */
+struct moving {
+    size_t commit;
+    ino_t periods;
+};
+
+static struct moving moving_now(const struct store *s)
+{
+    struct moving now = { 0, 0 };
+    MDB_envinfo info;
+    struct stat st;
+
+    if (s->env != NULL && mdb_env_info(s->env, &info) == 0)
+        now.commit = info.me_last_txnid;
+    if (fstatat(s->dir_fd, "periods", &st, 0) == 0)
+        now.periods = st.st_ino;
+    return now;
+}
+
+static enum err look_once(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES],
+                          uint64_t *values, bool *moved, struct errmsg *msg)
 {
     struct store *s = NULL;
+    struct moving before, after;
     enum err e = store_new(desk_key, &s, msg);
     int env_fd = -1;
 
     *values = 0;
+    *moved = false;
     if (e != ERR_OK)
         return e;
     if ((e = store_open_dir(s, dir, msg)) == ERR_OK &&
         (env_fd = open(s->env_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         e = errno == ENOENT ? err_set(msg, ERR_MISSING, "there is no store yet")
                             : err_errno(msg, errno, "open the folder of the store");
-    if (e == ERR_OK && (e = open_env(s, env_fd, msg)) == ERR_OK &&
-        (e = look_keys(s, msg)) == ERR_OK)
-        e = look_all(s, values, msg);
+    if (e == ERR_OK && (e = open_env(s, env_fd, msg)) == ERR_OK) {
+        before = moving_now(s);
+        if ((e = look_keys(s, msg)) == ERR_OK)
+            e = look_all(s, values, msg);
+        after = moving_now(s);
+        *moved = before.commit != after.commit || before.periods != after.periods;
+    }
     if (env_fd >= 0)
         close(env_fd);
     store_close(s);
+    return e;
+}
+
+/* Over a node that goes on writing: its keys, its map and its journal may be others than a moment
+ * before. What moved is not called damaged before it was looked at again. */
+enum err store_look(const char *dir, const uint8_t desk_key[STORE_KEY_BYTES], uint64_t *values,
+                    struct errmsg *msg)
+{
+    bool moved;
+    enum err e = look_once(dir, desk_key, values, &moved, msg);
+
+    for (int k = 0; k < LOOK_TRIES && e == ERR_DENIED && moved; k++)
+        e = look_once(dir, desk_key, values, &moved, msg);
     return e;
 }
