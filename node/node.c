@@ -339,7 +339,8 @@ static void stop_saving(struct node *n, const char *why)
     replies_release(n, false);
 }
 
-/* What they read is a snapshot of LMDB, not of its journal. */
+/* What they read is a snapshot of LMDB, not of its journal; also while it is stopped for another
+ * reason than the disk. */
 static void start_jobs(struct node *n)
 {
     struct errmsg msg = { .text = "" };
@@ -347,7 +348,7 @@ static void start_jobs(struct node *n)
 
     for (const struct job *j = n->jobs_to_start; j; j = j->next)
         read |= !j->apart;
-    if (read && !n->stopped && store_settle(n->store, &msg) != ERR_OK)
+    if (read && store_settle(n->store, &msg) != ERR_OK && !n->stopped)
         stop_saving(n, msg.text);
     while (n->jobs_to_start) {
         struct job *j = n->jobs_to_start;

@@ -375,6 +375,13 @@ void store_abort(struct store *s)
         store_fail(s, err_lmdb(&s->failure, tell_full(s, rc), "write the store"));
 }
 
+/* Before LMDB is closed under it; what was acknowledged is read from the journal again. */
+void batch_leave(struct store *s)
+{
+    drop_txn(s);
+    log_reset(s);
+}
+
 void batch_close(struct store *s)
 {
     store_abort(s);
@@ -443,7 +450,7 @@ enum err batch_recover(struct store *s, bool goes_on, struct errmsg *msg)
         return e;
     if (s->log.failed)
         return err_set(msg, ERR_NOMEM, "no memory for the journal of the store");
-    if (goes_on)
+    if (goes_on && s->journal.round == s->acked_round) /* else LMDB may lose its newest yet */
         journal_cut(&s->journal);
     s->acked_round = s->journal.round;
     s->acked_entries = s->journal.n;

@@ -229,6 +229,7 @@ static enum err open_again(struct store *s, struct errmsg *msg)
     unsigned step;
     enum err e;
 
+    batch_leave(s); /* also when nothing failed: LMDB may not be closed under a transaction */
     env_close(s);
     if ((e = env_open(s, msg)) != ERR_OK || (e = env_check(s, &check, &step, msg)) != ERR_OK)
         return e;

@@ -161,6 +161,7 @@ enum err store_fail(struct store *s, enum err code); /* from now on everything f
 void store_swap_ring(struct store *s,
                      struct ring *fresh); /* readers keep theirs until they renew */
 void batch_init(struct store *s);         /* the writer's disk */
+void batch_leave(struct store *s);        /* all of the transaction; batch_recover() has it again */
 void batch_close(struct store *s);
 /* Takes up again what only the journal has: all of it after a start; in a process that goes on,
  * exactly what it acknowledged (ERR_DENIED: less is there). Writes nothing that counts. */

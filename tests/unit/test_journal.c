@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -39,7 +40,8 @@ static int set_up(void **state)
 {
     (void)state;
     flush_fails = false;
-    strcpy(dir, "/tmp/tideover-journal-XXXXXX");
+    strcpy(dir, access("/dev/shm", W_OK) == 0 ? "/dev/shm/tideover-journal-XXXXXX"
+                                                 : "/tmp/tideover-journal-XXXXXX");
     if (mkdtemp(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/store/journal", dir);
@@ -196,6 +198,33 @@ static void a_death_loses_nothing_and_brings_nothing_back(void **state)
     store_close(s);
 }
 
+static void keys_and_commits(struct store *s)
+{
+    uint64_t end = gate_now_ms() + 700;
+
+    for (uint32_t i = 0; gate_now_ms() < end; i++)
+        if (store_period_begin(s, NULL) != ERR_OK ||
+            (put(s, i % 50, i, 20000), store_commit(s, NULL)) != ERR_OK)
+            _exit(1);
+}
+
+/* A node whose store is in doubt goes on writing; what moves under the look is no damage. */
+static void what_is_written_while_it_is_looked_at_is_sound(void **state)
+{
+    int st = 0;
+    pid_t pid;
+
+    (void)state;
+    store_close(open_store());
+    if ((pid = fork()) == 0) {
+        keys_and_commits(open_store());
+        _exit(7);
+    }
+    while (waitpid(pid, &st, WNOHANG) == 0)
+        is_sound();
+    assert_true(WIFEXITED(st) && WEXITSTATUS(st) == 7);
+}
+
 static void older_rounds(struct store *s)
 {
     for (uint32_t i = 1; i <= 100; i++)
@@ -311,6 +340,78 @@ static void a_journal_that_lost_what_was_acknowledged_is_damage(void **state)
     store_close(s);
 }
 
+/* As `node --look` has it open. It says when, and stays until it is killed. */
+static pid_t look_on(void)
+{
+    int says[2];
+    char byte;
+    pid_t pid;
+
+    assert_int_equal(pipe(says), 0);
+    if ((pid = fork()) == 0) {
+        MDB_env *env = NULL;
+        char folder[96];
+        alarm(60);
+        snprintf(folder, sizeof folder, "%s/store", dir);
+        if (mdb_env_create(&env) == 0 && mdb_env_open(env, folder, MDB_RDONLY, 0600) == 0 &&
+            write(says[1], "", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    close(says[1]);
+    assert_int_equal(read(says[0], &byte, 1), 1);
+    close(says[0]);
+    return pid;
+}
+
+/* A node that ran out of memory does that. LMDB's lock is free again, or the next put hangs. */
+static void a_store_that_did_not_fail_is_opened_again_as_it_was(void **state)
+{
+    struct store *s = open_store();
+    pid_t other = look_on();
+    size_t len;
+
+    (void)state;
+    alarm(30);
+    commit(s, 1, 1);
+    commit(s, 2, 2);
+    commit(s, 3, 3);
+    len = s->log.len;
+    assert_int_equal(store_reopen(s, NULL), ERR_OK);
+    assert_int_equal(s->log.len, len); /* not twice */
+    assert_int_equal(get(s, 3), 3);
+    commit(s, 4, 4);
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+    store_close(s);
+    alarm(0);
+    s = open_store();
+    for (uint32_t i = 1; i <= 4; i++)
+        assert_int_equal(get(s, i), i);
+    store_close(s);
+}
+
+static void a_commit_of_lmdb_that_may_be_lost_yet_leaves_the_journal(void **state)
+{
+    struct store *s = open_store();
+    uint8_t head[8];
+    int fd;
+
+    (void)state;
+    for (uint32_t i = 1; i <= 3; i++)
+        commit(s, i, i);
+    assert_int_equal(store_settle(s, NULL), ERR_OK);
+    s->acked_round--; /* as if LMDB had refused, and was there all the same */
+    s->acked_entries = 2;
+    assert_int_equal(store_reopen(s, NULL), ERR_OK);
+    fd = open(path, O_RDONLY);
+    assert_int_equal(pread(fd, head, sizeof head, 0), sizeof head);
+    close(fd);
+    assert_memory_equal(head, "TIDEJRNL", sizeof head);
+    assert_int_equal(get(s, 3), 3);
+    store_close(s);
+}
+
 /* ---- damage ---- */
 
 static void five_commits(struct store *s)
@@ -385,11 +486,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_small_commit_is_flushed_once),
         T(a_death_loses_nothing_and_brings_nothing_back),
+        T(what_is_written_while_it_is_looked_at_is_sound),
         T(entries_of_older_rounds_are_not_taken),
         T(a_snapshot_has_what_was_settled),
         T(an_aborted_batch_leaves_the_ones_before),
         T(what_was_refused_is_not_there_after_a_death_either),
         T(a_journal_that_lost_what_was_acknowledged_is_damage),
+        T(a_store_that_did_not_fail_is_opened_again_as_it_was),
+        T(a_commit_of_lmdb_that_may_be_lost_yet_leaves_the_journal),
         T(an_entry_that_does_not_fit_is_damage_but_the_last_may_be_torn),
         T(a_journal_that_is_gone_or_cut_is_damage),
         T(a_store_that_fell_behind_its_journal_is_damage),
