@@ -58,7 +58,7 @@ struct merge_released { /* set aside by an earlier upload; goes with this one on
     uint8_t what, id[MACHINE_ID];
 };
 
-struct merge_ruling { /* a lead's word on a record of the ranges */
+struct merge_ruling { /* a lead's word on a record of the ranges; VOID: of an earlier upload, too */
     unsigned feed;
     uint64_t seq;
     uint8_t what; /* enum word_kind: SEND or VOID */

@@ -20,8 +20,10 @@ json_t *decisions_json(const struct node *n, const struct merge_job *m)
     const struct said *said = core_said(n->core);
     json_t *all = json_array();
 
-    for (unsigned i = 0; i < m->n_rulings && i < DECISIONS_LISTED; i++) {
+    for (unsigned i = 0; i < m->n_rulings && json_array_size(all) < DECISIONS_LISTED; i++) {
         const struct merge_ruling *r = &m->rulings[i];
+        if (r->seq < m->feeds[r->feed].from)
+            continue; /* an earlier upload's */
         char id[RECORD_ID_TEXT], by[64] = "", at[36] = "";
         struct word w;
         merge_id_text(&m->feeds[r->feed], r->seq, id);

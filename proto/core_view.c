@@ -258,6 +258,31 @@ static void note_pressed(const struct core *c, const struct intent *in, struct m
         j->pressed_ms = pressed_ms;
 }
 
+static bool more_rulings(struct merge_job *j, unsigned n)
+{
+    struct merge_ruling *grown =
+        n > 0 ? mem_more(j->rulings, (j->n_rulings + (size_t)n) * sizeof *grown) : NULL;
+
+    if (grown)
+        j->rulings = grown;
+    return grown || n == 0;
+}
+
+/* What a lead took back was not sent: nothing that comes later is a twin of it or contradicts it. */
+static enum err note_taken_back(const struct intent *in, struct merge_job *j, struct errmsg *msg)
+{
+    if (!more_rulings(j, in->n_rulings))
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    for (unsigned i = 0; i < in->n_rulings; i++) {
+        const struct slot_ruling *r = &in->rulings[i];
+        const struct merge_feed *f = r->what == WORD_VOID ? merge_feed_of(j, &r->ref.feed) : NULL;
+        if (f)
+            j->rulings[j->n_rulings++] =
+                (struct merge_ruling){ (unsigned)(f - j->feeds), r->ref.seq, r->what, { 0 } };
+    }
+    return ERR_OK;
+}
+
 /* What went before slot `slot` of each feed, told by the receipts: a report of an old slot must see
  * the branch as that slot saw it. */
 static enum err cuts_before(const struct core *c, uint64_t slot, uint64_t back_to, uint64_t cards,
@@ -275,6 +300,8 @@ static enum err cuts_before(const struct core *c, uint64_t slot, uint64_t back_t
             break;
         if (in.type == SLOT_UPLOAD && s >= back_to)
             note_pressed(c, &in, j);
+        if (in.type == SLOT_UPLOAD && s >= back_to)
+            e = note_taken_back(&in, j, msg);
         for (unsigned i = 0; i < in.n_ranges; i++) {
             struct merge_feed *f = merge_feed_of(j, &in.ranges[i].feed);
             if (f)
@@ -391,7 +418,7 @@ static enum err fill_rulings(const struct core *c, const struct intent *in, stru
     enum err e = in ? ERR_OK : ruling_list(c, NULL, &pending, &n, msg);
     const struct slot_ruling *v = in ? in->rulings : pending;
 
-    if (e == ERR_OK && n > 0 && (j->rulings = mem_zero(n, sizeof *j->rulings)) == NULL)
+    if (e == ERR_OK && !more_rulings(j, n))
         e = err_set(msg, ERR_NOMEM, "out of memory");
     for (unsigned i = 0; e == ERR_OK && i < n; i++) {
         const struct merge_feed *f = merge_feed_of(j, &v[i].ref.feed);

@@ -173,6 +173,8 @@ void survey_ruling(struct survey *s, const struct merge_ruling *r)
 
     if (before && (before->verdict == VERDICT_VOIDED || before->verdict == VERDICT_VOID))
         return;
+    if (at.seq < s->job->feeds[at.feed].from && (at.seq < s->job->feeds[at.feed].back || released_find(s->job, at)))
+        return;
     if (r->what == WORD_VOID) {
         survey_judge(s, at, VERDICT_VOIDED, "R2", NULL);
     } else if ((f = survey_find(s, at)) != NULL) {

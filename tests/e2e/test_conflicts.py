@@ -40,11 +40,14 @@ class Conflicts(branch.Case):
         late = a.cli("conflicts", "void", first, "--lead-passphrase-file", self.lead, check=False)
         self.assert_refused(late, 65, "in an upload already")
         self.assertIn("No conflicts", a.cli("conflicts", "list").out)
-        again = self.feed(b, [loan(user(7), 1)])[0] # out already, by the upload
+        again = self.feed(b, [loan(user(6), 1)])[0] # the lead took his first loan back: this is no twin
         all_hold(desks, 3, 5)
         listed = a.cli("conflicts", "list").out
         self.assertIn(again, listed)
-        self.assertRegex(listed, "the other side, .*, is of an earlier upload")
+        self.assertIn(f"the other side, {first}, is of an earlier upload", listed)
+        self.assertIn("1 checkout", a.cli("upload", "plan").out)
+        self.feed(a, [loan(user(8), 8)]) # an upload's word on an earlier one is not told again
+        self.assertNotIn("a lead said", a.cli("upload", "plan").out)
 
 
 if __name__ == "__main__":

@@ -145,6 +145,21 @@ static void a_void_that_comes_too_late_ends_the_loan_for_the_rules(void **state)
     assert_string_equal(merged(), "0.2 late_void R2 of 0.1; 1.1 send");
 }
 
+static void what_a_lead_took_back_before_has_no_twin_and_lent_nothing(void **state)
+{
+    (void)state;
+    add(0, RECORD_CHECKOUT, I1, U1, 0, 50);
+    add(0, RECORD_CHECKOUT, I2, U1, 0, 51);
+    uploaded(100);
+    b.job.rulings = calloc(2, sizeof *b.job.rulings);
+    b.job.n_rulings = 2;
+    b.job.rulings[0] = (struct merge_ruling){ .feed = 0, .seq = 1, .what = WORD_VOID };
+    b.job.rulings[1] = (struct merge_ruling){ .feed = 0, .seq = 2, .what = WORD_VOID };
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 105); /* the same once more */
+    add(1, RECORD_CHECKOUT, I2, U2, 0, 106); /* another user */
+    assert_string_equal(merged(), "1.1 send; 1.2 send");
+}
+
 static void a_lead_may_send_what_came_late(void **state)
 {
     (void)state;
@@ -187,6 +202,7 @@ int main(void)
         T(what_lies_under_the_horizon_is_not_read),
         T(a_record_that_was_taken_back_is_no_event_for_what_comes_late),
         T(a_void_that_comes_too_late_ends_the_loan_for_the_rules),
+        T(what_a_lead_took_back_before_has_no_twin_and_lent_nothing),
         T(a_lead_may_send_what_came_late),
         T(a_feeds_earlier_correction_counts_for_what_was_uploaded),
     };
