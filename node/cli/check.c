@@ -120,13 +120,14 @@ int cmd_check(struct cli *c)
     struct errmsg msg = { .text = "" };
     struct client *cl = NULL;
     long long warn, crit;
+    enum err e;
     int rc;
 
     if (!threshold(c, OPT_WARN_BEHIND, WARN_BEHIND, &warn) ||
         !threshold(c, OPT_CRIT_BEHIND, CRIT_BEHIND, &crit))
         return say(LEVEL_UNKNOWN, "--warn-behind and --crit-behind take a number of records", "");
-    if (client_open(c->state, c, &cl, &msg) != ERR_OK)
-        return say(LEVEL_CRITICAL, msg.text, "");
+    if ((e = client_open(c->state, c, &cl, &msg)) != ERR_OK) /* who may not look knows nothing */
+        return say(e == ERR_DENIED ? LEVEL_UNKNOWN : LEVEL_CRITICAL, msg.text, "");
     rc = check_with(c, cl, warn, crit);
     client_close(cl);
     return rc;

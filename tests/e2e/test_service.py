@@ -97,6 +97,7 @@ class Service(branch.Case):
         said = self.tideover("status", who="bob", check=False)
         self.assertEqual(77, said.returncode)
         self.assertIn("adduser USER tideover-desk", said.stderr)
+        self.assertEqual(3, self.tideover("check", who="bob", check=False).returncode)  # UNKNOWN
         for file in self.path("/var/lib/tideover"), self.path("/var/lib/tideover/run/ctl.token"):
             self.assertEqual(0, file.stat().st_mode & 0o077, file)
         self.assertEqual({"desk.token", "web"},
