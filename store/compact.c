@@ -22,8 +22,7 @@ struct files {
     MDB_env *old, *copy;
 };
 
-static enum err open_read_only(const char *path, unsigned flags, MDB_env **out,
-                               struct errmsg *msg)
+static enum err open_read_only(const char *path, unsigned flags, MDB_env **out, struct errmsg *msg)
 {
     int rc = mdb_env_create(out);
 
@@ -119,6 +118,21 @@ static enum err write_copy(struct files *f, struct errmsg *msg)
     return e;
 }
 
+/* LMDB's own count is copied with the table: what can be found is counted. */
+static bool has(MDB_txn *txn, MDB_dbi dbi, size_t entries)
+{
+    MDB_cursor *c = NULL;
+    MDB_val k, v;
+    size_t n = 0;
+
+    if (mdb_cursor_open(txn, dbi, &c) != 0)
+        return false;
+    while (mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0)
+        n++;
+    mdb_cursor_close(c);
+    return n == entries;
+}
+
 /* Every table by name, with as many entries. */
 static bool same_tables(MDB_txn *a, MDB_txn *b)
 {
@@ -136,7 +150,7 @@ static bool same_tables(MDB_txn *a, MDB_txn *b)
         memcpy(text, name.mv_data, name.mv_size < TABLE_NAME_MAX ? name.mv_size : TABLE_NAME_MAX);
         same = mdb_dbi_open(a, text, 0, &in_a) == 0 && mdb_dbi_open(b, text, 0, &in_b) == 0 &&
                mdb_stat(a, in_a, &st_a) == 0 && mdb_stat(b, in_b, &st_b) == 0 &&
-               st_a.ms_entries == st_b.ms_entries;
+               st_a.ms_entries == st_b.ms_entries && has(b, in_b, st_a.ms_entries);
     }
     if (c != NULL)
         mdb_cursor_close(c);

@@ -41,7 +41,7 @@ static int set_up(void **state)
     (void)state;
     flush_fails = false;
     strcpy(dir, access("/dev/shm", W_OK) == 0 ? "/dev/shm/tideover-journal-XXXXXX"
-                                                 : "/tmp/tideover-journal-XXXXXX");
+                                              : "/tmp/tideover-journal-XXXXXX");
     if (mkdtemp(dir) == NULL)
         return -1;
     snprintf(path, sizeof path, "%s/store/journal", dir);
