@@ -30,6 +30,7 @@ mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 touch dev/console etc/machine-id
+rm -f var/lib/man-db/auto-update # which would go through all manual pages at each dpkg -i
 rm -f usr/sbin/policy-rc.d # containers have one, against services
 ip link set lo up
 pivot_root . run/old
@@ -43,7 +44,7 @@ def why_not():
     """Why there can be none here; empty: there can."""
     if os.geteuid() != 0:
         return "needs root"
-    missing = [x for x in ("unshare", "nsenter", "ip") if not shutil.which(x)]
+    missing = [x for x in ("unshare", "nsenter", "ip", "setpriv") if not shutil.which(x)]
     if missing or not pathlib.Path("/lib/systemd/systemd").exists():
         return f"needs systemd {' '.join(missing)}"
     if _cgroups() is None or "overlay" not in pathlib.Path("/proc/filesystems").read_text():
@@ -69,7 +70,8 @@ class Machine:
         self.cgroup.mkdir()
         with open(self.home.parent / "machine.log", "wb") as log:
             self.outer = subprocess.Popen(
-                ["sh", "-c", 'echo $$ > "$0/cgroup.procs"; exec "$@"', str(self.cgroup), "unshare",
+                ["setpriv", "--pdeathsig", "KILL",  # it does not outlive who booted it
+                 "sh", "-c", 'echo $$ > "$0/cgroup.procs"; exec "$@"', str(self.cgroup), "unshare",
                  "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--fork",
                  "--kill-child", "sh", "-c", BOOT, "sh", str(self.home)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
