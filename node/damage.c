@@ -128,7 +128,8 @@ static bool listen_to(int fd, unsigned limit_ms, char words[LOOK_WORDS])
         ssize_t k;
         if (poll(&p, 1, (int)(end - now)) <= 0)
             continue;
-        if ((k = read(fd, words + n, LOOK_WORDS - 1 - n)) <= 0 && errno != EINTR)
+        k = read(fd, words + n, LOOK_WORDS - 1 - n);
+        if (k == 0 || (k < 0 && errno != EINTR)) /* at its end errno may be a signal's of before */
             break;
         n += k > 0 ? (size_t)k : 0;
         words[n] = '\0';

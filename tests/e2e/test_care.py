@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What an admin asks of one PC: doctor, config."""
 import json
+import os
 import pathlib
 import signal
 import socket
@@ -154,6 +155,30 @@ class Care(branch.Case):
         one.start()
         self.assertEqual(20, branch.held(one))
         self.assertEqual(0, one.stop())
+
+    def test_a_signal_while_a_start_looks_through_the_store(self):
+        """It is no damage: it was waited for ten minutes after a crash, at full load, and moved the store aside."""
+        one = self.branch(start=False)[0]
+        one.start()
+        self.feed(one, branch.checkouts(1, 5))
+        one.kill9()
+        starting = threading.Thread(target=one.start)
+        starting.start()
+        def looking():
+            if one.node is None or one.node.poll() is not None:
+                return None
+            for pid in pathlib.Path(f"/proc/{one.node.pid}/task/{one.node.pid}/children").read_text().split():
+                if b"--look" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return int(pid)
+        child = wait_until(looking, 20, "the store to be looked through")
+        os.kill(child, signal.SIGSTOP)
+        time.sleep(0.3)  # the node waits for it
+        one.node.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        os.kill(child, signal.SIGCONT)
+        starting.join()
+        self.assertEqual(5, branch.held(one))
+        self.assertEqual([], list(one.state.glob("store.damaged*")))
 
     def test_a_start_makes_a_loose_store_smaller_and_only_one_node_has_it(self):
         one = self.branch(branch.NAMES[:1])[0]
