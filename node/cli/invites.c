@@ -31,6 +31,8 @@ int cmd_invites_list(struct cli *c)
         rc = cli_call(c, cl, "/api/v1/invites", NULL, NULL, &answer);
     if (rc == 0 && c->json) {
         cli_json(answer);
+    } else if (rc == 0 && json_array_size(json_object_get(answer, "invites")) == 0) {
+        puts("No code was made at this desk since its node began: tideover invite --desk NAME");
     } else if (rc == 0) {
         table_begin(&t, heading, sizeof heading / sizeof heading[0]);
         json_array_foreach(json_object_get(answer, "invites"), k, i) add_invite(&t, i);

@@ -7,7 +7,7 @@ const KEYS = [
     ["F4", "desk.mode.renew", "*RENEW"], ["F6", "desk.mode.user", "*NEWUSER"],
     ["F7", "desk.mode.inhouse", "*INHOUSE"], ["Esc", "desk.help.esc", "*NEXT"],
     ["F8", "desk.help.slip", ""], ["F9", "desk.help.undo", "*UNDO"],
-    ["F10", "desk.help.yes", "*OK"], ["F9", "desk.help.no", "*CANCEL"],
+    ["F10", "desk.help.yes", ""], ["F9", "desk.help.no", ""], // no scan answers a question here
 ];
 const MARKS = [["·", "desk.row.waiting"], ["✔", "desk.row.saved"], ["✔✔ 2", "desk.row.copies"],
     ["⬆", "desk.row.uploaded"], ["⬆ !", "desk.row.aside"], ["✖", "desk.row.voided"]];
