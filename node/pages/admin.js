@@ -165,7 +165,8 @@ async function withdraw(number) {
 let run = 0, lastEvent = 0;
 
 function eventText(v) {
-    const word = v.code === "server" ? t("server.word." + v.word) : v.word;
+    const words = `${v.code}.word.${v.word}`;
+    const word = has(words) ? t(words) : v.word;
     return has("event." + v.code) ? t("event." + v.code, { ...v, word }) : v.message;
 }
 

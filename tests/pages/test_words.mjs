@@ -82,3 +82,8 @@ test("every problem, every finding of readiness and every event has its words", 
     const checks = ["write", "disk", "restart", "clock", "server", "upload", "copies", "block_list", "scan", "drill", "backup", "leads"];
     assert.deepEqual(judged.filter((c) => !ready.includes(c) && !checks.includes(c)), []);
 });
+
+test("what an upload does is told in both languages on the admin's page, too", () => {
+    const said = codes(/return "(\w+)";/g, (f) => f === "proto/ledger_view.c");
+    for (const word of [...said, "delivered"]) assert.ok(table["upload.word." + word], word);
+});
