@@ -14,10 +14,10 @@
 #define BEACON_PORT  7411 /* UDP, whatever the desks' own TCP port */
 #define BEACON_NONCE 16
 
-#define BEACON_FIRST_MS   1000  /* three of them, then .. */
-#define BEACON_SEARCH_MS  5000  /* .. while a desk is missing */
+#define BEACON_FIRST_MS    1000  /* three of them, then .. */
+#define BEACON_SEARCH_MS   5000  /* .. while a desk is missing */
 #define BEACON_TOGETHER_MS 30000 /* all are here: for those that come */
-#define BEACONS_A_SECOND  50    /* taken in at most: the rest is a flood */
+#define BEACONS_A_SECOND   50    /* taken in at most: the rest is a flood */
 
 struct beacon_key {
     uint8_t b[32];

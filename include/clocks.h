@@ -58,7 +58,8 @@ struct clocks {
 
 enum err clocks_load(struct clocks *k, const struct disk *d, struct errmsg *msg);
 void clocks_free(struct clocks *k);
-const struct clock_row *clocks_find(const struct clocks *k, const struct feed_id *feed); /* or NULL */
+const struct clock_row *clocks_find(const struct clocks *k,
+                                    const struct feed_id *feed); /* or NULL */
 
 /* A feed's clock was heard; error_ms: as wrong as that may be. False: no memory. */
 bool clocks_hear(struct clocks *k, const struct disk *d, const struct feed_id *feed,
@@ -81,7 +82,8 @@ bool clock_word_get(struct mp *m, struct clock_word *out);
  * clocks the median, if more than half of all words agree with it. v is put in order. */
 void clocks_judge(struct clock_word *v, unsigned n, int64_t opened_ms, struct slot_range *out);
 /* Does a word speak against that range? Of what is uncorrected none does. */
-bool clock_word_denies(const struct clock_word *w, const struct slot_range *r, int64_t tolerance_ms);
+bool clock_word_denies(const struct clock_word *w, const struct slot_range *r,
+                       int64_t tolerance_ms);
 
 const char *clock_class_name(enum clock_class c); /* "ok", "corrected", "suspect", "impossible" */
 /* "95 s fast", "3 min slow", "11 years slow": of a clock that is so much ahead. */

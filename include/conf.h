@@ -20,7 +20,7 @@ struct conf {
     char name[DESK_NAME_MAX + 1]; /* [node] name; for people, the identity is the key */
     char listen[CONF_ADDR_MAX];   /* [peers] listen, default 0.0.0.0:7411 (tcp:// accepted) */
     char web[CONF_ADDR_MAX];      /* [web] listen, default 127.0.0.1:7412, loopback only */
-    bool metrics; /* [web] metrics = no | yes (default): GET /metrics is answered */
+    bool metrics;                 /* [web] metrics = no | yes (default): GET /metrics is answered */
     unsigned n_known;
     char known[CONF_PEERS_MAX][CONF_ADDR_MAX]; /* [peers] known = A:P, B:P */
     bool discovery;                            /* [peers] discovery = lan (default) | off */

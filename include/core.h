@@ -234,12 +234,12 @@ enum err core_aside_record(const struct core *c, const struct record_ref *ref, s
 
 /* What the system's own load report said of an upload, by leads' words. */
 struct loaded_view {
-    uint64_t lines;   /* that were sent */
-    uint64_t named;   /* of them loaded or refused; all: the sink told, or a lead said so */
+    uint64_t lines; /* that were sent */
+    uint64_t named; /* of them loaded or refused; all: the sink told, or a lead said so */
     uint64_t refused;
-    bool answers;     /* the sink told of each record */
-    bool settled;     /* nothing of it waits for a report any more */
-    int64_t at_ms;    /* of the newest word; 0: none */
+    bool answers;  /* the sink told of each record */
+    bool settled;  /* nothing of it waits for a report any more */
+    int64_t at_ms; /* of the newest word; 0: none */
     uint8_t lead[KEY_BYTES];
 };
 bool core_loaded(const struct core *c, uint64_t slot, struct loaded_view *out); /* false: none */

@@ -51,7 +51,8 @@ enum err ymd_parse(const char *s, uint32_t *out, struct errmsg *msg);
 enum err rfc3339_parse(const char *s, int64_t *unix_ms, int *offset_min, struct errmsg *msg);
 /* As people write on paper: "2026-11-23 09:12" on the clock of that zone (NULL: none is known), or as
  * rfc3339_parse has it. */
-enum err paper_time_parse(const struct zone *z, const char *s, int64_t *unix_ms, struct errmsg *msg);
+enum err paper_time_parse(const struct zone *z, const char *s, int64_t *unix_ms,
+                          struct errmsg *msg);
 void ymd_format(uint32_t ymd, char out[11]);                        /* "2026-12-07" */
 void rfc3339_format(int64_t unix_ms, int offset_min, char out[36]); /* with the offset */
 /* In the branch's time, to the second; NULL: UTC. */

@@ -26,7 +26,7 @@
 #define LATELY_ROWS       32768              /* items and cards, per generation */
 #define LATELY_MS         (24 * 3600 * 1000) /* older is no news */
 #define LATELY_MINUTES_MS (10 * 60 * 1000)   /* nobody reads a book in less */
-#define LATELY_KEY_BYTES  16 /* of SipHash-2-4-128 */
+#define LATELY_KEY_BYTES  16                 /* of SipHash-2-4-128 */
 
 struct lately_event {
     struct record_ref ref; /* seq 0: none */

@@ -37,15 +37,15 @@ struct merge_feed {
     uint64_t from, to; /* to < from: nothing of it in this slot; from = what went before + 1 */
     uint64_t back;     /* nothing before it is looked at: it lies under the horizon */
     int64_t back_correction_ms; /* of records before `from` */
-    uint64_t carded;   /* cards registered up to here exist in the ILS, as a lead said */
-    uint64_t base;     /* erased up to here, and h there */
+    uint64_t carded;            /* cards registered up to here exist in the ILS, as a lead said */
+    uint64_t base;              /* erased up to here, and h there */
     uint8_t base_hash[HASH_BYTES];
     int64_t correction_ms;
     enum clock_class clock;
     bool clock_known;   /* by measurement; else correction_ms is 0 */
     uint64_t reordered; /* counted by the merge: events that its correction put before, or behind,
                            another desk's on their item */
-    int64_t opened_ms; /* the feed's clock at its start */
+    int64_t opened_ms;  /* the feed's clock at its start */
     uint32_t number;
     char suffix;
     char desk[DESK_NAME_MAX + 1];
@@ -73,8 +73,8 @@ struct merge_job {
     char code[16];
     uint64_t slot;
     uint32_t epoch;
-    uint64_t records;                /* under the ranges and released */
-    int64_t pressed_ms; /* R9: a lead asked for an earlier upload then; what happened before is late */
+    uint64_t records; /* under the ranges and released */
+    int64_t pressed_ms; /* R9: a lead asked for an earlier upload then; older is late */
     struct merge_released *released; /* owned; sorted by feed and sequence */
     unsigned n_released;
     struct merge_ruling *rulings; /* owned; in any order */
@@ -99,7 +99,7 @@ struct merged {
     unsigned other_feed;
     uint64_t other_seq;
     uint32_t due;                       /* to be sent; may be a duplicate's later one (R3) */
-    bool late; /* R9: its time was uploaded before it came */
+    bool late;                          /* R9: its time was uploaded before it came */
     bool early;                         /* R7: a registration pulled before its card's first use */
     const struct merge_released *again; /* released by a lead; NULL: of this slot's ranges */
 };

@@ -8,10 +8,10 @@
 
 #include "watch.h"
 
-#define READY_DISK_LOW  (1ull << 30)          /* bytes: a day's records many times over, and logs */
-#define READY_WRITE_US  50000                 /* from here on staff wait at each scan */
-#define READY_MONTH_MS  INT64_C(2678400000)   /* 31 days: drills and scans are monthly */
-#define READY_BACKUP_MS INT64_C(34560000000)  /* 400 days: a backup of the keys is looked at yearly */
+#define READY_DISK_LOW  (1ull << 30)         /* bytes: a day's records many times over, and logs */
+#define READY_WRITE_US  50000                /* from here on staff wait at each scan */
+#define READY_MONTH_MS  INT64_C(2678400000)  /* 31 days: drills and scans are monthly */
+#define READY_BACKUP_MS INT64_C(34560000000) /* 400 days: the keys' backup is looked at yearly */
 
 enum ready { READY_GOOD, READY_WARN, READY_BAD };
 const char *ready_name(enum ready r); /* "good", "warn", "bad" */
@@ -24,9 +24,9 @@ struct readiness_facts {
     uint64_t commit_us; /* of a record, the mean; 0: nothing written yet */
     uint64_t disk_free; /* bytes */
     enum ground ground;
-    bool outlived;     /* what lay there was seen again after a restart of the PC */
-    bool clock_kept;   /* a time service says that it does */
-    bool clock_known;  /* against the other desks: */
+    bool outlived;    /* what lay there was seen again after a restart of the PC */
+    bool clock_kept;  /* a time service says that it does */
+    bool clock_known; /* against the other desks: */
     int64_t ahead_ms;
     int64_t clock_warn_ms; /* of the policy */
     bool clock_impossible;
@@ -34,8 +34,8 @@ struct readiness_facts {
     bool has_list;
     int64_t list_age_ms, list_warn_ms;
     int64_t now_ms, scan_ms, drill_ms, backup_ms; /* wall clock; 0: never */
-    unsigned lead_desks;     /* that hold the lead key, this one among them */
-    unsigned others, online; /* desks beside this one */
+    unsigned lead_desks;                          /* that hold the lead key, this one among them */
+    unsigned others, online;                      /* desks beside this one */
     bool has_sink;
 };
 

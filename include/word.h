@@ -13,7 +13,7 @@
 #define WORD_REFS_MAX  256         /* records that one word names; more take more words */
 #define WORD_BYTES_MAX (32u << 10) /* bounds one of them on the wire and the disk */
 #define WORD_TEXT_MAX  199
-#define WORDS_MAX      16384       /* a word a day for forty years */
+#define WORDS_MAX      16384 /* a word a day for forty years */
 
 enum word_kind {                   /* on the wire and the disk: numbers are for ever */
                  WORD_RELEASE = 1, /* these set-aside records go into the next upload; a lead's */

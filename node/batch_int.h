@@ -27,10 +27,10 @@ struct batch_job {
     FILE *out;                /* export, list: an unlinked file beside our state */
     unsigned wanted_part;     /* export: 0 users, 1 all of the log */
     uint64_t n, after, limit; /* list */
-    struct unsent unsent; /* plan, report: voids of these undo nothing; never_sent: how many */
+    struct unsent unsent;     /* plan, report: voids of these undo nothing; never_sent: how many */
     uint64_t never_sent;
-    json_t *lists;            /* report: duplicates and others, by verdict */
-    json_t *more;             /* plan, report: fields that the loop's thread knows */
+    json_t *lists; /* report: duplicates and others, by verdict */
+    json_t *more;  /* plan, report: fields that the loop's thread knows */
     const char *state_sent;
     uint64_t slot;
 };

@@ -51,8 +51,8 @@ struct beacon *beacon_start(struct node *n)
     if ((b = calloc(1, sizeof *b)) == NULL)
         return NULL;
     if ((b->fd = open_socket()) < 0) {
-        node_log(n, 1, "desks are not looked for on the local network: UDP port %d: %s", BEACON_PORT,
-                 strerror(errno));
+        node_log(n, 1, "desks are not looked for on the local network: UDP port %d: %s",
+                 BEACON_PORT, strerror(errno));
         free(b);
         return NULL;
     }
@@ -95,8 +95,7 @@ static void take(struct node *n, const uint8_t *p, size_t len, const struct sock
     char ip[INET_ADDRSTRLEN], address[ADDR_TEXT_MAX];
     uint16_t port;
 
-    if (!beacon_open(&b->key, p, len, &port) ||
-        !inet_ntop(AF_INET, &from->sin_addr, ip, sizeof ip))
+    if (!beacon_open(&b->key, p, len, &port) || !inet_ntop(AF_INET, &from->sin_addr, ip, sizeof ip))
         return;
     snprintf(address, sizeof address, "%s:%u", ip, port);
     for (unsigned i = 0; i < core_peers(n->core); i++) {

@@ -29,11 +29,11 @@ struct changes {
 };
 
 /* Of any depth: what is never the same for long, and no reason to draw a page anew. */
-static const char *const restless[] = { "checked",    "checks",   "failures",        "last_seen_s",
-                                        "clock_ms",   "refused",  "disk_free_bytes", "used_bytes",
-                                        "map_bytes",  "commits",  "message",         "age_days",
-                                        "next_try_s", "commit_ms", "silent_s",
-                                        "messages",   "days" };
+static const char *const restless[] = { "checked",    "checks",    "failures",        "last_seen_s",
+                                        "clock_ms",   "refused",   "disk_free_bytes", "used_bytes",
+                                        "map_bytes",  "commits",   "message",         "age_days",
+                                        "next_try_s", "commit_ms", "silent_s",        "messages",
+                                        "days" };
 
 static void calm(json_t *j)
 {

@@ -8,7 +8,7 @@
 /* What every desk of the branch sees for itself. */
 static bool is_the_branchs(const char *code)
 {
-    static const char *const codes[] = { "contested",   "quarantined",    "sent_twice",
+    static const char *const codes[] = { "contested",     "quarantined",    "sent_twice",
                                          "login_refused", "upload_stopped", "upload_waits",
                                          "block_list_old" };
 
@@ -28,7 +28,8 @@ void condition_here(struct node *n, const struct moment *now, struct condition *
     store_stats(n->store, &st);
     out->disk_free = st.disk_free_bytes;
     if (n->metrics.commits > 0)
-        out->commit_us = 1 + (uint64_t)(n->metrics.commit_seconds * 1e6 / (double)n->metrics.commits);
+        out->commit_us =
+            1 + (uint64_t)(n->metrics.commit_seconds * 1e6 / (double)n->metrics.commits);
     json_array_foreach(problems, i, p)
     {
         const char *code = json_string_value(json_object_get(p, "code"));

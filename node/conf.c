@@ -13,7 +13,7 @@
 #include "ini_int.h"
 
 #define CONF_BYTES_MAX 65536 /* sixty-four addresses and many comments */
-#define VALUE_MAX (CONF_PEERS_MAX * (CONF_ADDR_MAX + 2)) /* of a key, as text: the addresses */
+#define VALUE_MAX      (CONF_PEERS_MAX * (CONF_ADDR_MAX + 2)) /* of a key, as text: the addresses */
 #define LISTEN_DEFAULT "0.0.0.0:7411"
 #define WEB_DEFAULT    "127.0.0.1:7412"
 
@@ -105,12 +105,12 @@ static const struct ini_key keys[] = {
 };
 
 static const struct conf defaults = { .listen = LISTEN_DEFAULT,
-                      .web = WEB_DEFAULT,
-                      .away_after_ms = 30000,
-                      .metrics = true,
-                      .discovery = true,
-                      .sounds = true,
-                      .log_level = 2 };
+                                      .web = WEB_DEFAULT,
+                                      .away_after_ms = 30000,
+                                      .metrics = true,
+                                      .discovery = true,
+                                      .sounds = true,
+                                      .log_level = 2 };
 
 static enum err read_text(const char *path, struct buf *out, struct errmsg *msg)
 {
@@ -170,45 +170,46 @@ enum err conf_read(const char *state_dir, struct conf *out, struct errmsg *msg)
 
 void conf_default_text(const char *name, const char *listen, const char *web, struct buf *out)
 {
-    buf_printf(out,
-               "# tideover.conf: what concerns this PC only. What decides the upload is in the\n"
-               "# branch's policy: tideover policy show. After a change: tideover config reload;\n"
-               "# the two \"listen\" need a restart.\n"
-               "\n"
-               "[node]\n"
-               "# For people; the identity is the key.\n"
-               "name = %s\n"
-               "\n"
-               "[peers]\n"
-               "# Where other desks reach this one; open this port in the firewall.\n"
-               "listen = %s\n"
-               "# Addresses of other desks, where they are not found by themselves.\n"
-               "#known = 10.20.4.11:7411, 10.20.4.13:7411\n"
-               "# lan: desks find each other by broadcasts (UDP 7411); off: by the addresses above.\n"
-               "#discovery = lan\n"
-               "# So long unheard, a desk is named among the problems.\n"
-               "#away_after = 30s\n"
-               "\n"
-               "[web]\n"
-               "# This PC only; anything but 127.0.0.1 and [::1] is refused.\n"
-               "listen = %s\n"
-               "# GET /metrics for Prometheus, without user data and without a token.\n"
-               "#metrics = yes\n"
-               "\n"
-               "[desk]\n"
-               "# The slip that a user takes along: 80mm, 58mm, a4 or off; slip_auto = yes prints\n"
-               "# it when the next user comes.\n"
-               "#slip = 80mm\n"
-               "#slip_auto = no\n"
-               "# What stands above it, and whom to ask.\n"
-               "#slip_title = Main Street Library\n"
-               "#slip_ask = Questions: 555 0100, or any desk\n"
-               "#sounds = yes\n"
-               "\n"
-               "[log]\n"
-               "# error, warn, info or debug; never user data, at any level.\n"
-               "#level = info\n",
-               name, listen != NULL ? listen : LISTEN_DEFAULT, web != NULL ? web : WEB_DEFAULT);
+    buf_printf(
+        out,
+        "# tideover.conf: what concerns this PC only. What decides the upload is in the\n"
+        "# branch's policy: tideover policy show. After a change: tideover config reload;\n"
+        "# the two \"listen\" need a restart.\n"
+        "\n"
+        "[node]\n"
+        "# For people; the identity is the key.\n"
+        "name = %s\n"
+        "\n"
+        "[peers]\n"
+        "# Where other desks reach this one; open this port in the firewall.\n"
+        "listen = %s\n"
+        "# Addresses of other desks, where they are not found by themselves.\n"
+        "#known = 10.20.4.11:7411, 10.20.4.13:7411\n"
+        "# lan: desks find each other by broadcasts (UDP 7411); off: by the addresses above.\n"
+        "#discovery = lan\n"
+        "# So long unheard, a desk is named among the problems.\n"
+        "#away_after = 30s\n"
+        "\n"
+        "[web]\n"
+        "# This PC only; anything but 127.0.0.1 and [::1] is refused.\n"
+        "listen = %s\n"
+        "# GET /metrics for Prometheus, without user data and without a token.\n"
+        "#metrics = yes\n"
+        "\n"
+        "[desk]\n"
+        "# The slip that a user takes along: 80mm, 58mm, a4 or off; slip_auto = yes prints\n"
+        "# it when the next user comes.\n"
+        "#slip = 80mm\n"
+        "#slip_auto = no\n"
+        "# What stands above it, and whom to ask.\n"
+        "#slip_title = Main Street Library\n"
+        "#slip_ask = Questions: 555 0100, or any desk\n"
+        "#sounds = yes\n"
+        "\n"
+        "[log]\n"
+        "# error, warn, info or debug; never user data, at any level.\n"
+        "#level = info\n",
+        name, listen != NULL ? listen : LISTEN_DEFAULT, web != NULL ? web : WEB_DEFAULT);
 }
 
 /* As it would stand in the file. */

@@ -16,7 +16,9 @@ enum ground ground_of(const char *dir)
 
     if (statfs(dir, &fs) != 0)
         return GROUND_UNKNOWN;
-    return fs.f_type == TMPFS ? GROUND_MEMORY : fs.f_type == OVERLAYFS ? GROUND_LAYERED : GROUND_DISK;
+    return fs.f_type == TMPFS       ? GROUND_MEMORY
+           : fs.f_type == OVERLAYFS ? GROUND_LAYERED
+                                    : GROUND_DISK;
 }
 
 static bool read_line(const char *path, char *out, size_t room)
@@ -45,7 +47,8 @@ bool ground_outlived(const char *dir)
     if ((f = fopen(path, "we")) != NULL) {
         fprintf(f, "%s\n", now);
         if (fflush(f) == 0)
-            fsync(fileno(f)); /* not on the disk: it is not found after the restart, which is told */
+            fsync(
+                fileno(f)); /* not on the disk: it is not found after the restart, which is told */
         fclose(f);
     }
     return false;

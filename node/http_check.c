@@ -290,7 +290,7 @@ static enum refusal check_right(const struct seen *s, const struct http_config *
     if (open)
         return post ? REFUSAL_METHOD : REFUSAL_NONE;
     if (!post && strcmp(rq->path, "/metrics") == 0)
-        return REFUSAL_NONE; /* what the node answers, to whoever asks */
+        return REFUSAL_NONE;             /* what the node answers, to whoever asks */
     if (path_is_entry(rq->path) && post) /* only a page trades a code */
         return s->v[SEEN_ORIGIN].times == 1 ? REFUSAL_NONE : REFUSAL_ORIGIN;
     if (rq->right != HTTP_NOBODY && !path_is_entry(rq->path))

@@ -190,12 +190,13 @@ void invite_list(struct node *n, struct http_request *rq)
         const struct invite *i = &n->invite[k];
         if (!i->live)
             continue;
-        json_array_append_new(
-            all, json_pack("{s:i, s:s, s:o, s:s, s:o, s:s?, s:i, s:i, s:i, s:i}", "number",
-                           (int)i->number, "desk", i->name, "roles", status_roles(i->roles), "state",
-                           invite_state(i, &now), "expires", status_time(n, i->expires_ms), "joined",
-                           i->used ? status_desk_name(n, &i->used_by) : NULL, "wrong", (int)i->wrong,
-                           "late", (int)i->late, "again", (int)i->again, "taken", (int)i->taken));
+        json_array_append_new(all, json_pack("{s:i, s:s, s:o, s:s, s:o, s:s?, s:i, s:i, s:i, s:i}",
+                                             "number", (int)i->number, "desk", i->name, "roles",
+                                             status_roles(i->roles), "state", invite_state(i, &now),
+                                             "expires", status_time(n, i->expires_ms), "joined",
+                                             i->used ? status_desk_name(n, &i->used_by) : NULL,
+                                             "wrong", (int)i->wrong, "late", (int)i->late, "again",
+                                             (int)i->again, "taken", (int)i->taken));
     }
     api_json(rq, 200, json_pack("{s:i, s:o}", "schema", 1, "invites", all));
 }

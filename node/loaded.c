@@ -91,9 +91,8 @@ static enum err add_ids(struct node *n, const json_t *ids, size_t from, struct w
     for (size_t i = from; i < json_array_size(ids) && w->n_refs < WORD_REFS_MAX; i++) {
         const json_t *id = json_array_get(ids, i);
         struct word_ref r = { .id = { 0 } };
-        enum err e = json_is_string(id)
-                         ? core_id_parse(n->core, json_string_value(id), &r.ref, msg)
-                         : err_set(msg, ERR_INVALID, "ids are texts");
+        enum err e = json_is_string(id) ? core_id_parse(n->core, json_string_value(id), &r.ref, msg)
+                                        : err_set(msg, ERR_INVALID, "ids are texts");
         if (e == ERR_OK)
             e = core_sent_ref(n->core, w->slot, &r.ref, &r, msg);
         if (e == ERR_MISSING && w->kind == WORD_LOADED) /* what was loaded needs no more proof */
@@ -207,11 +206,11 @@ void loaded_list(const struct node *n, uint64_t slot, json_t *list, uint64_t *op
             continue;
         for (walk = word_refs(&w); word_ref_next(&walk, &r);) {
             struct aside_view v;
-            bool is_open = core_aside_of(n->core, &r.ref, &v) && v.slot == slot &&
-                           v.what == ASIDE_NOT_LOADED;
+            bool is_open =
+                core_aside_of(n->core, &r.ref, &v) && v.slot == slot && v.what == ASIDE_NOT_LOADED;
             *open += is_open;
-            json_array_append_new(list, one_json(n, slot, &r.ref, w.text, is_open,
-                                                 is_open && v.released));
+            json_array_append_new(
+                list, one_json(n, slot, &r.ref, w.text, is_open, is_open && v.released));
         }
     }
 }

@@ -4,12 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { DECIDED, LATE, PAPER, HELD_BETWEEN, PERSON_TWICE, CARD_TWICE, RENEW_AFTER_RETURN, OUT_TWICE };
+enum kind {
+    DECIDED,
+    LATE,
+    PAPER,
+    HELD_BETWEEN,
+    PERSON_TWICE,
+    CARD_TWICE,
+    RENEW_AFTER_RETURN,
+    OUT_TWICE
+};
 
-static const char *const kind_names[] = { "decided",      "late",
-                                          "paper",        "held_between",
-                                          "person_twice", "card_twice",
-                                          "renew_after_return", "out_twice" };
+static const char *const kind_names[] = {
+    "decided",  "late", "paper", "held_between", "person_twice", "card_twice", "renew_after_return",
+    "out_twice"
+};
 
 static const char *text(const json_t *o, const char *key)
 {
@@ -49,7 +58,7 @@ void matters_add(struct matters *m, json_t *row)
     json_array_append_new(m->rows, row);
 }
 
-struct group { /* of the row with that number */
+struct group {               /* of the row with that number */
     unsigned up, next, last; /* towards its first row; the next row of the matter, 0: none */
     enum kind kind;          /* the first row's is the matter's: the strongest of all */
 };
@@ -107,8 +116,8 @@ static void decide(const struct matters *m)
             continue;
         row = json_array_get(m->rows, (size_t)json_integer_value(at));
         json_object_set_new(row, "decided",
-                            json_pack("{s:s, s:s, s:s}", "say", text(d, "say"), "at",
-                                      text(d, "at"), "lead", text(d, "lead")));
+                            json_pack("{s:s, s:s, s:s}", "say", text(d, "say"), "at", text(d, "at"),
+                                      "lead", text(d, "lead")));
     }
 }
 

@@ -147,8 +147,8 @@ static void put_records(struct buf *b, const struct node *n, const struct core_v
         (double)(v->local - v->replicated));
     one(b, "records_pending_upload", "gauge", "Records here that no upload has yet.",
         (double)v->pending);
-    one(b, "records_quarantined", "gauge", "Records that count for nothing until a lead admits them.",
-        (double)v->quarantined);
+    one(b, "records_quarantined", "gauge",
+        "Records that count for nothing until a lead admits them.", (double)v->quarantined);
     family(b, "records_set_aside", "gauge", "Records of past uploads that wait for a person.");
     for (unsigned w = ASIDE_HELD; w <= ASIDE_NOT_LOADED; w++)
         buf_printf(b, "tideover_records_set_aside{reason=\"%s\"} %llu\n", aside_name(w),
@@ -165,10 +165,11 @@ static void put_store(struct buf *b, const struct node *n)
     uint64_t sum = 0;
 
     store_stats(n->store, &st);
-    family(b, "commit_duration_seconds", "histogram", "From a round's records to the flushed disk.");
+    family(b, "commit_duration_seconds", "histogram",
+           "From a round's records to the flushed disk.");
     for (unsigned i = 0; i < COMMIT_BUCKETS; i++)
-        buf_printf(b, "tideover_commit_duration_seconds_bucket{le=\"%g\"} %llu\n",
-                   commit_bounds[i], (unsigned long long)(sum += m->commit_le[i]));
+        buf_printf(b, "tideover_commit_duration_seconds_bucket{le=\"%g\"} %llu\n", commit_bounds[i],
+                   (unsigned long long)(sum += m->commit_le[i]));
     buf_printf(b,
                "tideover_commit_duration_seconds_bucket{le=\"+Inf\"} %llu\n"
                "tideover_commit_duration_seconds_sum %.9g\n"

@@ -25,7 +25,7 @@ struct metrics {
     uint64_t term, elections; /* terms seen to change */
     bool failing;             /* the upload under way stands still, and was counted */
     uint64_t upload_failures, uploaded;
-    bool begun;        /* decided and term are of this node's start or later */
+    bool begun; /* decided and term are of this node's start or later */
     uint64_t decided;
     int64_t uploaded_at_ms; /* 0: none since the start of the branch */
 };

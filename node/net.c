@@ -232,10 +232,10 @@ enum err net_connect(struct net *n, const struct desk_id *peer, const uint8_t cu
     set_dealer(n, d->sock, curve_pk);
     set_int(d->sock, ZMQ_IPV6, strchr(host, ':') != NULL);
     snprintf(endpoint, sizeof endpoint, "tcp://%s", address);
-    d->monitor = watch(n, d->sock,
-                       ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
-                           ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED |
-                           ZMQ_EVENT_CLOSED);
+    d->monitor =
+        watch(n, d->sock,
+              ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                  ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED);
     if (!d->monitor || zmq_connect(d->sock, endpoint) != 0) {
         close_dealer(d);
         return err_set(msg, ERR_OFFLINE, "cannot connect to %s: %s", address, zmq_strerror(errno));
@@ -435,10 +435,10 @@ static void dealer_events(struct net *n, struct dealer *d)
             continue;
         }
         if (!d->up)
-            d->why = event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH                   ? NET_NOT_ADMITTED
-                     : d->reached && d->why != NET_NOT_ADMITTED                  ? NET_OTHER_KEY
-                     : d->reached                                                ? d->why
-                                                                                 : NET_NO_ANSWER;
+            d->why = event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH   ? NET_NOT_ADMITTED
+                     : d->reached && d->why != NET_NOT_ADMITTED ? NET_OTHER_KEY
+                     : d->reached                               ? d->why
+                                                                : NET_NO_ANSWER;
         d->up = false;
         n->ev->down(n->ev->ctx, &d->peer);
     }

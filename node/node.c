@@ -26,14 +26,14 @@
 #include "spare.h"
 #include "wire.h"
 
-#define TICK_MS         100 /* as in the simulator; each costs an idle desk 100 us of CPU */
-#define BATCH_BYTES     (256 * 1024) /* taken in, then commit: well under the store's batch limit */
-#define REOPEN_EVERY_MS 1000
-#define FILES_WANTED    8192 /* a mesh of 200 desks needs three descriptors each */
-#define HINT_EVERY_MS   3000
+#define TICK_MS          100 /* as in the simulator; each costs an idle desk 100 us of CPU */
+#define BATCH_BYTES      (256 * 1024) /* taken in, then commit: well under the store's batch limit */
+#define REOPEN_EVERY_MS  1000
+#define FILES_WANTED     8192 /* a mesh of 200 desks needs three descriptors each */
+#define HINT_EVERY_MS    3000
 #define STOP_PATIENCE_MS 600
-#define SPARE_EVERY_MS  2000
-#define SPARE_AGAIN_MS  60000
+#define SPARE_EVERY_MS   2000
+#define SPARE_AGAIN_MS   60000
 
 static volatile sig_atomic_t stop_signal, reload_signal; /* the two globals */
 
@@ -488,7 +488,8 @@ static void await_company(struct node *n)
                                 (unsigned)(clock_us(CLOCK_MONOTONIC) - began))) > 0 &&
            ppoll(&p, 1, &(struct timespec){ 0, us * 1000L }, NULL) > 0 &&
            read(n->wake_fd, &drained, sizeof drained) > 0) {
-        finish_jobs(n); /* it may have been one of them that woke us: nobody wakes us again for it */
+        finish_jobs(
+            n); /* it may have been one of them that woke us: nobody wakes us again for it */
         serve_requests(n);
     }
 }
@@ -650,7 +651,8 @@ static bool jobs_have_ended(struct node *n)
  * is on the disk. */
 static void leave_work_behind(struct node *n)
 {
-    node_log(n, 2, "not waiting for work that goes on; the next start, or another desk, takes it up");
+    node_log(n, 2,
+             "not waiting for work that goes on; the next start, or another desk, takes it up");
     if (n->core)
         say_goodbye(n);
     net_close(n->net);

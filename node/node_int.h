@@ -244,7 +244,7 @@ struct payload; /* payload_int.h */
 json_t *clock_json(const struct node *n, const struct moment *now);
 bool clock_warning(const struct node *n, const struct moment *now, char out[256]);
 
-json_t *blocklist_json(const struct node *n); /* NULL: there is none */
+json_t *blocklist_json(const struct node *n);       /* NULL: there is none */
 long long blocklist_age_days(const struct node *n); /* 0: none, or of today */
 bool blocklist_is_old(const struct node *n, char text[256]);
 void blocklist_get(struct node *n, struct http_request *rq);
@@ -280,7 +280,7 @@ bool practice_is_repeat(struct node *n, const uint8_t *key, const struct box *b)
 json_t *practice_judged(struct node *n, const struct policy *p, const struct box *after, bool fresh,
                         enum err e, const char *why, const struct box_answer *a);
 void practice_scanned(struct node *n, int64_t wall_ms); /* a scanner read something */
-json_t *practice_status(const struct node *n); /* for the status */
+json_t *practice_status(const struct node *n);          /* for the status */
 json_t *practice_last_drill(const struct node *n);
 void practice_get(struct node *n, struct http_request *rq);
 void practice_post(struct node *n, struct http_request *rq, json_t *body);

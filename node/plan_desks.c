@@ -13,10 +13,10 @@ static const char *const where_names[] = {
 
 static enum where where_is(const struct desk *d, const struct desk_held *h)
 {
-    return d->state == DESK_REVOKED   ? REVOKED
-           : d->state == DESK_RETIRED ? RETIRED
-           : h->complete              ? HERE
-           : !h->ever_heard           ? NEVER
+    return d->state == DESK_REVOKED        ? REVOKED
+           : d->state == DESK_RETIRED      ? RETIRED
+           : h->complete                   ? HERE
+           : !h->ever_heard                ? NEVER
            : h->silent_ms >= PEER_QUIET_MS ? AWAY
                                            : BEHIND;
 }
@@ -119,12 +119,12 @@ json_t *plan_desks(const struct node *n, const struct merge_job *m, bool *comple
         *complete = *complete && (h.complete || where == REVOKED);
         say(d->name, where, &h, words);
         json_array_append_new(
-            all, json_pack("{s:s, s:I, s:I, s:I, s:o, s:s, s:b, s:s}", "desk", d->name, "records",
-                           records_in, "held", (json_int_t)h.held, "known", (json_int_t)h.known,
-                           "last_seen_s",
-                           h.ever_heard ? json_integer((json_int_t)(h.silent_ms / 1000))
-                                        : json_null(),
-                           "state", where_names[where], "complete", h.complete, "words", words));
+            all,
+            json_pack("{s:s, s:I, s:I, s:I, s:o, s:s, s:b, s:s}", "desk", d->name, "records",
+                      records_in, "held", (json_int_t)h.held, "known", (json_int_t)h.known,
+                      "last_seen_s",
+                      h.ever_heard ? json_integer((json_int_t)(h.silent_ms / 1000)) : json_null(),
+                      "state", where_names[where], "complete", h.complete, "words", words));
     }
     return all;
 }

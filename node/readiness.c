@@ -15,7 +15,8 @@ static const struct words {
     { "write_none", "nothing was written since the start", "" },
     { "write_slow", "a record takes {n} ms to the disk: staff wait for it at each scan",
       "look for what else writes to this disk" },
-    { "not_saving", "STOP: this PC cannot save", "tideover status says why; write on paper until then" },
+    { "not_saving", "STOP: this PC cannot save",
+      "tideover status says why; write on paper until then" },
     { "disk", "{n} MiB are free on the disk", "" },
     { "disk_low", "only {n} MiB are free on the disk",
       "free some: a desk that cannot write cannot record" },
@@ -39,7 +40,8 @@ static const struct words {
       "the library's server is not watched: nobody is told when it goes or comes back",
       "[server] probe in the branch's policy" },
     { "sink", "the policy says where uploads go", "" },
-    { "sink_none", "the policy names no place to upload to", "[upload] sink in the branch's policy" },
+    { "sink_none", "the policy names no place to upload to",
+      "[upload] sink in the branch's policy" },
     { "copies", "other desks that are on: {n}", "" },
     { "copies_none", "none of the other desks is on: records stay on this PC alone",
       "switch one on; tideover peers says why they are not reached" },
@@ -184,8 +186,8 @@ static void add_problems(const struct node *n, const struct moment *now, json_t 
         if (is_told(json_string_value(json_object_get(p, "code"))))
             continue;
         row = json_copy(p);
-        json_object_update_new(row, json_pack("{s:s, s:s, s:n}", "check", "status", "state", "warn",
-                                              "next"));
+        json_object_update_new(
+            row, json_pack("{s:s, s:s, s:n}", "check", "status", "state", "warn", "next"));
         json_array_append_new(rows, row);
     }
     json_decref(problems);

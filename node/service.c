@@ -81,7 +81,8 @@ void service_round(const struct node *n, const struct moment *now)
         core_peer_view(n->core, now, i, &p);
         online += p.state == PEER_ONLINE;
     }
-    snprintf(text, sizeof text, "WATCHDOG=1\nSTATUS=%sserver %s, %llu records wait, %u of %u other desks here",
+    snprintf(text, sizeof text,
+             "WATCHDOG=1\nSTATUS=%sserver %s, %llu records wait, %u of %u other desks here",
              n->stopped ? "STOP: cannot save; " : "", watch_state_name(v.server),
              (unsigned long long)v.pending, online, core_peers(n->core));
     say(text);

@@ -17,7 +17,8 @@ _Static_assert(SPILL_KEY_BYTES == crypto_stream_xchacha20_KEYBYTES &&
                "the cipher's sizes");
 
 /* Of n bytes, CHUNK at most, that stand at `at` in the file. */
-static void encipher(const struct spill_file *f, uint64_t at, const uint8_t *in, uint8_t *out, size_t n)
+static void encipher(const struct spill_file *f, uint64_t at, const uint8_t *in, uint8_t *out,
+                     size_t n)
 {
     uint8_t b[BLOCK + CHUNK] = { 0 };
     size_t skip = (size_t)(at % BLOCK);
@@ -40,8 +41,8 @@ static enum err make(struct spill_file *f, struct errmsg *msg)
     if (snprintf(path, sizeof path, "%s/.sorting-XXXXXX", f->dir) >= (int)sizeof path)
         return err_set(msg, ERR_INVALID, "the directory's name is too long");
     if ((f->fd = mkostemp(path, O_CLOEXEC)) < 0) /* mode 0600 */
-        return err_set(msg, refusal(errno),
-                       "cannot make a temporary file in %.120s: %s", f->dir, strerror(errno));
+        return err_set(msg, refusal(errno), "cannot make a temporary file in %.120s: %s", f->dir,
+                       strerror(errno));
     unlink(path);
     randombytes_buf(f->key, sizeof f->key);
     randombytes_buf(f->nonce, sizeof f->nonce);
@@ -55,8 +56,8 @@ static enum err write_all(struct spill_file *f, const uint8_t *p, size_t n, stru
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return err_set(msg, refusal(errno),
-                           "no room for a temporary file in %.120s: %s", f->dir, strerror(errno));
+            return err_set(msg, refusal(errno), "no room for a temporary file in %.120s: %s",
+                           f->dir, strerror(errno));
         f->bytes += (uint64_t)done;
         p += done;
         n -= (size_t)done;

@@ -187,7 +187,8 @@ static void put_condition(json_t *o, const struct condition *c)
     json_object_set_new(o, "disk_free_bytes",
                         c ? json_integer((json_int_t)c->disk_free) : json_null());
     json_object_set_new(o, "commit_ms",
-                        c && c->commit_us > 0 ? json_real((double)c->commit_us / 1000) : json_null());
+                        c && c->commit_us > 0 ? json_real((double)c->commit_us / 1000)
+                                              : json_null());
     json_object_set_new(o, "problems", problems);
 }
 
@@ -199,7 +200,8 @@ static json_t *last_error(const struct node *n, const struct peer_view *v)
         const char *code, *message;
     } rows[] = {
         { ECONNREFUSED, "not_running", "that PC is on, and tideover does not run there" },
-        { EHOSTUNREACH, "no_route", "no way leads to that address: is the PC off, or a cable out?" },
+        { EHOSTUNREACH, "no_route",
+          "no way leads to that address: is the PC off, or a cable out?" },
         { ENETUNREACH, "no_network", "this PC has no network" },
         { ETIMEDOUT, "timed_out",
           "nothing answers at that address: is the PC off, or does a firewall drop it?" },

@@ -35,8 +35,8 @@ static enum err write_token(const char *dir, const char *name, unsigned mode,
 }
 
 /* Last the address: who finds it finds the token. */
-static enum err write_for_staff(const struct node *n, const char *dir,
-                                const struct http_config *hc, struct errmsg *msg)
+static enum err write_for_staff(const struct node *n, const char *dir, const struct http_config *hc,
+                                struct errmsg *msg)
 {
     enum err e = write_token(dir, "desk.token", 0640, hc->desk_token, msg);
 

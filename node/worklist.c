@@ -21,7 +21,7 @@ struct worklist_job {
     struct batch_job b; /* first */
     struct row *v;      /* owned, with their objects */
     size_t n, room;
-    bool full;       /* later rows than full_ms are counted only */
+    bool full; /* later rows than full_ms are counted only */
     int64_t full_ms;
     json_int_t all, total[WORKLIST_GOES + 1];
 };

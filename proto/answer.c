@@ -89,10 +89,11 @@ void answer_next_step(enum answer a, unsigned kind, char out[200])
                  by_hand);
         return;
     case ANSWER_HELD:
-        snprintf(out, 200,
-                 "settle the record before it first, then send this one with \"upload release\", or "
-                 "%s and say \"upload done\"",
-                 by_hand);
+        snprintf(
+            out, 200,
+            "settle the record before it first, then send this one with \"upload release\", or "
+            "%s and say \"upload done\"",
+            by_hand);
         return;
     case ANSWER_DOUBT:
         snprintf(out, 200, "look in the ILS whether it is %s; if not, %s; then say \"upload done\"",

@@ -35,8 +35,8 @@ enum err answer_row_decode(const uint8_t *p, size_t n, struct answer_row *out)
     kind = mp_get_u64(&m);
     answer = mp_get_u64(&m);
     mp_get_str(&m, out->words, sizeof out->words);
-    if (!mp_done(&m) || out->line == 0 || kind > UINT8_MAX ||
-        answer < ANSWER_DEVIATING || answer > ANSWER_LAST)
+    if (!mp_done(&m) || out->line == 0 || kind > UINT8_MAX || answer < ANSWER_DEVIATING ||
+        answer > ANSWER_LAST)
         return ERR_MALFORMED;
     out->kind = (unsigned)kind;
     out->answer = (enum answer)answer;
@@ -128,8 +128,7 @@ static bool holds_item(enum answer a)
 
 static bool holds_card(unsigned kind, enum answer a)
 {
-    return kind == RECORD_USER &&
-           (holds_item(a) || a == ANSWER_REFUSED || a == ANSWER_DOUBT);
+    return kind == RECORD_USER && (holds_item(a) || a == ANSWER_REFUSED || a == ANSWER_DOUBT);
 }
 
 bool answer_holds(unsigned kind, enum answer a)

@@ -56,7 +56,8 @@ const char *aside_next_step(enum aside_what w)
 {
     switch (w) {
     case ASIDE_HELD:
-        return "look whether the item is here; then enter it in the ILS and say \"upload done\", or "
+        return "look whether the item is here; then enter it in the ILS and say \"upload done\", "
+               "or "
                "send it with \"upload release\"";
     case ASIDE_WAITS:
         return "once the new cards are in the ILS say \"upload cards\": then it goes with the next "
@@ -80,7 +81,8 @@ const char *aside_next_step(enum aside_what w)
     case ASIDE_DOUBT:
         return "see \"upload exceptions\" for what the ILS said and what to do";
     case ASIDE_NOT_LOADED:
-        return "enter it in the ILS by hand, then say \"upload done\"; or mend what the ILS said, and "
+        return "enter it in the ILS by hand, then say \"upload done\"; or mend what the ILS said, "
+               "and "
                "send it again with \"upload release\"";
     case ASIDE_UNKNOWN:
         return "ask on another desk: this one was away too long to know";

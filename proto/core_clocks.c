@@ -9,9 +9,9 @@
 #include "core_int.h"
 #include "mem.h"
 
-#define WAIT_MS        3000  /* for the others' answers */
+#define WAIT_MS        3000 /* for the others' answers */
 #define AGAIN_MS       500
-#define FRESH_MS       30000 /* so long an answer is good enough */
+#define FRESH_MS       30000  /* so long an answer is good enough */
 #define HEARD_MS       300000 /* a clock measured longer ago says nothing of now */
 #define SAMPLE_HELD_MS 60000
 
@@ -165,8 +165,7 @@ void clocks_on_words(struct core *c, struct peer *p, struct mp *m)
         return;
     }
     for (uint32_t i = 0; i < n; i++)
-        if (!clock_word_get(m, &v[i]) ||
-            (i > 0 && feed_id_cmp(&v[i - 1].feed, &v[i].feed) >= 0)) {
+        if (!clock_word_get(m, &v[i]) || (i > 0 && feed_id_cmp(&v[i - 1].feed, &v[i].feed) >= 0)) {
             m->bad = true; /* in order, so that no feed is spoken of twice */
             free(v);
             return;
@@ -317,8 +316,7 @@ enum err clocks_ok(const struct core *c, const struct slot_range *r, struct errm
                              "another correction of a clock than in the upload before");
     if (own_word(c, &r->feed, &mine) && !mine.jumped &&
         clock_word_denies(&mine, r, CLOCK_REFUSE_MS))
-        return err_set(msg, ERR_REFUSED,
-                       "this desk measured another clock: %lld s, not %lld s",
+        return err_set(msg, ERR_REFUSED, "this desk measured another clock: %lld s, not %lld s",
                        (long long)mine.correction_ms / 1000, (long long)r->correction_ms / 1000);
     return ERR_OK;
 }

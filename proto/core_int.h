@@ -41,7 +41,7 @@ struct peer {
     uint64_t best_rtt_ms, sample_ms; /* sample_ms: boot time of that */
     struct clock_word *clocks;       /* owned: what it measured, as it said last */
     unsigned n_clocks;
-    bool clocks_told; /* since we asked */
+    bool clocks_told;                  /* since we asked */
     uint64_t refused, refused_said_ms; /* how many messages; when the log said so last, 0: never */
     uint64_t agrees;                   /* the horizon it would agree to */
     uint8_t words[WORD_ID_BYTES];      /* the hash of the words that it knows */
@@ -59,7 +59,7 @@ struct peer {
     unsigned evidence_at;          /* how much evidence it was sent */
     uint64_t farewell_ms, told_ms; /* revoked: when we began to tell it so, when we told; 0: not */
     bool let_go;
-    struct condition condition;    /* of its PC, as it said at condition_ms */
+    struct condition condition; /* of its PC, as it said at condition_ms */
     bool has_condition, condition_told;
     uint64_t condition_ms, condition_told_ms;
     uint64_t mark_ms, newest_ms, older_ms; /* its newest start was first heard, said last; an older
@@ -88,7 +88,7 @@ struct past_slot {
 struct release {
     struct slot_released *v; /* owned; ordered by record */
     unsigned n, room;
-    uint64_t cards;  /* registered up to this upload: they exist in the ILS */
+    uint64_t cards;   /* registered up to this upload: they exist in the ILS */
     uint8_t hash[16]; /* zeros: not ready */
     bool ready;
     unsigned words, ops; /* of what it was computed */
@@ -257,7 +257,7 @@ enum err blocklist_allows(const struct core *c, const struct record *r, int64_t 
                           struct errmsg *msg);
 
 /* core_clocks.c */
-struct beat_clock { /* what a BEAT says of clocks */
+struct beat_clock {           /* what a BEAT says of clocks */
     int64_t wall_ms, echo_ms; /* its own; ours as it heard it last (0: never), .. */
     uint64_t held_ms;         /* .. so long ago */
     bool open;                /* it writes a feed: */
@@ -366,12 +366,13 @@ enum err ruling_ok(const struct core *c, const struct intent *in, bool adopted, 
 /* release.c */
 void release_free(struct release *r);
 void release_forget(struct release *r); /* until it is computed anew */
-void release_refresh(struct core *c); /* after words, rows or leads changed */
+void release_refresh(struct core *c);   /* after words, rows or leads changed */
 bool release_holds(const struct core *c, const struct record_ref *ref); /* in its block, or kept */
 bool release_waits(struct core *c); /* not known yet, or the seats do not say the same yet */
 enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg);
 enum err release_ok(struct core *c, const struct intent *in, bool adopted, struct errmsg *msg);
-const struct slot_released *release_of(const struct core *c, const struct record_ref *ref); /* or NULL */
+const struct slot_released *release_of(const struct core *c,
+                                       const struct record_ref *ref); /* or NULL */
 
 /* excepted.c */
 enum err excepted_load(struct core *c);

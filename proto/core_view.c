@@ -400,9 +400,10 @@ static enum err fill_released(const struct core *c, const struct intent *in, str
         struct merge_released *r = &j->released[j->n_released];
         if (!f)
             return err_set(msg, ERR_BUSY, "a released record is not here yet");
-        *r = (struct merge_released){
-            .feed = (unsigned)(f - j->feeds), .seq = v[i].ref.seq, .slot = v[i].slot, .what = v[i].what
-        };
+        *r = (struct merge_released){ .feed = (unsigned)(f - j->feeds),
+                                      .seq = v[i].ref.seq,
+                                      .slot = v[i].slot,
+                                      .what = v[i].what };
         memcpy(r->id, v[i].id, MACHINE_ID);
         j->n_released++;
     }

@@ -3,10 +3,10 @@
 
 #include "practice.h"
 
-#define DAY_MS       INT64_C(86400000)
+#define DAY_MS        INT64_C(86400000)
 #define SCAN_AGAIN_MS INT64_C(3600000)
-#define VERSION      1
-#define DRILL_FIELDS (4 + PRACTICE_STEPS)
+#define VERSION       1
+#define DRILL_FIELDS  (4 + PRACTICE_STEPS)
 
 void drills_add(struct drills *d, const struct drill *one)
 {

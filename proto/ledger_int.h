@@ -140,7 +140,7 @@ struct ledger {
     unsigned acc_yes;
     bool acc_no; /* a seat refuses */
     struct accepted accepted[SEATS_MAX];
-    uint64_t number; /* of the last build or delivery asked for */
+    uint64_t number;                  /* of the last build or delivery asked for */
     uint64_t pause_slot, pause_until; /* U1: what a lead wants here; slot 0: nothing */
     char problem[256];
     enum ledger_trouble trouble;

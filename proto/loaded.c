@@ -156,8 +156,7 @@ static enum err note(struct core *c, const struct intent *in, const struct word_
         if (slot != in->slot || old.what != ASIDE_AGAIN ||
             memcmp(old.id, said->id, MACHINE_ID) != 0)
             return ERR_OK; /* it went again since, or was never sent */
-    } else if (!excepted_identify(c, &said->ref, id) ||
-               memcmp(id, said->id, MACHINE_ID) != 0) {
+    } else if (!excepted_identify(c, &said->ref, id) || memcmp(id, said->id, MACHINE_ID) != 0) {
         return ERR_OK;
     }
     if (is_done(c, &said->ref))
@@ -195,8 +194,7 @@ void loaded_tick(struct core *c)
         return;
     for (unsigned i = 0; i < c->said.n; i++)
         if (said_word(&c->said, i, &w) && w.kind == WORD_NOT_LOADED && w.slot <= p->known &&
-            w.slot >= p->back_to && roster_is_lead(c->roster, w.key) &&
-            note_word(c, &w) != ERR_OK)
+            w.slot >= p->back_to && roster_is_lead(c->roster, w.key) && note_word(c, &w) != ERR_OK)
             return; /* the batch is lost, and the core with it */
     p->loaded_words = c->said.n;
     p->loaded_ops = roster_ops(c->roster);

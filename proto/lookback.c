@@ -104,8 +104,7 @@ bool lookback_reaches(struct lookback *l, const struct merge_job *job, const str
     l->from_ms = first_ms - LOOKBACK_MS;
     for (unsigned i = 0; i < job->n_feeds && !yes; i++) {
         const struct merge_feed *f = &job->feeds[i];
-        if (has_past(f) &&
-            feeds_record(disk, f->alias, f->from - 1, &raw, rec, NULL) == ERR_OK)
+        if (has_past(f) && feeds_record(disk, f->alias, f->from - 1, &raw, rec, NULL) == ERR_OK)
             yes = rec->at_ms + f->back_correction_ms >= l->from_ms;
     }
     free(rec);

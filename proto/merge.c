@@ -10,7 +10,7 @@
 #include "merge_int.h"
 
 #define MORE_SOURCES 2   /* than feeds: typed times, released records */
-#define YIELD_EVERY 256 /* records: well under the 200 ms that a reader may hold its snapshot */
+#define YIELD_EVERY  256 /* records: well under the 200 ms that a reader may hold its snapshot */
 
 const char *verdict_name(enum verdict v)
 {

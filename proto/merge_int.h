@@ -24,7 +24,7 @@ struct item_past {     /* what the log has said of one item so far; zeros to beg
     uint32_t last_due;
     uint8_t last_kind;
     bool lent, discharged, has_renew, has_pending;
-    bool waits; /* an event of it waits for its card: later ones must not overtake it */
+    bool waits;            /* an event of it waits for its card: later ones must not overtake it */
     uint8_t loan_user[16]; /* of the loan that this log opened last */
     struct place loan;
     struct place pending; /* the last discharge. has_pending: after a loan to pending_user, no loan
@@ -40,7 +40,7 @@ struct item_event { /* any kind that has an item */
     int64_t time_ms, raw_ms;
     uint32_t due;
     uint8_t kind;
-    uint8_t user[16]; /* digest, also of the empty text */
+    uint8_t user[16];  /* digest, also of the empty text */
     uint64_t rank;     /* survey: in merged order */
     const char *waits; /* rule (R6, R7) by which it waits for its card, or NULL */
 };
@@ -99,12 +99,12 @@ struct typed_entries { /* typed.c */
 
 struct survey {
     const struct merge_job *job;
-    uint8_t salt[16];     /* keys the digests of barcodes: they never meet another use */
-    struct hmap cards;    /* digest -> index in card[] */
-    struct hmap persons;  /* name and birth -> index in card[] of the first */
-    struct runs *events;  /* what happened to items: by item, then in merged order */
-    uint8_t *minded;      /* which items this batch has, as a filter; NULL: nobody asks */
-    uint64_t rank;        /* of the record under way, in merged order */
+    uint8_t salt[16];    /* keys the digests of barcodes: they never meet another use */
+    struct hmap cards;   /* digest -> index in card[] */
+    struct hmap persons; /* name and birth -> index in card[] of the first */
+    struct runs *events; /* what happened to items: by item, then in merged order */
+    uint8_t *minded;     /* which items this batch has, as a filter; NULL: nobody asks */
+    uint64_t rank;       /* of the record under way, in merged order */
     struct item_rules rules;
     struct card *card;
     struct arrival *arrival; /* registrations, in merged order */
@@ -124,8 +124,7 @@ bool lookback_reaches(struct lookback *l, const struct merge_job *job, const str
 enum err lookback_read(struct lookback *l, const struct survey *s, const struct disk *disk,
                        struct errmsg *msg);
 /* All of one item, n of them; NULL: none. */
-const struct past_event *lookback_of(const struct lookback *l, const uint8_t item[16],
-                                     unsigned *n);
+const struct past_event *lookback_of(const struct lookback *l, const uint8_t item[16], unsigned *n);
 void lookback_free(struct lookback *l);
 
 struct released_at {
@@ -146,7 +145,8 @@ void released_close(struct released_walk *w);
 /* ERR_MISSING behind the last. */
 enum err released_next(struct released_walk *w, struct place *at, int64_t *time_ms,
                        struct record *out, struct errmsg *msg);
-const struct merge_released *released_find(const struct merge_job *j, struct place at); /* or NULL */
+const struct merge_released *released_find(const struct merge_job *j,
+                                           struct place at); /* or NULL */
 
 /* spill: where it may sort; NULL: in memory. */
 enum err survey_init(struct survey *s, const struct merge_job *job, const struct spill *spill,
@@ -179,7 +179,8 @@ void survey_verdict(const struct survey *s, struct place at, const struct record
 /* ---- between survey.c and survey_item.c ---- */
 
 void survey_text_digest(const struct survey *s, const char *text, uint8_t out[16]);
-struct finding *survey_find(struct survey *s, struct place at); /* made if absent; NULL: no memory */
+struct finding *survey_find(struct survey *s,
+                            struct place at); /* made if absent; NULL: no memory */
 const struct finding *survey_found(const struct survey *s, struct place at); /* NULL: none */
 void survey_judge(struct survey *s, struct place at, enum verdict verdict, const char *rule,
                   const struct place *other);
@@ -191,7 +192,8 @@ bool survey_same_desk(void *ctx, struct place a, struct place b);
 bool survey_is_late(const struct survey *s, int64_t time_ms); /* R9 */
 void survey_mark_late(struct survey *s, struct place at);
 /* The rule by which a use of a card waits for it (R6, R7), or NULL. Notes the first use. */
-const char *survey_new_card(struct survey *s, struct place at, const uint8_t user[16], uint64_t rank);
+const char *survey_new_card(struct survey *s, struct place at, const uint8_t user[16],
+                            uint64_t rank);
 /* Notes what happened to an item; survey_events() judges all of it. */
 enum err survey_event(struct survey *s, struct place at, const struct record *r, int64_t time_ms,
                       struct errmsg *msg);

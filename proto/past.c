@@ -39,7 +39,7 @@ static enum err set_known(struct core *c, uint64_t slot)
 
     put_be64(value, slot);
     c->past.known = slot;
-    c->past.ask_ms = 0; /* the next list at once */
+    c->past.ask_ms = 0;   /* the next list at once */
     c->past.sweep = true; /* something may have been said of them already */
     erase_look(c);
     return d->put(d->ctx, TABLE_META, known_key, sizeof known_key, value, sizeof value);
@@ -334,8 +334,7 @@ static void put_some_rows(struct core *c)
     for (; p->list_at < p->list.n && p->list_at < end; p->list_at++)
         if (past_note(c, p->list_slot, &p->list.v[p->list_at]) != ERR_OK)
             return; /* the batch is lost, and the core with it */
-    if (p->list_at < p->list.n ||
-        list_is_known(c, slot_at(c, p->list_slot), &p->list) != ERR_OK)
+    if (p->list_at < p->list.n || list_is_known(c, slot_at(c, p->list_slot), &p->list) != ERR_OK)
         return;
     asides_free(&p->list);
     p->list_slot = 0;

@@ -328,8 +328,8 @@ static bool most_say_lost(const struct core *c)
 
 static void take_confirmation(struct core *c, struct peer *p, const struct mark *ours)
 {
-    bool same = ours->number == c->mark.number &&
-                memcmp(ours->random, c->mark.random, MARK_BYTES) == 0;
+    bool same =
+        ours->number == c->mark.number && memcmp(ours->random, c->mark.random, MARK_BYTES) == 0;
 
     if (ours->number == 0)
         return;
@@ -561,8 +561,7 @@ static void send_beat(struct core *c, struct peer *p, int64_t wall_ms)
 {
     struct buf b = { 0 };
 
-    wire_begin(&b, WIRE_BEAT,
-               11 + CLOCK_BEAT_FIELDS + STANDING_FIELDS + BLOCKLIST_VERSION_FIELDS);
+    wire_begin(&b, WIRE_BEAT, 11 + CLOCK_BEAT_FIELDS + STANDING_FIELDS + BLOCKLIST_VERSION_FIELDS);
     mp_put_bin(&b, feeds_hash(&c->feeds), 16);
     mp_put_bin(&b, roster_hash(c->roster), HASH_BYTES);
     mp_put_u64(&b, ledger_decided(c->ledger));

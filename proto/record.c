@@ -386,7 +386,8 @@ static bool is_barcode_letter(char c)
            (c != 0 && strchr(" .$/+%-", c) != NULL);
 }
 
-bool barcode_is_clean(const char *s) /* of every record, several times: no strspn() over 70 letters */
+bool barcode_is_clean(
+    const char *s) /* of every record, several times: no strspn() over 70 letters */
 {
     size_t n = 0;
 

@@ -47,9 +47,8 @@ bool release_holds(const struct core *c, const struct record_ref *ref)
         return false;
     if (ref->seq > f->floor.seq)
         return true;
-    here = is_kept(c, ref) ||
-           (ref->seq > f->base &&
-            feeds_block(c->conf.disk, f->alias, ref->seq, &raw, &b, NULL) == ERR_OK);
+    here = is_kept(c, ref) || (ref->seq > f->base && feeds_block(c->conf.disk, f->alias, ref->seq,
+                                                                 &raw, &b, NULL) == ERR_OK);
     buf_free(&raw);
     return here;
 }
@@ -210,8 +209,7 @@ bool release_waits(struct core *c)
 {
     release_refresh(c);
     return !c->past.release.ready ||
-           ((c->past.release.n > 0 || c->past.release.cards > c->past.cards) &&
-            !is_agreed(c));
+           ((c->past.release.n > 0 || c->past.release.cards > c->past.cards) && !is_agreed(c));
 }
 
 enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg)
@@ -252,8 +250,9 @@ enum err release_ok(struct core *c, const struct intent *in, bool adopted, struc
         if (!release_holds(c, &r->ref))
             return err_set(msg, ERR_REFUSED, "this desk does not hold a released record");
         if (!adopted && !is_same(r, release_of(c, &r->ref)))
-            return err_set(msg, ERR_REFUSED,
-                           "a released record that no lead released here, or that went again since");
+            return err_set(
+                msg, ERR_REFUSED,
+                "a released record that no lead released here, or that went again since");
     }
     return ERR_OK;
 }

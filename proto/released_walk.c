@@ -61,9 +61,8 @@ enum err released_open(struct released_walk *w, const struct merge_job *job,
     for (unsigned i = 0; i < job->n_released && e == ERR_OK; i++) {
         const struct merge_released *r = &job->released[i];
         if ((e = read_one(w, r, &w->raw, rec, msg)) == ERR_OK)
-            w->v[i] = (struct released_at){
-                record_time(rec, job->feeds[r->feed].correction_ms), i
-            };
+            w->v[i] =
+                (struct released_at){ record_time(rec, job->feeds[r->feed].correction_ms), i };
     }
     free(rec);
     if (e == ERR_OK)

@@ -74,7 +74,7 @@ static int by_ref_then_time(const void *x, const void *y)
     const struct ruled *a = x, *b = y;
     int k = ref_cmp(&a->r.ref, &b->r.ref);
 
-    return k != 0                ? k
+    return k != 0                 ? k
            : a->at_ms != b->at_ms ? (a->at_ms < b->at_ms ? -1 : 1)
                                   : memcmp(a->r.word, b->r.word, SLOT_WORD_ID);
 }
@@ -103,8 +103,8 @@ enum err ruling_list(const struct core *c, const struct intent *in, struct slot_
     *out = NULL;
     *n = 0;
     for (unsigned i = 0; i < c->said.n && e == ERR_OK; i++)
-        if (said_word(&c->said, i, &w) && word_rules(w.kind) &&
-            roster_is_lead(c->roster, w.key) && !add_word(c, in, i, &w, &l))
+        if (said_word(&c->said, i, &w) && word_rules(w.kind) && roster_is_lead(c->roster, w.key) &&
+            !add_word(c, in, i, &w, &l))
             e = ERR_NOMEM;
     if (e == ERR_OK)
         e = take_last(&l, out, n);
@@ -128,8 +128,7 @@ bool ruling_waits(struct core *c)
     for (unsigned i = 0; i < view.n_seats; i++) {
         const struct peer *p = sync_peer(c, &view.seats[i]);
         yes += desk_id_eq(&view.seats[i], &c->conf.me->id) ||
-               (p && sync_is_online(c, p) &&
-                memcmp(p->words, c->said.hash, sizeof p->words) == 0);
+               (p && sync_is_online(c, p) && memcmp(p->words, c->said.hash, sizeof p->words) == 0);
     }
     return yes <= view.n_seats / 2;
 }

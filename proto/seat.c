@@ -102,7 +102,7 @@ static enum err check_intent(const struct ledger *l, const struct intent *in, bo
         return check_found(l, in, msg);
     case SLOT_HORIZON: /* L10; a proposer's or voucher's word is never enough to erase */
         return intent_sends_nothing(in) ? l->ask->horizon_ok(l->ask->ctx, in, msg)
-                                 : err_set(msg, ERR_REFUSED, "a horizon that sends records");
+                                        : err_set(msg, ERR_REFUSED, "a horizon that sends records");
     case SLOT_UPLOAD:
         break;
     }

@@ -146,14 +146,16 @@ void survey_void(struct survey *s, const struct record_ref *target, const struct
         if (v.seq >= vf->from) {
             survey_judge(s, v, VERDICT_IDLE_VOID, "R2", &t);
         } else if (t.seq < tf->from && late.seq >= s->job->feeds[late.feed].from) {
-            survey_judge(s, late, VERDICT_IDLE_VOID, "R2", &t); /* an earlier upload had this void */
+            survey_judge(s, late, VERDICT_IDLE_VOID, "R2",
+                         &t); /* an earlier upload had this void */
             survey_judge(s, t, VERDICT_VOIDED, "R2", &v);
         }
         return;
     }
     if (t.seq < tf->from && !released_find(s->job, t)) {
         if (t.seq >= tf->back)
-            survey_judge(s, t, VERDICT_VOIDED, "R2", &v); /* no event of its item, whoever looks back */
+            survey_judge(s, t, VERDICT_VOIDED, "R2",
+                         &v); /* no event of its item, whoever looks back */
         if (v.seq >= vf->from)
             survey_judge(s, v, VERDICT_LATE_VOID, "R2", &t);
         return;
@@ -173,7 +175,8 @@ void survey_ruling(struct survey *s, const struct merge_ruling *r)
 
     if (before && (before->verdict == VERDICT_VOIDED || before->verdict == VERDICT_VOID))
         return;
-    if (at.seq < s->job->feeds[at.feed].from && (at.seq < s->job->feeds[at.feed].back || released_find(s->job, at)))
+    if (at.seq < s->job->feeds[at.feed].from &&
+        (at.seq < s->job->feeds[at.feed].back || released_find(s->job, at)))
         return;
     if (r->what == WORD_VOID) {
         survey_judge(s, at, VERDICT_VOIDED, "R2", NULL);
@@ -380,7 +383,8 @@ static void judge_registrations(struct survey *s)
             pull(s, &s->card[i]);
 }
 
-const char *survey_new_card(struct survey *s, struct place at, const uint8_t user[16], uint64_t rank)
+const char *survey_new_card(struct survey *s, struct place at, const uint8_t user[16],
+                            uint64_t rank)
 {
     struct card *c = card_of(s, user);
 

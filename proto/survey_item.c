@@ -60,7 +60,8 @@ static void rule_out_twice(void *ctx, struct place at, struct place loan, const 
     survey_rule_judge(ctx, loan, VERDICT_REVIEW, "R5", &at);
     if (renew)
         survey_rule_judge(ctx, *renew, VERDICT_REVIEW, "R5", &at);
-    if (!(f = survey_found(ctx, at)) || f->verdict != VERDICT_WAITS) /* R7: it goes once its card exists */
+    if (!(f = survey_found(ctx, at)) ||
+        f->verdict != VERDICT_WAITS) /* R7: it goes once its card exists */
         survey_rule_judge(ctx, at, VERDICT_SEND, "R5", &loan);
 }
 
@@ -105,7 +106,7 @@ static const struct past_event *recall(struct survey *s, struct item_past *it,
 static bool was_sent_since(struct survey *s, const struct item_event *e, const struct item_event *p)
 {
     uint32_t window = survey_same_desk(s, p->at, e->at) ? s->job->policy.double_scan_ms
-                                                      : s->job->policy.same_event_ms;
+                                                        : s->job->policy.same_event_ms;
 
     if (p->kind != e->kind || memcmp(p->user, e->user, 16) != 0 ||
         p->time_ms - e->time_ms > (int64_t)window)

@@ -62,8 +62,8 @@ bool tally_has(const struct disk *d, const struct tally *t, const struct progres
 {
     uint8_t hash[HASH_BYTES];
 
-    return p->n_answers == 0 || (tally_hash(d, t, p->n_answers, hash) &&
-                                 memcmp(hash, p->answers, HASH_BYTES) == 0);
+    return p->n_answers == 0 ||
+           (tally_hash(d, t, p->n_answers, hash) && memcmp(hash, p->answers, HASH_BYTES) == 0);
 }
 
 static void tally_cut(const struct disk *d, struct tally *t, uint64_t to, unsigned *budget)

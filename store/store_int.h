@@ -188,8 +188,8 @@ extern const struct table_row table_rows[TABLE_COUNT];
 
 enum err err_lmdb(struct errmsg *msg, int rc, const char *doing);
 enum err err_errno(struct errmsg *msg, int code, const char *doing);
-#define DBS_MAX     24  /* LMDB looks names up one by one: few */
-#define READERS_MAX 126 /* LMDB's own default */
+#define DBS_MAX     24             /* LMDB looks names up one by one: few */
+#define READERS_MAX 126            /* LMDB's own default */
 #define STORE_FRESH "data.mdb.new" /* compact.c: a smaller copy, until it is whole */
 enum err env_fill_lock_file(int env_fd, struct errmsg *msg);
 enum err env_open(struct store *s, struct errmsg *msg);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WARN_BEHIND  100 /* records that only this PC has: a busy desk's minute or two */
-#define CRIT_BEHIND  1000
+#define WARN_BEHIND   100 /* records that only this PC has: a busy desk's minute or two */
+#define CRIT_BEHIND   1000
 #define LOOK_EVERY_MS 2000
 
 enum level { LEVEL_OK, LEVEL_WARNING, LEVEL_CRITICAL, LEVEL_UNKNOWN };
@@ -16,7 +16,7 @@ static const char *const level_words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN
 /* Problems that stop a desk or may cost records; all others wait till somebody looks. */
 static bool is_critical(const char *code)
 {
-    static const char *const codes[] = { "not_saving", "store_damaged", "revoked", "retired",
+    static const char *const codes[] = { "not_saving",  "store_damaged",  "revoked",   "retired",
                                          "memory_lost", "upload_stopped", "sent_twice" };
 
     for (unsigned i = 0; i < sizeof codes / sizeof codes[0]; i++)

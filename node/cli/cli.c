@@ -13,7 +13,7 @@
 #define TIDEOVER_VERSION "unversioned"
 #endif
 
-#define NEAR_OPTION  3
+#define NEAR_OPTION 3
 
 static const enum cli_opt globals[] = { OPT_STATE,    OPT_JSON, OPT_QUIET,
                                         OPT_NO_COLOR, OPT_HELP, OPT_VERSION };

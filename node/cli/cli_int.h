@@ -227,7 +227,7 @@ enum err passphrase_read(const struct cli *c, const char *path, char *out, struc
 
 /* ---- term.c ---- */
 
-bool term_out(void); /* stdout is a terminal */
+bool term_out(void);       /* stdout is a terminal */
 bool term_has_color(void); /* one with colours, and nobody set NO_COLOR */
 bool term_err(void);
 bool term_can_ask(void); /* somebody sits there: stdin and stderr are terminals */

@@ -62,8 +62,8 @@ int cmd_config_reload(struct cli *c)
     } else if (rc == 0) {
         say_names(answer, "taken", "in force now");
         say_names(answer, "restart", RESTART);
-        if (json_array_size(json_object_get(answer, "taken")) +
-                json_array_size(json_object_get(answer, "restart")) == 0)
+        if (json_array_size(json_object_get(answer, "taken")) == 0 &&
+            json_array_size(json_object_get(answer, "restart")) == 0)
             printf("The node that runs has these settings already.\n");
     }
     json_decref(answer);

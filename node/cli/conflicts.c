@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const heading[] = { "", "ID", "OP", "ITEM", "USER", "AT", "GOES" };
-#define COLUMNS (sizeof heading / sizeof heading[0])
+#define COLUMNS    (sizeof heading / sizeof heading[0])
 #define ROWS_SHOWN 10 /* of one matter; --full shows all */
 
 static const struct {

@@ -18,7 +18,7 @@
 #include "conf.h"
 #include "ground.h"
 
-#define FLUSHES      15
+#define FLUSHES       15
 #define FLUSH_LIES_NS 20000 /* no disk, and no honest cache, is done sooner */
 #define FLUSH_SLOW_NS 50000000
 
@@ -78,9 +78,10 @@ static void look_at_disk(struct doctor *d)
         find(d, FAULT, "disk", "choose a directory on a real disk (--state)",
              "the state directory lies in memory: a restart loses this desk and its records");
     else if (ground == GROUND_LAYERED)
-        find(d, WARNING, "disk", "put the state directory on a disk of its own, or take it out of the freeze",
-             "the state directory lies on a layered file system, as frozen PCs and containers have: "
-             "it may be gone at the next restart");
+        find(d, WARNING, "disk",
+             "put the state directory on a disk of its own, or take it out of the freeze",
+             "the state directory lies on a layered file system, as frozen PCs and containers "
+             "have: it may be gone at the next restart");
     else
         find(d, FINE, "disk", "", "the state directory lies on a disk");
     if ((uint64_t)space.f_bavail * space.f_frsize < READY_DISK_LOW)
@@ -131,8 +132,8 @@ static void look_at_flush(struct doctor *d)
     else if (ns < FLUSH_LIES_NS)
         find(d, WARNING, "flush",
              "switch the write cache to \"flush\" (hdparm -W, the VM's cache mode), or use a UPS",
-             "a flush returns after %llu us: this disk, or what lies under it, does not wait for its "
-             "platter, and a power cut may take what was acknowledged",
+             "a flush returns after %llu us: this disk, or what lies under it, does not wait for "
+             "its platter, and a power cut may take what was acknowledged",
              (unsigned long long)ns / 1000);
     else if (ns > FLUSH_SLOW_NS)
         find(d, WARNING, "flush", "look for what else writes to this disk",
@@ -196,7 +197,8 @@ static void look_at_ports(struct doctor *d, const struct conf *conf, bool runs)
         if (runs == is_free)
             find(d, FAULT, "port",
                  runs ? "start the node again" : "change [peers] or [web] listen in tideover.conf",
-                 runs ? "%s: the node runs, and nobody listens there" : "%s is taken by another program",
+                 runs ? "%s: the node runs, and nobody listens there"
+                      : "%s is taken by another program",
                  which[i]);
     }
     if (strncmp(conf->listen, "127.", 4) == 0 || strncmp(conf->listen, "[::1]", 5) == 0)
@@ -212,8 +214,11 @@ static void look_at_rights(struct doctor *d)
     static const struct {
         const char *name;
         mode_t most;
-    } files[] = { { "", 0711 }, { "desk.key", 0600 }, { "lead.key", 0600 },
-                  { "run/ctl.token", 0600 }, { "run/desk.token", 0640 } };
+    } files[] = { { "", 0711 },
+                  { "desk.key", 0600 },
+                  { "lead.key", 0600 },
+                  { "run/ctl.token", 0600 },
+                  { "run/desk.token", 0640 } };
     bool all_well = true;
     char path[4200];
     struct stat st;
@@ -238,6 +243,13 @@ static bool is_seen(const char *check)
     return strcmp(check, "disk") == 0 || strcmp(check, "restart") == 0;
 }
 
+static enum finding result_of(char state) /* of ready_name(), its first letter */
+{
+    if (state == 'g')
+        return FINE;
+    return state == 'b' ? FAULT : WARNING;
+}
+
 static void look_at_node(struct doctor *d, const json_t *answer)
 {
     const json_t *row;
@@ -249,9 +261,16 @@ static void look_at_node(struct doctor *d, const json_t *answer)
         if (is_seen(check) || strcmp(j_text(row, "code", ""), "clock_unkept") == 0 ||
             (*state == 'g' && strcmp(check, "clock") == 0))
             continue;
-        find(d, *state == 'g' ? FINE : *state == 'b' ? FAULT : WARNING, check,
-             j_text(row, "next", ""), "%s", j_text(row, "message", j_text(row, "code", "-")));
+        find(d, result_of(*state), check, j_text(row, "next", ""), "%s",
+             j_text(row, "message", j_text(row, "code", "-")));
     }
+}
+
+static enum hue hue_of(const char *result)
+{
+    if (strcmp(result, "ok") == 0)
+        return HUE_GOOD;
+    return *result == 'f' ? HUE_BAD : HUE_WARN;
 }
 
 static void print_all(const struct doctor *d)
@@ -262,9 +281,9 @@ static void print_all(const struct doctor *d)
     json_array_foreach(d->all, i, o)
     {
         const char *result = j_text(o, "result", ""), *next = j_text(o, "next", NULL);
-        bool fine = strcmp(result, "ok") == 0;
-        printf("%s%-8s%s %-11s %s\n", hue(d->c, fine ? HUE_GOOD : *result == 'f' ? HUE_BAD : HUE_WARN),
-               result, hue(d->c, HUE_OFF), j_text(o, "check", ""), j_text(o, "message", ""));
+
+        printf("%s%-8s%s %-11s %s\n", hue(d->c, hue_of(result)), result, hue(d->c, HUE_OFF),
+               j_text(o, "check", ""), j_text(o, "message", ""));
         if (next != NULL)
             printf("%21s-> %s\n", "", next);
     }

@@ -15,8 +15,9 @@ static void add_invite(struct table *t, const json_t *i)
     table_cell(t, "%s", j_text(i, "state", "-"));
     table_cell(t, "%s", j_text(i, "expires", "-"));
     table_cell(t, "%s", j_text(i, "joined", "-"));
-    table_cell(t, "%lld", j_int(i, "wrong", 0) + j_int(i, "late", 0) + j_int(i, "again", 0) +
-                              j_int(i, "taken", 0));
+    table_cell(t, "%lld",
+               j_int(i, "wrong", 0) + j_int(i, "late", 0) + j_int(i, "again", 0) +
+                   j_int(i, "taken", 0));
 }
 
 int cmd_invites_list(struct cli *c)

@@ -14,7 +14,7 @@
 /* ---- the list of results ---- */
 
 struct results {
-    const json_t *lines; /* what was sent, in order: id, line, part, item, user */
+    const json_t *lines;               /* what was sent, in order: id, line, part, item, user */
     json_t *by_id, *by_line, *by_item; /* of lines: index; an item with two lines: -1 */
     json_t *loaded, *refused;          /* ids; words -> ids */
     char *told;                        /* of each line: enum told; owned */
@@ -42,9 +42,9 @@ static void results_index(struct results *r)
         if (j_int(o, "part", 0) > 0) /* the users' file has its own: those go by their ids */
             json_object_set_new(r->by_line, key, json_integer((json_int_t)i));
         if (*item)
-            json_object_set_new(r->by_item, item,
-                                json_integer(json_object_get(r->by_item, item) ? -1
-                                                                               : (json_int_t)i));
+            json_object_set_new(
+                r->by_item, item,
+                json_integer(json_object_get(r->by_item, item) ? -1 : (json_int_t)i));
     }
 }
 

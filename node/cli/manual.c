@@ -116,7 +116,8 @@ static void page_program(void)
                                            OPT_VERSION };
 
     title("TIDEOVER", "1", "tideover - carries a library branch over an outage of its server");
-    puts(".SH SYNOPSIS\n.B tideover\n[\\fB\\-\\-state\\fR \\fIDIR\\fR] \\fIVERB\\fR [\\fIOBJECT\\fR] "
+    puts(".SH SYNOPSIS\n.B tideover\n[\\fB\\-\\-state\\fR \\fIDIR\\fR] \\fIVERB\\fR "
+         "[\\fIOBJECT\\fR] "
          "[\\fIOPTIONS\\fR]\n.SH DESCRIPTION");
     line("Each circulation desk of a branch runs a node (tideover node). It records checkouts, "
          "discharges, renewals and new users durably while the library's server is away, and "
@@ -132,11 +133,13 @@ static void page_program(void)
         one_command(&commands[i]);
     exit_codes();
     puts(".SH ENVIRONMENT\n.TP\n.B TIDEOVER_STATE\nthe state directory, where \\-\\-state is not "
-         "given; else \\fI/var/lib/tideover\\fR, if the package made it, else \\fI$XDG_STATE_HOME/tideover\\fR, else \\fI~/.local/state/tideover\\fR\n"
+         "given; else \\fI/var/lib/tideover\\fR, if the package made it, else "
+         "\\fI$XDG_STATE_HOME/tideover\\fR, else \\fI~/.local/state/tideover\\fR\n"
          ".TP\n.B CREDENTIALS_DIRECTORY\nwhere secrets of sinks are looked up first "
          "(systemd.exec(5))\n.TP\n.B NO_COLOR\nno colours on a terminal");
     puts(".SH FILES\n.TP\n.I tideover.conf\nin the state directory: this PC; "
-         "tideover.conf(5)\n.TP\n.I run/\ntokens of the node that runs; as a service also\n.IR /run/tideover/ ,\nwhat desk staff may read\n.TP\n.I credentials/\n"
+         "tideover.conf(5)\n.TP\n.I run/\ntokens of the node that runs; as a service also\n.IR "
+         "/run/tideover/ ,\nwhat desk staff may read\n.TP\n.I credentials/\n"
          "secrets, mode 0600\n.SH \"SEE ALSO\"\n.BR tideover.conf (5),\n.BR tideover\\-policy (5)");
 }
 
@@ -165,7 +168,8 @@ static void page_policy(void)
     title("TIDEOVER-POLICY", "5", "tideover-policy - what decides the upload, for a whole branch");
     puts(".SH DESCRIPTION");
     line("A lead signs and publishes it (tideover policy publish FILE); every desk then has it "
-         "(tideover policy show). INI in UTF-8, as tideover.conf(5). What follows is the policy with "
+         "(tideover policy show). INI in UTF-8, as tideover.conf(5). What follows is the policy "
+         "with "
          "which a branch begins: every key, its default, and what it is for.");
     puts(".SH KEYS");
     policy_default_text("MAIN", "America/New_York", "EST5EDT,M3.2.0,M11.1.0", &b);

@@ -57,12 +57,14 @@ static void put_nothing_unsent(json_t *s, const json_t *desks)
 
     json_array_foreach(desks, i, d) heard += j_is(d, "complete");
     if (heard == n)
-        say(s, "Nothing is unsent: every record of the branch was handed over, and nothing waits "
-               "for a person. Each of its %zu desk%s was heard just before this was written.",
+        say(s,
+            "Nothing is unsent: every record of the branch was handed over, and nothing waits "
+            "for a person. Each of its %zu desk%s was heard just before this was written.",
             n, n == 1 ? "" : "s");
     else
-        say(s, "As far as %zu of the %zu desks know, nothing is unsent: every record that is here "
-               "was handed over, and nothing waits for a person.",
+        say(s,
+            "As far as %zu of the %zu desks know, nothing is unsent: every record that is here "
+            "was handed over, and nothing waits for a person.",
             heard, n);
 }
 

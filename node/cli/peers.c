@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static const char *const heading[] = { "NAME",    "ID",    "STATE",   "LAST SEEN", "BEHIND",
-                                       "MISSING", "CLOCK", "DISK", "VERSION", "ADDRESS" };
+static const char *const heading[] = { "NAME",    "ID",    "STATE", "LAST SEEN", "BEHIND",
+                                       "MISSING", "CLOCK", "DISK",  "VERSION",   "ADDRESS" };
 #define COLUMNS (sizeof heading / sizeof heading[0])
 
 static void clock_words(const json_t *p, char out[32])

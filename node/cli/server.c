@@ -13,7 +13,8 @@ static const struct {
     { "back", "SERVER BACK",
       "upload first: go on recording here until a lead has uploaded (or says \"tideover server "
       "online\")" },
-    { "unknown", "NOT KNOWN", "the policy names no probe, or this desk has not looked often enough" },
+    { "unknown", "NOT KNOWN",
+      "the policy names no probe, or this desk has not looked often enough" },
 };
 
 static unsigned row_of(const char *state)

@@ -181,7 +181,8 @@ void plan_print(const struct cli *c, const json_t *p)
         print_line("to upload", j_int(p, "send_total", 0), (const char *)kinds.p);
     else
         printf("  to upload  nothing\n");
-    print_line("from paper", j_int(p, "typed", 0), " of the records, with the time as it was typed");
+    print_line("from paper", j_int(p, "typed", 0),
+               " of the records, with the time as it was typed");
     print_line("released", j_int(p, "released", 0), " of these, set aside by earlier uploads");
     print_line("held", j_int(p, "held", 0),
                j_int(p, "held", 0) == 1 ? " discharge, to be checked by hand (discharges = hold)"
@@ -192,8 +193,9 @@ void plan_print(const struct cli *c, const json_t *p)
                j_int(p, "late_voids", 0) == 1
                    ? " void of a record sent before: to be undone in the ILS"
                    : " voids of records sent before: to be undone in the ILS");
-    print_line("late", j_int(p, "late", 0),
-               " of these, recorded before an earlier upload and not in it: tideover conflicts list");
+    print_line(
+        "late", j_int(p, "late", 0),
+        " of these, recorded before an earlier upload and not in it: tideover conflicts list");
     print_line("idle", j_int(p, "never_sent", 0),
                j_int(p, "never_sent", 0) == 1
                    ? " void of a record that was never sent: nothing to undo in the ILS"

@@ -245,7 +245,8 @@ static enum delivery load(struct evergreen *e, struct sink_batch *b, char words[
 static enum delivery after_break(struct evergreen *e, struct sink_batch *b,
                                  struct evergreen_status *st, char words[256])
 {
-    uint64_t settle = b->policy->evergreen_service.patience_ms / 10, from = clock_ms(CLOCK_BOOTTIME);
+    uint64_t settle = b->policy->evergreen_service.patience_ms / 10,
+             from = clock_ms(CLOCK_BOOTTIME);
     enum delivery d;
 
     if (settle > SETTLE_MAX)

@@ -33,8 +33,8 @@ static bool is_number_of_a_spreadsheet(const char *s, size_t n)
 
 static bool wants_mark(const char *s, size_t n)
 {
-    return n > 0 && ((s[0] != 0 && strchr(FORMULA, s[0]) != NULL) ||
-                     is_number_of_a_spreadsheet(s, n));
+    return n > 0 &&
+           ((s[0] != 0 && strchr(FORMULA, s[0]) != NULL) || is_number_of_a_spreadsheet(s, n));
 }
 
 /* ---- written ---- */
@@ -95,7 +95,7 @@ static unsigned csv_loses(const struct policy *p, const struct format_item *it)
 
 struct cells {
     unsigned n;
-    bool unmarked;                  /* a cell that a spreadsheet would take for something else */
+    bool unmarked; /* a cell that a spreadsheet would take for something else */
     bool marked[OWN_COLUMNS * 2];
     const char *v[OWN_COLUMNS * 2]; /* unquoted, in `text`; more is no file of ours */
     size_t len[OWN_COLUMNS * 2];

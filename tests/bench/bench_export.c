@@ -25,7 +25,7 @@
 #define DESKS       5
 #define GROUP       64
 #define LINE_BYTES  200
-#define TIME_AND_ID  24
+#define TIME_AND_ID 24
 #define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define SEALED      (NONCE_BYTES + LINE_BYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES)
 #define LOOK_US     5000
@@ -138,7 +138,8 @@ static double ours_once(struct mesh *m, const char *dir, unsigned long *most_kib
     pthread_join(w.thread, NULL);
     if (result.outcomes[OUTCOME_SENT] != m->recorded)
         bench_die("%llu of %llu records stand in the log",
-                  (unsigned long long)result.outcomes[OUTCOME_SENT], (unsigned long long)m->recorded);
+                  (unsigned long long)result.outcomes[OUTCOME_SENT],
+                  (unsigned long long)m->recorded);
     *most_kib = w.most > before ? w.most - before : 0;
     store_reader_close(reader);
     merge_job_free(&job);
@@ -199,7 +200,8 @@ static void bare_fill(struct bare *b, const char *dir, uint64_t entries)
         bare_line(i, key, line);
         randombytes_buf(value, NONCE_BYTES);
         crypto_aead_xchacha20poly1305_ietf_encrypt(value + NONCE_BYTES, &n, (uint8_t *)line,
-                                                   LINE_BYTES, key, sizeof key, NULL, value, b->key);
+                                                   LINE_BYTES, key, sizeof key, NULL, value,
+                                                   b->key);
         check(mdb_put(txn, b->dbi[i % DESKS], &k, &v, MDB_APPEND), "put");
     }
     check(mdb_txn_commit(txn), "commit");
@@ -223,8 +225,8 @@ static double bare_once(const struct bare *b, const char *dir, uint64_t entries)
     for (;;) {
         unsigned least = DESKS;
         for (unsigned i = 0; i < DESKS; i++)
-            if (live[i] && (least == DESKS ||
-                            memcmp(k[i].mv_data, k[least].mv_data, TIME_AND_ID) < 0))
+            if (live[i] &&
+                (least == DESKS || memcmp(k[i].mv_data, k[least].mv_data, TIME_AND_ID) < 0))
                 least = i;
         if (least == DESKS)
             break;
@@ -269,7 +271,8 @@ static void measure(struct mesh *m, struct bare *b, const char *dir, unsigned ro
 
     snprintf(id, sizeof id, "merge-branch-%gM", millions);
     snprintf(memory_id, sizeof memory_id, "merge-branch-%gM-memory", millions);
-    snprintf(what, sizeof what, "merged log from five encrypted feeds, %g million entries", millions);
+    snprintf(what, sizeof what, "merged log from five encrypted feeds, %g million entries",
+             millions);
     for (unsigned i = 0; i < rounds; i++) {
         unsigned long kib;
         if (i % 2 == 1)

@@ -16,9 +16,9 @@ struct letter {
 struct mesh {
     struct bench_branch b;
     unsigned n, n_mail, n_taken;
-    uint64_t ahead_ms, step_ms; /* step: the wall clocks only */
+    uint64_t ahead_ms, step_ms;        /* step: the wall clocks only */
     uint64_t recorded, letters, bytes; /* since it was opened */
-    struct bench_desk first; /* desk 0 */
+    struct bench_desk first;           /* desk 0 */
     struct core *core[BENCH_DESKS_MAX];
     struct memdisk *disk[BENCH_DESKS_MAX]; /* of 1 and on */
     struct letter mail[MAIL_MAX];
@@ -29,7 +29,7 @@ void mesh_close(struct mesh *m);
 void mesh_forget(struct mesh *m); /* all desks but desk 0, and what they keep in memory */
 
 void mesh_record(struct mesh *m, unsigned i, unsigned count); /* one block, one commit */
-bool mesh_take(struct mesh *m, struct letter *out); /* the next letter; free its bytes */
+bool mesh_take(struct mesh *m, struct letter *out);           /* the next letter; free its bytes */
 void mesh_hear(struct mesh *m, const struct letter *l);
 void mesh_finish(struct mesh *m, unsigned i); /* seal, commit, then what is to be done */
 void mesh_settle(struct mesh *m);             /* until no letter is under way */

@@ -88,4 +88,6 @@ static void durable(struct sim *s, int desk, enum table t, const uint8_t *key, s
     buf_free(&before);
 }
 
-const struct check check_blocklist = { .name = "blocklist", .durable = durable, .settled = settled };
+const struct check check_blocklist = { .name = "blocklist",
+                                       .durable = durable,
+                                       .settled = settled };

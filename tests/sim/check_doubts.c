@@ -24,8 +24,7 @@ static bool knows(const struct sim *s, int desk, unsigned peer, char why[200])
     if (p.memory_lost && !s->desk[of].forgot)
         snprintf(why, 200, "%s believes in a lost memory of %s", s->desk[desk].name,
                  s->desk[of].name);
-    else if (!p.memory_lost && of >= 0 && sim_counts(s, of) && s->desk[of].core &&
-             says_lost(s, of))
+    else if (!p.memory_lost && of >= 0 && sim_counts(s, of) && s->desk[of].core && says_lost(s, of))
         snprintf(why, 200, "%s does not know that %s lost its memory", s->desk[desk].name,
                  s->desk[of].name);
     else

@@ -238,8 +238,8 @@ static void is_quiet(struct sim *s, int desk, uint64_t slot, uint64_t term)
     uint64_t quiet_us = s->script->setup.quiet * SECOND * 96 / 100;
     bool over = s->last_sent.answered && s->script->setup.sink > 1;
 
-    if (!over && s->last_sent.slot == slot && s->last_sent.desk != desk && term > s->last_sent.term &&
-        s->now_us - s->last_sent.at_us < quiet_us)
+    if (!over && s->last_sent.slot == slot && s->last_sent.desk != desk &&
+        term > s->last_sent.term && s->now_us - s->last_sent.at_us < quiet_us)
         sim_fail(s, "quiet", "%s sends slot %llu, %.1f s after %s did", s->desk[desk].name,
                  (unsigned long long)slot,
                  (double)(s->now_us - s->last_sent.at_us) / (double)SECOND,

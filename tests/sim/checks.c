@@ -5,14 +5,14 @@
 #include "sim.h"
 
 extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
-    check_roster, check_liar, check_leads, check_erase, check_regain, check_answers,
-    check_releases, check_blocklist, check_rulings;
+    check_roster, check_liar, check_leads, check_erase, check_regain, check_answers, check_releases,
+    check_blocklist, check_rulings;
 
 const struct check *const checks[] = { &check_overrides, &check_roster,  &check_ledger,
                                        &check_leases,    &check_records, &check_doubts,
                                        &check_liar,      &check_leads,   &check_erase,
-                                       &check_regain,    &check_answers,
-                                       &check_releases,  &check_blocklist, &check_rulings, NULL };
+                                       &check_regain,    &check_answers, &check_releases,
+                                       &check_blocklist, &check_rulings, NULL };
 
 struct watching {
     struct sim *s;

@@ -44,8 +44,8 @@ void deed_figures(struct sim *s, const struct args *a)
     double bytes = (double)(s->count.bytes - s->figures.bytes) / desks;
 
     if (a->word[0] != '-')
-        printf("%4.0f desks  %-6s %7.2f s  a desk: %8.1f messages, %10.0f bytes\n", desks, a->word, seconds,
-               messages, bytes);
+        printf("%4.0f desks  %-6s %7.2f s  a desk: %8.1f messages, %10.0f bytes\n", desks, a->word,
+               seconds, messages, bytes);
     s->figures = s->count;
     s->figures.us = s->now_us;
 }

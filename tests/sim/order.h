@@ -9,7 +9,7 @@ struct order {
     struct sim *s;
     const struct merge_job *job;
     int64_t last_ms, last_true_ms; /* true: of what was not typed, the latest so far */
-    bool lines; /* note what is sent, users and log apart */
+    bool lines;                    /* note what is sent, users and log apart */
     struct sent_line *line[2];
     uint64_t n[2];
     unsigned room[2];

@@ -116,7 +116,8 @@ static void pause(struct sim *s, int desk, bool yes)
     struct moment now = sim_moment(s, desk);
     enum err e = core_pause(s->desk[desk].core, &now, yes, NULL);
 
-    sim_trace(s, desk, "a lead says %s%s", yes ? "pause" : "resume", e == ERR_OK ? "" : ": refused");
+    sim_trace(s, desk, "a lead says %s%s", yes ? "pause" : "resume",
+              e == ERR_OK ? "" : ": refused");
 }
 
 void deed_pause(struct sim *s, const struct args *a)

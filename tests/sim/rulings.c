@@ -152,8 +152,7 @@ void rulings_look(struct sim *s, const struct merge_job *job, const struct merge
 
 static bool is_later(const struct said_ruling *a, const struct said_ruling *b)
 {
-    return a->at_ms != b->at_ms ? a->at_ms > b->at_ms
-                                : memcmp(a->id, b->id, WORD_ID_BYTES) > 0;
+    return a->at_ms != b->at_ms ? a->at_ms > b->at_ms : memcmp(a->id, b->id, WORD_ID_BYTES) > 0;
 }
 
 static const struct slot_ruling *named(const struct intent *in, const struct record_ref *ref)

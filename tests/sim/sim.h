@@ -62,8 +62,8 @@ struct parcel { /* a batch on its way to the sink, or what came of building one 
     struct slot_part parts[SLOT_PARTS_MAX];
     unsigned n_parts;
     struct slot_aside aside;
-    uint64_t item; /* the one that is meant; 0: all */
-    bool look;     /* only a question */
+    uint64_t item;          /* the one that is meant; 0: all */
+    bool look;              /* only a question */
     char key[SINK_KEY_MAX]; /* of the session that is meant */
     struct sent_line { /* of a sink that answers: the lines in the order of the payload; owned */
         struct record_ref ref;
@@ -153,8 +153,10 @@ struct setup { /* a script's first lines: "desks 3" */
     uint64_t quiet; /* the policy's, seconds */
     uint64_t hold;  /* discharges: 1 hold, 0 export */
     uint64_t liar;  /* 1: a further member has a key, no node, and lies */
-    uint64_t sink;  /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind, 5 tell, 6 collect */
-    uint64_t steady; /* 1: all clocks are right to 400 ms and run alike, but for what "clock" sets */
+    uint64_t
+        sink; /* scheme: 0 file, 1 key, 2 ask, 3 drop (at DESK-1), 4 blind, 5 tell, 6 collect */
+    uint64_t
+        steady; /* 1: all clocks are right to 400 ms and run alike, but for what "clock" sets */
     uint64_t dice;
     uint64_t loose; /* drawn: what cannot be done now is passed over, not an error */
 };
@@ -248,7 +250,8 @@ struct known_feed {
     uint64_t unknown_from; /* of a kind that nobody knows: no slot goes so far; 0: none */
 };
 
-struct happened { /* a record, when it was made, and the time that somebody typed from paper, if so */
+struct
+    happened { /* a record, when it was made, and the time that somebody typed from paper, if so */
     struct record_ref ref;
     int64_t true_ms, paper_ms;
 };
@@ -312,7 +315,7 @@ struct sim {
     struct known_feed *feed;
     unsigned n_feeds, feeds_room;
     uint8_t slot_hash[1024][HASH_BYTES];
-    uint64_t slot_term[1024]; /* the highest in which a receipt was written */
+    uint64_t slot_term[1024];    /* the highest in which a receipt was written */
     uint64_t n_slots, n_at_sink; /* slots are decided in order: 1..n_slots */
     struct sink_file *file;
     unsigned n_files, files_room;
@@ -322,15 +325,15 @@ struct sim {
     struct item *item;
     unsigned n_items, items_room;
     struct sessions *sessions; /* session.c; NULL: none so far */
-    uint64_t child_us; /* so long until one that is executed begins; 0: as it comes */
+    uint64_t child_us;         /* so long until one that is executed begins; 0: as it comes */
     uint64_t tellings; /* each has words of its own, so that two desks that were told differ */
     struct vote *vote;
     unsigned n_votes, votes_room;
-    struct releases *releases;   /* releases.c; NULL: none so far */
-    struct rulings *rulings;     /* rulings.c; NULL: none so far */
-    struct overrides *overrides; /* NULL: the script has none, and all invariants are strict */
+    struct releases *releases;    /* releases.c; NULL: none so far */
+    struct rulings *rulings;      /* rulings.c; NULL: none so far */
+    struct overrides *overrides;  /* NULL: the script has none, and all invariants are strict */
     struct counts count, figures; /* figures: at the last line of that name */
-    struct liar *liar; /* liar.c; NULL: everybody is honest */
+    struct liar *liar;            /* liar.c; NULL: everybody is honest */
 };
 
 /* Runs a script; false: an invariant broke, s->failure says which. sim_free() in any case. */

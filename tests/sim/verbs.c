@@ -169,7 +169,8 @@ const struct verb verbs[] = {
     { "clone", "dd", "a copy of the first one's running feed reaches the second", VERB_TROUBLE,
       deed_clone, 0, NULL },
     /* the test */
-    { "figures", "w", "what it cost since the last such line; -: not to be told", 0, deed_figures, 0, NULL },
+    { "figures", "w", "what it cost since the last such line; -: not to be told", 0, deed_figures,
+      0, NULL },
     { "heal", "", "troubles end; the branch must settle", 0, deed_heal, 0, NULL },
     { "end", "", "stop here, settled or not", 0, deed_end, 0, NULL },
     { "expect", "c", "wait until it holds; within 30 s, or `within S` seconds", 0, NULL, 0, NULL },

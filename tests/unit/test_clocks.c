@@ -162,7 +162,10 @@ static struct slot_range judged(unsigned n, const struct clock_word *v)
     clocks_judge(copy, n, WALL, &r);
     return r;
 }
-#define SAYS(ms, of)    { .correction_ms = (ms), .desks = (of) }
+#define SAYS(ms, of)                                                                               \
+    {                                                                                              \
+        .correction_ms = (ms), .desks = (of)                                                       \
+    }
 #define JUDGED(...)                                                                                \
     judged(sizeof((struct clock_word[]){ __VA_ARGS__ }) / sizeof(struct clock_word),               \
            (struct clock_word[]){ __VA_ARGS__ })

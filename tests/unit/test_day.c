@@ -267,8 +267,13 @@ static void dates_and_times_read_and_print_exactly(void **state)
 
 static void a_time_on_paper_is_the_librarys(void **state)
 {
-    static const char *const bad[] = { "2026-11-23 9:12",  "2026-11-23 24:00", "2026-11-31 09:12",
-                                       "2026-11-23  09:12", "2026-11-23 09:12:04", "09:12", "" };
+    static const char *const bad[] = { "2026-11-23 9:12",
+                                       "2026-11-23 24:00",
+                                       "2026-11-31 09:12",
+                                       "2026-11-23  09:12",
+                                       "2026-11-23 09:12:04",
+                                       "09:12",
+                                       "" };
     struct zone z;
     int64_t ms;
 

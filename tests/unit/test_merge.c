@@ -79,7 +79,8 @@ static void what_waits_for_a_lead_ends_no_loan(void **state)
     add(1, RECORD_CHECKOUT, I1, U1, 0, 0);
     add_typed(0, RECORD_DISCHARGE, I1, "", 100, 1000);
     add(1, RECORD_CHECKOUT, I1, U2, 0, 500);
-    assert_string_equal(merged(), "1.1 review R5 of 1.2; 0.1 review R12 of 1.2; 1.2 send R5 of 1.1");
+    assert_string_equal(merged(),
+                        "1.1 review R5 of 1.2; 0.1 review R12 of 1.2; 1.2 send R5 of 1.1");
     rule(0, 1, WORD_SEND);
     assert_string_equal(merged(), "1.1 send; 0.1 send lead; 1.2 send");
 }
@@ -89,8 +90,8 @@ static void typed_entries_stand_where_they_cross_nothing(void **state)
     (void)state;
     add(0, RECORD_RENEW, I1, U1, 20260401, 500); /* the desk that types knows its own day */
     add_typed(0, RECORD_CHECKOUT, I1, U1, 10, 1000);
-    add(1, RECORD_CHECKOUT, I1, U1, 0, 40); /* the same loan, seen twice (R3) */
-    add(1, RECORD_INHOUSE, I1, "", 0, 400); /* says nothing of where the item is */
+    add(1, RECORD_CHECKOUT, I1, U1, 0, 40);       /* the same loan, seen twice (R3) */
+    add(1, RECORD_INHOUSE, I1, "", 0, 400);       /* says nothing of where the item is */
     add(2, RECORD_RENEW, I1, U1, 20260402, 1001); /* after the typing */
     assert_string_equal(merged(), "0.2 send; 1.1 duplicate R3 of 0.2; 1.2 send; "
                                   "0.1 superseded R11 of 2.1; 2.1 send");
@@ -477,7 +478,8 @@ static void a_lead_sends_a_held_discharge_a_duplicate_and_a_late_renewal(void **
     add(0, RECORD_RENEW, I1, U1, 0, 100);
     add(0, RECORD_CHECKOUT, I2, U1, 0, 200);
     add(0, RECORD_CHECKOUT, I2, U1, 0, 201);
-    assert_string_equal(merged(), "0.1 held R8; 0.2 review R11 of 0.1; 0.3 send; 0.4 duplicate R3 of 0.3");
+    assert_string_equal(merged(),
+                        "0.1 held R8; 0.2 review R11 of 0.1; 0.3 send; 0.4 duplicate R3 of 0.3");
     b.job.rulings = calloc(3, sizeof *b.job.rulings);
     b.job.n_rulings = 3;
     b.job.rulings[0] = (struct merge_ruling){ .feed = 0, .seq = 1, .what = WORD_SEND };
@@ -615,8 +617,8 @@ static void many_verdicts(struct buf *out)
 
     assert_int_equal(merge_open(&b.job, memdisk_disk(b.mem), NULL, NULL, &merge, NULL), ERR_OK);
     while ((e = merge_next(merge, m, NULL)) == ERR_OK)
-        buf_printf(out, "%u.%llu%d%s,%u.%llu;", m->feed, (unsigned long long)m->seq, m->verdict, m->rule,
-                   m->other_feed, (unsigned long long)m->other_seq);
+        buf_printf(out, "%u.%llu%d%s,%u.%llu;", m->feed, (unsigned long long)m->seq, m->verdict,
+                   m->rule, m->other_feed, (unsigned long long)m->other_seq);
     assert_int_equal(e, ERR_MISSING);
     merge_close(merge);
     free(m);
@@ -632,7 +634,8 @@ static void a_log_that_does_not_fit_the_memory_is_judged_alike(void **state)
         char item[16], user[16];
         snprintf(item, sizeof item, "3999900%07u", i * 7919 % (MANY / 3));
         snprintf(user, sizeof user, "2999900%07u", i % 7);
-        add(i % DESKS, i % 4 ? RECORD_CHECKOUT : RECORD_DISCHARGE, item, i % 4 ? user : "", 0, (int)i);
+        add(i % DESKS, i % 4 ? RECORD_CHECKOUT : RECORD_DISCHARGE, item, i % 4 ? user : "", 0,
+            (int)i);
     }
     many_verdicts(&in_memory);
     assert_int_equal(spilled.len, 0);

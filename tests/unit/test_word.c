@@ -84,11 +84,13 @@ static void what_was_not_loaded_is_named_with_the_systems_words(void **state)
 
 static void a_systems_words_lose_the_numbers_of_cards_and_items(void **state)
 {
-    static const char *const pairs[][2] = { { "", "" },
-                                            { "user 21234000000011 is barred", "user # is barred" },
-                                            { "24500", "#" },
-                                            { "message 2450: D1234 of 12345", "message 2450: D1234 of #" },
-                                            { "caf\xc3\xa9 1 22 333 4444 55555", "caf\xc3\xa9 1 22 333 4444 #" } };
+    static const char *const pairs[][2] = {
+        { "", "" },
+        { "user 21234000000011 is barred", "user # is barred" },
+        { "24500", "#" },
+        { "message 2450: D1234 of 12345", "message 2450: D1234 of #" },
+        { "caf\xc3\xa9 1 22 333 4444 55555", "caf\xc3\xa9 1 22 333 4444 #" }
+    };
     char text[WORD_TEXT_MAX + 1];
 
     (void)state;
