@@ -161,17 +161,23 @@ class Care(branch.Case):
         one = self.branch(start=False)[0]
         one.start()
         self.feed(one, branch.checkouts(1, 5))
-        one.kill9()
-        starting = threading.Thread(target=one.start)
-        starting.start()
+
         def looking():
-            if one.node is None or one.node.poll() is not None:
+            try:
+                for pid in pathlib.Path(f"/proc/{one.node.pid}/task/{one.node.pid}/children").read_text().split():
+                    if b"--look" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                        os.kill(int(pid), signal.SIGSTOP)
+                        return int(pid)
+            except (OSError, AttributeError):  # it has ended, or not begun
                 return None
-            for pid in pathlib.Path(f"/proc/{one.node.pid}/task/{one.node.pid}/children").read_text().split():
-                if b"--look" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                    return int(pid)
-        child = wait_until(looking, 20, "the store to be looked through")
-        os.kill(child, signal.SIGSTOP)
+
+        child = None
+        while child is None:  # a small store is looked through in a moment
+            one.kill9()
+            starting = threading.Thread(target=one.start)
+            starting.start()
+            while child is None and starting.is_alive():
+                child = looking()
         time.sleep(0.3)  # the node waits for it
         one.node.send_signal(signal.SIGHUP)
         time.sleep(0.3)

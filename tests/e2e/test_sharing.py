@@ -342,7 +342,7 @@ class Seats(branch.Case):
         old = self.home / "old-copy"
         shutil.copytree(two.state, old)
         two.start()
-        self.all_online([one, two, three])
+        wait_until(lambda: two.status()["ledger"]["start_confirmed"], 5, "the others to know this start")
         two.stop()
         shutil.rmtree(two.state)
         old.rename(two.state)

@@ -419,12 +419,13 @@ test("a desk that reaches nobody: its file is brought in", async () => {
     await stage.cli(2, "bundle", "export", file);
     await stage.do("kill9", { desk: 2 });
     await stage.do("start", { desk: 0 });
-    await page.setInputFiles("#bundle-file", stage.lead);
-    await sees("#bundle-said", "not a desk’s bundle");
-    await page.setInputFiles("#bundle-file", file);
-    await until(async () => { // a node that crashed knows the session, not the PIN: it asks
+    const said = (words) => until(async () => { // a node that crashed knows the session, not the PIN: it asks
         if (await page.isVisible("#pin")) await page.fill("#pin", PIN, { timeout: 2000 }).then(() => page.keyboard.press("Enter"));
-        return (await page.locator("#bundle-said").textContent()).includes("KIDS-1: 3 new records");
-    }, "the file to be taken in");
+        return (await page.locator("#bundle-said").textContent()).includes(words);
+    }, words);
+    await page.setInputFiles("#bundle-file", stage.lead);
+    await said("not a desk’s bundle");
+    await page.setInputFiles("#bundle-file", file);
+    await said("KIDS-1: 3 new records");
     assert.equal((await stage.json(0, "status")).records.held, (await stage.json(0, "status")).records.union);
 });
