@@ -158,16 +158,14 @@ class Branch(branch.Case):
         grace is over too. Names those that were found to have lost their memory."""
         forgetful = set()
 
-        def well(d):
-            s = d.status()
-            codes = {p["code"] for p in s["problems"]}
-            if "memory_lost" in codes:
-                forgetful.add(d.name)
-            return forgetful or (s["peers"]["online"] == 2 and s["ledger"]["start_confirmed"] and
-                                 (s["ledger"]["may_vote"] or not voting))
+        def well():  # one that forgot keeps the others' starts unconfirmed: all are asked
+            status = {d.name: d.status() for d in self.desks}
+            forgetful.update(name for name, s in status.items()
+                             if "memory_lost" in {p["code"] for p in s["problems"]})
+            return forgetful or all(s["peers"]["online"] == 2 and s["ledger"]["start_confirmed"] and
+                                    (s["ledger"]["may_vote"] or not voting) for s in status.values())
 
-        for d in self.desks:
-            wait_until(lambda d=d: well(d), 30, f"{d.name} to be well again")
+        wait_until(well, 30, "all desks to be well again")
         return forgetful
 
     def upload_in_background(self, desk):
