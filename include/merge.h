@@ -73,7 +73,7 @@ struct merge_job {
     char code[16];
     uint64_t slot;
     uint32_t epoch;
-    uint64_t records; /* under the ranges and released */
+    uint64_t records;   /* under the ranges and released */
     int64_t pressed_ms; /* R9: a lead asked for an earlier upload then; older is late */
     struct merge_released *released; /* owned; sorted by feed and sequence */
     unsigned n_released;
