@@ -22,11 +22,13 @@
 
 #include "keys.h"
 #include "node_int.h"
+#include "service.h"
 #include "spare.h"
 
 #define LOOK_MS      10000 /* after an end in order: a large store is looked at as far as it goes */
 #define LOOK_LONG_MS 600000 /* 60 GB from a slow disk; what takes longer hangs */
 #define LOOK_WORDS   256
+#define SLICE_MS     100 /* so soon a stop is heard */
 
 extern char **environ;
 
@@ -39,6 +41,7 @@ enum look {
     LOOK_DAMAGED,
     LOOK_REFUSED, /* it could not be looked at: nothing is said about it */
     LOOK_LOOSE,   /* sound, and most of its file is free */
+    LOOK_CUT,     /* of the caller: told to stop meanwhile, so nothing is said about it either */
 };
 
 static int look_of(enum err e)
@@ -91,11 +94,15 @@ int damage_compact_main(const char *dir)
 
 /* ---- its caller ---- */
 
+/* Of what ends us (Ctrl-C goes to both, a service manager's stop, too) it hears nothing: its caller
+ * ends it, and knows why. */
 static bool start_looking(const char *dir, const char *how, pid_t *pid, int *out,
                           struct errmsg *msg)
 {
     char *argv[] = { "tideover", "node", (char *)how, "--state", (char *)dir, NULL };
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t deaf;
     int pipes[2], rc;
 
     if (pipe2(pipes, O_CLOEXEC) != 0) {
@@ -106,7 +113,15 @@ static bool start_looking(const char *dir, const char *how, pid_t *pid, int *out
     posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
     /* LMDB's dying words are about its own source */
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    rc = posix_spawn(pid, "/proc/self/exe", &actions, NULL, argv, environ);
+    sigemptyset(&deaf);
+    sigaddset(&deaf, SIGINT);
+    sigaddset(&deaf, SIGTERM);
+    sigaddset(&deaf, SIGHUP);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setsigmask(&attr, &deaf);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+    rc = posix_spawn(pid, "/proc/self/exe", &actions, &attr, argv, environ);
+    posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&actions);
     close(pipes[1]);
     *out = pipes[0];
@@ -117,16 +132,27 @@ static bool start_looking(const char *dir, const char *how, pid_t *pid, int *out
     return rc == 0;
 }
 
-/* What it says until it ends; false: time is up. */
-static bool listen_to(int fd, unsigned limit_ms, char words[LOOK_WORDS])
+enum heard { HEARD_ALL, HEARD_TOO_LATE, HEARD_STOP };
+
+/* What it says until it ends. starting: the service manager waits for us. */
+static enum heard listen_to(int fd, unsigned limit_ms, bool starting, char words[LOOK_WORDS])
 {
-    uint64_t end = node_now().boot_ms + limit_ms, now;
+    uint64_t end = node_now().boot_ms + limit_ms;
+    enum heard heard = HEARD_ALL;
     size_t n = 0;
 
-    while ((now = node_now().boot_ms) < end) {
+    for (;;) {
         struct pollfd p = { fd, POLLIN, 0 };
         ssize_t k;
-        if (poll(&p, 1, (int)(end - now)) <= 0)
+        if (node_stops())
+            heard = HEARD_STOP;
+        else if (node_now().boot_ms >= end)
+            heard = HEARD_TOO_LATE;
+        if (heard != HEARD_ALL)
+            break;
+        if (starting)
+            service_starting("looks through the store");
+        if (poll(&p, 1, SLICE_MS) <= 0)
             continue;
         k = read(fd, words + n, LOOK_WORDS - 1 - n);
         if (k == 0 || (k < 0 && errno != EINTR)) /* at its end errno may be a signal's of before */
@@ -137,7 +163,7 @@ static bool listen_to(int fd, unsigned limit_ms, char words[LOOK_WORDS])
             break;
     }
     words[strcspn(words, "\n")] = '\0';
-    return now < end;
+    return heard;
 }
 
 static bool is_death_of_damage(int sig)
@@ -147,10 +173,10 @@ static bool is_death_of_damage(int sig)
 
 /* how: --look or --compact. hangs: does not to be ready in time mean damage? */
 static enum look look_through(const char *dir, const char *how, unsigned limit_ms, bool hangs,
-                              char words[LOOK_WORDS])
+                              bool starting, char words[LOOK_WORDS])
 {
     struct errmsg msg = { .text = "" };
-    bool in_time;
+    enum heard heard;
     int fd, st = 0;
     pid_t pid;
 
@@ -159,13 +185,15 @@ static enum look look_through(const char *dir, const char *how, unsigned limit_m
         snprintf(words, LOOK_WORDS, "%s", msg.text);
         return LOOK_REFUSED;
     }
-    in_time = listen_to(fd, limit_ms, words);
-    if (!in_time)
+    heard = listen_to(fd, limit_ms, starting, words);
+    if (heard != HEARD_ALL)
         kill(pid, SIGKILL);
     close(fd);
     while (waitpid(pid, &st, 0) < 0 && errno == EINTR)
         ;
-    if (!in_time) {
+    if (heard == HEARD_STOP)
+        return LOOK_CUT;
+    if (heard == HEARD_TOO_LATE) {
         snprintf(words, LOOK_WORDS, "looking through it did not end");
         return hangs ? LOOK_DAMAGED : LOOK_SOUND;
     }
@@ -192,7 +220,7 @@ static void look_run(struct job *j)
 {
     struct look_job *l = (struct look_job *)j;
 
-    l->verdict = look_through(j->node->dir, "--look", LOOK_LONG_MS, true, l->words);
+    l->verdict = look_through(j->node->dir, "--look", LOOK_LONG_MS, true, false, l->words);
 }
 
 static void look_done(struct job *j)
@@ -204,7 +232,8 @@ static void look_done(struct job *j)
         node_log(n, 0, "%s", l->words);
         n->again = true;
     }
-    n->doubted = l->verdict == LOOK_REFUSED && n->stopped; /* asked again, then */
+    n->doubted = (l->verdict == LOOK_REFUSED || l->verdict == LOOK_CUT) &&
+                 n->stopped; /* asked again, then */
     free(l);
 }
 
@@ -272,13 +301,24 @@ static enum err set_aside(struct node *n, const char *why, struct errmsg *msg)
     return e;
 }
 
+/* What tells a crash (ended_in_order) stays, and so the next start takes all its time, too. */
+static enum err cut_short(struct node *n, struct errmsg *msg)
+{
+    n->cut_short = true;
+    return err_set(msg, ERR_BUSY,
+                   "stopping while the store is looked through; the next start looks again");
+}
+
 /* Whatever becomes of it: the store is whole, only larger or smaller. */
-static void compact(struct node *n)
+static enum err compact(struct node *n, struct errmsg *msg)
 {
     char words[LOOK_WORDS];
-    bool done = look_through(n->dir, "--compact", LOOK_LONG_MS, true, words) == LOOK_SOUND;
+    enum look done = look_through(n->dir, "--compact", LOOK_LONG_MS, true, true, words);
 
-    node_log(n, done ? 2 : 1, "%s", words);
+    if (done == LOOK_CUT)
+        return cut_short(n, msg);
+    node_log(n, done == LOOK_SOUND ? 2 : 1, "%s", words);
+    return ERR_OK;
 }
 
 static enum err judge(struct node *n, struct errmsg *msg)
@@ -288,12 +328,14 @@ static enum err judge(struct node *n, struct errmsg *msg)
     bool orderly = ended_in_order(n->dir);
     enum err e = ERR_OK;
 
-    switch (look_through(n->dir, "--look", orderly ? LOOK_MS : LOOK_LONG_MS, !orderly, words)) {
+    switch (
+        look_through(n->dir, "--look", orderly ? LOOK_MS : LOOK_LONG_MS, !orderly, true, words)) {
     case LOOK_SOUND:
         return ERR_OK;
     case LOOK_LOOSE:
-        compact(n);
-        return ERR_OK;
+        return compact(n, msg);
+    case LOOK_CUT:
+        return cut_short(n, msg);
     case LOOK_REFUSED:
         return err_set(msg, ERR_DISK, "%s", words);
     case LOOK_NOTHING: /* a first start; or the folder was taken away */

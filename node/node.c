@@ -45,6 +45,11 @@ static void on_signal(int sig)
         stop_signal = sig;
 }
 
+bool node_stops(void)
+{
+    return stop_signal != 0;
+}
+
 /* ---- clocks and dice ---- */
 
 struct moment node_now(void)
@@ -629,12 +634,13 @@ static void say_goodbye(struct node *n)
     }
 }
 
-/* They hold snapshots of the store and answer requests. False: one is still at work. */
+/* They hold snapshots of the store and answer requests. False: one is still at work. To begin anew
+ * takes all of them, but no stop waits for that. */
 static bool jobs_have_ended(struct node *n)
 {
     uint64_t until = clock_ms(CLOCK_BOOTTIME) + STOP_PATIENCE_MS;
 
-    while (n->jobs > 0 && (n->again || clock_ms(CLOCK_BOOTTIME) < until)) {
+    while (n->jobs > 0 && ((n->again && !stop_signal) || clock_ms(CLOCK_BOOTTIME) < until)) {
         struct pollfd p = { n->wake_fd, POLLIN, 0 };
         uint64_t drained;
         start_jobs(n);
@@ -657,7 +663,8 @@ static void leave_work_behind(struct node *n)
         say_goodbye(n);
     net_close(n->net);
     upload_clean(n);
-    tokens_remove(n);
+    if (!n->again)
+        tokens_remove(n);
     fflush(NULL);
     _exit(0); /* its threads still read the store: nothing may be taken from under them */
 }
@@ -763,6 +770,10 @@ static int run_node(struct node *n)
         }
         service_stopping();
         node_log(n, 2, n->again ? "the store is damaged: beginning anew" : "stopping");
+    } else if (n->cut_short) {
+        service_stopping();
+        node_log(n, 2, "%s", msg.text);
+        e = ERR_OK;
     } else {
         fprintf(stderr, "tideover: %s\n", msg.text[0] ? msg.text : err_text(e));
     }

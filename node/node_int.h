@@ -104,6 +104,7 @@ struct node {
     unsigned recorded;  /* single records since then, whose clients wait */
     struct commit_wait wait;
     bool doubted, again;            /* the store: to be looked through; damaged, so begin anew */
+    bool cut_short;                 /* stopped while a start looked through it */
     uint8_t spare_hash[HASH_BYTES]; /* roster in the file `roster`, and the addresses beside it */
     struct buf spare_addresses;
     uint64_t spare_ms; /* next look at it */
@@ -147,6 +148,7 @@ struct node {
 
 /* node.c */
 struct moment node_now(void);
+bool node_stops(void); /* were we told to? any thread */
 void node_start_job(struct node *n, struct job *j); /* after this round's commit */
 void node_cycle(struct node *n);                    /* seal, commit, effects, answers, jobs */
 /* log.c. level: 0 error, 1 warn, 2 info, 3 debug. Loop's thread only. */
@@ -392,7 +394,7 @@ json_t *word_confirmed_json(const struct node *n, const struct receipt *r, uint6
 int damage_look_main(const char *dir);    /* the process that looks; the verdict is its exit code */
 int damage_compact_main(const char *dir); /* that makes its file smaller */
 /* Before the store is opened: moves a damaged one aside. ERR_DENIED: damaged, and nothing to begin
- * anew from. */
+ * anew from. ERR_BUSY with n->cut_short: we were told to stop. */
 enum err damage_judge(struct node *n, struct errmsg *msg);
 enum err damage_refill(struct node *n, struct errmsg *msg); /* a store that is open and empty */
 void damage_look_later(struct node *n); /* a job: the store is in doubt; sets n->again if damaged */

@@ -12,7 +12,8 @@
 
 #include "node_int.h"
 
-#define EVERY_MS 10000
+#define EVERY_MS    10000
+#define EXTEND_USEC 60000000 /* by then the next one came, or it hangs */
 
 static uint64_t next_ms;
 
@@ -38,6 +39,7 @@ static void say(const char *text)
 
 void service_ready(void)
 {
+    next_ms = 0; /* what it did before is over */
     say("READY=1");
 }
 
@@ -64,6 +66,19 @@ static uint64_t every_ms(void)
     uint64_t ms = usec ? strtoull(usec, NULL, 10) / 1000 / 3 : 0;
 
     return ms > 0 && ms < EVERY_MS ? ms : EVERY_MS;
+}
+
+/* WATCHDOG: after a damage that was found while it ran, the same process starts anew. */
+void service_starting(const char *what)
+{
+    uint64_t now_ms = node_now().boot_ms;
+    char text[160];
+
+    if (now_ms < next_ms)
+        return;
+    next_ms = now_ms + every_ms();
+    snprintf(text, sizeof text, "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=%d\nSTATUS=%s", EXTEND_USEC, what);
+    say(text);
 }
 
 void service_round(const struct node *n, const struct moment *now)

@@ -7,6 +7,8 @@
 struct node;
 struct moment;
 
+/* From time to time before READY: what takes so long, and that it goes on. */
+void service_starting(const char *what);
 void service_ready(void); /* at the start, and after service_reloading() */
 void service_reloading(void);
 void service_stopping(void);

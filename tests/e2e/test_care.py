@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What an admin asks of one PC: doctor, config."""
+import contextlib
 import json
 import os
 import pathlib
@@ -85,7 +86,10 @@ class Care(branch.Case):
         log = pathlib.Path(f"{desk.state}.err")
         log.touch()
         desk.env["JOURNAL_STREAM"] = f"{log.stat().st_dev}:{log.stat().st_ino}"
-        return lambda: manager.recv(1000).decode()
+
+        def hear(flags=0):
+            return manager.recv(1000, flags).decode()
+        return hear
 
     def test_a_changed_file_is_taken_by_a_node_that_runs(self):
         """And what needs a restart is said; a wrong file changes nothing."""
@@ -156,12 +160,9 @@ class Care(branch.Case):
         self.assertEqual(20, branch.held(one))
         self.assertEqual(0, one.stop())
 
-    def test_a_signal_while_a_start_looks_through_the_store(self):
-        """It is no damage: it was waited for ten minutes after a crash, at full load, and moved the store aside."""
-        one = self.branch(start=False)[0]
-        one.start()
-        self.feed(one, branch.checkouts(1, 5))
-
+    @staticmethod
+    def catch_looking(one):
+        """A start after a crash, stopped while it looks through the store: its thread, and the pid that looks."""
         def looking():
             try:
                 for pid in pathlib.Path(f"/proc/{one.node.pid}/task/{one.node.pid}/children").read_text().split():
@@ -171,13 +172,58 @@ class Care(branch.Case):
             except (OSError, AttributeError):  # it has ended, or not begun
                 return None
 
+        def start():
+            with contextlib.suppress(branch.drive.CliError):  # where the test ends it
+                one.start()
+
         child = None
         while child is None:  # a small store is looked through in a moment
             one.kill9()
-            starting = threading.Thread(target=one.start)
+            starting = threading.Thread(target=start)
             starting.start()
             while child is None and starting.is_alive():
                 child = looking()
+        return starting, child
+
+    def test_a_stop_while_a_start_looks_through_the_store(self):
+        """It was not heard for up to ten minutes, and Ctrl-C, which both processes get, failed the start."""
+        one = self.branch(branch.NAMES[:1], start=False)[0]
+        hear = self.listen_to(one)
+        one.start()
+        self.feed(one, branch.checkouts(1, 5))
+        for sig, both in ((signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGINT, True)):
+            starting, child = self.catch_looking(one)
+            node = one.node
+            wait_until(lambda: "looks through the store" in hear(), 60, "the manager to be told")
+            with contextlib.suppress(BlockingIOError):  # room for more
+                while hear(socket.MSG_DONTWAIT):
+                    pass
+            began = time.monotonic()
+            if both:  # a terminal, and a service manager
+                os.kill(child, sig)
+                os.kill(child, signal.SIGCONT)
+            node.send_signal(sig)
+            self.assertEqual(0, node.wait(60))
+            took = time.monotonic() - began
+            print(f"{sig.name} while it looks: ended after {took:.2f} s")
+            self.assertLess(took, 5)  # a second, on a machine with nothing else
+            wait_until(lambda: hear() == "STOPPING=1", 60, "the manager to hear of the stop")
+            starting.join()
+            self.assertFalse(os.path.exists(f"/proc/{child}"))
+            self.assertIn("the next start looks again", one.log().splitlines()[-1])
+        starting, child = self.catch_looking(one)  # it does
+        os.kill(child, signal.SIGCONT)
+        starting.join()
+        self.assertEqual(5, branch.held(one))
+        self.assertEqual([], list(one.state.glob("*.damaged*")))
+        self.assertEqual(0, one.stop())
+
+    def test_a_signal_while_a_start_looks_through_the_store(self):
+        """It is no damage: it was waited for ten minutes after a crash, at full load, and moved the store aside."""
+        one = self.branch(start=False)[0]
+        one.start()
+        self.feed(one, branch.checkouts(1, 5))
+        starting, child = self.catch_looking(one)
         time.sleep(0.3)  # the node waits for it
         one.node.send_signal(signal.SIGHUP)
         time.sleep(0.3)
