@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
 #include <sodium.h>
 
 #include "keys.h"
@@ -823,7 +822,6 @@ int node_main(const char *state_dir, int argc, char **argv)
     }
     harden();
     catch_signals();
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     while (again) { /* a second time only over a store that was found damaged */
         struct node *n = sodium_init() < 0 ? NULL : node_new(state_dir);
         if (!n) {
@@ -835,6 +833,5 @@ int node_main(const char *state_dir, int argc, char **argv)
         again = n->again && !stop_signal;
         node_free(n);
     }
-    curl_global_cleanup();
     return rc;
 }

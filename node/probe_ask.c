@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "libcurl.h"
 #include "probe_int.h"
 
 /* ---- tcp:HOST:PORT ---- */
@@ -117,7 +118,7 @@ static bool ask_http(const char *url, const struct reach *reach, const char *exp
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
         ok = judge_page(rc, status, page, expect, why);
     } else {
-        snprintf(why, PROBE_WHY, "out of memory");
+        snprintf(why, PROBE_WHY, "%s", libcurl_why());
     }
     curl_easy_cleanup(c);
     free(page);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "http.h"
+#include "libcurl.h"
 
 #define CONNECT_MS  2000
 #define ANSWER_MS   30000  /* what is answered at once */
@@ -387,9 +388,8 @@ enum err client_open(const char *state_dir, const struct cli *cli, struct client
     cl->cli = cli;
     if (snprintf(cl->state, sizeof cl->state, "%s", state_dir) >= (int)sizeof cl->state)
         e = err_set(msg, ERR_USAGE, "the state directory's name is too long");
-    if (e == ERR_OK && (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
-                        (cl->curl = curl_easy_init()) == NULL))
-        e = err_set(msg, ERR_NOMEM, "libcurl or libsodium does not start");
+    if (e == ERR_OK && (sodium_init() < 0 || (cl->curl = curl_easy_init()) == NULL))
+        e = err_set(msg, ERR_NOMEM, "%s", libcurl_why());
     if (e == ERR_OK)
         e = read_run(cl, "web", cl->address, sizeof cl->address, msg);
     if (e == ERR_OK)

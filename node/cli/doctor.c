@@ -15,8 +15,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <curl/curl.h>
+
 #include "conf.h"
 #include "ground.h"
+#include "libcurl.h"
 
 #define FLUSHES       15
 #define FLUSH_LIES_NS 20000 /* no disk, and no honest cache, is done sooner */
@@ -235,6 +238,17 @@ static void look_at_rights(struct doctor *d)
         find(d, FINE, "rights", "", "keys and tokens are this user's alone");
 }
 
+/* Nothing else would miss it before the day of the upload. */
+static void look_at_libcurl(struct doctor *d)
+{
+    CURL *c = curl_easy_init();
+
+    if (!c)
+        find(d, FAULT, "libcurl", "install it (Debian: apt install libcurl4), and start the node",
+             "%s", libcurl_why());
+    curl_easy_cleanup(c);
+}
+
 /* ---- what the node says ---- */
 
 /* What doctor sees for itself, also while no node runs. */
@@ -307,6 +321,7 @@ int cmd_doctor(struct cli *c)
     look_at_restarts(&d);
     look_at_clock(&d);
     look_at_rights(&d);
+    look_at_libcurl(&d);
     e = client_open(c->state, c, &cl, &msg);
     look_at_ports(&d, &conf, e == ERR_OK);
     if (e != ERR_OK)

@@ -1,5 +1,7 @@
 /* transfer.c - libcurl, set up so that nothing goes astray. */
 #include "transfer_int.h"
+
+#include "libcurl.h"
 #include "now.h"
 
 #include <string.h>
@@ -74,7 +76,7 @@ enum delivery transfer_begin(struct transfer *t, struct sink_batch *b, char word
         return DELIVERY_RETRY; /* another desk may have it */
     }
     if ((t->curl = curl_easy_init()) == NULL) {
-        snprintf(words, 256, "out of memory");
+        snprintf(words, 256, "%s", libcurl_why());
         return DELIVERY_RETRY;
     }
     return DELIVERY_DONE;

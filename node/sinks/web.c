@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sodium.h>
 
+#include "libcurl.h"
 #include "reach.h"
 #include "url.h"
 
@@ -33,7 +35,7 @@ static enum err may_go_there(const char *text, const struct sink_access *access,
 struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[256])
 {
     const struct sink_access *access = &b->policy->access;
-    struct errmsg msg = { .text = "out of memory" };
+    struct errmsg msg = { .text = "" };
     struct web *w = calloc(1, sizeof *w);
     size_t n = strlen(b->target);
 
@@ -41,7 +43,7 @@ struct web *web_new(const struct sink_batch *b, uint32_t limit_ms, char words[25
         reach_find(b->home, b->policy, &w->reach, &msg) != ERR_OK ||
         (w->curl = curl_easy_init()) == NULL) {
         free(w);
-        snprintf(words, 256, "%s", msg.text);
+        snprintf(words, 256, "%s", msg.text[0] != '\0' ? msg.text : libcurl_why());
         return NULL;
     }
     while (n > 0 && b->target[n - 1] == '/')
@@ -120,7 +122,7 @@ static size_t take_header(char *p, size_t size, size_t n, void *ctx)
     struct web_answer *a = ctx;
     size_t len = size * n, k = sizeof name - 1;
 
-    if (len > k && curl_strnequal(p, name, k)) {
+    if (len > k && strncasecmp(p, name, k) == 0) {
         while (k < len && p[k] == ' ')
             k++;
         while (len > k && (p[len - 1] == '\r' || p[len - 1] == '\n' || p[len - 1] == ' '))

@@ -48,6 +48,10 @@ class Care(branch.Case):
         self.assertTrue({("scan", "ok"), ("backup", "ok"), ("copies", "warning")} <= self.found(one))
         (one.state / "doctor.boot").write_text("another boot\n")
         self.assertIn(("restart", "ok"), self.found(one))
+        (self.home / "libcurl.so.4").write_text("no library")
+        env, one.env = one.env, {**one.env, "LD_LIBRARY_PATH": str(self.home)}
+        self.assertIn(("libcurl", "fault"), self.found(one))
+        one.env = env
         (one.state / "run/ctl.token").chmod(0o644)
         self.assertIn(("rights", "fault"), self.found(one))
         taken = branch.drive.LibraryServer()
