@@ -85,14 +85,14 @@ class Care(branch.Case):
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(manager.close)
         manager.bind(str(path))
-        manager.settimeout(60)
         desk.env["NOTIFY_SOCKET"] = str(path)
         log = pathlib.Path(f"{desk.state}.err")
         log.touch()
         desk.env["JOURNAL_STREAM"] = f"{log.stat().st_dev}:{log.stat().st_ino}"
 
-        def hear(flags=0):
-            return manager.recv(1000, flags).decode()
+        def hear(patience=60):
+            manager.settimeout(patience)
+            return manager.recv(1000).decode()
         return hear
 
     def test_a_changed_file_is_taken_by_a_node_that_runs(self):
@@ -200,7 +200,7 @@ class Care(branch.Case):
             node = one.node
             wait_until(lambda: "looks through the store" in hear(), 60, "the manager to be told")
             with contextlib.suppress(BlockingIOError):  # room for more
-                while hear(socket.MSG_DONTWAIT):
+                while hear(0):
                     pass
             began = time.monotonic()
             if both:  # a terminal, and a service manager
