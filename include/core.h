@@ -179,7 +179,7 @@ struct core_view {
     uint64_t quarantined; /* held, and in no slot until a lead admits them: of revoked desks, or
                              behind a fork */
     uint64_t back_to;     /* the first slot that is not erased; at most 1: none is */
-    bool erase_owed;      /* erased bytes still stand under keys that are there */
+    bool erase_owed;      /* something below is still here, or under keys that are there */
     uint64_t kept_due;    /* uploads that are not confirmed yet */
     uint64_t set_aside;   /* in decided slots, without a final outcome: held, waiting, review */
     uint64_t released;    /* of them, that go with the next upload on a lead's word */

@@ -147,7 +147,7 @@ void core_view(const struct core *c, const struct moment *now, struct core_view 
     out->set_aside = past_set_aside(c);
     out->released = c->past.release.n;
     out->back_to = c->past.back_to;
-    out->erase_owed = c->erase.owed || c->erase.looking;
+    out->erase_owed = c->erase.owed || c->erase.looking || c->past.gone_is_stale;
     for (unsigned i = 0; i < c->past.n; i++)
         out->kept_due += c->past.v[i].slot >= c->past.back_to &&
                          said_confirmed(&c->said, c->past.v[i].slot, c->past.v[i].intent,

@@ -122,12 +122,14 @@ int cmd_restore_seat(struct cli *c)
     return rc;
 }
 
-static void print_fate(const json_t *u)
+static void print_fate(const json_t *u, bool going)
 {
     char at[32];
 
     printf("Upload %lld  ", j_int(u, "slot", 0));
-    if (j_is(u, "erased")) {
+    if (j_is(u, "erased") && going) {
+        puts("is being erased");
+    } else if (j_is(u, "erased")) {
         puts(j_is(u, "all_kept") ? "erased; this desk kept what it could not judge" : "erased");
     } else if (json_is_string(json_object_get(u, "due"))) {
         words_time(json_object_get(u, "due"), true, at);
@@ -151,7 +153,9 @@ int cmd_erase(struct cli *c)
     if (rc == 0 && c->json) {
         cli_json(s);
     } else if (rc == 0) {
-        json_array_foreach(json_object_get(s, "uploads"), i, u) print_fate(u);
+        json_array_foreach(json_object_get(s, "uploads"), i, u) {
+            print_fate(u, j_is(s, "dropping_keys"));
+        }
         if (i == 0)
             puts("Nothing has been uploaded yet.");
         words_number(j_int(s, "set_aside", 0), n);

@@ -1,5 +1,5 @@
-/* check_erase.c - E1, E2: nothing is erased before its time, and what is open lives on. And the
- * words that allow it: rows of verbs.c. */
+/* check_erase.c - E1, E2, E3: nothing is erased before its time, what is open lives on, and who says
+ * that all is erased has erased it. And the words that allow it: rows of verbs.c. */
 #include <string.h>
 
 #include "deeds.h"
@@ -96,6 +96,45 @@ static void durable(struct sim *s, int desk, enum table t, const uint8_t *key, s
                  s->desk[desk].name, (unsigned long long)last);
 }
 
+/* Of a feed that ends under the horizon nothing is left. */
+static void judge_slot(struct sim *s, int desk, uint64_t slot)
+{
+    const struct core *c = s->desk[desk].core;
+    struct buf b = { 0 };
+    struct receipt r;
+    struct intent in;
+
+    if (ledger_receipt(core_ledger(c), slot, &b) == ERR_OK &&
+        receipt_decode(b.p, b.len, &r, NULL) == ERR_OK &&
+        intent_decode(r.intent, r.intent_len, &in, NULL) == ERR_OK) {
+        for (unsigned i = 0; i < in.n_ranges; i++) {
+            const struct feed *f = feeds_find(core_feeds(c), &in.ranges[i].feed);
+            if (f && f->base < f->seq && f->seq <= in.ranges[i].to)
+                sim_fail(s, "E3", "%s says that upload %llu is erased, and has record %llu of it",
+                         s->desk[desk].name, (unsigned long long)slot, (unsigned long long)f->seq);
+        }
+        intent_free(&in);
+    }
+    buf_free(&b);
+}
+
+static void check_said_erased(struct sim *s, int desk)
+{
+    struct station *d = &s->desk[desk];
+    struct moment now = sim_moment(s, desk);
+    uint64_t decided = ledger_decided(core_ledger(d->core));
+    struct core_view v;
+
+    if (decided == d->erased_judged)
+        return;
+    core_view(d->core, &now, &v);
+    if (v.erase_owed)
+        return;
+    d->erased_judged = decided;
+    for (uint64_t slot = 1; slot < v.back_to; slot++)
+        judge_slot(s, desk, slot);
+}
+
 /* Every record without a final outcome is still readable, in its block or kept aside. */
 static void committed(struct sim *s, int desk)
 {
@@ -104,6 +143,8 @@ static void committed(struct sim *s, int desk)
     size_t n = REF_KEY, len;
     struct buf val = { 0 };
 
+    if (s->desk[desk].core)
+        check_said_erased(s, desk);
     if (!s->desk[desk].erased_now || !s->desk[desk].core)
         return;
     s->desk[desk].erased_now = false;

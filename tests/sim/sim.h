@@ -212,6 +212,7 @@ struct station { /* a desk of the branch, as a machine */
     bool forgot;     /* its disk was wiped or set back. A drawn script lets it crash no more:
                       * alone and often enough, that is the hole of PROTOCOL.md, "Start marks" */
     bool erased_now; /* blocks went in the batch that was just committed */
+    uint64_t erased_judged; /* E3 was looked at when so many slots were decided */
     bool batch_open;
     uint64_t paused_until;
     int crash_at; /* its next batch: -1 whole, 0 not committed, k: k - 1 effects get out */

@@ -51,6 +51,34 @@ static void a_confirmed_upload_is_erased_everywhere_after_its_time(void **state)
     world_free(w);
 }
 
+static void nobody_says_that_all_is_erased_before_it_is(void **state)
+{
+    struct world *w = branch_of(3);
+    unsigned said = 0;
+
+    (void)state;
+    for (unsigned n = 0; n < 9; n++)
+        record_nth(w, n % 2, n);
+    run(w, 2000);
+    upload(w, 0);
+    say(w, 1, WORD_CONFIRM, ledger_decided(core_ledger(w->v[0].core)));
+    for (unsigned i = 0; i < 3; i++)
+        w->v[i].wall_step += 31 * DAY;
+    for (unsigned k = 0; k < 1000 && said < 3; k++) {
+        run(w, 100); /* a tick, then what the others say: a horizon is decided between two ticks */
+        said = 0;
+        for (unsigned i = 0; i < 3; i++) {
+            struct core_view v = view(w, i);
+            if (v.back_to <= 1 || v.erase_owed)
+                continue;
+            assert_int_equal(v.held, 0);
+            said++;
+        }
+    }
+    assert_int_equal(said, 3);
+    world_free(w);
+}
+
 static void what_a_lead_settled_by_hand_goes_too(void **state)
 {
     struct world *w = branch_of(2);
@@ -239,6 +267,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_confirmed_upload_is_erased_everywhere_after_its_time),
+        cmocka_unit_test(nobody_says_that_all_is_erased_before_it_is),
         cmocka_unit_test(what_a_lead_settled_by_hand_goes_too),
         cmocka_unit_test(what_is_not_uploaded_stays),
         cmocka_unit_test(a_desk_back_after_months_takes_floors_and_offers_what_lies_above),
