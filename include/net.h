@@ -61,7 +61,7 @@ enum net_why {
 };
 enum net_why net_why(const struct net *n, const struct desk_id *peer, int *err);
 
-struct net_traffic { /* bytes of messages in the clear, since the start */
+struct net_traffic { /* bytes of messages as packed, not yet encrypted, since the start */
     uint64_t sent, received;
 };
 struct net_traffic net_traffic(const struct net *n, const struct desk_id *peer);

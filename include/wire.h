@@ -54,6 +54,7 @@ enum wire_type { /* numbers are for ever */
                  WIRE_CLOCKS_ASK = 57,
                  WIRE_CLOCKS = 58,
                  WIRE_CONDITION = 59,
+                 WIRE_PACKED = 61, /* another one, smaller: pack.h */
                  /* joining, on its own socket */
                  WIRE_JOIN = 64,
                  WIRE_WELCOME = 65,

@@ -303,7 +303,7 @@ static void put_peers(struct buf *b, const struct node *n, const struct moment *
     put_peer_family(b, n, now, "peer_refused_total", "counter",
                     "Messages of it that broke the protocol.", refused);
     put_peer_family(b, n, now, "peer_sent_bytes_total", "counter",
-                    "Sent to it since the start, before encryption.", sent);
+                    "Sent to it since the start, packed, before encryption.", sent);
     put_peer_family(b, n, now, "peer_received_bytes_total", "counter",
                     "Received from it since the start, after decryption.", received);
 }

@@ -10,6 +10,7 @@
 
 #include "conf.h"
 #include "dial.h"
+#include "pack.h"
 #include "wire.h"
 
 #define ZAP_ENFORCE_DOMAIN 93  /* draft macro, honoured by Debian's 4.3.4: fail closed */
@@ -254,11 +255,19 @@ void net_disconnect(struct net *n, const struct desk_id *peer)
 bool net_send(struct net *n, const struct desk_id *peer, const uint8_t *p, size_t len)
 {
     struct dealer *d = dealer_of(n, peer);
+    struct buf packed = { 0 };
+    bool sent;
 
-    if (!d || !d->sock || zmq_send(d->sock, p, len, ZMQ_DONTWAIT) < 0)
+    if (!d || !d->sock)
         return false;
-    d->traffic.sent += len;
-    return true;
+    if (message_pack(p, len, &packed)) {
+        p = packed.p;
+        len = packed.len;
+    }
+    sent = zmq_send(d->sock, p, len, ZMQ_DONTWAIT) >= 0;
+    d->traffic.sent += sent ? len : 0;
+    buf_free(&packed);
+    return sent;
 }
 
 struct net_traffic net_traffic(const struct net *n, const struct desk_id *peer)

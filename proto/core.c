@@ -8,6 +8,7 @@
 #include "core_int.h"
 #include "desk.h"
 #include "mem.h"
+#include "pack.h"
 
 /* ---- opening ---- */
 
@@ -392,6 +393,16 @@ static bool answers_fit(const struct core *c, const struct desk_id *to)
     return c->fx.bytes < ANSWER_BYTES_MAX || effects_waiting(&c->fx, to) < ANSWER_BYTES_MAX;
 }
 
+static void open_packed(struct core *c, const struct moment *now, const struct desk_id *from,
+                        const char *ip, struct mp *m)
+{
+    struct buf whole = { 0 };
+
+    if (message_unpack(m, &whole))
+        core_message(c, now, from, ip, whole.p, whole.len);
+    buf_free(&whole);
+}
+
 void core_message(struct core *c, const struct moment *now, const struct desk_id *from,
                   const char *ip, const uint8_t *p, size_t n)
 {
@@ -416,7 +427,9 @@ void core_message(struct core *c, const struct moment *now, const struct desk_id
             core_knocked(c, now, from);
         return;
     }
-    if (wire_is_ledger(type)) {
+    if (type == WIRE_PACKED) {
+        open_packed(c, now, from, ip, &m);
+    } else if (wire_is_ledger(type)) {
         if (peer)
             hear_term(peer, type, m);
         if (self || !peer->memory_lost || is_proven(type))

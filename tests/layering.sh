@@ -1,6 +1,6 @@
 #!/bin/sh
 # The rules stay pure: proto/ may call memory, strings, number formatting, libsodium's pure
-# functions, msgpack, jansson and libinih's parser, and nothing that reads a clock, a file, a socket
+# functions, msgpack, LZ4, jansson and libinih's parser, and nothing that reads a clock, a file, a socket
 # or dice.
 #   layering.sh LIBPROTO.A [LIBNODE.A]
 set -eu
@@ -9,7 +9,7 @@ allowed="$allowed|(mem(cpy|set|move|cmp|chr)|str(len|cpy|cmp|ncmp|chr|rchr|str|s
 allowed="$allowed|__(mem|str|vs?n?|s?n?)[a-z]*_chk|v?snprintf|__isoc99_sscanf|sscanf|strto(ul|ull|l|ll)"
 allowed="$allowed|free|qsort|bsearch|__ctype_[a-z_]*"
 allowed="$allowed|crypto_[a-z0-9_]*|sodium_(memzero|memcmp|bin2hex|hex2bin|add|increment|is_zero)"
-allowed="$allowed|msgpack_[a-z0-9_]*|ini_[a-z_]*|json_[a-z0-9_]*)$"
+allowed="$allowed|msgpack_[a-z0-9_]*|ini_[a-z_]*|LZ4_(de)?compress_[a-z]*|json_[a-z0-9_]*)$"
 defined=$(nm -g --defined-only "$1" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u)
 bad=$(nm -u "$1" 2>/dev/null | awk '$1 == "U" { print $2 }' | sort -u |
     grep -vxF "$defined" | grep -vE "$allowed" | grep -vxE 'malloc|calloc|realloc' | grep -vE '^__(asan|ubsan|sanitizer)_' || true)

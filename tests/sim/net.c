@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "deeds.h"
+#include "pack.h"
 
 static uint64_t delay(struct sim *s)
 {
@@ -34,18 +35,13 @@ static void trace_message(const struct sim *s, int from, int to, const struct bu
         sim_trace(s, from, "-> %s %s%s", s->desk[to].name, words, fate);
 }
 
-void net_send(struct sim *s, int from, int to, struct buf *bytes)
+/* Between desks: as it travels, packed or not. */
+static void travel(struct sim *s, int from, int to, const struct buf *bytes,
+                   const struct buf *packed)
 {
     struct link *l = net_link(s, from, to);
 
-    s->count.messages++;
-    if (from == to) {
-        fly(s, from, to, bytes, 1);
-        return;
-    }
-    if (!l->up)
-        return;
-    s->count.bytes += bytes->len;
+    s->count.bytes += packed->len;
     if (l->peer_life != s->desk[to].life || !s->desk[to].core) { /* nobody is at the other end */
         struct event *e = sim_put(s, rng_between(&s->dice, 100, 50 * MS), EV_LINK_LOST, from);
         e->from = to;
@@ -54,7 +50,7 @@ void net_send(struct sim *s, int from, int to, struct buf *bytes)
     if (l->cut) { /* TCP may still bring it, much later */
         trace_message(s, from, to, bytes, ", cut");
         if (rng_chance(&s->dice, 200))
-            fly(s, from, to, bytes, rng_between(&s->dice, SECOND, 20 * SECOND));
+            fly(s, from, to, packed, rng_between(&s->dice, SECOND, 20 * SECOND));
         return;
     }
     if (!s->healed && rng_chance(&s->dice, s->loss)) {
@@ -62,9 +58,21 @@ void net_send(struct sim *s, int from, int to, struct buf *bytes)
         return;
     }
     trace_message(s, from, to, bytes, "");
-    fly(s, from, to, bytes, delay(s));
+    fly(s, from, to, packed, delay(s));
     if (!s->healed && rng_chance(&s->dice, s->dup))
-        fly(s, from, to, bytes, delay(s));
+        fly(s, from, to, packed, delay(s));
+}
+
+void net_send(struct sim *s, int from, int to, struct buf *bytes)
+{
+    struct buf packed = { 0 };
+
+    s->count.messages++;
+    if (from == to)
+        fly(s, from, to, bytes, 1);
+    else if (net_link(s, from, to)->up)
+        travel(s, from, to, bytes, message_pack(bytes->p, bytes->len, &packed) ? &packed : bytes);
+    buf_free(&packed);
 }
 
 static void try_later(struct sim *s, int from, int to, uint64_t in_us)

@@ -29,6 +29,7 @@ static const char *name_of(unsigned type)
         NAME(CLOCKS_ASK);
         NAME(CLOCKS);
         NAME(CONDITION);
+        NAME(PACKED);
         NAME(PREVOTE);
         NAME(PREVOTED);
         NAME(VOTE);

@@ -6,6 +6,7 @@
 
 #include "http_int.h"
 #include "lines.h"
+#include "pack.h"
 #include "policy.h"
 #include "record_json.h"
 #include "store_int.h"
@@ -372,6 +373,35 @@ static void answers_to_a_flood_of_questions_wait_in_32_mib(void **state)
     world_free(w);
 }
 
+static void a_packed_message_is_heard_and_a_broken_one_counted(void **state)
+{
+    struct world *w = world_new(2, 2);
+    static const uint8_t none[HASH_BYTES];
+    struct buf have = { 0 }, packed = { 0 };
+    struct moment now;
+    struct peer_view p;
+
+    (void)state;
+    run(w, 2000);
+    now = moment(w, 0);
+    wire_begin(&have, WIRE_ROSTER_HAVE, 1);
+    mp_put_array(&have, 32);
+    for (unsigned i = 0; i < 32; i++)
+        mp_put_bin(&have, none, sizeof none);
+    assert_true(message_pack(have.p, have.len, &packed));
+    core_message(w->v[0].core, &now, &w->b.desk[1].id, "", packed.p, packed.len);
+    finish(w, 0);
+    assert_true(w->n_mail > 0); /* what the other lacks */
+    core_peer_view(w->v[0].core, &now, 0, &p);
+    assert_int_equal(p.refused, 0);
+    core_message(w->v[0].core, &now, &w->b.desk[1].id, "", packed.p, packed.len - 1);
+    core_peer_view(w->v[0].core, &now, 0, &p);
+    assert_int_equal(p.refused, 1);
+    buf_free(&have);
+    buf_free(&packed);
+    world_free(w);
+}
+
 /* ---- the local API ---- */
 
 static void a_path_has_127_characters_and_a_query_255(void **state)
@@ -455,6 +485,7 @@ int main(void)
         cmocka_unit_test(a_message_has_1114112_bytes),
         cmocka_unit_test(a_roster_list_has_8192_hashes),
         cmocka_unit_test(answers_to_a_flood_of_questions_wait_in_32_mib),
+        cmocka_unit_test(a_packed_message_is_heard_and_a_broken_one_counted),
         cmocka_unit_test(a_path_has_127_characters_and_a_query_255),
         cmocka_unit_test(a_line_has_8192_bytes),
         cmocka_unit_test(a_store_has_65536_period_keys),
