@@ -2,6 +2,7 @@
 #include "net.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ struct net {
     struct door door[DOORS_MAX];
     struct client client[CLIENTS_MAX];
     uint64_t clients, monitors, refused;
+    bool unread; /* something may be left that no descriptor tells of */
 };
 
 static void set_int(void *sock, int option, int value)
@@ -78,6 +80,46 @@ static void set_curve_server(void *sock, const uint8_t sk[KEY_BYTES], const char
     set_int(sock, ZMQ_RCVHWM, AT_ONCE_MAX); /* a member that floods waits in its own TCP window */
 }
 
+/* ---- what may be read of any socket ---- */
+
+/* Takes one two-frame message; false: nothing there. Anything of another shape is dropped. */
+static bool receive(void *sock, zmq_msg_t *id, zmq_msg_t *body, bool *good)
+{
+    int more;
+
+    *good = false;
+    if (zmq_msg_recv(id, sock, ZMQ_DONTWAIT) < 0)
+        return false;
+    more = zmq_msg_more(id);
+    if (more && zmq_msg_recv(body, sock, ZMQ_DONTWAIT) >= 0) {
+        more = zmq_msg_more(body);
+        *good = !more;
+    }
+    while (more) {
+        zmq_msg_t rest;
+        zmq_msg_init(&rest);
+        more = zmq_msg_recv(&rest, sock, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&rest);
+        zmq_msg_close(&rest);
+    }
+    return true;
+}
+
+/* The next event of a monitor; 0: none waits. */
+static unsigned next_event(void *monitor)
+{
+    zmq_msg_t head, where;
+    uint16_t event = 0;
+    bool good;
+
+    zmq_msg_init(&head);
+    zmq_msg_init(&where);
+    if (monitor && receive(monitor, &head, &where, &good) && zmq_msg_size(&head) >= sizeof event)
+        memcpy(&event, zmq_msg_data(&head), sizeof event);
+    zmq_msg_close(&head);
+    zmq_msg_close(&where);
+    return event;
+}
+
 /* The socket's events on a socket of their own; NULL: none left. */
 static void *watch(struct net *n, void *sock, int events)
 {
@@ -89,10 +131,12 @@ static void *watch(struct net *n, void *sock, int events)
         (monitor = zmq_socket(n->ctx, ZMQ_PAIR)) == NULL)
         return NULL;
     set_int(monitor, ZMQ_LINGER, 0);
-    if (zmq_connect(monitor, name) == 0)
-        return monitor;
-    zmq_close(monitor);
-    return NULL;
+    if (zmq_connect(monitor, name) != 0) {
+        zmq_close(monitor);
+        return NULL;
+    }
+    next_event(monitor); /* once found empty, its descriptor tells of what comes */
+    return monitor;
 }
 
 /* ---- opening ---- */
@@ -327,7 +371,8 @@ static void zap_decide(struct net *n, zmq_msg_t f[ZAP_FRAMES], unsigned frames)
     zap_answer(n, &f[1], status == 200 ? "200" : status == 300 ? "300" : "400", user);
 }
 
-static void zap_serve(struct net *n)
+/* False: nobody asks. */
+static bool zap_serve(struct net *n)
 {
     zmq_msg_t f[ZAP_FRAMES];
     unsigned frames = 0;
@@ -350,31 +395,10 @@ static void zap_serve(struct net *n)
         zap_decide(n, f, frames);
     for (unsigned i = 0; i < ZAP_FRAMES; i++)
         zmq_msg_close(&f[i]);
+    return frames > 0;
 }
 
 /* ---- receiving ---- */
-
-/* Takes one two-frame message; false: nothing there. Anything of another shape is dropped. */
-static bool receive(void *sock, zmq_msg_t *id, zmq_msg_t *body, bool *good)
-{
-    int more;
-
-    *good = false;
-    if (zmq_msg_recv(id, sock, ZMQ_DONTWAIT) < 0)
-        return false;
-    more = zmq_msg_more(id);
-    if (more && zmq_msg_recv(body, sock, ZMQ_DONTWAIT) >= 0) {
-        more = zmq_msg_more(body);
-        *good = !more;
-    }
-    while (more) {
-        zmq_msg_t rest;
-        zmq_msg_init(&rest);
-        more = zmq_msg_recv(&rest, sock, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&rest);
-        zmq_msg_close(&rest);
-    }
-    return true;
-}
 
 static void count_received(struct net *n, const struct desk_id *from, size_t len)
 {
@@ -384,7 +408,8 @@ static void count_received(struct net *n, const struct desk_id *from, size_t len
         d->traffic.received += len;
 }
 
-static void router_serve(struct net *n)
+/* True: there may be more. */
+static bool router_serve(struct net *n)
 {
     for (unsigned i = 0; i < AT_ONCE_MAX; i++) {
         zmq_msg_t id, body;
@@ -408,24 +433,9 @@ static void router_serve(struct net *n)
         zmq_msg_close(&id);
         zmq_msg_close(&body);
         if (!got)
-            return;
+            return false;
     }
-}
-
-/* The next event of a monitor; 0: none waits. */
-static unsigned next_event(void *monitor)
-{
-    zmq_msg_t head, where;
-    uint16_t event = 0;
-    bool good;
-
-    zmq_msg_init(&head);
-    zmq_msg_init(&where);
-    if (monitor && receive(monitor, &head, &where, &good) && zmq_msg_size(&head) >= sizeof event)
-        memcpy(&event, zmq_msg_data(&head), sizeof event);
-    zmq_msg_close(&head);
-    zmq_msg_close(&where);
-    return event;
+    return true;
 }
 
 static void dealer_events(struct net *n, struct dealer *d)
@@ -453,57 +463,68 @@ static void dealer_events(struct net *n, struct dealer *d)
     }
 }
 
+/* One knock, for as many answers are kept as there are clients. True: there may be more. */
+static bool door_serve(struct net *n, int door)
+{
+    zmq_msg_t id, body;
+    bool good, got;
+
+    zmq_msg_init(&id);
+    zmq_msg_init(&body);
+    got = n->door[door].sock && receive(n->door[door].sock, &id, &body, &good);
+    if (got && good && zmq_msg_size(&id) <= sizeof n->client[0].id) {
+        struct client *c = &n->client[++n->clients % CLIENTS_MAX];
+        c->number = n->clients;
+        c->n = zmq_msg_size(&id);
+        memcpy(c->id, zmq_msg_data(&id), c->n);
+        n->ev->knock(n->ev->ctx, door, c->number, zmq_msg_data(&body), zmq_msg_size(&body));
+    }
+    zmq_msg_close(&id);
+    zmq_msg_close(&body);
+    return got;
+}
+
+static struct pollfd readable(void *sock)
+{
+    struct pollfd p = { -1, POLLIN, 0 }; /* poll() passes over it */
+    size_t n = sizeof p.fd;
+
+    if (sock)
+        zmq_getsockopt(sock, ZMQ_FD, &p.fd, &n);
+    return p;
+}
+
+/* A socket's descriptor tells once that something came: what it tells of is read until there is
+ * nothing left, or `unread` says so. zmq_poll() would spare us that, but asks each socket twice, by
+ * system calls that were most of what an idle desk did. */
 void net_poll(struct net *n, int wake_fd, int timeout_ms)
 {
-    zmq_pollitem_t items[4 + DOORS_MAX + PEERS_MAX];
-    int which[4 + DOORS_MAX + PEERS_MAX];
-    int k = 0;
+    enum { WAKE, ZAP, ROUTER, STRANGERS, DOORS, DEALERS = DOORS + DOORS_MAX };
+    struct pollfd p[DEALERS + PEERS_MAX];
+    unsigned dealers = n->n_dealers;
+    bool unread = n->unread;
 
-    items[k++] = (zmq_pollitem_t){ n->zap, 0, ZMQ_POLLIN, 0 };
-    items[k++] = (zmq_pollitem_t){ n->router, 0, ZMQ_POLLIN, 0 };
-    items[k++] = (zmq_pollitem_t){ NULL, wake_fd, ZMQ_POLLIN, 0 };
-    items[k++] = (zmq_pollitem_t){ n->router_monitor, wake_fd, ZMQ_POLLIN, 0 };
+    p[WAKE] = (struct pollfd){ wake_fd, POLLIN, 0 };
+    p[ZAP] = readable(n->zap);
+    p[ROUTER] = readable(n->router);
+    p[STRANGERS] = readable(n->router_monitor);
     for (int i = 0; i < DOORS_MAX; i++)
-        if (n->door[i].sock) {
-            which[k] = -1 - i;
-            items[k++] = (zmq_pollitem_t){ n->door[i].sock, 0, ZMQ_POLLIN, 0 };
-        }
-    for (unsigned i = 0; i < n->n_dealers; i++)
-        if (n->dealer[i].monitor) {
-            which[k] = (int)i;
-            items[k++] = (zmq_pollitem_t){ n->dealer[i].monitor, 0, ZMQ_POLLIN, 0 };
-        }
-    if (zmq_poll(items, k, timeout_ms) <= 0)
-        return;
-    if (items[0].revents)
-        zap_serve(n);
-    while (items[3].revents && n->router_monitor && next_event(n->router_monitor) != 0)
+        p[DOORS + i] = readable(n->door[i].sock);
+    for (unsigned i = 0; i < dealers; i++)
+        p[DEALERS + i] = readable(n->dealer[i].monitor);
+    poll(p, DEALERS + dealers, unread ? 0 : timeout_ms); /* fails: nobody is readable */
+    n->unread = false;
+    while (p[ZAP].revents && zap_serve(n)) /* a handshake takes its asker longer than us */
+        ;
+    while (p[STRANGERS].revents && next_event(n->router_monitor) != 0)
         n->refused++; /* not even a handshake: garbage, or a stranger's client */
-    for (int i = 4; i < k; i++) {
-        if (!items[i].revents)
-            continue;
-        if (which[i] >= 0) {
-            dealer_events(n, &n->dealer[which[i]]);
-        } else {
-            int door = -1 - which[i];
-            zmq_msg_t id, body;
-            bool good;
-            zmq_msg_init(&id);
-            zmq_msg_init(&body);
-            if (receive(n->door[door].sock, &id, &body, &good) && good &&
-                zmq_msg_size(&id) <= sizeof n->client[0].id) {
-                struct client *c = &n->client[++n->clients % CLIENTS_MAX];
-                c->number = n->clients;
-                c->n = zmq_msg_size(&id);
-                memcpy(c->id, zmq_msg_data(&id), c->n);
-                n->ev->knock(n->ev->ctx, door, c->number, zmq_msg_data(&body), zmq_msg_size(&body));
-            }
-            zmq_msg_close(&id);
-            zmq_msg_close(&body);
-        }
-    }
-    if (items[1].revents)
-        router_serve(n);
+    for (int i = 0; i < DOORS_MAX; i++)
+        n->unread |= door_serve(n, i); /* always: our answer there may have taken what it told */
+    for (unsigned i = 0; i < dealers; i++)
+        if (p[DEALERS + i].revents)
+            dealer_events(n, &n->dealer[i]);
+    if (p[ROUTER].revents || unread)
+        n->unread |= router_serve(n);
 }
 
 /* ---- join doors ---- */
