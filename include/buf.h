@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
     uint8_t *p; /* owned; NULL while empty */
@@ -16,17 +17,33 @@ struct buf {
     bool failed; /* an append ran out of memory: everything after it was ignored */
 };
 
-void buf_free(struct buf *b);                         /* wipes nothing; buf_wipe() for secrets */
-void buf_wipe(struct buf *b);                         /* zero the bytes, then free */
-void buf_reset(struct buf *b);                        /* length 0, memory kept, failed cleared */
-uint8_t *buf_grow(struct buf *b, size_t n);           /* n bytes at the end, or NULL */
-void buf_add(struct buf *b, const void *p, size_t n); /* check b->failed once at the end */
-void buf_text(struct buf *b, const char *s);          /* without the NUL */
-void buf_number(struct buf *b, uint64_t n, unsigned width); /* decimal, at least so many digits */
+void buf_free(struct buf *b);               /* wipes nothing; buf_wipe() for secrets */
+void buf_wipe(struct buf *b);               /* zero the bytes, then free */
+void buf_reset(struct buf *b);              /* length 0, memory kept, failed cleared */
+uint8_t *buf_grow(struct buf *b, size_t n); /* n bytes at the end, or NULL */
+void buf_add_growing(struct buf *b, const void *p, size_t n); /* for buf_add() below */
+void buf_number(struct buf *b, uint64_t n, unsigned width);   /* decimal, at least so many digits */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Check b->failed once at the end. Inline: a line of a log is thirty short pieces. */
+static inline void buf_add(struct buf *b, const void *p, size_t n)
+{
+    if (b->failed || n == 0 || n > b->cap - b->len) {
+        buf_add_growing(b, p, n);
+        return;
+    }
+    memcpy(b->p + b->len, p, n);
+    b->len += n;
+}
+
+static inline void buf_text(struct buf *b, const char *s) /* without the NUL */
+{
+    buf_add(b, s, strlen(s));
+}
+
 /* ---- text: well-formed UTF-8 without control characters ---- */
-size_t text_char(const char *s); /* bytes of the character at s; 0: none, or no such one */
+size_t text_char(const char *s);  /* bytes of the character at s; 0: none, or no such one */
+size_t text_plain(const char *s); /* bytes of printable ASCII that it begins with */
 bool text_is_clean(const char *s);
 void text_mend(char *s); /* leaves out what is not clean, as the rest of a character that was cut */
 /* Puts # for each run of five digits or more, in place: the numbers of cards and items, in words of

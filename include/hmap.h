@@ -16,7 +16,7 @@ struct hmap {
 };
 
 void hmap_free(struct hmap *h);
-void hmap_clear(struct hmap *h);                                  /* keeps the memory */
+void hmap_clear(struct hmap *h); /* keeps memory for about as many, and no more */
 uint64_t *hmap_find(const struct hmap *h, const uint8_t key[16]); /* NULL: not there */
 /* The value's place, made (as 0) if absent; NULL: out of memory. Valid until the next call. */
 uint64_t *hmap_at(struct hmap *h, const uint8_t key[16], bool *fresh);

@@ -70,17 +70,12 @@ uint8_t *buf_grow(struct buf *b, size_t n)
     return at;
 }
 
-void buf_add(struct buf *b, const void *p, size_t n)
+void buf_add_growing(struct buf *b, const void *p, size_t n)
 {
     uint8_t *at = n > 0 ? buf_grow(b, n) : NULL;
 
     if (at != NULL)
         memcpy(at, p, n);
-}
-
-void buf_text(struct buf *b, const char *s)
-{
-    buf_add(b, s, strlen(s));
 }
 
 void buf_number(struct buf *b, uint64_t n, unsigned width)
@@ -145,9 +140,18 @@ size_t text_char(const char *s)
     return n;
 }
 
+size_t text_plain(const char *s)
+{
+    size_t n = 0;
+
+    while (s[n] >= 0x20 && s[n] < 0x7f)
+        n++;
+    return n;
+}
+
 bool text_is_clean(const char *s)
 {
-    while (*s != '\0') {
+    for (s += text_plain(s); *s != '\0'; s += text_plain(s)) {
         size_t n = text_char(s);
         if (n == 0)
             return false;

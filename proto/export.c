@@ -46,7 +46,8 @@ struct export
     struct part_state part[2];             /* users, log */
     struct slot_part done[SLOT_PARTS_MAX]; /* files of the log that are finished */
     unsigned n_done;
-    struct hmap tick_items; /* items and new cards that have a line in the current tick (E2, E3) */
+    struct hmap tick_items; /* items that have a line in the current tick (E2) .. */
+    struct hmap tick_cards; /* .. and new cards (E3) */
     struct hmap behind;     /* items and new cards that wait behind an unwritable record (E5) */
     int64_t tick;
     bool any_tick;
@@ -68,21 +69,31 @@ static bool holds(const struct export *x, const struct hmap *h, char kind, const
 {
     uint8_t key[16];
 
-    if (text[0] == '\0')
+    if (h->n == 0 || text[0] == '\0')
         return false;
     digest(x, kind, text, key);
     return hmap_find(h, key) != NULL;
 }
 
-static void mark(const struct export *x, struct hmap *h, char kind, const char *text)
+/* False: it was there. */
+static bool mark(const struct export *x, struct hmap *h, char kind, const char *text)
 {
     uint8_t key[16];
-    bool fresh;
+    bool fresh = true;
 
     if (text[0] == '\0')
-        return;
+        return true;
     digest(x, kind, text, key);
     hmap_at(h, key, &fresh);
+    return fresh;
+}
+
+static void next_tick(struct export *x, int64_t tick)
+{
+    x->tick = tick;
+    x->any_tick = true;
+    hmap_clear(&x->tick_items);
+    hmap_clear(&x->tick_cards);
 }
 
 /* E2, E3: ticks never run back, no two events on one item share one, and a new card is used at the
@@ -93,18 +104,15 @@ static int64_t take_tick(struct export *x, const struct merged *m, uint32_t tick
     int64_t own = s / (int64_t)tick_s, tick = x->any_tick && own < x->tick ? x->tick : own;
 
     if (!x->any_tick || tick != x->tick)
-        hmap_clear(&x->tick_items);
-    x->tick = tick;
-    x->any_tick = true;
-    if (holds(x, &x->tick_items, 'i', m->rec.item) ||
-        (m->rec.kind != RECORD_USER && holds(x, &x->tick_items, 'c', m->rec.user))) {
-        hmap_clear(&x->tick_items);
-        x->tick++;
+        next_tick(x, tick);
+    if (!mark(x, &x->tick_items, 'i', m->rec.item) ||
+        (m->rec.kind != RECORD_USER && holds(x, &x->tick_cards, 'c', m->rec.user))) {
+        next_tick(x, x->tick + 1);
+        mark(x, &x->tick_items, 'i', m->rec.item);
     }
     x->r->moved += x->tick != own;
-    mark(x, &x->tick_items, 'i', m->rec.item);
     if (m->rec.kind == RECORD_USER)
-        mark(x, &x->tick_items, 'c', m->rec.user);
+        mark(x, &x->tick_cards, 'c', m->rec.user);
     return x->tick * (int64_t)tick_s;
 }
 
@@ -345,6 +353,7 @@ void export_free(struct export *x)
     drop_part(&x->part[0]);
     drop_part(&x->part[1]);
     hmap_free(&x->tick_items);
+    hmap_free(&x->tick_cards);
     hmap_free(&x->behind);
     buf_free(&x->line);
     free(x);

@@ -6,6 +6,8 @@
 
 #include "mem.h"
 
+#define FIRST_ROOM 64
+
 void hmap_free(struct hmap *h)
 {
     free(h->v);
@@ -14,7 +16,9 @@ void hmap_free(struct hmap *h)
 
 void hmap_clear(struct hmap *h)
 {
-    if (h->n > 0)
+    if (h->room > FIRST_ROOM && h->n < h->room / 16)
+        hmap_free(h);
+    else if (h->n > 0)
         memset(h->v, 0, h->room * sizeof *h->v);
     h->n = 0;
 }
@@ -40,7 +44,7 @@ uint64_t *hmap_find(const struct hmap *h, const uint8_t key[16])
 
 static bool grow(struct hmap *h)
 {
-    struct hmap bigger = { .room = h->room ? 2 * h->room : 64 };
+    struct hmap bigger = { .room = h->room ? 2 * h->room : FIRST_ROOM };
 
     if ((bigger.v = mem_zero(bigger.room, sizeof *bigger.v)) == NULL)
         return false;

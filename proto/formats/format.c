@@ -179,11 +179,14 @@ uint32_t digits_to_ymd(const char *s, size_t n)
 
 int64_t local_next(struct local_ticks *t, const struct zone *z, int64_t tick_s, uint32_t step_s)
 {
-    int64_t local = tick_s + zone_offset_s(z, tick_s);
+    int64_t local;
 
+    if (t->any && tick_s == t->tick_s)
+        return t->local_s;
+    local = tick_s + zone_offset_s(z, tick_s);
     if (!t->any || local > t->local_s)
         t->local_s = local;
-    else if (tick_s != t->tick_s)
+    else
         t->local_s += step_s;
     t->any = true;
     t->tick_s = tick_s;
@@ -200,27 +203,49 @@ enum err check_lines_fail(struct check_lines *l, const struct errmsg *why, struc
     return l->err;
 }
 
+static void judge_line(struct check_lines *l, struct format_check *c, check_line *judge,
+                       const char *line, size_t n)
+{
+    struct errmsg why = { .text = "" };
+    enum err e = judge(c, line, n, &why);
+
+    if (e == ERR_NOMEM)
+        l->err = err_set(&l->msg, e, "no memory to check the file");
+    else if (e != ERR_OK)
+        check_lines_fail(l, &why, NULL);
+    l->len = 0;
+}
+
+/* A line that came in pieces. False: it is too long. */
+static bool keep_piece(struct check_lines *l, const uint8_t *p, size_t n)
+{
+    if (n > sizeof l->line - l->len)
+        return false;
+    memcpy(l->line + l->len, p, n);
+    l->len += n;
+    return true;
+}
+
 enum err check_lines_add(struct check_lines *l, struct format_check *c, check_line *judge,
                          const uint8_t *p, size_t n, struct errmsg *msg)
 {
-    struct errmsg why = { .text = "" };
+    const uint8_t *stop = p + n;
 
-    for (size_t i = 0; i < n && l->err == ERR_OK; i++) {
-        if (l->len == 0)
-            l->lines++;
-        if (p[i] == '\n') {
-            enum err e = judge(c, l->line, l->len, &why);
-            l->len = 0;
-            if (e == ERR_NOMEM)
-                l->err = err_set(&l->msg, e, "no memory to check the file");
-            else if (e != ERR_OK)
-                check_lines_fail(l, &why, NULL);
-        } else if (l->len == sizeof l->line) {
+    while (p < stop && l->err == ERR_OK) {
+        const uint8_t *lf = memchr(p, '\n', (size_t)(stop - p));
+        size_t piece = (size_t)((lf ? lf : stop) - p);
+
+        l->lines += l->len == 0;
+        if (l->len == 0 && lf && piece <= sizeof l->line) {
+            judge_line(l, c, judge, (const char *)p, piece);
+        } else if (!keep_piece(l, p, piece)) {
+            struct errmsg why;
             err_set(&why, ERR_MALFORMED, "longer than %d bytes", CHECK_LINE_MAX);
             check_lines_fail(l, &why, NULL);
-        } else {
-            l->line[l->len++] = (char)p[i];
+        } else if (lf) {
+            judge_line(l, c, judge, l->line, l->len);
         }
+        p += piece + (lf != NULL);
     }
     if (l->err != ERR_OK && msg != NULL)
         *msg = l->msg;

@@ -74,8 +74,12 @@ static const char *stand_in(unsigned long c, char one[2])
 bool latin1_put(struct buf *out, const char *s, const char *forbidden, unsigned *lost)
 {
     const unsigned char *p = (const unsigned char *)s;
-    size_t before = out->len;
+    size_t before = out->len, plain = text_plain(s);
 
+    if (s[plain] == 0) { /* it stands for itself */
+        buf_add(out, s, plain);
+        return strcspn(s, forbidden) == plain;
+    }
     if (!text_is_clean(s))
         return false;
     while (*p != 0) {

@@ -8,28 +8,29 @@
 
 #define SEEN_FIRST 64 /* slots of the table in a quiet tick; a power of two */
 
+enum role { /* bits: one barcode may be an item's and a user's */
+            ROLE_ITEM = 1,
+            ROLE_USES = 2,
+            ROLE_REGISTERS = 4
+};
+
 struct seen {
-    char role; /* the format's own letter; 0: free slot */
+    uint8_t roles; /* 0: free slot */
     char barcode[BARCODE_MAX + 1];
 };
 
-static struct seen *find_slot(struct seen *table, size_t slots, char role, const char *barcode)
+/* Where it is, or would be. */
+static struct seen *find_slot(struct seen *table, size_t slots, const char *barcode)
 {
-    uint64_t h = 14695981039346656037u ^ (unsigned char)role; /* FNV-1a */
+    uint64_t h = 14695981039346656037u; /* FNV-1a */
     size_t at;
 
     for (const char *s = barcode; *s != 0; s++)
         h = (h ^ (unsigned char)*s) * 1099511628211u;
     at = (size_t)(h ^ h >> 32) & (slots - 1);
-    while (table[at].role != 0 &&
-           (table[at].role != role || strcmp(table[at].barcode, barcode) != 0))
+    while (table[at].roles != 0 && strcmp(table[at].barcode, barcode) != 0)
         at = (at + 1) & (slots - 1);
     return &table[at];
-}
-
-static bool has(const struct seen_set *s, char role, const char *barcode)
-{
-    return s->slots > 0 && find_slot(s->v, s->slots, role, barcode)->role != 0;
 }
 
 static bool grow(struct seen_set *s)
@@ -40,32 +41,32 @@ static bool grow(struct seen_set *s)
     if (table == NULL)
         return false;
     for (size_t i = 0; i < s->slots; i++)
-        if (s->v[i].role != 0)
-            *find_slot(table, slots, s->v[i].role, s->v[i].barcode) = s->v[i];
+        if (s->v[i].roles != 0)
+            *find_slot(table, slots, s->v[i].barcode) = s->v[i];
     free(s->v);
     s->v = table;
     s->slots = slots;
     return true;
 }
 
-static enum err add(struct seen_set *s, char role, const char *barcode)
+/* False: it has one of these roles already. */
+static bool take(struct seen_set *s, const char *barcode, unsigned role, unsigned excludes)
 {
-    struct seen *slot;
+    struct seen *slot = find_slot(s->v, s->slots, barcode);
 
-    if (s->used * 2 >= s->slots && !grow(s))
-        return ERR_NOMEM;
-    slot = find_slot(s->v, s->slots, role, barcode);
-    if (slot->role == 0) {
-        slot->role = role;
+    if ((slot->roles & excludes) != 0)
+        return false;
+    if (slot->roles == 0) {
         memcpy(slot->barcode, barcode, strlen(barcode) + 1);
         s->used++;
     }
-    return ERR_OK;
+    slot->roles |= (uint8_t)role;
+    return true;
 }
 
 void seen_forget(struct seen_set *s)
 {
-    if (s->slots > SEEN_FIRST)
+    if (s->slots > SEEN_FIRST && s->used < s->slots / 16) /* a crowded tick left it behind */
         seen_free(s);
     else if (s->v != NULL)
         memset(s->v, 0, s->slots * sizeof *s->v);
@@ -81,15 +82,12 @@ void seen_free(struct seen_set *s)
 enum err seen_event(struct seen_set *s, const char *item, const char *user, bool registers,
                     const char *tick, struct errmsg *msg)
 {
-    enum err e = ERR_OK;
-
-    if (item[0] != 0 && has(s, 'i', item))
+    if ((s->used + 2) * 2 > s->slots && !grow(s))
+        return ERR_NOMEM;
+    if (item[0] != 0 && !take(s, item, ROLE_ITEM, ROLE_ITEM))
         return err_set(msg, ERR_MALFORMED, "two events on one item in one %s", tick);
-    if (user[0] != 0 && (has(s, 'r', user) || (registers && has(s, 'u', user))))
+    if (user[0] != 0 && !take(s, user, registers ? ROLE_REGISTERS : ROLE_USES,
+                              registers ? ROLE_REGISTERS | ROLE_USES : ROLE_REGISTERS))
         return err_set(msg, ERR_MALFORMED, "a card is registered and used in one %s", tick);
-    if (item[0] != 0)
-        e = add(s, 'i', item);
-    if (e == ERR_OK && user[0] != 0)
-        e = add(s, registers ? 'r' : 'u', user);
-    return e;
+    return ERR_OK;
 }

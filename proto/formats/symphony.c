@@ -38,12 +38,12 @@ static bool symphony_carries(const struct policy *p, unsigned kind)
     }
 }
 
-static void put_code(struct line *l, const char *code)
+static void put_code(struct line *l, const char code[2])
 {
     if (!l->glue)
-        buf_text(l->out, "^");
+        buf_add(l->out, "^", 1);
     l->glue = false;
-    buf_text(l->out, code);
+    buf_add(l->out, code, 2);
 }
 
 static void put_text(struct line *l, const char *code, const char *value, const char *name)

@@ -43,6 +43,11 @@ static bool has_empty_field(const struct symphony_line *l, size_t request)
     return used != request;
 }
 
+static bool code_is(const char *code, const char *wanted)
+{
+    return memcmp(code, wanted, 2) == 0;
+}
+
 static enum err check_order(const struct found *f, const char *order, struct errmsg *msg)
 {
     const struct symphony_line *l = f->line;
@@ -51,7 +56,7 @@ static enum err check_order(const struct found *f, const char *order, struct err
     for (; *order != 0; order += 3) {
         const char *code = order[0] == '@' ? f->profile->due_code : order;
 
-        if (i < l->n_fields && memcmp(l->field[i].code, code, 2) == 0)
+        if (i < l->n_fields && code_is(l->field[i].code, code))
             i++;
         else if (order[2] != '?')
             return err_set(msg, ERR_MALFORMED, "%s without %.2s in its place", l->command, code);
@@ -148,54 +153,69 @@ static bool barcode_is_good(const char *v, size_t n)
 static uint32_t date_of(const struct found *f, const char *code)
 {
     for (unsigned i = 0; i < f->line->n_fields; i++)
-        if (strcmp(f->line->field[i].code, code) == 0)
+        if (code_is(f->line->field[i].code, code))
             return read_date(f->line->field[i].value, f->line->field[i].len, false);
     return 0;
 }
+
+#define CODE(a, b) ((unsigned)(a) << 8 | (unsigned)(b))
 
 static bool value_is_good(const struct found *f, const char *code, const char *v, size_t n)
 {
     const struct symphony_profile *p = f->profile;
 
-    if (strcmp(code, "FF") == 0)
+    switch (CODE(code[0], code[1])) {
+    case CODE('F', 'F'):
         return is_text(v, n, p->user_access) ||
                is_other(v, n, p->other_user_access[0], p->n_user_accesses,
                         sizeof p->other_user_access[0]);
-    if (strcmp(code, "FE") == 0)
+    case CODE('F', 'E'):
         return is_text(v, n, p->library) ||
                is_other(v, n, p->other_library[0], p->n_libraries, sizeof p->other_library[0]);
-    if (strcmp(code, "UM") == 0)
+    case CODE('U', 'M'):
         return is_text(v, n, p->library);
-    if (strcmp(code, "Fc") == 0)
+    case CODE('F', 'c'):
         return is_text(v, n, p->clearance);
-    if (strcmp(code, "FW") == 0)
+    case CODE('F', 'W'):
         return is_text(v, n, p->staff_login);
-    if (strcmp(code, "dC") == 0)
+    case CODE('d', 'C'):
         return is_text(v, n, p->client);
-    if (strcmp(code, "NQ") == 0 || strcmp(code, "UO") == 0)
+    case CODE('N', 'Q'):
+    case CODE('U', 'O'):
         return barcode_is_good(v, n);
-    if (strcmp(code, p->due_code) == 0)
+    case CODE('C', 'F'):
+    case CODE('W', 'H'): /* as the profile says: check_order() lets no other stand there */
         return due_is_good(f, v, n);
-    if (strcmp(code, "CO") == 0)
+    case CODE('C', 'O'):
         return discharge_is_good(f, v, n);
-    if (strcmp(code, "UD") == 0 || strcmp(code, "UZ") == 0)
+    case CODE('U', 'D'):
+    case CODE('U', 'Z'):
         return read_date(v, n, false) != 0 && (f->day == 0 || read_date(v, n, false) <= f->day);
-    if (strcmp(code, "UQ") == 0)
+    case CODE('U', 'Q'):
         return is_text(v, n, "NEVER") || read_date(v, n, false) > date_of(f, "UD");
-    if (strcmp(code, "Uf") == 0 && !p->write_pin)
-        return false;
+    case CODE('U', 'f'):
+        return p->write_pin && n > 0;
+    }
     return n > 0; /* a field that was not known is left out, never empty */
 }
 
-static enum err check_values(const struct found *f, struct errmsg *msg)
+static bool has_c1(const char *s, size_t n) /* control characters of Latin-1 */
+{
+    uint8_t any = 0;
+
+    for (size_t i = 0; i < n; i++)
+        any |= (uint8_t)s[i] >= 0x80 && (uint8_t)s[i] < 0xa0;
+    return any != 0;
+}
+
+static enum err check_values(const struct found *f, bool c1, struct errmsg *msg)
 {
     for (unsigned i = 0; i < f->line->n_fields; i++) {
         const char *v = f->line->field[i].value, *code = f->line->field[i].code;
         size_t n = f->line->field[i].len;
 
-        for (size_t k = 0; k < n; k++)
-            if ((unsigned char)v[k] >= 0x80 && (unsigned char)v[k] < 0xa0)
-                return err_set(msg, ERR_MALFORMED, "%s is not Latin-1", code);
+        if (c1 && has_c1(v, n))
+            return err_set(msg, ERR_MALFORMED, "%s is not Latin-1", code);
         if (!value_is_good(f, code, v, n))
             return err_set(msg, ERR_MALFORMED,
                            "%s is empty, too long, impossible or not as the "
@@ -209,7 +229,7 @@ static void copy_field(const struct symphony_line *l, const char *code, char out
 {
     out[0] = 0;
     for (unsigned i = 0; i < l->n_fields; i++) {
-        if (strcmp(l->field[i].code, code) == 0) {
+        if (code_is(l->field[i].code, code)) {
             memcpy(out, l->field[i].value, l->field[i].len); /* its length is checked already */
             out[l->field[i].len] = 0;
         }
@@ -270,7 +290,7 @@ static enum err check_one(struct format_check *c, const char *line, size_t n, st
         return err_set(msg, ERR_MALFORMED, "command %s is not one of ours", l.command);
     if ((p->header && (e = check_stamp(c, &l, &f.day, msg)) != ERR_OK) ||
         (e = check_order(&f, order_of(l.command), msg)) != ERR_OK ||
-        (e = check_values(&f, msg)) != ERR_OK)
+        (e = check_values(&f, has_c1(line, n), msg)) != ERR_OK)
         return e;
     return p->header ? check_second(c, &l, msg) : ERR_OK;
 }

@@ -502,6 +502,13 @@ static void a_line_without_end_costs_no_memory(void **state)
     memset(text, 'E', 1 << 20);
     text[(1 << 20) - 1] = 0;
     refused(b, text, "line 1: longer than 16384 bytes");
+    text[16384] = '\n'; /* just fits, and is no line of a log */
+    text[16385] = 0;
+    refused(b, text, "line 1: byte 16384: a request begins with");
+    text[16384] = 'E';
+    text[16385] = '\n';
+    text[16386] = 0;
+    refused(b, text, "line 1: longer than 16384 bytes");
     free(text);
 }
 
