@@ -1,7 +1,17 @@
 /* batch.c - what all long work over a batch has in common. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "batch_int.h"
+
+bool batch_is_for_a_lead(const struct merged *m)
+{
+    return m->verdict == VERDICT_REVIEW || m->late || strcmp(m->rule, "R5") == 0 ||
+           strcmp(m->rule, "lead") == 0 ||
+           (m->verdict == VERDICT_SEND &&
+            (strcmp(m->rule, "R8") == 0 || strcmp(m->rule, "R6") == 0)) ||
+           (m->verdict == VERDICT_VOIDED && !m->has_other);
+}
 
 bool batch_go_on(void *ctx, uint64_t done, uint64_t total)
 {

@@ -29,8 +29,9 @@ struct batch_job {
     uint64_t n, after, limit; /* list */
     struct unsent unsent;     /* plan, report: voids of these undo nothing; never_sent: how many */
     uint64_t never_sent;
-    json_t *lists; /* report: duplicates and others, by verdict */
-    json_t *more;  /* plan, report: fields that the loop's thread knows */
+    uint64_t as_they_stand; /* plan, report: sent, unless a lead decides otherwise */
+    json_t *lists;          /* report: duplicates and others, by verdict */
+    json_t *more;           /* plan, report: fields that the loop's thread knows */
     const char *state_sent;
     uint64_t slot;
 };
@@ -38,6 +39,8 @@ struct batch_job {
 /* Over a draft or decided intent, or (NULL) over all that is pending. NULL with msg. */
 struct batch_job *batch_new(struct node *n, const struct intent *in, struct errmsg *msg);
 void batch_free(struct batch_job *b);
+/* A lead may rule on it, or did: it stands among the matters of a review. */
+bool batch_is_for_a_lead(const struct merged *m);
 /* The merge_yield of all of them: shows progress, renews the snapshot. ctx is the job. */
 bool batch_go_on(void *ctx, uint64_t done, uint64_t total);
 /* For the next merge: a new file to sort in. */

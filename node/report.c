@@ -52,6 +52,8 @@ static void list_anomaly(void *ctx, const struct merged *m, enum outcome o, unsi
     (void)line;
     (void)bytes;
     (void)n;
+    b->as_they_stand +=
+        o == OUTCOME_SENT && !m->late && strcmp(m->rule, "lead") != 0 && batch_is_for_a_lead(m);
     if (m->again)
         list_released(b, m);
     if (o == OUTCOME_SENT || m->verdict == VERDICT_HELD || m->verdict == VERDICT_VOID)
@@ -131,6 +133,7 @@ static json_t *counts_json(const struct batch_job *b)
     if (format_unverified_words(&b->merge.policy, words))
         json_object_set_new(o, "unverified", json_string(words));
     json_object_set_new(o, "late", json_integer((json_int_t)r->late));
+    json_object_set_new(o, "as_they_stand", json_integer((json_int_t)b->as_they_stand));
     json_object_set_new(o, "never_sent", json_integer((json_int_t)b->never_sent));
     json_object_set_new(o, "by_hand", json_integer((json_int_t)r->by_hand));
     json_object_set_new(o, "released", json_integer((json_int_t)r->released));

@@ -131,15 +131,6 @@ struct list_job {
     bool lines; /* of one upload: what was sent, by line */
 };
 
-static bool is_for_a_lead(const struct merged *m)
-{
-    return m->verdict == VERDICT_REVIEW || m->late || strcmp(m->rule, "R5") == 0 ||
-           strcmp(m->rule, "lead") == 0 ||
-           (m->verdict == VERDICT_SEND &&
-            (strcmp(m->rule, "R8") == 0 || strcmp(m->rule, "R6") == 0)) ||
-           (m->verdict == VERDICT_VOIDED && !m->has_other);
-}
-
 static const char *list_state(const struct batch_job *b, const struct merged *m, enum outcome o)
 {
     switch (o) {
@@ -233,7 +224,7 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
         print_line(b, m, part, line);
     if (l->lines)
         return;
-    if (went_again(l, m) || (l->conflicts && !is_for_a_lead(m)))
+    if (went_again(l, m) || (l->conflicts && !batch_is_for_a_lead(m)))
         return;
     if (++b->n <= b->after || b->n - b->after > b->limit)
         return;

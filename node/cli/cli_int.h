@@ -102,6 +102,7 @@ enum cli_opt {
 struct option_row {
     const char *name, *value; /* value NULL: a switch */
     const char *help;
+    const char *words; /* the only values, with blanks between; NULL: others, too */
 };
 const struct option_row *option_row(enum cli_opt o);
 
@@ -124,6 +125,8 @@ struct command {
 };
 extern const struct command commands[];
 extern const unsigned n_commands;
+/* What the last of c->args may be, with blanks between; NULL: it is free. */
+const char *command_words(const struct command *c);
 
 /* object may be NULL or another word; then a row without object is taken, if there is one. */
 const struct command *command_find(const char *verb, const char *object);

@@ -194,6 +194,7 @@ static bool port_is_free(const char *address)
 static void look_at_ports(struct doctor *d, const struct conf *conf, bool runs)
 {
     const char *const which[] = { conf->listen, conf->web };
+    const unsigned port = (unsigned)atoi(strrchr(conf->listen, ':') + 1);
 
     for (unsigned i = 0; i < 2; i++) {
         bool is_free = port_is_free(which[i]);
@@ -208,8 +209,10 @@ static void look_at_ports(struct doctor *d, const struct conf *conf, bool runs)
         find(d, WARNING, "network", "[peers] listen = 0.0.0.0:7411 in tideover.conf",
              "%s is this PC alone: no other desk can reach it", conf->listen);
     else
-        find(d, FINE, "network", "open it in the firewall, and the 64 ports above it for invites",
-             "other desks reach this one at port %s", strrchr(conf->listen, ':') + 1);
+        find(d, FINE, "network", "",
+             "it listens for other desks at %s; where there is a firewall, it has to let in TCP %u, "
+             "the 64 ports above it (invites) and UDP %u",
+             conf->listen, port, port);
 }
 
 static void look_at_rights(struct doctor *d)

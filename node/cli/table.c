@@ -12,6 +12,8 @@
 #define FORMATS                                                                                    \
     "symphony, ldflat, alma, aleph, sierra, destiny,\n"                                            \
     "                              sip2, evergreen, koha, koha-json, csv or ndjson"
+#define FORMAT_WORDS                                                                               \
+    "symphony ldflat alma aleph sierra destiny sip2 evergreen koha koha-json csv ndjson"
 
 static const struct option_row options[OPT_COUNT] = {
     [OPT_STATE] = { "state", "DIR", "the desk's state directory (else TIDEOVER_STATE)" },
@@ -30,7 +32,7 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_WEB] = { "web", "ADDR:PORT", "its local page and API (127.0.0.1:7412)" },
     [OPT_POLICY] = { "policy", "FILE", "the branch's policy; else a default one" },
     [OPT_PASSPHRASE] = { "lead-passphrase-file", "F", "the lead's passphrase: first line of F" },
-    [OPT_ROLE] = { "role", "ROLE", "desk (default), lead or admin" },
+    [OPT_ROLE] = { "role", "ROLE", "desk (default), lead or admin", "desk lead admin" },
     [OPT_EXPIRES] = { "expires", "TIME", "how long the code is good: 30m (default), 2h" },
     [OPT_AT_ADDRESS] = { "at", "ADDR:PORT", "where the inviting desk answers, if not as coded" },
     [OPT_USER] = { "user", "U", "the user's number" },
@@ -51,14 +53,16 @@ static const struct option_row options[OPT_COUNT] = {
     [OPT_LIBRARY] = { "library", "CODE", "upload as this library; \"\": the policy's" },
     [OPT_USER_ACCESS] = { "user-access", "NAME",
                           "upload with this user access; \"\": the policy's" },
-    [OPT_BLOCK_LIST] = { "block-list", "on|off", "ask the block list? off: until midnight" },
+    [OPT_BLOCK_LIST] = { "block-list", "on|off", "ask the block list? off: until midnight",
+                         "on off" },
     [OPT_KIND] = { "kind", "KIND", "of things without a barcode: one of the policy's kinds" },
     [OPT_PIECES] = { "count", "N", "how many of them, 1 (default) to 99" },
     [OPT_LABEL] = { "label", "TEXT", "what they are, in a few words" },
     [OPT_BATCH] = { "batch", "FILE|-", "one JSON object per line; - is standard input" },
     [OPT_OVERRIDE] = { "override", NULL, "a lead lets a blocked user borrow, if the policy does" },
     [OPT_DATE] = { "date", "TIME", "when the system made the list; else the file's time" },
-    [OPT_LIST_FORMAT] = { "format", "F", "plain (default), symphony or evergreen" },
+    [OPT_LIST_FORMAT] = { "format", "F", "plain (default), symphony or evergreen",
+                          "plain symphony evergreen" },
     [OPT_KEEP] = { "keep", NULL, "record it, though the branch did something just now" },
     [OPT_FULL] = { "full", NULL, "user numbers in full" },
     [OPT_YES] = { "yes", NULL, "do not ask" },
@@ -71,22 +75,26 @@ static const struct option_row options[OPT_COUNT] = {
                                 "there" },
     [OPT_DROP_OTHERS] = { "drop-others", NULL, "all other lead keys end" },
     [OPT_LAST_OP] = { "last", "OP", "its last operation that counts; else the newest known here" },
-    [OPT_ARRIVED] = { "arrived", "yes|no", "whether the file in doubt was loaded" },
+    [OPT_ARRIVED] = { "arrived", "yes|no", "whether the file in doubt was loaded", "yes no" },
     [OPT_FORMAT] = { "format", "NAME",
                      FORMATS ";\n                              "
-                             "ldflat is Symphony's user file alone" },
+                             "ldflat is Symphony's user file alone",
+                     FORMAT_WORDS },
     [OPT_REASON] = { "reason", "TEXT", "why, in one line; it stays in the branch's records" },
     [OPT_ASIDE] = { "reason", "WHY",
                     "held, waits, review, late_void, unwritable, behind, by_hand, refused,\n"
-                    "                              quarantined, kept_back or in_doubt" },
+                    "                              quarantined, kept_back or in_doubt",
+                    "held waits review late_void unwritable behind by_hand refused quarantined "
+                    "kept_back in_doubt" },
     [OPT_PLAN] = { "plan", NULL, "say what it would mean; sign nothing" },
     [OPT_ALL] = { "all", NULL, "everything was loaded, but for what FILE refuses" },
     [OPT_CHECK] = { "check", NULL, "look at the file from this desk; no passphrase" },
     [OPT_CSV] = { "csv", NULL, "for a spreadsheet, user numbers in full" },
     [OPT_OUT] = { "out", "FILE", "the file to write (of export also -: standard output)" },
     [OPT_FROM] = { "from", "FORMAT",
-                   "the files' format (as --to); else each is recognised by its lines" },
-    [OPT_TO_FORMAT] = { "to", "FORMAT", "the format to write: " FORMATS },
+                   "the files' format (as --to); else each is recognised by its lines",
+                   FORMAT_WORDS },
+    [OPT_TO_FORMAT] = { "to", "FORMAT", "the format to write: " FORMATS, FORMAT_WORDS },
     [OPT_ZONE] = { "zone", "NAME", "zone of local times: Europe/Paris; else this PC's" },
     [OPT_STATION] = { "station", "N",
                       "number of a Symphony station (of merge: of lines that name none)" },
@@ -998,6 +1006,24 @@ const struct command commands[] = {
       false },
 };
 const unsigned n_commands = sizeof commands / sizeof commands[0];
+
+const char *command_words(const struct command *c)
+{
+    static const struct {
+        int (*run)(struct cli *c);
+        const char *words;
+    } of[] = { { cmd_open, "desk lead admin" },
+               { cmd_pin_set, "lead admin" },
+               { cmd_role, "desk lead admin" },
+               { cmd_credential_set, "user password key ca" },
+               { cmd_completion, "bash zsh fish" },
+               { cmd_manual, "tideover tideover.conf tideover-policy" } };
+
+    for (unsigned i = 0; i < sizeof of / sizeof of[0]; i++)
+        if (of[i].run == c->run)
+            return of[i].words;
+    return NULL;
+}
 
 const struct option_row *option_row(enum cli_opt o)
 {

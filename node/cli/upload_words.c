@@ -170,6 +170,7 @@ void words_aside(const json_t *reasons, struct buf *out)
 
 void plan_print(const struct cli *c, const json_t *p)
 {
+    bool is_plan = json_object_get(p, "complete") != NULL; /* else of an upload that is over */
     struct buf kinds = { 0 };
 
     print_texts(c, HUE_BAD, "# Problem: ", json_object_get(p, "problems"));
@@ -196,11 +197,15 @@ void plan_print(const struct cli *c, const json_t *p)
     print_line(
         "late", j_int(p, "late", 0),
         " of these, recorded before an earlier upload and not in it: tideover conflicts list");
+    print_line(
+        "look at", is_plan ? j_int(p, "as_they_stand", 0) : 0,
+        " of these, sent as they stand unless a lead says otherwise: tideover conflicts list");
     print_line("idle", j_int(p, "never_sent", 0),
                j_int(p, "never_sent", 0) == 1
                    ? " void of a record that was never sent: nothing to undo in the ILS"
                    : " voids of records that were never sent: nothing to undo in the ILS");
-    print_line("review", j_int(p, "review", 0), " not sent until a lead decides");
+    print_line("review", j_int(p, "review", 0),
+               " not sent until a lead decides: tideover conflicts list");
     print_line("replaced", j_int(p, "superseded", 0), " by a later due date of the same loan");
     print_line("not sent", j_int(p, "uncarried", 0) - j_int(p, "by_hand", 0),
                " that the format cannot say");

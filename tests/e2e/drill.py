@@ -3,7 +3,7 @@
 A PC is a namespace of everything: its own name, network, processes, and a file system that lies over
 this machine's and forgets what was written. Over a Debian that never saw another program:
 
-    mmdebstrap --include=libzmq5,libsodium23,liblmdb0,liblz4-1,libmicrohttpd12,libjansson4,libcurl4,libinih1,adduser,man-db bookworm /tmp/clean
+    mmdebstrap --include=libzmq5,libsodium23,liblmdb0,liblz4-1,libmicrohttpd12,libjansson4,libcurl4,libinih1,systemd,man-db bookworm /tmp/clean
     TIDEOVER_CLEAN_ROOT=/tmp/clean TIDEOVER_TYPED=1 tests/e2e/test_first_day.py     shows every screen
 
 A line is typed on a terminal, as a person would; what it asks there is answered as a person would."""

@@ -164,14 +164,20 @@ class Care(branch.Case):
         self.assertEqual(20, branch.held(one))
         self.assertEqual(0, one.stop())
 
-    @staticmethod
-    def catch_looking(one):
+    def catch_looking(self, one):
         """A start after a crash, stopped while it looks through the store: its thread, and the pid that looks."""
+        def end(held):
+            with contextlib.suppress(ProcessLookupError):  # as after a test that went well
+                signal.pidfd_send_signal(held, signal.SIGKILL)
+            os.close(held)
+
         def looking():
             try:
                 for pid in pathlib.Path(f"/proc/{one.node.pid}/task/{one.node.pid}/children").read_text().split():
                     if b"--look" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                        held = os.pidfd_open(int(pid))  # nobody else may get its number
                         os.kill(int(pid), signal.SIGSTOP)
+                        self.addCleanup(end, held)
                         return int(pid)
             except (OSError, AttributeError):  # it has ended, or not begun
                 return None

@@ -24,6 +24,8 @@ class Conflicts(branch.Case):
         self.assertRegex(listed, r"(?s)^1  an item out to two users, with no return between \(R5\)\n.*"
                                  + first + ".*no, unless a lead says so.*" + second + ".*yes")
         self.assertIn("no, unless a lead says so", listed)
+        self.assertRegex(a.cli("upload", "plan").out, r"(?m)^  look at    1 of these, sent as they stand unless .*"
+                         r"\n  review     1 not sent until a lead decides: tideover conflicts list$")
         says = a.cli("conflicts", "send", first, "--lead-passphrase-file", self.lead)
         self.assertIn("1 record will be sent", says.out)
         a.cli("conflicts", "void", second, "--lead-passphrase-file", self.lead)
@@ -46,6 +48,14 @@ class Conflicts(branch.Case):
         self.assertIn(again, listed)
         self.assertIn(f"the other side, {first}, is of an earlier upload", listed)
         self.assertIn("1 checkout", a.cli("upload", "plan").out)
+        for n, (desk, line) in enumerate((
+                (a, loan(user(5), 2)), (b, {"key": uuid.uuid4().hex, "op": "discharge", "item": item(2)}),
+                (c, loan(user(6), 2)))):  # a return between two loans goes, though returns are held
+            self.feed(desk, [line])
+            all_hold(desks, 4 + n, 5)
+        plan = a.cli("upload", "plan").out
+        self.assertNotIn("  review ", plan)
+        self.assertRegex(plan, r"(?m)^  look at    [1-4] of these, sent as they stand")
         self.feed(a, [loan(user(8), 8)]) # an upload's word on an earlier one is not told again
         self.assertNotIn("a lead said", a.cli("upload", "plan").out)
 

@@ -17,12 +17,6 @@ from branch import wait_until
 BUILD = pathlib.Path(branch.BINARY).resolve().parent
 STATE = pathlib.Path("/var/lib/tideover")
 SKIPPED = 77
-TAB = {  # what the shell itself offers behind "tideover upload conf"
-    "bash": 'source /usr/share/{}; COMP_WORDS=(tideover upload conf); COMP_CWORD=2; _tideover; echo "$COMPREPLY"',
-    "fish": "source /usr/share/{}; complete -C 'tideover upload conf'",
-}
-
-
 def run(*words, check=True, **more):
     return subprocess.run([str(w) for w in words], check=check, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, **more)
@@ -93,8 +87,6 @@ class Package(branch.Case):
                             ("fish", "fish/vendor_completions.d/tideover.fish")):
             if shutil.which(shell):
                 run(shell, "-n", f"/usr/share/{path}")
-                if shell in TAB:
-                    self.assertEqual("confirm", run(shell, "-c", TAB[shell].format(path)).stdout.split()[0])
 
         ports = branch.drive.free_port(), branch.drive.free_port()
         lead = self.home / "lead"
