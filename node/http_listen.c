@@ -37,7 +37,7 @@ static int bind_loopback(const char *host, uint16_t port)
     else
         rc = bind(fd, (struct sockaddr *)&v4, sizeof v4);
     if (rc == 0)
-        rc = listen(fd, HTTP_CONNECTIONS_MAX);
+        rc = listen(fd, SOMAXCONN); /* who finds no room waits in turn; else the kernel drops him */
     if (rc != 0) {
         int saved = errno;
         close(fd);

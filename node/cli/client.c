@@ -13,7 +13,7 @@
 #include "http.h"
 #include "libcurl.h"
 
-#define CONNECT_MS  2000
+#define CONNECT_MS  10000  /* where nobody listens that is said at once */
 #define ANSWER_MS   30000  /* what is answered at once */
 #define WORK_MS     600000 /* what the node has to work on */
 #define REPLY_MAX   (64u << 20)

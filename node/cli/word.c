@@ -153,7 +153,8 @@ int cmd_erase(struct cli *c)
     if (rc == 0 && c->json) {
         cli_json(s);
     } else if (rc == 0) {
-        json_array_foreach(json_object_get(s, "uploads"), i, u) {
+        json_array_foreach(json_object_get(s, "uploads"), i, u)
+        {
             print_fate(u, j_is(s, "dropping_keys"));
         }
         if (i == 0)

@@ -209,9 +209,9 @@ struct station { /* a desk of the branch, as a machine */
     bool off;    /* stays down until somebody turns it on */
     bool gone;   /* burnt or stolen: nobody can */
     bool revoked;
-    bool forgot;     /* its disk was wiped or set back. A drawn script lets it crash no more:
+    bool forgot;            /* its disk was wiped or set back. A drawn script lets it crash no more:
                       * alone and often enough, that is the hole of PROTOCOL.md, "Start marks" */
-    bool erased_now; /* blocks went in the batch that was just committed */
+    bool erased_now;        /* blocks went in the batch that was just committed */
     uint64_t erased_judged; /* E3 was looked at when so many slots were decided */
     bool batch_open;
     uint64_t paused_until;

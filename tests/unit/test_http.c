@@ -224,9 +224,8 @@ static const char *body_of(const struct buf *b)
     return strstr((const char *)b->p, "\r\n\r\n") + 4;
 }
 
-/* Sends head with "%P" replaced by the port, and the body; returns the status. */
-static unsigned ask_on(const struct door *d, int fd, const char *head, const char *body, size_t n,
-                       struct buf *out)
+/* Sends head with "%P" replaced by the port, and the body. */
+static void tell_on(const struct door *d, int fd, const char *head, const char *body, size_t n)
 {
     struct buf b = { 0 };
 
@@ -241,6 +240,13 @@ static unsigned ask_on(const struct door *d, int fd, const char *head, const cha
     buf_add(&b, body, n);
     say(fd, b.p, b.len);
     buf_free(&b);
+}
+
+/* The same; returns the status. */
+static unsigned ask_on(const struct door *d, int fd, const char *head, const char *body, size_t n,
+                       struct buf *out)
+{
+    tell_on(d, fd, head, body, n);
     return hear(fd, out);
 }
 
@@ -255,6 +261,8 @@ static unsigned ask(const struct door *d, const char *head, const char *body, st
 
 #define HOST "Host: 127.0.0.1:%P\r\n"
 #define END  "\r\n"
+
+static const char healthz[] = "GET /healthz HTTP/1.1\r\n" HOST END;
 
 /* ---- the table of refusals ---- */
 
@@ -463,18 +471,56 @@ static void every_line_of_the_pages_table_gets_its_answer(void **state)
 static void connections_have_a_limit(void **state)
 {
     const struct door *d = *state;
-    int fd[CONNECTIONS], one_more;
+    int fd[CONNECTIONS], more[2];
+    struct buf b = { 0 };
+    char byte;
+
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        fd[i] = dial(d);
+        assert_int_equal(ask_on(d, fd[i], healthz, "", 0, &b), 200);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        more[i] = dial(d);
+        tell_on(d, more[i], healthz, "", 0);
+    }
+    close(fd[0]); /* one waits no more, the other does */
+    assert_int_equal(hear(more[0], &b), 200);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(ask_on(d, fd[1], healthz, "", 0, &b), 200);
+    assert_int_equal(recv(more[1], &byte, 1, MSG_DONTWAIT), -1);
+    for (unsigned i = 1; i < CONNECTIONS; i++)
+        close(fd[i]);
+    assert_int_equal(hear(more[1], &b), 200);
+    close(more[0]);
+    close(more[1]);
+    buf_free(&b);
+}
+
+/* The end of each comes together with its last bytes: they waited while there was no room. */
+static void callers_that_left_in_the_middle_of_a_request_hold_up_nobody(void **state)
+{
+    const struct door *d = *state;
+    static const char half[30000];
+    int fd[CONNECTIONS], more;
     struct buf b = { 0 };
 
     for (unsigned i = 0; i < CONNECTIONS; i++) {
         fd[i] = dial(d);
-        assert_int_equal(ask_on(d, fd[i], "GET /healthz HTTP/1.1\r\n" HOST END, "", 0, &b), 200);
+        assert_int_equal(ask_on(d, fd[i], healthz, "", 0, &b), 200);
     }
-    one_more = dial(d);
-    assert_int_equal(ask_on(d, one_more, "GET /healthz HTTP/1.1\r\n" HOST END, "", 0, &b), 0);
-    close(one_more);
+    for (unsigned i = 0; i < 4 * CONNECTIONS; i++) {
+        more = dial(d);
+        tell_on(d, more,
+                "POST /api/v1/records HTTP/1.1\r\n" HOST CTL JSON "Content-Length: 60000\r\n" END,
+                half, sizeof half);
+        close(more);
+    }
+    more = dial(d);
+    tell_on(d, more, healthz, "", 0);
     for (unsigned i = 0; i < CONNECTIONS; i++)
         close(fd[i]);
+    assert_int_equal(hear(more, &b), 200); /* in less than anybody's patience: see dial() */
+    close(more);
     buf_free(&b);
 }
 
@@ -920,6 +966,7 @@ int main(void)
         WITH_DOOR(every_line_of_the_table_gets_its_answer),
         WITH_DOOR(every_line_of_the_pages_table_gets_its_answer),
         WITH_DOOR(connections_have_a_limit),
+        WITH_DOOR(callers_that_left_in_the_middle_of_a_request_hold_up_nobody),
         WITH_DOOR(every_answer_carries_the_security_headers),
         WITH_DOOR(the_handler_gets_clean_requests_and_the_right_of_their_token),
         WITH_DOOR(health_says_one_thing_only),
