@@ -32,6 +32,7 @@ ln -s /proc/self/fd dev/fd
 touch dev/console etc/machine-id
 rm -f var/lib/man-db/auto-update # which would go through all manual pages at each dpkg -i
 rm -f usr/sbin/policy-rc.d # containers have one, against services
+rm -rf var/lib/tideover # of a desk that this machine is, or of a test that installs the package there
 ip link set lo up
 pivot_root . run/old
 umount -l /run/old
