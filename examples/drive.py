@@ -84,25 +84,42 @@ def wait_until(condition, deadline, what):
         time.sleep(POLL)
 
 
-_given = set()
-PORTS = (20000, 30000)  # below the ephemeral range, so that no outgoing connection takes one
+PORTS = range(20000, 30000)  # below the ephemeral range, so that no outgoing connection takes one
+BLOCK, APART = 200, 8        # ports that one driver claims; between two it gives out are an invite's
+_blocks, _ports = [], []     # claimed, until this process ends; left to give out
+
+
+def _claim_block():
+    """Ports that no other driver gives out while this one lives: a desk that is stopped for a while
+    finds its own again, and nobody else answers there. The claim is a name that the kernel forgets
+    with the process, in the same network namespace as the ports."""
+    first = list(PORTS[::BLOCK])
+    random.shuffle(first)
+    for port in first:
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0tideover-drive-{port}")
+        except OSError:
+            claim.close()
+            continue
+        _blocks.append(claim)
+        _ports.extend(range(port + BLOCK - APART, port - 1, -APART))
+        return
+    raise RuntimeError("other drivers have claimed all ports")
 
 
 def free_port():
-    """A loopback port that nobody has now."""
-    for _ in range(200):
-        port = random.randrange(*PORTS)
+    """A loopback port that nobody has now, and no other driver will take."""
+    while True:
+        if not _ports:
+            _claim_block()
         with socket.socket() as s:
             try:
+                port = _ports.pop()
                 s.bind(("127.0.0.1", port))
+                return port
             except OSError:
                 continue
-        if port not in _given:
-            _given.add(port)
-            return port
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Batch:

@@ -28,7 +28,8 @@ struct changes {
     struct waiter *first;
 };
 
-/* Of any depth: what is never the same for long, and no reason to draw a page anew. */
+/* Of any depth: what is never the same for long, and no reason to draw a page anew; that it becomes
+ * known is one. */
 static const char *const restless[] = { "checked",    "checks",    "failures",        "last_seen_s",
                                         "clock_ms",   "refused",   "disk_free_bytes", "used_bytes",
                                         "map_bytes",  "commits",   "message",         "age_days",
@@ -42,7 +43,8 @@ static void calm(json_t *j)
     size_t i;
 
     for (i = 0; json_is_object(j) && i < sizeof restless / sizeof restless[0]; i++)
-        json_object_del(j, restless[i]);
+        if (!json_is_null(json_object_get(j, restless[i])))
+            json_object_del(j, restless[i]);
     if (json_is_object(j))
         json_object_foreach(j, name, v) calm(v);
     else

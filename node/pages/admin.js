@@ -215,11 +215,21 @@ function load(status) {
     return (loading = loading.catch(() => {}).then(() => loadOnce(status)));
 }
 
+let nextTry;
+
+// What was missed is asked for again: nothing may change for a long time.
+function keepUp(status) {
+    load(status).catch(() => {
+        clearTimeout(nextTry);
+        nextTry = setTimeout(keepUp, 2000);
+    });
+}
+
 const session = await enter("admin");
 setInterval(() => document.body.classList.contains("locked") || drawInvites().catch(() => {}), 5000); // a refused try changes nothing else
 say(byId("desk-name"), session.branch + " · " + session.desk);
 await drawSettings();
 follow(({ status, gone }) => {
     if (gone) banner("bad", "✖", t("gone.title"), t("gone.why"));
-    else load(status).catch(() => {});
+    else keepUp(status);
 });

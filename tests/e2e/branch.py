@@ -133,6 +133,20 @@ def problem_codes(desk):
     return {p["code"] for p in desk.status()["problems"]}
 
 
+def standing(desk):
+    """What differs from desk to desk and from minute to minute."""
+    s, u, all_peers = (desk.cli(*words, json=True, deadline=10)
+                       for words in (("status",), ("upload", "status"), ("peers",)))
+    r, l = s["records"], s["ledger"]
+    peers = [p["name"] + " " + (p["last_error"] or {"code": p["state"]})["code"]
+             for p in all_peers["peers"] if not p["this"]]
+    return (f"start {s['start']}{'' if l['start_confirmed'] else ' unconfirmed'}, held {r['held']} of {r['union']}, "
+            f"pending {r['pending']}, aside {r['set_aside']}; slot {l['slot']}{' open' if l['open'] else ''}, "
+            f"{'votes' if l['may_vote'] else 'no vote'}, upload {u['state']} by {u['uploader']} term {u['term']}"
+            f"{' ' + u['error']['code'] if u['error'] else ''}; server {s['server']['state']}; {', '.join(peers)}; "
+            f"problems {' '.join(p['code'] for p in s['problems']) or 'none'}")
+
+
 def four_words(said):
     words = set(re.findall(r'"([a-z]+)"', (ROOT / "proto/words.c").read_text()))
     return drive.four_words(said.out + said.err, words)
@@ -161,19 +175,17 @@ class Case(unittest.TestCase):
                         for test, _ in said.errors + said.failures):
             self.show()
 
-    def show(self):
-        """How each desk stands, for whoever has to find out why the test failed."""
+    def show(self, to=sys.stderr):
+        """How each desk stands, in a line or two, for whoever has to find out why the test failed;
+        the error itself comes after it."""
         for d in self.owned:
-            if d.node is None or d.node.poll() is not None:
-                print(f"---- {d.name} does not run", file=sys.stderr)
-                continue
-            for words in (("status",), ("upload", "status"), ("peers",)):
-                try:
-                    said = d.cli(*words, "--json", check=False, deadline=10)
-                    print(f"---- {d.name}: {' '.join(words)}: {said.out or said.err}".rstrip(), file=sys.stderr)
-                except drive.Timeout as why:
-                    print(f"---- {why}", file=sys.stderr)
-            print(*d.log().splitlines()[-15:], sep="\n", file=sys.stderr)
+            try:
+                how = "does not run" if d.node is None or d.node.poll() is not None else standing(d)
+            except Exception as why:  # the test's own error is the one that counts
+                how = str(why)
+            print(f"\n---- {d.name}: {how[:400]}", *(x[:160] for x in d.log().splitlines()[-4:]),
+                  sep="\n  ", end="", file=to)
+        print(file=to)
 
     def own(self, desk):
         self.owned.append(desk)

@@ -284,7 +284,5 @@ def side_by_side(kinds):
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["-"]:
-        at = list(HIT).index(sys.argv[2])
-        drive.PORTS = (20000 + 1000 * at, 21000 + 1000 * at)
         unittest.main(argv=["test_sinks.py", f"Sinks.test_{sys.argv[2]}"])
     sys.exit(side_by_side(sys.argv[1:] or HIT))

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { dirname, join } from "node:path";
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
+import { afterEach } from "node:test";
 import { chromium } from "playwright-core";
 
 const home = dirname(fileURLToPath(import.meta.url));
@@ -21,6 +22,12 @@ export const browserArguments = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
+
+// A test failed: how the desks stand, and what the pages show.
+const open = new Set();
+afterEach(async (t) => {
+    for (const stage of t.passed ? [] : open) await stage.show();
+});
 
 // Tries until f returns something true, or its last error is the test's.
 export async function until(f, what, deadline = 60000) {
@@ -42,6 +49,7 @@ export class Stage {
     // desks: how many; more: arguments for Chromium; what else there is goes to stage.py's "found"
     static async open({ desks = 1, more = [], ...found } = {}) {
         const s = new Stage();
+        open.add(s);
         s.python = spawn("python3", [join(home, "stage.py")], { stdio: ["pipe", "pipe", "inherit"] });
         s.lines = createInterface({ input: s.python.stdout })[Symbol.asyncIterator]();
         s.last = Promise.resolve();
@@ -159,7 +167,17 @@ export class Stage {
         assert.deepEqual(page.said, []);
     }
 
+    // On standard error. A page: its rows and sentences that are in sight, the errors of its console.
+    async show() {
+        await this.do("show").catch((e) => console.error(e.message));
+        for (const page of this.browser.contexts().flatMap((c) => c.pages())) {
+            const text = await page.innerText("body", { timeout: 5000 }).catch((e) => e.message);
+            console.error(`---- ${page.url()}: ${text.replace(/\s+/g, " ").slice(0, 1500)}`, page.said ?? "");
+        }
+    }
+
     async close() {
+        open.delete(this);
         await this.browser?.close();
         this.python.stdin.end();
         await new Promise((r) => (this.python.exitCode === null ? this.python.on("exit", r) : r()));

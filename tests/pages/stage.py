@@ -17,6 +17,7 @@
 {"do": "ils", "name": "koha", "sink": "koha:URL", "format": "koha", "args": [..], "more": TEXT}
                                                         a sample server, and a policy that uploads to it
                                                         (in args HOME is a folder of the test)
+{"do": "show"}                                          how the desks stand, on standard error
 {"do": "watch"}                                         the policy watches that server
 {"do": "ils_stop" | "ils_start"}                        it goes, and comes back at the same port
 
@@ -171,7 +172,7 @@ class Stage(branch.Case):
 
 
 DO = ("found", "fill", "free", "sleep", "start", "stop", "kill9", "freeze", "thaw", "cli", "feed", "lines", "publish", "pin", "files",
-      "ils", "watch", "ils_stop", "ils_start")
+      "ils", "watch", "ils_stop", "ils_start", "show")
 
 
 def main():
