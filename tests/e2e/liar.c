@@ -17,6 +17,7 @@
 #include <sodium.h>
 
 #include "keys.h"
+#include "pack.h"
 
 #define POLL_MS      50
 #define SEND_TRIES   40 /* of 5 ms, then the message is lost, as it may be */
@@ -151,9 +152,9 @@ static void message(void *ctx, const struct desk_id *from, const char *ip, const
 {
     struct liar *l = ctx;
     struct mp m = mp_over(p, n);
+    struct buf whole = { 0 };
     int k = peer_of(l, from);
 
-    (void)ip;
     if (k < 0)
         return;
     switch (wire_open(&m)) {
@@ -168,6 +169,11 @@ static void message(void *ctx, const struct desk_id *from, const char *ip, const
         break;
     case WIRE_FORK_ASK:
         answer_fork_ask(l, (unsigned)k);
+        break;
+    case WIRE_PACKED:
+        if (message_unpack(&m, &whole))
+            message(ctx, from, ip, whole.p, whole.len);
+        buf_free(&whole);
         break;
     }
 }

@@ -26,12 +26,12 @@ class Versions(branch.Case):
         for d in desks:
             d.start()
         self.all_online(desks)
-        self.assertEqual("0.2.0", self.versions(two)[one.name])
+        wait_until(lambda: self.versions(two)[one.name] == "0.2.0", 20, "the next version to say so")
         for i, d in enumerate(desks):
             self.feed(d, checkouts(100 * i, 20))
         all_hold(desks, 60, 20)
         self.upload(one)
-        self.assertEqual(0, kids.status()["records"]["pending"])
+        wait_until(lambda: kids.status()["records"]["pending"] == 0, 20, "it to be known")
         for first, last in ((ours, NEXT), (NEXT, ours)):  # each desk up and down, on live data
             self.run_as(one, first)
             self.run_as(two, last)
@@ -44,7 +44,7 @@ class Versions(branch.Case):
         for d in desks:
             wait_until(lambda d=d: d.status()["records"]["pending"] == 0, 20, f"{d.name} to know")
             self.assertEqual(0, sum(p["refused"] for p in d.peers() if not p["this"]))
-            self.assertTrue(all(p["disk_free_bytes"] for p in d.peers()))
+            wait_until(lambda d=d: all(p["disk_free_bytes"] for p in d.peers()), 20, "each to say how it fares")
         sent = [line for p in self.files() for line in p.read_bytes().splitlines()]
         self.assertEqual((100, 100), (len(sent), len(set(sent))))
 
