@@ -22,7 +22,8 @@ const char *outcome_name(enum outcome o);
 
 struct export_out {
     void *ctx;
-    /* The next bytes of a file: 0 of users, 1 and on of the log; NULL: digests only. */
+    /* The next bytes of a file: 0 of users, 1 and on of the log; NULL: digests only. They are not
+     * judged yet: all of it is good when the export ends with ERR_OK. */
     enum err (*bytes)(void *ctx, unsigned file, const uint8_t *p, size_t n, struct errmsg *msg);
     /* Every record in merged order. line: its number among the records of its file, from 1, 0 if
      * not sent. why: of an unwritable one. NULL: not wanted. */
@@ -54,12 +55,14 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
                     const struct format *format, merge_yield yield, void *yield_ctx,
                     const struct export_out *to, struct export_result *out, struct errmsg *msg);
 
-/* The same one by one, for merged records of any source. policy, to and result stay the caller's
- * and must outlive it; salt keys digests of barcodes. After export_end() the result is complete. */
+/* The same one by one, for merged records of any source. policy, to, helper and result stay the
+ * caller's and must outlive it; salt keys digests of barcodes. helper (NULL: nobody) judges and digests
+ * what is written, while more is written. After export_end() the result is complete. */
 struct export;
 enum err export_open(const struct policy *policy, const uint8_t salt[16],
                      const struct format *format, const struct export_out *to,
-                     struct export_result *result, struct export **out, struct errmsg *msg);
+                     const struct helper *helper, struct export_result *result, struct export **out,
+                     struct errmsg *msg);
 /* In merged order; id and desk as struct format_item has them. */
 enum err export_add(struct export *x, const struct merged *m, const char *id, const char *desk,
                     enum outcome *outcome, struct errmsg *msg);

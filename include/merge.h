@@ -9,6 +9,7 @@
 #ifndef TIDEOVER_MERGE_H
 #define TIDEOVER_MERGE_H
 
+#include "helper.h"
 #include "policy.h"
 #include "record.h"
 #include "slot.h"
@@ -79,8 +80,9 @@ struct merge_job {
     unsigned n_released;
     struct merge_ruling *rulings; /* owned; in any order */
     unsigned n_rulings;
-    const struct spill *spill; /* runs.h, borrowed: where the survey may sort; NULL, or it says
+    const struct spill *spill;   /* runs.h, borrowed: where the survey may sort; NULL, or it says
                                   ERR_FULL: in memory */
+    const struct helper *helper; /* borrowed; NULL: nobody helps */
 };
 void merge_job_free(struct merge_job *j);
 /* The feed of that id, or NULL. */

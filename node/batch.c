@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "batch_int.h"
+#include "helper_thread.h"
 
 bool batch_is_for_a_lead(const struct merged *m)
 {
@@ -60,6 +61,7 @@ void batch_lend_file(struct batch_job *b, struct node *n)
 void batch_export(struct batch_job *b, const struct export_out *to)
 {
     const struct format *f = format_by_name(b->merge.policy.format);
+    struct helper_thread thread;
 
     if (!f) {
         b->err = err_set(&b->msg, ERR_CONFIG, "this version cannot write the format of the policy");
@@ -68,8 +70,10 @@ void batch_export(struct batch_job *b, const struct export_out *to)
     if ((b->err = store_reader_open(b->job.node->store, &b->reader, &b->msg)) != ERR_OK)
         return;
     batch_lend_file(b, b->job.node);
+    b->merge.helper = helper_thread_init(&thread);
     b->err = export_run(&b->merge, store_reader_disk(b->reader), f, batch_go_on, b, to, &b->result,
                         &b->msg);
+    helper_thread_close(&thread);
     store_reader_close(b->reader);
 }
 

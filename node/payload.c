@@ -169,7 +169,7 @@ static void name_files(struct payload *p)
 
 enum err payload_build(struct payload *p, struct errmsg *msg)
 {
-    struct export_out to = { p, file_bytes, one_record, NULL };
+    struct export_out to = { .ctx = p, .bytes = file_bytes, .record = one_record };
     enum err e = open_files(p, msg);
 
     if (e != ERR_OK)

@@ -78,7 +78,7 @@ static void list_anomaly(void *ctx, const struct merged *m, enum outcome o, unsi
 static void plan_run(struct job *j)
 {
     struct batch_job *b = (struct batch_job *)j;
-    struct export_out to = { b, NULL, list_anomaly, NULL };
+    struct export_out to = { .ctx = b, .record = list_anomaly };
 
     b->lists = json_object();
     batch_export(b, &to);

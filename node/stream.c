@@ -65,7 +65,7 @@ static enum err out_bytes(void *ctx, unsigned part, const uint8_t *p, size_t n, 
 static void export_job_run(struct job *j)
 {
     struct batch_job *b = (struct batch_job *)j;
-    struct export_out to = { b, out_bytes, NULL, NULL };
+    struct export_out to = { .ctx = b, .bytes = out_bytes };
 
     batch_export(b, &to);
 }
@@ -293,7 +293,7 @@ static void list_pending(struct batch_job *b)
 static void list_run(struct job *j)
 {
     struct list_job *l = (struct list_job *)j;
-    struct export_out to = { &l->b, NULL, list_line, NULL };
+    struct export_out to = { .ctx = &l->b, .record = list_line };
 
     l->b.state_sent = "delivered";
     for (unsigned i = 0; i < l->n_jobs && l->b.err == ERR_OK; i++) {

@@ -28,13 +28,22 @@ const char *outcome_name(enum outcome o)
     return "";
 }
 
+#define JUDGED_BYTES 65536 /* at once: much longer than it takes to wake a thread */
+
 struct part_state {
     const struct format *format; /* NULL: not used */
     struct format_state *st;
-    struct format_check *check;
-    crypto_hash_sha256_state sha;
     uint64_t bytes, lines;
-    uint32_t day; /* of the last record, where each day has a file */
+    uint32_t day;       /* of the last record, where each day has a file */
+    struct buf written; /* and not handed over yet */
+    struct judge {      /* of what was handed over; the helper's until helper_wait() */
+        const struct format *format;
+        struct format_check *check;
+        crypto_hash_sha256_state sha;
+        struct buf bytes;
+        enum err err; /* the first complaint */
+        struct errmsg msg;
+    } judge;
 };
 
 struct export
@@ -42,6 +51,7 @@ struct export
     const struct policy *policy;
     uint8_t salt[16]; /* keys the digests of barcodes: they never meet another use */
     const struct export_out *to;
+    const struct helper *helper;
     struct export_result *r;
     struct part_state part[2];             /* users, log */
     struct slot_part done[SLOT_PARTS_MAX]; /* files of the log that are finished */
@@ -122,16 +132,49 @@ static unsigned file_of(const struct export *x, unsigned part)
     return part == 0 ? 0 : 1 + x->n_done;
 }
 
+static void judge(void *arg) /* E5 */
+{
+    struct judge *j = arg;
+
+    if (j->err == ERR_OK)
+        j->err = j->format->check_add(j->check, j->bytes.p, j->bytes.len, &j->msg);
+    if (j->err == ERR_OK)
+        crypto_hash_sha256_update(&j->sha, j->bytes.p, j->bytes.len);
+}
+
+static enum err verdict_so_far(struct export *x, const struct part_state *ps, struct errmsg *msg)
+{
+    helper_wait(x->helper);
+    if (ps->judge.err != ERR_OK && msg)
+        *msg = ps->judge.msg;
+    return ps->judge.err;
+}
+
+/* The complaint, if any, comes with the next piece: the same one, helped or not. */
+static enum err hand_over(struct export *x, struct part_state *ps, struct errmsg *msg)
+{
+    enum err e = verdict_so_far(x, ps, msg);
+    struct buf judged = ps->judge.bytes;
+
+    if (e != ERR_OK)
+        return e;
+    ps->judge.bytes = ps->written;
+    ps->written = judged;
+    buf_reset(&ps->written);
+    helper_begin(x->helper, judge, &ps->judge);
+    return ERR_OK;
+}
+
 static enum err put(struct export *x, unsigned part, const struct buf *b, struct errmsg *msg)
 {
     struct part_state *ps = &x->part[part];
-    enum err e;
+    enum err e = ERR_OK;
 
-    if (b->failed)
-        return err_set(msg, ERR_NOMEM, "out of memory");
-    if ((e = ps->format->check_add(ps->check, b->p, b->len, msg)) != ERR_OK) /* E5 */
+    if (ps->written.len + b->len > JUDGED_BYTES && (e = hand_over(x, ps, msg)) != ERR_OK)
         return e;
-    crypto_hash_sha256_update(&ps->sha, b->p, b->len);
+    buf_add(&ps->written, b->p, b->len);
+    if (b->failed || ps->written.failed)
+        return err_set(msg, ERR_NOMEM, "out of memory");
     ps->bytes += b->len;
     return x->to->bytes ? x->to->bytes(x->to->ctx, file_of(x, part), b->p, b->len, msg) : ERR_OK;
 }
@@ -151,10 +194,13 @@ static enum err frame(struct export *x, unsigned part,
     return e;
 }
 
-static void drop_part(struct part_state *p)
+static void drop_part(struct export *x, struct part_state *p)
 {
+    helper_wait(x->helper);
     if (p->format)
-        p->format->check_free(p->check);
+        p->format->check_free(p->judge.check);
+    buf_free(&p->judge.bytes);
+    buf_free(&p->written);
     free(p->st);
     memset(p, 0, sizeof *p);
 }
@@ -163,11 +209,11 @@ static enum err open_part(struct export *x, unsigned i, const struct format *f, 
 {
     struct part_state *p = &x->part[i];
 
-    p->format = f;
+    p->format = p->judge.format = f;
     p->st = mem_zero(1, sizeof *p->st);
-    p->check = f->check_new(x->policy);
-    crypto_hash_sha256_init(&p->sha);
-    return p->st && p->check ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
+    p->judge.check = f->check_new(x->policy);
+    crypto_hash_sha256_init(&p->judge.sha);
+    return p->st && p->judge.check ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 }
 
 static enum err close_part(struct export *x, unsigned i, struct slot_part *out, struct errmsg *msg)
@@ -177,7 +223,8 @@ static enum err close_part(struct export *x, unsigned i, struct slot_part *out, 
     enum err e;
 
     if ((e = frame(x, i, p->format->finish, msg)) != ERR_OK ||
-        (e = p->format->check_end(p->check, &records, msg)) != ERR_OK)
+        (e = hand_over(x, p, msg)) != ERR_OK || (e = verdict_so_far(x, p, msg)) != ERR_OK ||
+        (e = p->format->check_end(p->judge.check, &records, msg)) != ERR_OK)
         return e;
     if (records != p->lines)
         return err_set(msg, ERR_BUG, "the validator of %s counts %llu records, %llu were written",
@@ -186,7 +233,7 @@ static enum err close_part(struct export *x, unsigned i, struct slot_part *out, 
     out->bytes = p->bytes;
     out->lines = p->lines;
     out->day = p->day;
-    crypto_hash_sha256_final(&p->sha, out->sha256);
+    crypto_hash_sha256_final(&p->judge.sha, out->sha256);
     return ERR_OK;
 }
 
@@ -205,7 +252,7 @@ static enum err split(struct export *x, const struct format_item *it, struct err
     if ((e = close_part(x, 1, &x->done[x->n_done], msg)) != ERR_OK)
         return e;
     x->n_done++;
-    drop_part(&x->part[1]);
+    drop_part(x, &x->part[1]);
     return open_part(x, 1, f, msg);
 }
 
@@ -322,7 +369,8 @@ enum err export_add(struct export *x, const struct merged *m, const char *id, co
 
 enum err export_open(const struct policy *policy, const uint8_t salt[16],
                      const struct format *format, const struct export_out *to,
-                     struct export_result *result, struct export **out, struct errmsg *msg)
+                     const struct helper *helper, struct export_result *result, struct export **out,
+                     struct errmsg *msg)
 {
     struct export *x = mem_zero(1, sizeof *x);
     enum err e = x ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
@@ -333,6 +381,7 @@ enum err export_open(const struct policy *policy, const uint8_t salt[16],
     x->policy = policy;
     memcpy(x->salt, salt, sizeof x->salt);
     x->to = to;
+    x->helper = helper;
     x->r = result;
     x->refused = mem_refused();
     if (format->users && format->users(policy))
@@ -350,8 +399,8 @@ void export_free(struct export *x)
 {
     if (!x)
         return;
-    drop_part(&x->part[0]);
-    drop_part(&x->part[1]);
+    drop_part(x, &x->part[0]);
+    drop_part(x, &x->part[1]);
     hmap_free(&x->tick_items);
     hmap_free(&x->tick_cards);
     hmap_free(&x->behind);
@@ -410,7 +459,7 @@ enum err export_run(const struct merge_job *job, const struct disk *disk,
     enum err e = item ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 
     if (e == ERR_OK)
-        e = export_open(&job->policy, job->branch, format, to, out, &x, msg);
+        e = export_open(&job->policy, job->branch, format, to, job->helper, out, &x, msg);
     if (e == ERR_OK)
         e = merge_open(job, disk, yield, yield_ctx, &m, msg);
     while (e == ERR_OK && (e = merge_next(m, item, msg)) == ERR_OK)

@@ -383,11 +383,7 @@ static enum err run_survey(struct merge *m, struct errmsg *msg)
         if ((e = survey_record(&m->survey, s->at, &s->rec, s->time_ms, msg)) == ERR_OK)
             e = walk_advance(m, msg);
     }
-    if (e == ERR_OK)
-        e = survey_end(&m->survey, ask_whether_to_go_on, m, msg);
-    if (m->survey.failed)
-        return err_set(msg, ERR_NOMEM, "out of memory");
-    return e;
+    return e == ERR_OK ? survey_end(&m->survey, ask_whether_to_go_on, m, msg) : e;
 }
 
 /* A full disk stops no upload: then the survey sorts in memory, as if no file had been lent. */

@@ -97,6 +97,14 @@ struct typed_entries { /* typed.c */
     unsigned n, room;
 };
 
+struct noted { /* of a record, what its verdict and those around it may depend on */
+    struct place at;
+    int64_t time_ms, raw_ms;
+    uint32_t due;
+    uint8_t kind;
+    char item[BARCODE_MAX + 1], user[BARCODE_MAX + 1];
+};
+
 struct survey {
     const struct merge_job *job;
     uint8_t salt[16];    /* keys the digests of barcodes: they never meet another use */
@@ -114,7 +122,12 @@ struct survey {
     unsigned n_findings, findings_room;
     struct lookback past;
     struct typed_entries typed;
-    bool failed; /* out of memory */
+    bool failed;             /* out of memory: survey_end() says it */
+    struct noted *noted;     /* records that nobody has looked at yet */
+    struct noted *under_way; /* the helper's until helper_wait(), with all that stands above */
+    unsigned n_noted, n_under_way;
+    enum err err; /* the first of what it met */
+    struct errmsg msg;
 };
 
 /* Is anything of earlier uploads near enough to the first record of this one to be read? */
@@ -167,7 +180,8 @@ bool survey_knows_item(const struct survey *s, struct place at, const struct rec
 void typed_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms);
 void typed_free(struct typed_entries *t);
 bool survey_is_settled(const struct survey *s, struct place at); /* voided, or released by a lead */
-/* ... then every record in merged order, and the end. pulse is asked now and then. */
+/* ... then every record in merged order, and the end. pulse is asked now and then. The job's helper looks
+ * at them some hundred later, and until the end nobody else at the survey. */
 enum err survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms,
                        struct errmsg *msg);
 typedef enum err (*survey_pulse)(void *ctx, struct errmsg *msg);
@@ -195,8 +209,7 @@ void survey_mark_late(struct survey *s, struct place at);
 const char *survey_new_card(struct survey *s, struct place at, const uint8_t user[16],
                             uint64_t rank);
 /* Notes what happened to an item; survey_events() judges all of it. */
-enum err survey_event(struct survey *s, struct place at, const struct record *r, int64_t time_ms,
-                      struct errmsg *msg);
+enum err survey_event(struct survey *s, const struct noted *r, struct errmsg *msg);
 enum err survey_events(struct survey *s, survey_pulse pulse, void *ctx, struct errmsg *msg);
 
 #endif

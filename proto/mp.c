@@ -265,10 +265,10 @@ bool mp_get_str(struct mp *m, char *out, size_t room)
     size_t n = 0;
     const uint8_t *at = take_str(m, &n);
 
-    if (at != NULL && n < room && memchr(at, 0, n) == NULL) {
+    if (at != NULL && n < room) {
         memcpy(out, at, n);
         out[n] = 0;
-        if (text_is_clean(out))
+        if (text_plain(out) == n || (memchr(at, 0, n) == NULL && text_is_clean(out)))
             return true;
     }
     if (room > 0)

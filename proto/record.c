@@ -95,9 +95,9 @@ static bool is_zero(const void *p, size_t n)
 
 static bool text_fits(const char *s, const struct field *f)
 {
-    if (memchr(s, 0, (size_t)f->limit + 1) == NULL)
-        return false;
-    return f->type == F_BARCODE ? *s == 0 || barcode_is_clean(s) : text_is_clean(s);
+    if (f->type == F_BARCODE)
+        return *s == 0 || barcode_is_clean(s);
+    return memchr(s, 0, (size_t)f->limit + 1) != NULL && text_is_clean(s);
 }
 
 /* The judge of a value. */

@@ -11,6 +11,8 @@
 #include "merge_int.h"
 #include "word.h"
 
+#define NOTED_MAX 512 /* takes much longer than to wake a thread */
+
 struct card { /* a user registered in this log, or earlier and not known to be loaded */
     struct place reg;
     bool this_slot, seen, conflict;
@@ -51,6 +53,9 @@ static void place_key(struct place at, uint8_t out[16])
 
 void survey_free(struct survey *s)
 {
+    helper_wait(s->job ? s->job->helper : NULL);
+    free(s->noted);
+    free(s->under_way);
     hmap_free(&s->cards);
     hmap_free(&s->persons);
     hmap_free(&s->found);
@@ -318,21 +323,21 @@ static void note_twin(struct survey *s, struct place at, const struct card *c)
 }
 
 /* Its verdict depends on whether the card was used before it: it is judged at the end. */
-static void arrives(struct survey *s, struct place at, const struct record *r, int64_t time_ms)
+static void arrives(struct survey *s, const struct noted *r)
 {
-    bool late = survey_is_late(s, time_ms);
+    bool late = survey_is_late(s, r->time_ms);
     struct card *c;
     uint8_t user[16];
 
     survey_text_digest(s, r->user, user);
     if ((c = card_of(s, user)) == NULL) {
         if (late)
-            survey_mark_late(s, at);
+            survey_mark_late(s, r->at);
         return;
     }
     if (has_room(s, (void **)&s->arrival, s->n_arrivals, &s->arrivals_room, sizeof *s->arrival))
         s->arrival[s->n_arrivals++] =
-            (struct arrival){ at, s->rank, (unsigned)(c - s->card), late };
+            (struct arrival){ r->at, s->rank, (unsigned)(c - s->card), late };
 }
 
 /* Used before its registration, which therefore goes first. */
@@ -422,14 +427,14 @@ void survey_mark_late(struct survey *s, struct place at)
 /* ---- the pass ---- */
 
 /* R7: pieces without a barcode wait for their user's card as items do; no other rule knows them. */
-static void pieces_event(struct survey *s, struct place at, const struct record *r)
+static void pieces_event(struct survey *s, const struct noted *r)
 {
     const char *waits;
     uint8_t user[16];
 
     survey_text_digest(s, r->user, user);
-    if ((waits = survey_new_card(s, at, user, s->rank)) != NULL)
-        survey_rule_judge(s, at, VERDICT_WAITS, waits, NULL);
+    if ((waits = survey_new_card(s, r->at, user, s->rank)) != NULL)
+        survey_rule_judge(s, r->at, VERDICT_WAITS, waits, NULL);
 }
 
 /* Of a released record a lead has judged. */
@@ -440,34 +445,86 @@ bool survey_is_settled(const struct survey *s, struct place at)
     return (f && f->verdict == VERDICT_VOIDED) || released_find(s->job, at);
 }
 
-enum err survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms,
-                       struct errmsg *msg)
+static enum err look_at(struct survey *s, const struct noted *r, struct errmsg *msg)
 {
-    const struct finding *f = survey_found(s, at);
+    const struct finding *f = survey_found(s, r->at);
 
     s->rank++;
-    if (survey_is_settled(s, at) || (f && f->verdict == VERDICT_REVIEW)) /* R12 */
+    if (survey_is_settled(s, r->at) || (f && f->verdict == VERDICT_REVIEW)) /* R12 */
         return ERR_OK;
     if (r->kind == RECORD_USER) {
-        arrives(s, at, r, time_ms);
+        arrives(s, r);
         return ERR_OK;
     }
     if (r->kind != RECORD_VOID && r->item[0] != '\0')
-        return survey_event(s, at, r, time_ms, msg);
+        return survey_event(s, r, msg);
     if (r->kind == RECORD_CHECKOUT)
-        pieces_event(s, at, r);
-    if (survey_is_late(s, time_ms) && r->kind != RECORD_VOID)
-        survey_mark_late(s, at);
+        pieces_event(s, r);
+    if (survey_is_late(s, r->time_ms) && r->kind != RECORD_VOID)
+        survey_mark_late(s, r->at);
     return ERR_OK;
+}
+
+static void look_at_all(void *arg)
+{
+    struct survey *s = arg;
+
+    for (unsigned i = 0; i < s->n_under_way && s->err == ERR_OK; i++)
+        s->err = look_at(s, &s->under_way[i], &s->msg);
+}
+
+static enum err wait_for_helper(struct survey *s, struct errmsg *msg)
+{
+    helper_wait(s->job->helper);
+    if (s->err != ERR_OK && msg)
+        *msg = s->msg;
+    return s->err;
+}
+
+static enum err hand_over(struct survey *s, struct errmsg *msg)
+{
+    enum err e = wait_for_helper(s, msg);
+    struct noted *looked_at = s->under_way;
+
+    if (e != ERR_OK)
+        return e;
+    s->under_way = s->noted;
+    s->n_under_way = s->n_noted;
+    s->noted = looked_at;
+    s->n_noted = 0;
+    helper_begin(s->job->helper, look_at_all, s);
+    return ERR_OK;
+}
+
+enum err survey_record(struct survey *s, struct place at, const struct record *r, int64_t time_ms,
+                       struct errmsg *msg)
+{
+    struct noted *n;
+
+    if (!s->noted && (s->noted = mem_alloc(NOTED_MAX * sizeof *n)) == NULL)
+        return err_set(msg, ERR_NOMEM, "out of memory");
+    n = &s->noted[s->n_noted++];
+    n->at = at;
+    n->time_ms = time_ms;
+    n->raw_ms = record_time(r, 0);
+    n->due = r->due;
+    n->kind = r->kind;
+    memcpy(n->item, r->item, sizeof n->item);
+    memcpy(n->user, r->user, sizeof n->user);
+    return s->n_noted == NOTED_MAX ? hand_over(s, msg) : ERR_OK;
 }
 
 enum err survey_end(struct survey *s, survey_pulse pulse, void *ctx, struct errmsg *msg)
 {
-    enum err e = survey_events(s, pulse, ctx, msg);
+    enum err e = hand_over(s, msg);
 
     if (e == ERR_OK)
+        e = wait_for_helper(s, msg);
+    if (e == ERR_OK)
+        e = survey_events(s, pulse, ctx, msg);
+    if (e == ERR_OK)
         judge_registrations(s);
-    return e;
+    return e == ERR_OK && s->failed ? err_set(msg, ERR_NOMEM, "out of memory") : e;
 }
 
 void survey_verdict(const struct survey *s, struct place at, const struct record *r,

@@ -196,17 +196,16 @@ enum err survey_init(struct survey *s, const struct merge_job *job, const struct
     return s->events ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 }
 
-enum err survey_event(struct survey *s, struct place at, const struct record *r, int64_t time_ms,
-                      struct errmsg *msg)
+enum err survey_event(struct survey *s, const struct noted *r, struct errmsg *msg)
 {
     uint8_t b[E_BYTES];
 
     survey_text_digest(s, r->item, b);
     put_be64(b + E_RANK, s->rank);
-    put_be32(b + E_FEED, at.feed);
-    put_be64(b + E_SEQ, at.seq);
-    put_be64(b + E_TIME, (uint64_t)time_ms);
-    put_be64(b + E_RAW, (uint64_t)record_time(r, 0));
+    put_be32(b + E_FEED, r->at.feed);
+    put_be64(b + E_SEQ, r->at.seq);
+    put_be64(b + E_TIME, (uint64_t)r->time_ms);
+    put_be64(b + E_RAW, (uint64_t)r->raw_ms);
     put_be32(b + E_DUE, r->due);
     b[E_KIND] = r->kind;
     survey_text_digest(s, r->user, b + E_USER);

@@ -1,5 +1,6 @@
 /* merge_output.c - what a merge makes: temporary files that have no name, and files that are whole
  * under theirs or not there. */
+#include "helper_thread.h"
 #include "merging.h"
 
 #include <errno.h>
@@ -180,16 +181,19 @@ static enum err write_all(struct merging *m, struct export *x, struct errmsg *ms
 int merge_out_write(struct merging *m)
 {
     static const uint8_t salt[16] = "tideover merge";
+    struct helper_thread thread;
     struct export_out to = { .ctx = m, .bytes = on_bytes, .record = on_record };
     struct errmsg msg = { .text = "" };
     struct export *x = NULL;
-    enum err e = export_open(&m->policy, salt, m->to, &to, &m->result, &x, &msg);
+    enum err e = export_open(&m->policy, salt, m->to, &to, helper_thread_init(&thread), &m->result,
+                             &x, &msg);
 
     if (e == ERR_OK)
         e = write_all(m, x, &msg);
     if (e == ERR_OK)
         e = export_end(x, &msg);
     export_free(x);
+    helper_thread_close(&thread);
     return e == ERR_OK ? 0 : merge_stopped(m, e, &msg);
 }
 

@@ -1,6 +1,8 @@
 /* bench_export.c - one merged log out of five encrypted feeds, and the memory that it takes.
  *
- *   bench_export -d DIR [-n ENTRIES] [-r ROUNDS]
+ *   bench_export -d DIR [-n ENTRIES] [-r ROUNDS] [-a]
+ *
+ * -a: alone, in one thread.
  *
  * Ours: a desk's store with the feeds of five desks, read, judged and written as a Symphony log, as an
  * upload does it. Against five LMDB tables of sealed lines of 200 bytes, each with its time and id as its
@@ -20,6 +22,7 @@
 #include <sodium.h>
 
 #include "export.h"
+#include "helper_thread.h"
 #include "spill_file.h"
 
 #define DESKS       5
@@ -105,13 +108,14 @@ static FILE *output(const char *dir)
 }
 
 /* Seconds. */
-static double ours_once(struct mesh *m, const char *dir, unsigned long *most_kib)
+static double ours_once(struct mesh *m, const char *dir, bool alone, unsigned long *most_kib)
 {
     struct watch_memory w = { .most = 0 };
     struct export_out to = { .ctx = output(dir), .bytes = keep_bytes };
     struct export_result result;
     struct errmsg msg = { .text = "" };
     struct store_reader *reader;
+    struct helper_thread helper;
     struct spill_file spill;
     struct merge_job job;
     unsigned long before;
@@ -129,10 +133,14 @@ static double ours_once(struct mesh *m, const char *dir, unsigned long *most_kib
     atomic_init(&w.end, false);
     pthread_create(&w.thread, NULL, look, &w);
     began = bench_ns();
+    if (!alone)
+        job.helper = helper_thread_init(&helper);
     if (export_run(&job, store_reader_disk(reader), format_by_name("symphony"), go_on, reader, &to,
                    &result, &msg) != ERR_OK ||
         fclose(to.ctx) != 0)
         bench_die("merge: %s", msg.text);
+    if (!alone)
+        helper_thread_close(&helper);
     began = bench_ns() - began;
     atomic_store(&w.end, true);
     pthread_join(w.thread, NULL);
@@ -251,7 +259,7 @@ static double bare_once(const struct bare *b, const char *dir, uint64_t entries)
 
 /* ---- rounds ---- */
 
-static void measure(struct mesh *m, struct bare *b, const char *dir, unsigned rounds)
+static void measure(struct mesh *m, struct bare *b, const char *dir, unsigned rounds, bool alone)
 {
     char id[32], memory_id[32], what[96], note[160];
     double millions = (double)m->recorded / 1e6;
@@ -277,7 +285,7 @@ static void measure(struct mesh *m, struct bare *b, const char *dir, unsigned ro
         unsigned long kib;
         if (i % 2 == 1)
             samples_add(&r.theirs, bare_once(b, dir, m->recorded));
-        samples_add(&r.ours, ours_once(m, dir, &kib));
+        samples_add(&r.ours, ours_once(m, dir, alone, &kib));
         samples_add(&own.ours, (double)kib / 1024);
         if (i % 2 == 0)
             samples_add(&r.theirs, bare_once(b, dir, m->recorded));
@@ -295,10 +303,11 @@ int main(int argc, char **argv)
     const char *dir = NULL;
     uint64_t entries = 1000000;
     unsigned rounds = 3;
+    bool alone = false;
     char path[4096];
     int c;
 
-    while ((c = getopt(argc, argv, "d:n:r:")) != -1)
+    while ((c = getopt(argc, argv, "d:n:r:a")) != -1)
         switch (c) {
         case 'd':
             dir = optarg;
@@ -308,6 +317,9 @@ int main(int argc, char **argv)
             break;
         case 'r':
             rounds = (unsigned)atoi(optarg);
+            break;
+        case 'a':
+            alone = true;
             break;
         default:
             return 2;
@@ -319,7 +331,7 @@ int main(int argc, char **argv)
     fill_store(&m, entries);
     mesh_forget(&m);
     bare_fill(&b, dir, m.recorded);
-    measure(&m, &b, dir, rounds);
+    measure(&m, &b, dir, rounds, alone);
     mesh_close(&m);
     mdb_env_close(b.env);
     return 0;

@@ -704,7 +704,7 @@ static enum err collect(void *ctx, unsigned part, const uint8_t *p, size_t n, st
 
 static struct export_result export_all(void)
 {
-    struct export_out to = { NULL, collect, NULL, NULL };
+    struct export_out to = { .bytes = collect };
     struct export_result r;
     struct errmsg msg = { .text = "" };
 
