@@ -22,7 +22,7 @@ struct peer {
     bool proven;
     char software[SOFTWARE_MAX];
     bool ever_heard, up; /* up: our connection to it stands */
-    uint64_t heard_ms, hello_ms, connect_ms, vector_ms, vector_sent_ms, roster_sent_ms;
+    uint64_t heard_ms, hello_ms, connect_ms, up_ms, vector_ms, vector_sent_ms, roster_sent_ms;
     uint64_t beat_every_ms; /* as it says itself */
     uint32_t connects;      /* since it was last heard, for the back-off */
     struct mark mark;       /* the highest it showed, durable here */
@@ -163,7 +163,7 @@ struct core {
     bool short_of_memory; /* a cut was not taken in: neither accept nor propose a slot */
 
     struct peer *peers;
-    unsigned n_peers;
+    unsigned n_peers, n_unreached; /* no connection of ours stands, as of this tick */
     uint16_t
         peer_by_id[2 * ROSTER_DESKS_MAX]; /* place + 1, by the id's first bytes, then onwards */
 
@@ -303,6 +303,7 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
 bool peer_is_cloned(const struct core *c, const struct peer *p);
 bool peer_in_peace(const struct core *c);
 void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m);
+void peers_count_unreached(struct core *c); /* before a tick of each */
 void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool beat);
 
 void peer_connect(struct core *c, struct peer *p);

@@ -10,6 +10,7 @@
 #define HELLO_AGAIN_MS     1000
 #define RECONNECT_HEARD_MS 100 /* it has just reached us, so we can reach it */
 #define RECONNECT_MIN_MS   500
+#define RECONNECT_EACH_MS  25 /* for each peer not reached: a handshake costs both a millisecond */
 #define RECONNECT_MAX_MS   5000
 #define CLONE_MS           30000 /* two starts of one desk heard within this: two PCs */
 #define RECONNECT_EAGER    60    /* for half a minute: a short partition heals within a second */
@@ -507,6 +508,15 @@ static void get_addresses(struct core *c, struct mp *m)
     }
 }
 
+/* An attempt that is made anew too soon is one lost: forty desks that start at once on one PC would
+ * keep it busy with nothing else. */
+static uint64_t retry_after(const struct core *c, uint64_t least)
+{
+    uint64_t ms = RECONNECT_EACH_MS * c->n_unreached;
+
+    return ms < least ? least : ms < RECONNECT_MAX_MS ? ms : RECONNECT_MAX_MS;
+}
+
 void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, const char *ip,
                    struct mp *m)
 {
@@ -544,7 +554,7 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
     get_addresses(c, m);
     if (!ledger_get_standing(m, &p->standing))
         return;
-    if (!p->up && p->connects > 0 && c->now_ms - p->connect_ms > RECONNECT_HEARD_MS)
+    if (!p->up && p->connects > 0 && c->now_ms - p->connect_ms > retry_after(c, RECONNECT_HEARD_MS))
         peer_connect(c, p);
     /* It says HELLO again while it lacks our confirmation: an answer may have been lost. */
     if (tell || first || c->now_ms - p->hello_ms >= HELLO_AGAIN_MS)
@@ -617,6 +627,7 @@ void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, stru
 void sync_peer_up(struct core *c, const struct moment *now, struct peer *p)
 {
     p->up = true;
+    p->up_ms = now->boot_ms;
     if (peer_is_revoked(c, p)) {
         farewell_peer_up(c, p);
         return;
@@ -626,17 +637,34 @@ void sync_peer_up(struct core *c, const struct moment *now, struct peer *p)
     send_hello(c, p, now->wall_ms);
 }
 
+static bool needs_connection(const struct core *c, const struct peer *p)
+{
+    uint64_t patience = p->beat_every_ms + PEER_LATE_MS;
+
+    if (p->connect_ms == 0)
+        return true;
+    if (p->ever_heard && c->now_ms - p->heard_ms <= patience)
+        return false;
+    if (p->up) /* it has taken ours, and is about to make its own */
+        return c->now_ms - p->up_ms > patience;
+    return c->now_ms - p->connect_ms >=
+           (p->connects < RECONNECT_EAGER ? retry_after(c, RECONNECT_MIN_MS) : RECONNECT_MAX_MS);
+}
+
+void peers_count_unreached(struct core *c)
+{
+    c->n_unreached = 0;
+    for (unsigned i = 0; i < c->n_peers; i++)
+        c->n_unreached += !c->peers[i].up && peer_is_active(c, &c->peers[i]);
+}
+
 void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool beat)
 {
-    uint64_t back_off = p->connects < RECONNECT_EAGER ? RECONNECT_MIN_MS : RECONNECT_MAX_MS;
-    bool silent = !p->ever_heard || c->now_ms - p->heard_ms > p->beat_every_ms + PEER_LATE_MS;
-
     if (peer_is_revoked(c, p))
         farewell_tick(c, p);
     if (farewell_is_ours(c) || (!peer_is_active(c, p) && !peer_gives(c, p)))
         return; /* a retired desk is answered while it is on, and not looked for */
-    if ((silent || p->connect_ms == 0) &&
-        (p->connect_ms == 0 || c->now_ms - p->connect_ms >= back_off))
+    if (needs_connection(c, p))
         peer_connect(c, p);
     if (p->up && !p->confirms && c->now_ms - p->hello_ms >= HELLO_AGAIN_MS)
         send_hello(c, p, now->wall_ms);

@@ -554,6 +554,7 @@ void sync_tick(struct core *c, const struct moment *now)
         c->beat_ms = c->now_ms + (peer_in_peace(c) ? BEAT_PEACE_MS : BEAT_MS);
     if (beat)
         clocks_tick(c, now);
+    peers_count_unreached(c);
     for (unsigned i = 0; i < c->n_peers; i++)
         peer_tick(c, now, &c->peers[i], beat);
     if (c->now_ms < c->slow_ms)

@@ -55,6 +55,35 @@ static void a_lost_push_is_made_good(void **state)
     world_free(w);
 }
 
+static unsigned connects; /* of desk 0 */
+
+static bool counts_connects(struct world *w, unsigned i, struct effect *e)
+{
+    (void)w;
+    connects += i == 0 && e->type == EFFECT_CONNECT;
+    return false;
+}
+
+/* A busy desk takes connections before it makes its own: tearing them down again makes it no faster. */
+static void a_connection_that_stands_is_given_time(void **state)
+{
+    struct world *w = world_new(2, 2);
+
+    (void)state;
+    run(w, 2000);
+    w->hook = counts_connects;
+    w->drop[1][0] = UINT32_MAX; /* not heard, but our connection to it stands */
+    connects = 0;
+    run(w, 10500);
+    assert_in_range(connects, 5, 7); /* every 1.5 s */
+    cut(w, 0, 1, true);
+    run(w, 2000);
+    connects = 0;
+    run(w, 10000);
+    assert_in_range(connects, 19, 21); /* every 0.5 s: a short partition heals fast */
+    world_free(w);
+}
+
 static void a_third_desk_relays_between_two_that_do_not_meet(void **state)
 {
     struct world *w = world_new(3, 3);
@@ -741,6 +770,7 @@ int main(void)
         cmocka_unit_test(a_record_is_pushed_with_its_commit_and_acknowledged),
         cmocka_unit_test(what_was_missed_is_fetched_by_range),
         cmocka_unit_test(a_lost_push_is_made_good),
+        cmocka_unit_test(a_connection_that_stands_is_given_time),
         cmocka_unit_test(a_third_desk_relays_between_two_that_do_not_meet),
         cmocka_unit_test(a_desk_that_was_off_gets_everything_from_a_desk_that_was_not_the_author),
         cmocka_unit_test(what_was_not_committed_is_not_acknowledged_and_not_there),
