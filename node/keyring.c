@@ -65,26 +65,12 @@ static enum err put_in_use(struct node *n, struct lead_job *l,
 
 /* ---- the passphrase ---- */
 
-static json_t *other_lead_desks(const struct node *n)
-{
-    const struct roster *r = core_roster(n->core);
-    json_t *all = json_array();
-
-    for (unsigned i = 0; i < roster_desks(r); i++) {
-        const struct desk *d = roster_desk(r, i);
-        if (d->state == DESK_ACTIVE && (d->roles & (ROLE_LEAD | ROLE_ADMIN)) != 0 &&
-            !desk_id_eq(&d->id, &n->me.id))
-            json_array_append_new(all, json_string(d->name));
-    }
-    return all;
-}
-
 static enum err sign_passphrase(struct node *n, struct lead_job *l, json_t **answer)
 {
     enum err e = put_in_use(n, l, l->sk);
 
     if (e == ERR_OK)
-        *answer = json_pack("{s:i, s:o}", "schema", 1, "lead_desks", other_lead_desks(n));
+        *answer = json_pack("{s:i, s:o}", "schema", 1, "lead_desks", lead_desks_json(n, true));
     return e;
 }
 
@@ -162,7 +148,7 @@ static enum err sign_new(struct node *n, struct lead_job *l, json_t **answer)
     crypto_sign_ed25519_sk_to_pk(pk, l->sk);
     key_name(pk, name);
     *answer = json_pack("{s:i, s:s, s:o, s:b}", "schema", 1, "key", name, "lead_desks",
-                        other_lead_desks(n), "dropped_others", drop);
+                        lead_desks_json(n, true), "dropped_others", drop);
     return ERR_OK;
 }
 
@@ -246,8 +232,9 @@ void keyring_list(struct node *n, struct http_request *rq)
 {
     const struct roster *r = core_roster(n->core);
     uint8_t in_use[KEY_BYTES], hash[HASH_BYTES];
-    bool named = roster_key(r, in_use, hash);
-    json_t *all = json_array();
+    bool named = roster_key(r, in_use, hash), here;
+    json_t *all = json_array(), *o;
+    struct errmsg msg = { .text = "" };
 
     for (unsigned i = 0; i < roster_leads(r); i++) {
         struct roster_lead k;
@@ -261,7 +248,11 @@ void keyring_list(struct node *n, struct http_request *rq)
                       named && !k.dropped && memcmp(k.pk, in_use, KEY_BYTES) == 0, "operations",
                       (int)k.signed_ops, "void", (int)k.void_ops, "newest", newest));
     }
-    api_json(rq, 200, json_pack("{s:i, s:o}", "schema", 1, "leads", all));
+    here = lead_is_here(n, &msg) == ERR_OK;
+    o = json_pack("{s:i, s:o, s:b, s:o}", "schema", 1, "leads", all, "here", here, "desks",
+                  lead_desks_json(n, false));
+    json_object_set_new(o, "message", here ? json_null() : json_string(msg.text));
+    api_json(rq, 200, o);
 }
 
 static const char *op_word(unsigned type)

@@ -117,6 +117,49 @@ static bool take_secret(json_t *body, const char *name, char *out, size_t room)
     return true;
 }
 
+json_t *lead_desks_json(const struct node *n, bool others)
+{
+    const struct roster *r = core_roster(n->core);
+    json_t *names = json_array();
+
+    for (unsigned i = 0; i < roster_desks(r); i++) {
+        const struct desk *d = roster_desk(r, i);
+        if (d->state == DESK_ACTIVE && (d->roles & (ROLE_LEAD | ROLE_ADMIN)) != 0 &&
+            !(others && desk_id_eq(&d->id, &n->me.id)))
+            json_array_append_new(names, json_string(d->name));
+    }
+    return names;
+}
+
+enum err lead_is_here(const struct node *n, struct errmsg *msg)
+{
+    json_t *names = NULL;
+    struct buf where = { 0 };
+    const json_t *name;
+    size_t len, i;
+
+    (void)core_lead_key_sealed(n->core, &len);
+    if (len > 0)
+        return ERR_OK;
+    names = lead_desks_json(n, false);
+    json_array_foreach(names, i, name)
+    {
+        const char *sep = i == 0 ? "" : i + 1 == json_array_size(names) ? " or " : ", ";
+        buf_printf(&where, "%s%s", sep, json_string_value(name));
+    }
+    buf_add(&where, "", 1);
+    json_decref(names);
+    if (where.len > 1 && !where.failed)
+        err_why(msg, ERR_DENIED, "no_lead_key", "",
+                "the lead key is not on this desk: do this at %.180s", (const char *)where.p);
+    else
+        err_why(msg, ERR_DENIED, "no_lead_key", "",
+                "the lead key is on no desk of the branch: make a new one with the branch's root "
+                "key, \"tideover lead new\"");
+    buf_free(&where);
+    return ERR_DENIED;
+}
+
 static enum err take_secrets(const struct node *n, struct lead_job *l)
 {
     char root[2 * SEED_BYTES + 1];
@@ -125,6 +168,8 @@ static enum err take_secrets(const struct node *n, struct lead_job *l)
     size_t len;
     enum err e = ERR_OK;
 
+    if ((l->needs & LEAD_PASSPHRASE) && (e = lead_is_here(n, &l->msg)) != ERR_OK)
+        return e; /* and no passphrase is asked for */
     if ((l->needs & LEAD_PASSPHRASE) &&
         !take_secret(l->body, "passphrase", l->passphrase, sizeof l->passphrase))
         return err_why(&l->msg, ERR_DENIED, "no_passphrase", "passphrase",
@@ -144,10 +189,6 @@ static enum err take_secrets(const struct node *n, struct lead_job *l)
         sodium_memzero(seed, sizeof seed);
     }
     sealed = core_lead_key_sealed(n->core, &len);
-    if (e == ERR_OK && (l->needs & LEAD_PASSPHRASE) && len == 0)
-        return err_why(
-            &l->msg, ERR_DENIED, "no_lead_key", "",
-            "the lead key is not on this desk: go to a desk with the role lead or admin");
     buf_add(&l->sealed, sealed, len);
     return e;
 }

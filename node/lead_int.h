@@ -37,6 +37,10 @@ void lead_start(struct node *n, struct http_request *rq, json_t *body,
 const char *lead_text(const struct lead_job *l, const char *name); /* of the body; "" if absent */
 /* The desk that the body's "desk" names, by name or short id; NULL and l->msg: none. */
 const struct desk *lead_desk(struct node *n, struct lead_job *l);
+/* Names of those with the role lead or admin. others: but for this one. */
+json_t *lead_desks_json(const struct node *n, bool others);
+/* ERR_DENIED, and where to go: nothing can be signed with the lead key here. */
+enum err lead_is_here(const struct node *n, struct errmsg *msg);
 /* word.c: dates, signs and says a word of this key. */
 enum err word_say(struct node *n, struct word *w, const struct buf *refs,
                   const uint8_t sk[SIGN_SK_BYTES], struct errmsg *msg);

@@ -84,6 +84,17 @@ int cli_call_with(const struct cli *c, const char *path, json_t *o, const struct
     return rc;
 }
 
+int cli_can_sign(const struct cli *c, struct client *cl)
+{
+    json_t *leads = NULL;
+    int rc = cli_call(c, cl, "/api/v1/leads", NULL, NULL, &leads);
+
+    if (rc == 0 && j_text(leads, "message", NULL) != NULL)
+        rc = cli_fail(c, err_exit(ERR_DENIED), "no_lead_key", "%s", j_text(leads, "message", ""));
+    json_decref(leads);
+    return rc;
+}
+
 int cli_call_as_lead_all(const struct cli *c, const char *path, json_t *list, json_t **out)
 {
     char passphrase[SETUP_WORDS] = "";
@@ -93,6 +104,8 @@ int cli_call_as_lead_all(const struct cli *c, const char *path, json_t *list, js
 
     if (rc == 0 && list == NULL)
         rc = cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
+    if (rc == 0)
+        rc = cli_can_sign(c, cl);
     if (rc == 0)
         rc = passphrase_get(c, passphrase);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {

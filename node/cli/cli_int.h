@@ -185,6 +185,8 @@ int cli_call(const struct cli *c, struct client *cl, const char *path, const str
 /* Posts o with secrets in it; o is released. */
 int cli_call_with(const struct cli *c, const char *path, json_t *o, const struct secret *v,
                   unsigned count, json_t **out);
+/* Is the lead key on this desk? Else it says where to go; asked before any passphrase. */
+int cli_can_sign(const struct cli *c, struct client *cl);
 /* Posts o with the lead's passphrase, which it asks for once the node is found; o is released. */
 int cli_call_as_lead(const struct cli *c, const char *path, json_t *o, json_t **out);
 /* The same with a list of such objects, one after another, asking once; *out, NULL before, is the

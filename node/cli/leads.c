@@ -24,6 +24,8 @@ int cmd_passphrase(struct cli *c)
     json_t *answer = NULL;
     int rc = cli_connect(c, &cl); /* no node, no question */
 
+    if (rc == 0)
+        rc = cli_can_sign(c, cl);
     client_close(cl);
     if (rc == 0)
         rc = passphrase_get(c, old);

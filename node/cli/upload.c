@@ -368,7 +368,9 @@ static int run(const struct cli *c, struct client *cl, json_t *status, json_t *p
     } else {
         if (j_int(plan, "total", 0) == 0)
             return nothing_to_upload(c, status);
-        rc = show_and_ask(c, plan);
+        rc = cli_can_sign(c, cl);
+        if (rc == 0)
+            rc = show_and_ask(c, plan);
         if (rc == 0)
             rc = start(c, cl, answer);
         if (rc != 0)

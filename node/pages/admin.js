@@ -2,6 +2,7 @@
 import { api, enter, follow, sentence } from "./door.js";
 import { byId, el, put, say } from "./dom.js";
 import { ago, dayTime, has, number, t, time, worded } from "./words.js";
+import { elsewhere } from "./lead_key.js";
 import { code128 } from "./code128.js";
 
 const CLOCK_OFF_MS = 5000, GIB = 2 ** 30;
@@ -82,11 +83,13 @@ function drawPeers(peers) {
 
 let doomed = null;
 
-function revoke(desk) {
+async function revoke(desk) {
+    const why = await elsewhere();
     doomed = desk;
     say(byId("revoke-title"), t("revoke.title", { desk }));
-    say(byId("revoke-said"), "");
+    say(byId("revoke-said"), why);
     byId("revoke-pass").value = "";
+    byId("revoke-pass").disabled = why !== "";
     byId("revoke").showModal();
 }
 
@@ -107,6 +110,13 @@ byId("revoke").querySelector("form").addEventListener("submit", async (e) => {
 });
 
 // ---- invites ----
+
+// Where nobody can sign, it is said before a passphrase is typed.
+async function drawKey() {
+    const why = await elsewhere();
+    if (why || byId("invite-pass").disabled) say(byId("invite-said"), why);
+    byId("invite-pass").disabled = byId("invite").querySelector("button").disabled = why !== "";
+}
 
 byId("invite").addEventListener("submit", async (e) => {
     e.preventDefault();
@@ -204,6 +214,7 @@ async function loadOnce(status) {
     drawReady(checks);
     drawBanner(now, checks);
     drawPeers(peers);
+    await drawKey();
     await drawInvites();
     await drawEvents();
 }

@@ -3,6 +3,7 @@ import { api, enter, follow, sentence } from "./door.js";
 import { byId, el, put, say } from "./dom.js";
 import { t } from "./words.js";
 import { alarm, told } from "./lead_parts.js";
+import { elsewhere } from "./lead_key.js";
 import * as server from "./server.js";
 import * as desks from "./desks.js";
 import * as review from "./review.js";
@@ -82,6 +83,7 @@ function show() {
 async function round(force) {
     const before = now.upload?.last?.slot ?? 0;
     [now.status, now.peers, now.upload] = [await api("GET", "status"), (await api("GET", "peers")).peers, await api("GET", "upload/status")];
+    now.elsewhere = await elsewhere();
     if (!now.plan || !upload.isRunning(now.upload)) await merge(force);
     show();
     if (now.upload.last && before > 0 && now.upload.last.slot > before) told(t("result.arrived"));

@@ -2,6 +2,7 @@
 import { el, byId, say } from "./dom.js";
 import { t, number } from "./words.js";
 import { sentence } from "./door.js";
+import { elsewhere } from "./lead_key.js";
 
 // ---- text ----
 
@@ -131,9 +132,19 @@ function field(id, label, attributes) {
     return el("div", {}, el("label", { for: id }, label), el("input", { id, autocomplete: "off", ...attributes }));
 }
 
-// Asks, does, and stays open with the reason while it is refused. Gives what work(passphrase, words)
-// gave, or undefined if it was called off. `more` are further fields: {id: {label, ..attributes}}.
-export function signed({ title, body = [], button, danger = false, more = {}, ready = () => true }, work) {
+// Asks, does, and stays open with the reason while it is refused; where nothing can be signed it says
+// so instead. Gives what work(passphrase, words) gave, or undefined if it was called off. `more` are
+// further fields: {id: {label, ..attributes}}.
+export async function signed(what, work) {
+    const why = await tryTo(elsewhere);
+    if (why !== "") {
+        if (why) alarm(why);
+        return undefined;
+    }
+    return ask(what, work);
+}
+
+function ask({ title, body = [], button, danger = false, more = {}, ready = () => true }, work) {
     const wrong = el("p", { class: "bad", role: "alert" });
     const extra = Object.entries(more).map(([id, { label, ...rest }]) => field(id, label, { required: true, ...rest }));
     const pass = field("pass", t("pass.label"), { type: "password", maxlength: 200, required: true });

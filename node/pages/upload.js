@@ -98,6 +98,7 @@ export function begin(reload, now) {
         const passphrase = pass.value;
         e.preventDefault();
         if (go.disabled) return;
+        if (now.elsewhere) return wrong(now.elsewhere);
         if (!passphrase) {
             wrong(t("error.no_passphrase"));
             pass.focus();
@@ -126,7 +127,7 @@ export function begin(reload, now) {
     }));
 }
 
-export function show({ upload, plan, status }, reload) {
+export function show({ upload, plan, status, elsewhere }, reload) {
     const running = isRunning(upload), n = plan.send_total, failed = upload.state === "failed";
 
     for (const id of ["plan-verdict", "plan-lines", "plan-tools", "upload-form"]) byId(id).hidden = running;
@@ -135,6 +136,9 @@ export function show({ upload, plan, status }, reload) {
     showDoubt(upload.doubt, reload);
     if (running) showRunning(upload, status);
     else seen.length = 0;
+    if (elsewhere) wrong(elsewhere);
+    else if (byId("upload-pass").disabled) wrong("");
+    byId("upload-pass").disabled = Boolean(elsewhere);
     if (!byId("upload-go").disabled) say(byId("upload-go"), n > 0 ? plural("upload.go", n) : t("upload.settle"));
     byId("upload-failed").hidden = !failed;
     say(byId("upload-failed"), failed ? failedWords(upload) : "");

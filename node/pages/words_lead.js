@@ -16,6 +16,8 @@ export const rows = {
     "none": ["none", "ninguno"],
     "tick.none": ["Nothing is ticked.", "No hay nada marcado."],
     "pass.label": ["Lead’s passphrase", "Contraseña del responsable"],
+    "key.elsewhere": ["The lead key is not on this PC. Do this at: {desks}.", "La llave de responsable no está en este PC. Hágalo en: {desks}."],
+    "key.nowhere": ["No desk has the lead key. Make a new one with the branch’s root key: tideover lead new", "Ningún mostrador tiene la llave de responsable. Haga una con la llave raíz: tideover lead new"],
     "pass.busy": ["Opening the key…", "Abriendo la llave…"],
 
     "op.checkout": ["Checkout", "Préstamo"],

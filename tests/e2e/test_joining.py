@@ -205,7 +205,9 @@ class Joining(branch.Case):
         desk.join(self.invite("PLAIN").out.strip())
         desk.start()
         said = desk.cli("invite", "--desk", "X", "--lead-passphrase-file", self.lead, check=False)
-        self.assert_refused(said, 77, "lead key is not on this desk")
+        self.assert_refused(said, 77, "lead key is not on this desk: do this at MAIN-1")
+        for words in ("passphrase",), ("retire", "PLAIN"):  # and no passphrase is asked for
+            self.assert_refused(desk.cli(*words, check=False), 77, "do this at MAIN-1")
         self.assertFalse((desk.state / "lead.key").exists())
 
     def test_a_desk_with_the_role_lead_gets_the_lead_key_and_can_invite(self):

@@ -122,6 +122,26 @@ test("settings are shown, and a file for whoever helps has nobody in it", async 
     assert.deepEqual(Object.keys(JSON.parse(readFileSync(out, "utf8"))).sort(), Object.keys(o).sort());
 });
 
+test("a desk without the lead key says where to go, before a passphrase is typed", async () => {
+    for (const page of ["admin", "lead"]) await stage.do("pin", { desk: 1, page, pin: "1357911" });
+    const admin = await stage.page("admin", { desk: 1 });
+    await admin.fill("#pin", "1357911");
+    await admin.keyboard.press("Enter");
+    await admin.locator("#invite-said", { hasText: "Do this at: MAIN-1." }).waitFor();
+    assert.ok(await admin.isDisabled("#invite-pass"));
+    await stage.accessible(admin);
+    await stage.screen(admin, "admin-no-key");
+    await admin.close();
+    await stage.do("feed", { desk: 1, first: 900, count: 1 });
+    const lead = await stage.page("lead", { desk: 1 });
+    await lead.fill("#pin", "1357911");
+    await lead.keyboard.press("Enter");
+    await lead.locator("#upload-wrong", { hasText: "Do this at: MAIN-1." }).waitFor();
+    assert.ok(await lead.isDisabled("#upload-pass"));
+    await stage.screen(lead, "lead-no-key");
+    await lead.close();
+});
+
 test("a desk is revoked with the passphrase only, by keyboard", async () => {
     await page.getByRole("button", { name: "Revoke MAIN-2" }).focus();
     await page.keyboard.press("Enter");
