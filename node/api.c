@@ -329,6 +329,7 @@ static const struct route {
     { "POST", "/api/v1/role", HTTP_CTL, NULL, lead_role },
     { "POST", "/api/v1/backup", HTTP_CTL, NULL, backup_start },
     { "POST", "/api/v1/passphrase", HTTP_CTL, NULL, lead_passphrase },
+    { "GET", "/api/v1/key", HTTP_DESK, keyring_show, NULL },
     { "GET", "/api/v1/leads", HTTP_DESK, keyring_list, NULL },
     { "POST", "/api/v1/leads", HTTP_CTL, NULL, lead_new },
     { "POST", "/api/v1/leads/drop", HTTP_CTL, NULL, lead_drop },

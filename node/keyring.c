@@ -228,6 +228,28 @@ void lead_drop(struct node *n, struct http_request *rq, json_t *body)
 
 /* ---- looking ---- */
 
+/* Which keys this desk has, and whose it is: by names, never a key itself. */
+void keyring_show(struct node *n, struct http_request *rq)
+{
+    struct errmsg msg = { .text = "" };
+    bool here = lead_is_here(n, &msg) == ERR_OK;
+    const struct roster *r = core_roster(n->core);
+    const struct desk *d = roster_find(r, &n->me.id);
+    int64_t at = backup_made(n->dir);
+    char branch_key[64], desk_key[64], id[8];
+    json_t *o;
+
+    key_words(roster_root(r), branch_key);
+    key_words(n->me.sign_pk, desk_key);
+    desk_id_short(&n->me.id, id);
+    o = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "schema", 1, "branch", roster_code(r),
+                  "branch_key", branch_key, "desk", d ? d->name : n->conf.name, "id", id,
+                  "desk_key", desk_key, "lead_key", here, "root_key", keys_root_is_here(n->dir));
+    json_object_set_new(o, "message", here ? json_null() : json_string(msg.text));
+    json_object_set_new(o, "backup", at > 0 ? status_time(n, at) : json_null());
+    api_json(rq, 200, o);
+}
+
 void keyring_list(struct node *n, struct http_request *rq)
 {
     const struct roster *r = core_roster(n->core);

@@ -355,6 +355,7 @@ int64_t backup_made(const char *dir); /* when, wall clock; 0: never */
 void backup_start(struct node *n, struct http_request *rq, json_t *body);
 void keyring_load(struct node *n);                           /* with a core just opened */
 void keyring_keep(struct node *n, const struct buf *sealed); /* empty: remove */
+void keyring_show(struct node *n, struct http_request *rq);
 void keyring_list(struct node *n, struct http_request *rq);
 void keyring_log(struct node *n, struct http_request *rq);
 void desks_conflicts(struct node *n, struct http_request *rq);

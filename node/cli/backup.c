@@ -1,4 +1,4 @@
-/* backup.c - `tideover backup` and `tideover restore`. */
+/* backup.c - `tideover backup` (also: `key backup`), `restore`, `key show`. */
 #include "client.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ static int write_hex(const struct cli *c, const struct target *t, const char *he
 
 int cmd_backup(struct cli *c)
 {
-    struct target t = { .path = c->value[OPT_OUT], .fd = -1 };
+    struct target t = { .path = c->argv[0], .fd = -1 };
     struct new_passphrase p = { .path = NULL };
     struct client *cl = NULL;
     json_t *answer = NULL;
@@ -60,6 +60,37 @@ int cmd_backup(struct cli *c)
     passphrase_new_end(c, &p, rc == 0 ? 0 : err_exit(ERR_REFUSED));
     target_close(&t);
     json_decref(answer);
+    return rc;
+}
+
+int cmd_key_show(struct cli *c)
+{
+    struct client *cl = NULL;
+    json_t *k = NULL;
+    char at[32];
+    int rc = cli_connect(c, &cl);
+
+    if (rc == 0)
+        rc = cli_call(c, cl, "/api/v1/key", NULL, NULL, &k);
+    if (rc == 0 && c->json) {
+        cli_json(k);
+    } else if (rc == 0) {
+        words_time(json_object_get(k, "backup"), true, at);
+        printf("Branch     %s, branch key %s\n", j_text(k, "branch", "-"),
+               j_text(k, "branch_key", "-"));
+        printf("This desk  %s, %s, desk key %s\n", j_text(k, "desk", "-"), j_text(k, "id", "-"),
+               j_text(k, "desk_key", "-"));
+        printf("Lead key   %s\n", j_text(k, "message", "here, sealed by the lead's passphrase"));
+        printf("Root key   %s\n",
+               j_is(k, "root_key") ? "its backup file lies on this PC: put it away, on two sticks"
+                                   : "not on this PC, as it should be");
+        if (j_text(k, "backup", NULL) != NULL)
+            printf("Backup     last made %s\n", at);
+        else
+            printf("Backup     never made here: tideover key backup FILE\n");
+    }
+    json_decref(k);
+    client_close(cl);
     return rc;
 }
 

@@ -340,6 +340,7 @@ int cmd_lead_list(struct cli *c);
 int cmd_lead_new(struct cli *c);
 int cmd_lead_drop(struct cli *c);
 int cmd_backup(struct cli *c);
+int cmd_key_show(struct cli *c);
 int cmd_restore(struct cli *c);
 int cmd_policy_show(struct cli *c);
 int cmd_policy_publish(struct cli *c);

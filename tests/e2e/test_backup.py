@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A desk's keys in a drawer: backup, restore on a new PC, and an old PC that still runs."""
+import shutil
 import unittest
 
 import branch
@@ -12,7 +13,7 @@ class Backup(branch.Case):
     def backup(self, desk):
         """The file, and the file with its passphrase."""
         out, words = self.home / "desk.backup", self.home / "words"
-        said = desk.cli("backup", "--out", out, "--backup-passphrase-file", words)
+        said = desk.cli("backup", out, "--backup-passphrase-file", words)
         self.assertIn("no records", said.out)
         self.assertEqual([0o600, 0o600], [p.stat().st_mode & 0o777 for p in (out, words)])
         return out, words
@@ -51,6 +52,29 @@ class Backup(branch.Case):
         self.assertEqual(0, self.upload(second).rc)
         self.assertEqual(7, second.upload_status()["last"]["records"])
         self.assertNotIn("peer_cloned", branch.problem_codes(second))
+
+    def test_a_branchs_only_pc_is_lost_and_its_key_signs_again(self):
+        one = self.branch(("MAIN-1",))[0]
+        shown = one.cli("key", "show").out
+        self.assertRegex(shown, r"(?s)Branch     MAIN, branch key (\w+[ -]){3}\w+\n.*Backup     never made")
+        out = self.home / "stick"
+        words = self.home / "words"
+        one.cli("key", "backup", out, "--backup-passphrase-file", words)
+        was = one.cli("key", "show", json=True)
+        self.assertIsNotNone(was["backup"])
+        one.kill9()
+        shutil.rmtree(one.state)
+        new = self.restored("MAIN-1", out, words)
+        new.start()
+        now = new.cli("key", "show", json=True)
+        for same in "branch", "branch_key", "desk", "id", "desk_key", "lead_key":
+            self.assertEqual(was[same], now[same])
+        self.assertTrue(now["lead_key"])
+        before = new.cli("roster", "log").out.count("\n")
+        self.publish(new, branch.policy_text(self.sink))
+        self.assertEqual(before + 1, new.cli("roster", "log").out.count("\n"))
+        self.feed(new, branch.checkouts(1, 2))
+        new.cli("log", "verify")
 
     def test_a_lead_gives_a_restored_desk_its_vote_back(self):
         first, second, third = self.branch()
@@ -107,7 +131,7 @@ class Backup(branch.Case):
         self.assertEqual([], list(new.state.parent.iterdir()))
         self.assert_refused(first.cli("restore", out, "--backup-passphrase-file", words,
                                       check=False), 73, "not empty")
-        self.assert_refused(first.cli("backup", "--out", out, "--backup-passphrase-file", words,
+        self.assert_refused(first.cli("backup", out, "--backup-passphrase-file", words,
                                       check=False), 73, "already")
 
 

@@ -38,7 +38,7 @@ class Care(branch.Case):
         for lack in "block_list", "drill", "scan", "backup", "server", "copies":
             self.assertIn((lack, "warning"), found)
         one.cli("record", "scan", text=branch.user(1) + "\n")  # somebody tries the scanner
-        one.cli("backup", "--out", self.home / "drawer", "--backup-passphrase-file",
+        one.cli("backup", self.home / "drawer", "--backup-passphrase-file",
                 branch.write_secret(self.home / "words", "canary words for a drawer"))
         found = self.found(one)
         for done in "scan", "backup":
