@@ -22,7 +22,7 @@ class Desks(branch.Case):
         self.lead_says("rename", "MAIN-2", "CHILDREN")
         wait_until(lambda: self.peer(third, "CHILDREN"), 10, "KIDS-1 to hear the new name")
         self.assertEqual("MAIN-2", self.peer(third, "CHILDREN")["joined"])
-        self.assertEqual("CHILDREN", second.status()["desk"])
+        wait_until(lambda: second.status()["desk"] == "CHILDREN", 20, "MAIN-2 to hear its new name")
         self.assertEqual(0, second.cli("void", ids[0]).rc)
         self.assertTrue(self.feed(second, branch.checkouts(3, 1))[0].startswith("MAIN-2/"))
         self.assertEqual(0, self.upload(first).rc)  # [stations] says MAIN-2

@@ -26,7 +26,7 @@ class Quarantine(branch.Case):
                          [(q["why"], q["from"], q["to"], q["records"], q["here"])
                           for q in waiting])
         self.assertIn("quarantined", problem_codes(one))
-        self.assertEqual(3, two.status()["records"]["quarantined"])
+        wait_until(lambda: two.status()["records"]["quarantined"] == 3, 20, "MAIN-2 to hear the word")
         self.assertEqual(4, one.status()["records"]["pending"])
         one.cli("quarantine", "admit", waiting[0]["feed"], "--to", "7",
                 "--lead-passphrase-file", self.lead)
