@@ -9,8 +9,8 @@ dir=${1:-$(mktemp -d)}
 cc="${CMAKE_C_COMPILER_LAUNCHER:-} ${CC:-cc}"
 mkdir -p "$dir"
 flags="-std=c11 -D_POSIX_C_SOURCE=200809L -O1 -w -I$top/include -I$top/proto"
-flags="$flags $(pkg-config --cflags libsodium msgpack inih jansson)"
-libs="$(pkg-config --libs libsodium msgpack inih jansson)"
+flags="$flags $(pkg-config --cflags libsodium msgpack inih jansson liblz4)"
+libs="$(pkg-config --libs libsodium msgpack inih jansson liblz4)"
 export top dir cc flags libs
 
 compile() { # source: only if it is newer than its object
