@@ -67,7 +67,10 @@ enum err core_forgot(const struct disk *d);
 struct effects *core_effects(struct core *c); /* what is to be done; clear after doing it */
 
 /* ---- events ---- */
-void core_tick(struct core *c, const struct moment *now); /* every 100 ms or so, and when idle */
+void core_tick(struct core *c, const struct moment *now);
+/* When core_tick() is wanted next (boot time): 100 ms after the last one while anything goes on;
+ * else as a beat is due, ours or a peer's. Any event may bring it forward: ask again. */
+uint64_t core_next_tick(const struct core *c);
 /* ip: numeric address the message came from, "" if unknown. */
 void core_message(struct core *c, const struct moment *now, const struct desk_id *from,
                   const char *ip, const uint8_t *p, size_t n);

@@ -139,6 +139,9 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now);
 void ledger_message(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
                     unsigned type, struct mp *m);
 /* L7's second half, told by whoever compares start marks. */
+/* No upload, no election, and nothing known that wants one: nothing here has a hurry. */
+bool ledger_is_idle(const struct ledger *l);
+
 void ledger_may_vote(struct ledger *l, bool yes);
 /* This desk lost its memory: nobody would elect it, so it neither stands nor keeps a trigger, which
  * it could only repeat. */

@@ -123,6 +123,11 @@ void changes_round(struct node *n, const struct moment *now)
     }
 }
 
+bool changes_awaited(const struct node *n)
+{
+    return n->changes->first != NULL;
+}
+
 void changes_close(struct node *n)
 {
     while (n->changes && n->changes->first) {

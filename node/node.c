@@ -25,7 +25,7 @@
 #include "spare.h"
 #include "wire.h"
 
-#define TICK_MS          100 /* as in the simulator; each costs an idle desk 100 us of CPU */
+#define ROUND_MS         100          /* between two looks at what wakes nobody */
 #define BATCH_BYTES      (256 * 1024) /* taken in, then commit: well under the store's batch limit */
 #define REOPEN_EVERY_MS  1000
 #define FILES_WANTED     8192 /* a mesh of 200 desks needs three descriptors each */
@@ -542,12 +542,25 @@ static void keep_spare(struct node *n, const struct moment *now)
     n->spare_addresses = addresses;
 }
 
+/* How long the loop may sleep. At rest it does as long as the core does. */
+static int patience(const struct node *n)
+{
+    uint64_t now_ms = clock_ms(CLOCK_BOOTTIME), next_ms;
+
+    if (n->n_self > 0 && !n->stopped)
+        return 0;
+    if (n->stopped || changes_awaited(n) || n->forget.state != FORGET_IDLE)
+        return ROUND_MS;
+    next_ms = core_next_tick(n->core);
+    return next_ms > now_ms ? (int)(next_ms - now_ms) : 0;
+}
+
 static void round_of_loop(struct node *n)
 {
     struct moment now;
     uint64_t drained;
 
-    net_poll(n->net, n->wake_fd, n->n_self && !n->stopped ? 0 : TICK_MS);
+    net_poll(n->net, n->wake_fd, patience(n));
     if (read(n->wake_fd, &drained, sizeof drained) < 0 && errno != EAGAIN && errno != EINTR)
         node_log(n, 0, "eventfd: %s", strerror(errno));
     now = node_now();
@@ -555,8 +568,7 @@ static void round_of_loop(struct node *n)
         try_again(n);
     if (!n->stopped) {
         serve_self(n);
-        if (now.boot_ms - n->ticked_ms >= TICK_MS) {
-            n->ticked_ms = now.boot_ms;
+        if (now.boot_ms >= core_next_tick(n->core)) {
             watch_server(n);
             core_tick(n->core, &now);
             invite_tick(n, &now);

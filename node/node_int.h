@@ -131,7 +131,7 @@ struct node {
     struct job *jobs_to_start; /* once what they may read is committed */
     struct buf bundle;         /* pieces of a part that comes in */
     bool runs;                 /* run/ is ours to remove */
-    uint64_t ticked_ms, started_ms, hint_ms, condition_ms;
+    uint64_t started_ms, hint_ms, condition_ms;
     unsigned hints; /* rounds through [peers] known */
     struct metrics metrics;
     struct beacon *beacon; /* NULL: desks are not looked for on the local network */
@@ -190,6 +190,7 @@ void support_get(struct node *n, struct http_request *rq);
 /* changes.c: pages that wait */
 enum err changes_open(struct node *n, struct errmsg *msg);
 void changes_round(struct node *n, const struct moment *now);
+bool changes_awaited(const struct node *n); /* by a page that is open */
 void changes_get(struct node *n, struct http_request *rq);
 void changes_close(struct node *n); /* before the door is closed */
 

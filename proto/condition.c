@@ -71,9 +71,11 @@ void condition_get(struct mp *m, struct condition *out)
 
 void core_condition(struct core *c, const struct condition *mine)
 {
-    if (!c->condition_known || condition_differs(&c->condition, mine))
+    if (!c->condition_known || condition_differs(&c->condition, mine)) {
         for (unsigned i = 0; i < c->n_peers; i++)
             c->peers[i].condition_told = false;
+        pace_hurry(c);
+    }
     c->condition = *mine;
     c->condition_known = true;
 }

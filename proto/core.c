@@ -358,6 +358,7 @@ void core_tick(struct core *c, const struct moment *now)
     past_tick(c);
     erase_tick(c);
     ledger_tick(c->ledger, &lnow);
+    pace_set(c);
 }
 
 /* A question before an election speaks of a term that nobody has entered yet. */

@@ -185,7 +185,7 @@ struct core {
     struct condition condition; /* of this PC */
     bool condition_known;
     struct sightings sightings;
-    uint64_t opened_ms, now_ms, beat_ms, slow_ms;
+    uint64_t opened_ms, now_ms, beat_ms, slow_ms, ticked_ms, wake_ms;
     uint64_t refused;
     struct buf lead_key; /* sealed; empty: none kept here */
     uint8_t lead_key_hash[HASH_BYTES];
@@ -305,6 +305,9 @@ bool peer_in_peace(const struct core *c);
 void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m);
 void peers_count_unreached(struct core *c); /* before a tick of each */
 void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool beat);
+uint64_t peer_wake_ms(const struct core *c, const struct peer *p); /* beats and conditions aside */
+void pace_set(struct core *c);                                     /* at the end of a tick */
+void pace_hurry(struct core *c); /* a tick has something to do now */
 
 void peer_connect(struct core *c, struct peer *p);
 

@@ -360,6 +360,12 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
     }
 }
 
+bool ledger_is_idle(const struct ledger *l)
+{
+    return l->state == LEDGER_IDLE && l->acc.len == 0 && l->trigger.len == 0 && !l->found_due &&
+           l->vouch_slot <= l->dec;
+}
+
 void ledger_may_vote(struct ledger *l, bool yes)
 {
     l->may_vote = yes;

@@ -113,6 +113,7 @@ enum err sync_peers(struct core *c)
         p->id = d->id;
         p->beat_every_ms = BEAT_MS;
         load_peer(c, p);
+        pace_hurry(c); /* to be looked for */
     }
     return ERR_OK;
 }
@@ -637,18 +638,26 @@ void sync_peer_up(struct core *c, const struct moment *now, struct peer *p)
     send_hello(c, p, now->wall_ms);
 }
 
-static bool needs_connection(const struct core *c, const struct peer *p)
+/* When its connection is made anew, unless it is heard before. */
+static uint64_t connect_at(const struct core *c, const struct peer *p)
 {
-    uint64_t patience = p->beat_every_ms + PEER_LATE_MS;
+    uint64_t patience = p->beat_every_ms + PEER_LATE_MS, silent, tried;
 
     if (p->connect_ms == 0)
-        return true;
-    if (p->ever_heard && c->now_ms - p->heard_ms <= patience)
-        return false;
+        return 0;
+    silent = p->ever_heard ? p->heard_ms + patience + 1 : 0;
     if (p->up) /* it has taken ours, and is about to make its own */
-        return c->now_ms - p->up_ms > patience;
-    return c->now_ms - p->connect_ms >=
-           (p->connects < RECONNECT_EAGER ? retry_after(c, RECONNECT_MIN_MS) : RECONNECT_MAX_MS);
+        tried = p->up_ms + patience + 1;
+    else
+        tried = p->connect_ms + (p->connects < RECONNECT_EAGER ? retry_after(c, RECONNECT_MIN_MS)
+                                                               : RECONNECT_MAX_MS);
+    return silent > tried ? silent : tried;
+}
+
+/* A retired desk is answered while it is on, and not looked for. */
+static bool is_let_be(const struct core *c, const struct peer *p)
+{
+    return farewell_is_ours(c) || (!peer_is_active(c, p) && !peer_gives(c, p));
 }
 
 void peers_count_unreached(struct core *c)
@@ -662,13 +671,22 @@ void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool be
 {
     if (peer_is_revoked(c, p))
         farewell_tick(c, p);
-    if (farewell_is_ours(c) || (!peer_is_active(c, p) && !peer_gives(c, p)))
-        return; /* a retired desk is answered while it is on, and not looked for */
-    if (needs_connection(c, p))
+    if (is_let_be(c, p))
+        return;
+    if (c->now_ms >= connect_at(c, p))
         peer_connect(c, p);
     if (p->up && !p->confirms && c->now_ms - p->hello_ms >= HELLO_AGAIN_MS)
         send_hello(c, p, now->wall_ms);
     else if (p->up && beat)
         send_beat(c, p, now->wall_ms);
     condition_tick(c, p);
+}
+
+uint64_t peer_wake_ms(const struct core *c, const struct peer *p)
+{
+    uint64_t at = is_let_be(c, p) ? UINT64_MAX : connect_at(c, p);
+
+    if (at < UINT64_MAX && p->up && !p->confirms && p->hello_ms + HELLO_AGAIN_MS < at)
+        at = p->hello_ms + HELLO_AGAIN_MS;
+    return at;
 }

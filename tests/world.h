@@ -191,7 +191,8 @@ static inline void run(struct world *w, uint64_t ms)
                 continue;
             for (unsigned k = 0; k < w->n; k++)
                 try_connect(w, i, k);
-            core_tick(w->v[i].core, &now);
+            if (now.boot_ms >= core_next_tick(w->v[i].core))
+                core_tick(w->v[i].core, &now);
             finish(w, i);
         }
         pump(w);

@@ -159,7 +159,8 @@ static void at_desk(struct sim *s, struct event *e, const struct moment *now)
 
     switch (e->type) {
     case EV_TICK:
-        core_tick(d->core, now);
+        if (now->boot_ms >= core_next_tick(d->core))
+            core_tick(d->core, now);
         sim_put(s, 100 * MS, EV_TICK, e->desk);
         break;
     case EV_MESSAGE:

@@ -1,0 +1,87 @@
+/* test_pace.c - how often a desk wants to be called by the clock alone. */
+#include "../world.h"
+
+static unsigned ticks(struct world *w, unsigned i, uint64_t ms)
+{
+    uint64_t at = core_next_tick(w->v[i].core);
+    unsigned n = 0;
+
+    for (uint64_t end = w->now_ms + ms; w->now_ms < end;) {
+        run(w, 100);
+        n += core_next_tick(w->v[i].core) != at;
+        at = core_next_tick(w->v[i].core);
+    }
+    return n;
+}
+
+static void a_desk_at_rest_is_called_for_its_beats_and_little_more(void **state)
+{
+    struct world *w = world_new(3, 3);
+    unsigned n;
+
+    (void)state;
+    run(w, 10000);
+    n = ticks(w, 0, 10000);
+    assert_in_range(n, 10, 30);
+    world_free(w);
+}
+
+static void an_upload_is_not_kept_waiting(void **state)
+{
+    struct world *w = world_new(3, 3);
+
+    (void)state;
+    lend(w, 0, 1);
+    run(w, 10000);
+    while (core_next_tick(w->v[0].core) <= w->now_ms + 200)
+        run(w, 100);
+    press(w, 0);
+    for (unsigned i = 0; w->delivered == 0; i++) {
+        assert_in_range(i, 0, 400);
+        assert_true(core_next_tick(w->v[0].core) <= w->now_ms + 100);
+        run(w, 100);
+    }
+    run(w, 5000);
+    assert_in_range(ticks(w, 0, 10000), 10, 30);
+    world_free(w);
+}
+
+static void a_desk_that_is_off_is_looked_for_and_no_more(void **state)
+{
+    struct world *w = world_new(3, 3);
+
+    (void)state;
+    run(w, 5000);
+    stop(w, 1);
+    run(w, 2000);
+    assert_in_range(ticks(w, 0, 10000), 20, 60);
+    world_free(w);
+}
+
+static void a_desk_that_lost_its_memory_does_not_rest(void **state)
+{
+    struct world *w = world_new(3, 3);
+
+    (void)state;
+    lend(w, 1, 3);
+    run(w, 5000);
+    stop(w, 1);
+    wipe(w, 1);
+    start(w, 1);
+    run(w, 5000);
+    assert_true(view(w, 1).memory_lost);
+    assert_int_equal(ticks(w, 1, 1000), 10);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_desk_at_rest_is_called_for_its_beats_and_little_more),
+        cmocka_unit_test(an_upload_is_not_kept_waiting),
+        cmocka_unit_test(a_desk_that_is_off_is_looked_for_and_no_more),
+        cmocka_unit_test(a_desk_that_lost_its_memory_does_not_rest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
