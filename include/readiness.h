@@ -25,6 +25,7 @@ struct readiness_facts {
     uint64_t disk_free; /* bytes */
     enum ground ground;
     bool outlived;    /* what lay there was seen again after a restart of the PC */
+    bool forgot;      /* the other desks remember more of this one than its disk does */
     bool clock_kept;  /* a time service says that it does */
     bool clock_known; /* against the other desks: */
     int64_t ahead_ms;

@@ -23,6 +23,12 @@ static const struct words {
     { "restart", "what was on this disk outlived a restart of the PC", "" },
     { "restart_unknown", "not known yet whether this disk is wiped when the PC restarts",
       "restart the PC, then look again" },
+    { "restart_forgot",
+      "the other desks remember more of this one than its disk does: it was replaced or set back; "
+      "if "
+      "that happens at each restart, as on a frozen PC, all that is recorded here goes with it",
+      "take the state directory out of the freeze, or put it on a disk of its own; then a lead: "
+      "tideover restore-seat" },
     { "ground_layered",
       "the records lie on a layered file system, as frozen PCs have: they may be gone at the next "
       "restart",
@@ -93,6 +99,7 @@ static void find_branch(const struct node *n, const struct moment *now, struct r
 
     core_view(n->core, now, &v);
     f->server = v.server;
+    f->forgot = v.memory_lost;
     f->has_list = list != NULL;
     f->list_age_ms = list && now->wall_ms > list->date_ms ? now->wall_ms - list->date_ms : 0;
     f->list_warn_ms = p ? (int64_t)p->blocklist_warn_ms : 7 * DAY_MS;

@@ -37,6 +37,8 @@ static void judge_disk(const struct readiness_facts *f, struct list *l)
         add(l, READY_GOOD, "disk", "disk", (int64_t)(f->disk_free >> 20), 0);
     if (f->ground == GROUND_MEMORY)
         add(l, READY_BAD, "restart", "ground_memory", 0, 0);
+    else if (f->forgot) /* also where something outlived a restart: it may be in the frozen image */
+        add(l, READY_WARN, "restart", "restart_forgot", 0, 0);
     else if (f->ground == GROUND_LAYERED && !f->outlived)
         add(l, READY_WARN, "restart", "ground_layered", 0, 0);
     else if (!f->outlived)

@@ -102,6 +102,7 @@ static uint64_t flush_time(const char *path)
     char block[4096] = "";
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     unsigned n = 0;
+    int failed;
 
     if (fd < 0)
         return 0;
@@ -113,8 +114,10 @@ static uint64_t flush_time(const char *path)
         if (!good)
             break;
     }
+    failed = errno;
     close(fd);
     unlink(path);
+    errno = failed;
     if (n < FLUSHES)
         return 0;
     qsort(took, FLUSHES, sizeof took[0], by_size);
@@ -146,8 +149,18 @@ static void look_at_flush(struct doctor *d)
         find(d, FINE, "flush", "", "a flush takes %.1f ms", (double)ns / 1e6);
 }
 
-static void look_at_restarts(struct doctor *d)
+/* answer: what the node says, which knows more; NULL: none runs. */
+static void look_at_restarts(struct doctor *d, const json_t *answer)
 {
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "checks"), i,
+                       row) if (strcmp(j_text(row, "code", ""), "restart_forgot") == 0)
+    {
+        find(d, WARNING, "restart", j_text(row, "next", ""), "%s", j_text(row, "message", "-"));
+        return;
+    }
     if (ground_outlived(d->c->state))
         find(d, FINE, "restart", "", "what was on this disk outlived a restart of the PC");
     else
@@ -209,10 +222,11 @@ static void look_at_ports(struct doctor *d, const struct conf *conf, bool runs)
         find(d, WARNING, "network", "[peers] listen = 0.0.0.0:7411 in tideover.conf",
              "%s is this PC alone: no other desk can reach it", conf->listen);
     else
-        find(d, FINE, "network", "",
-             "it listens for other desks at %s; where there is a firewall, it has to let in TCP %u, "
-             "the 64 ports above it (invites) and UDP %u",
-             conf->listen, port, port);
+        find(
+            d, FINE, "network", "",
+            "it listens for other desks at %s; where there is a firewall, it has to let in TCP %u, "
+            "the 64 ports above it (invites) and UDP %u",
+            conf->listen, port, port);
 }
 
 static void look_at_rights(struct doctor *d)
@@ -321,7 +335,6 @@ int cmd_doctor(struct cli *c)
     }
     look_at_disk(&d);
     look_at_flush(&d);
-    look_at_restarts(&d);
     look_at_clock(&d);
     look_at_rights(&d);
     look_at_libcurl(&d);
@@ -329,8 +342,10 @@ int cmd_doctor(struct cli *c)
     look_at_ports(&d, &conf, e == ERR_OK);
     if (e != ERR_OK)
         find(&d, FAULT, "node", "tideover node, or: systemctl start tideover", "%s", msg.text);
-    else if (cli_call(c, cl, "/api/v1/readiness", NULL, NULL, &answer) == 0)
-        look_at_node(&d, answer);
+    else
+        cli_call(c, cl, "/api/v1/readiness", NULL, NULL, &answer);
+    look_at_restarts(&d, answer);
+    look_at_node(&d, answer);
     if (c->json)
         cli_json(json_pack("{s:i, s:O}", "schema", 1, "checks", d.all));
     else

@@ -24,6 +24,8 @@ export const rows = {
     "ready.restart": ["What was on this disk outlived a restart of the PC", "El disco conserva los datos al reiniciar el PC"],
     "ready.restart_unknown": ["Not known yet whether this disk is wiped when the PC restarts", "Aún no se sabe si el disco se borra al reiniciar el PC"],
     "ready.restart_unknown.next": ["Restart the PC once", "Reinicie el PC una vez"],
+    "ready.restart_forgot": ["The other desks remember more of this one than its disk does: it was replaced or set back. On a frozen PC that happens at each restart, and what is recorded goes with it", "Los demás mostradores recuerdan más de este que su disco: se cambió o se devolvió a un estado anterior. En un PC congelado ocurre en cada reinicio, y lo registrado se pierde"],
+    "ready.restart_forgot.next": ["Take the state directory out of the freeze, or put it on a disk of its own; then a lead: tideover restore-seat", "Excluya el directorio de la congelación o póngalo en un disco propio; después, un responsable: tideover restore-seat"],
     "ready.ground_layered": ["The records lie on a layered file system, as frozen PCs have: they may be gone at the next restart", "Los registros están en un sistema de archivos por capas, como en los PC congelados: pueden perderse al reiniciar"],
     "ready.ground_layered.next": ["Put them on a disk of their own, or take it out of the freeze", "Póngalos en un disco propio o exclúyalo de la congelación"],
     "ready.ground_memory": ["The records lie in memory: a restart loses all of them", "Los registros están en memoria: al reiniciar se pierden todos"],

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 
 import branch
+import pretend
 from branch import wait_until
 
 
@@ -65,6 +66,78 @@ class Care(branch.Case):
         found = self.found(two)
         self.assertIn(("disk", "fault"), found)
         self.assertIn(("space", "warning"), found)
+
+    def faults(self, desk, **env):
+        """What doctor says but ok, by what it looked at; env: of a PC that has a fault."""
+        was, desk.env = desk.env, {**desk.env, **env}
+        said = json.loads(desk.cli("doctor", "--json", check=False).out)["checks"]
+        desk.env = was
+        return {c["check"]: (c["message"], c["next"]) for c in said if c["result"] != "ok"}
+
+    def assert_found(self, faults, check, message, next_step):
+        self.assertIn(check, faults)
+        self.assertRegex(faults[check][0], message)
+        self.assertIn(next_step, faults[check][1])
+
+    def over(self, desk, kind, *options):
+        """Something else is mounted where its state directory is, for as long as the test goes."""
+        subprocess.run(["mount", *options, kind, desk.state], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", desk.state], check=False)
+
+    @unittest.skipIf(pretend.sanitized(), "nothing is loaded before the address sanitizer")
+    def test_doctor_finds_what_ails_a_pc(self):
+        """The flush, the clock, the network, the file system: each by its own fault."""
+        one, two, three = self.branch(start=False)
+        self.assert_found(self.faults(one, **pretend.disk(0)), "flush", "does not wait for its platter", "hdparm")
+        self.assert_found(self.faults(one, **pretend.disk(60)), "flush", r"a flush takes 6\d ms", "what else writes")
+        self.assert_found(self.faults(one, **pretend.clock(False)), "clock", "no time service", "timedatectl set-ntp")
+        found = self.faults(one, **pretend.clock(True))
+        self.assertNotIn("clock", found)
+        self.assertNotIn("flush", found)
+        self.assert_found(found, "network", "is this PC alone", "0.0.0.0:7411")
+        conf = one.state / "tideover.conf"
+        conf.write_text(conf.read_text().replace(f"127.0.0.1:{one.port}", f"0.0.0.0:{one.port}"))
+        self.assertNotIn("network", self.faults(one))
+        said = one.cli("doctor", check=False).out
+        self.assertRegex(said, rf"(?m)^ok +network .*firewall, it has to let in TCP {one.port}, .*$\n(?! +->)")
+        one.start()  # its file says another port than it has
+        conf.write_text(conf.read_text().replace(str(one.web_port), str(branch.drive.free_port())))
+        self.assert_found(self.faults(one), "port", "the node runs, and nobody listens there", "start the node again")
+        self.over(two, two.state, "--bind")
+        subprocess.run(["mount", "-o", "remount,bind,ro", two.state], check=True)
+        self.assert_found(self.faults(two), "flush", "cannot write in the state directory: Read-only", "mend the disk")
+        layers = self.home / "layers"
+        for d in "lower", "upper", "work":
+            (layers / d).mkdir(parents=True)
+        (layers / "lower/tideover.conf").write_bytes((three.state / "tideover.conf").read_bytes())
+        self.over(three, "overlay", "-t", "overlay", "-o",
+                  f"lowerdir={layers}/lower,upperdir={layers}/upper,workdir={layers}/work")
+        self.assert_found(self.faults(three), "disk", "layered file system", "take it out of the freeze")
+
+    @unittest.skipIf(pretend.sanitized(), "nothing is loaded before the address sanitizer")
+    def test_doctor_finds_what_was_not_done_for_a_year(self):
+        one = self.branch(branch.NAMES[:1], start=False)[0]
+        one.start()
+        one.cli("record", "scan", text=branch.user(1) + "\n")
+        one.cli("backup", self.home / "drawer", "--backup-passphrase-file", self.home / "words")
+        numbers = self.home / "list"
+        numbers.write_text(branch.user(9) + "\n")
+        one.cli("blocklist", "import", numbers)
+        found = self.faults(one)
+        for fine in "scan", "backup", "block_list", "write":
+            self.assertNotIn(fine, found)
+        one.stop()
+        one.env |= pretend.shifted(401 * 86400)
+        one.start()
+        found = self.faults(one)
+        self.assert_found(found, "scan", "for 401 days", "practice on")
+        self.assert_found(found, "backup", "backed up 401 days ago", "tideover backup FILE")
+        self.assert_found(found, "block_list", "is 401 days old", "nightly job")
+        one.stop()
+        one.env = {k: v for k, v in one.env.items() if k != "CLOCK_SHIFT"} | pretend.disk(80)
+        one.start()
+        self.feed(one, branch.checkouts(1, 1))
+        self.assert_found(self.faults(one), "write", r"a record takes \d+ ms", "what else writes")
 
     def test_config(self):
         one = self.branch(start=False)[0]

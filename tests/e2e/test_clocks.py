@@ -1,29 +1,14 @@
 #!/usr/bin/env python3
 """A desk whose clock is 95 s fast, and one that nobody could compare: what they are told, and what
 the upload makes of their times."""
-import os
 import re
-import subprocess
 import unittest
 
 import branch
-from branch import ROOT, all_hold, checkout, item, problem_codes, wait_until
+from branch import all_hold, checkout, item, problem_codes, wait_until
+from pretend import sanitized, shifted
 
 FAST_S = 95
-
-
-def shifted(seconds):
-    """The environment of a PC whose wall clock is so far ahead."""
-    lib = branch._home() / "clock_shift.so"
-    if not lib.exists():
-        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", lib,
-                        ROOT / "examples/clock_shift.c"], check=True)
-    return {"LD_PRELOAD": str(lib), "CLOCK_SHIFT": str(seconds)}
-
-
-def sanitized():
-    return b"libasan" in subprocess.run(["ldd", branch.BINARY], stdout=subprocess.PIPE,
-                                        check=True).stdout
 
 
 @unittest.skipIf(sanitized(), "nothing is loaded before the address sanitizer")

@@ -8,6 +8,7 @@ import unittest
 import uuid
 
 import branch
+import pretend
 from branch import item, user, wait_until
 
 
@@ -99,7 +100,29 @@ class Practice(branch.Case):
                          (drill["staff"], drill["done"], drill["mistakes"], drill["by_step"]))
         self.assertEqual(report["last_drill"], desk.status()["last_drill"])
         self.assertIn("ready", desk.cli("practice", "report").out)
+        self.assertEqual("ok", self.doctor(desk, "drill")["result"])
         self.assertTrue(desk.feed([{"op": "discharge", "item": item(1), "key": uuid.uuid4().hex}])[0]["ok"])
+
+    @unittest.skipIf(pretend.sanitized(), "nothing is loaded before the address sanitizer")
+    def test_a_drill_is_old_after_a_month(self):
+        desk = self.branch(names=branch.NAMES[:1])[0]
+        desk.cli("practice", "on")
+        box, step = None, self.api(desk, "/api/v1/practice")[1]["next"]
+        while not step["done"]:
+            answer, box = self.scan(desk, box, step["scan"])
+            step = answer["practice"]
+        desk.cli("practice", "off")
+        desk.stop()
+        desk.env |= pretend.shifted(40 * 86400)
+        desk.start()
+        found = self.doctor(desk, "drill")
+        self.assertEqual(("warning", "nobody has practised here for 40 days"), (found["result"], found["message"]))
+        self.assertIn("tideover practice on", found["next"])
+
+    @staticmethod
+    def doctor(desk, check):
+        said = json.loads(desk.cli("doctor", "--json", check=False).out)
+        return next(c for c in said["checks"] if c["check"] == check)
 
     def test_a_real_outage_ends_it_and_the_next_scan_is_refused_not_recorded(self):
         desk = self.branch(names=branch.NAMES[:1])[0]

@@ -124,6 +124,8 @@ class Sharing(branch.Case):
         one, two, three = self.restored()
         for d in (one, three):
             wait_until(lambda d=d: "peer_memory_lost" in problem_codes(d), 5, f"{d.name} to say so")
+        self.assertRegex(two.cli("doctor", check=False).out, r"(?m)^warning +restart .*, as on a frozen PC, .*$\n"
+                                                             r" +-> take the state directory out of the freeze")
         all_hold([two], 10, 5)
         pass_time(branch.GRACE)
         self.assertFalse(two.status()["ledger"]["may_vote"])

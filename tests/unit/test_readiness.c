@@ -81,6 +81,7 @@ static void each_lack_is_one_row(void **state)
     LACKS(f.ground = GROUND_MEMORY, "ground_memory", READY_BAD);
     LACKS(f.outlived = false, "restart_unknown", READY_WARN);
     LACKS((f.outlived = false, f.ground = GROUND_LAYERED), "ground_layered", READY_WARN);
+    LACKS(f.forgot = true, "restart_forgot", READY_WARN);
     LACKS(f.clock_kept = false, "clock_unkept", READY_WARN);
     LACKS(f.ahead_ms = -95000, "clock_off", READY_WARN);
     LACKS(f.clock_impossible = true, "clock_impossible", READY_BAD);
