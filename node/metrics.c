@@ -128,9 +128,22 @@ static void put_server(struct buf *b, const struct core_view *v, const struct mo
         (double)v->watch.failures);
 }
 
-static void put_records(struct buf *b, const struct node *n, const struct core_view *v)
+/* Looked at only when somebody asks: so long some record has waited at least. */
+static double replication_lag_s(struct metrics *m, const struct core_view *v, uint64_t now_ms)
 {
-    const struct metrics *m = &n->metrics;
+    if (v->replicated >= v->local)
+        m->lag_ms = 0;
+    else if (m->lag_ms == 0 || v->replicated >= m->lag_count) {
+        m->lag_count = v->local;
+        m->lag_ms = now_ms;
+    }
+    return m->lag_ms == 0 ? 0 : (double)(now_ms - m->lag_ms) / 1000;
+}
+
+static void put_records(struct buf *b, struct node *n, const struct core_view *v,
+                        const struct moment *now)
+{
+    struct metrics *m = &n->metrics;
     const struct blocklist_head *list = core_blocklist(n->core);
 
     family(b, "records_total", "counter", "Records made at this desk since the start.");
@@ -145,6 +158,9 @@ static void put_records(struct buf *b, const struct node *n, const struct core_v
         (double)v->held);
     one(b, "records_pending_replication", "gauge", "Records of this desk that no other desk has.",
         (double)(v->local - v->replicated));
+    one(b, "replication_lag_seconds", "gauge",
+        "How long the oldest of them has waited, as far as these answers saw it.",
+        replication_lag_s(m, v, now->boot_ms));
     one(b, "records_pending_upload", "gauge", "Records here that no upload has yet.",
         (double)v->pending);
     one(b, "records_quarantined", "gauge",
@@ -153,6 +169,8 @@ static void put_records(struct buf *b, const struct node *n, const struct core_v
     for (unsigned w = ASIDE_HELD; w <= ASIDE_NOT_LOADED; w++)
         buf_printf(b, "tideover_records_set_aside{reason=\"%s\"} %llu\n", aside_name(w),
                    (unsigned long long)core_aside_count(n->core, w));
+    one(b, "discharges_held", "gauge", "Discharges on the HOLD-CHECK list.",
+        (double)core_aside_count(n->core, ASIDE_HELD));
     if (list)
         one(b, "blocklist_timestamp_seconds", "gauge", "When the block list was made.",
             (double)list->date_ms / 1000);
@@ -390,7 +408,7 @@ void metrics_get(struct node *n, struct http_request *rq)
     core_ledger_view(n->core, &now, &l);
     put_build(&b, n, &now);
     put_server(&b, &v, &now);
-    put_records(&b, n, &v);
+    put_records(&b, n, &v, &now);
     put_store(&b, n);
     put_peers(&b, n, &now);
     put_upload(&b, n, &l);

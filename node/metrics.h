@@ -27,7 +27,9 @@ struct metrics {
     uint64_t upload_failures, uploaded;
     bool begun; /* decided and term are of this node's start or later */
     uint64_t decided;
-    int64_t uploaded_at_ms; /* 0: none since the start of the branch */
+    uint64_t lag_count, lag_ms; /* when asked last: own records that were to be safe, and since when
+                                   (boot time; 0: all were) */
+    int64_t uploaded_at_ms;     /* 0: none since the start of the branch */
 };
 
 void metrics_recorded(struct metrics *m, unsigned kind);

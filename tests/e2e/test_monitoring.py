@@ -108,7 +108,10 @@ class Monitoring(branch.Case):
         warned = one.cli("check", check=False)
         self.assertEqual(1, warned.rc, warned)
         self.assertRegex(warned.out, r"^WARNING - .* \| behind=0;100;1000;0 pending=0 .*peers_total=2")
+        self.assertIn("\ntideover_replication_lag_seconds 0\n", text)
         self.feed(one, checkouts(1, 3))
+        wait_until(lambda: re.search(r"(?m)^tideover_replication_lag_seconds (0\.\d*[1-9]|[1-9])",
+                                     fetch(one.web_port, "/metrics")), 60, "the records to wait for another desk")
         self.assertEqual(2, one.cli("check", "--crit-behind", "3", check=False).rc)
         self.assertEqual(3, one.cli("check", "--crit-behind", "x", check=False).rc)
         one.stop()
