@@ -80,7 +80,29 @@ static void set_curve_server(void *sock, const uint8_t sk[KEY_BYTES], const char
     set_int(sock, ZMQ_RCVHWM, AT_ONCE_MAX); /* a member that floods waits in its own TCP window */
 }
 
-/* ---- what may be read of any socket ---- */
+/* ---- frames ---- */
+
+/* libzmq looks at its own descriptor now and then, and what a signal breaks off there is no end: the
+ * rest of a message would go astray, and what was not read before no descriptor tells of again. */
+static bool take_frame(void *sock, zmq_msg_t *m)
+{
+    int rc;
+
+    do
+        rc = zmq_msg_recv(m, sock, ZMQ_DONTWAIT);
+    while (rc < 0 && errno == EINTR);
+    return rc >= 0;
+}
+
+static bool put_frame(void *sock, const void *p, size_t n, int more)
+{
+    int rc;
+
+    do
+        rc = zmq_send(sock, p, n, more | ZMQ_DONTWAIT);
+    while (rc < 0 && errno == EINTR);
+    return rc >= 0;
+}
 
 /* Takes one two-frame message; false: nothing there. Anything of another shape is dropped. */
 static bool receive(void *sock, zmq_msg_t *id, zmq_msg_t *body, bool *good)
@@ -88,17 +110,17 @@ static bool receive(void *sock, zmq_msg_t *id, zmq_msg_t *body, bool *good)
     int more;
 
     *good = false;
-    if (zmq_msg_recv(id, sock, ZMQ_DONTWAIT) < 0)
+    if (!take_frame(sock, id))
         return false;
     more = zmq_msg_more(id);
-    if (more && zmq_msg_recv(body, sock, ZMQ_DONTWAIT) >= 0) {
+    if (more && take_frame(sock, body)) {
         more = zmq_msg_more(body);
         *good = !more;
     }
     while (more) {
         zmq_msg_t rest;
         zmq_msg_init(&rest);
-        more = zmq_msg_recv(&rest, sock, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&rest);
+        more = take_frame(sock, &rest) && zmq_msg_more(&rest);
         zmq_msg_close(&rest);
     }
     return true;
@@ -308,7 +330,7 @@ bool net_send(struct net *n, const struct desk_id *peer, const uint8_t *p, size_
         p = packed.p;
         len = packed.len;
     }
-    sent = zmq_send(d->sock, p, len, ZMQ_DONTWAIT) >= 0;
+    sent = put_frame(d->sock, p, len, 0);
     d->traffic.sent += sent ? len : 0;
     buf_free(&packed);
     return sent;
@@ -337,12 +359,12 @@ static void zap_answer(struct net *n, zmq_msg_t *request, const char *status, co
 {
     const char *text = status[0] == '2' ? "OK" : "";
 
-    zmq_send(n->zap, "1.0", 3, ZMQ_SNDMORE);
-    zmq_send(n->zap, zmq_msg_data(request), zmq_msg_size(request), ZMQ_SNDMORE);
-    zmq_send(n->zap, status, 3, ZMQ_SNDMORE);
-    zmq_send(n->zap, text, strlen(text), ZMQ_SNDMORE);
-    zmq_send(n->zap, user, strlen(user), ZMQ_SNDMORE);
-    zmq_send(n->zap, "", 0, 0);
+    put_frame(n->zap, "1.0", 3, ZMQ_SNDMORE);
+    put_frame(n->zap, zmq_msg_data(request), zmq_msg_size(request), ZMQ_SNDMORE);
+    put_frame(n->zap, status, 3, ZMQ_SNDMORE);
+    put_frame(n->zap, text, strlen(text), ZMQ_SNDMORE);
+    put_frame(n->zap, user, strlen(user), ZMQ_SNDMORE);
+    put_frame(n->zap, "", 0, 0);
 }
 
 static bool frame_is(zmq_msg_t *m, const char *text)
@@ -384,7 +406,7 @@ static bool zap_serve(struct net *n)
         zmq_msg_t spill, *m = frames < ZAP_FRAMES ? &f[frames] : &spill;
         if (m == &spill)
             zmq_msg_init(&spill);
-        if (zmq_msg_recv(m, n->zap, frames == 0 ? ZMQ_DONTWAIT : 0) < 0)
+        if (!take_frame(n->zap, m))
             break;
         more = zmq_msg_more(m);
         frames++;
@@ -562,9 +584,9 @@ void net_door_answer(struct net *n, int door, uint64_t client, const uint8_t *p,
     struct client *c = &n->client[client % CLIENTS_MAX];
 
     if (c->number != client || !n->door[door].sock ||
-        zmq_send(n->door[door].sock, c->id, c->n, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        !put_frame(n->door[door].sock, c->id, c->n, ZMQ_SNDMORE))
         return;
-    zmq_send(n->door[door].sock, p, len, ZMQ_DONTWAIT);
+    put_frame(n->door[door].sock, p, len, 0);
 }
 
 void net_door_close(struct net *n, int door)
