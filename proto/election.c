@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define TURN_MS 100 /* long against a question and its answer, short against a lease */
+
 void election_end(struct ledger *l, const struct ledger_moment *now, uint64_t wait_ms)
 {
     l->state = LEDGER_IDLE;
@@ -61,6 +63,21 @@ void election_promise(struct ledger *l, const struct ledger_moment *now, const s
     l->promise_until = now->boot_ms + LEASE_PROMISE_MS;
     l->promised_to = *to;
     l->heard_leader = now->boot_ms;
+    l->origin_until = 0; /* from here on the promise says who waits */
+}
+
+/* Seats promise at the same moment. They stand one after the other, so that the next one has all votes
+ * before the one behind it asks for them. */
+uint64_t election_turn(const struct ledger *l)
+{
+    int me = ledger_seat_of(l, &l->me->id), led = ledger_seat_of(l, &l->promised_to);
+    uint64_t turn;
+
+    if (l->promise_until == 0 || me < 0 || me == led)
+        return l->origin_until;
+    turn = l->promise_until + TURN_MS / 2 +
+           TURN_MS * (unsigned)((me - led - 1 + (int)l->n_seats) % (int)l->n_seats);
+    return turn > l->origin_until ? turn : l->origin_until;
 }
 
 static bool would_vote(const struct ledger *l, const struct ledger_moment *now,

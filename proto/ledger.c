@@ -330,8 +330,7 @@ void ledger_tick(struct ledger *l, const struct ledger_moment *now)
         trouble_tick(l, now);
         trigger_tick(l, now);
         if (ledger_has_work(l) && !l->stopped && !l->forgot && me && me->state == DESK_ACTIVE &&
-            now->boot_ms >= l->next_try &&
-            (now->boot_ms >= l->promise_until || desk_id_eq(&l->promised_to, &l->me->id)))
+            now->boot_ms >= l->next_try && now->boot_ms >= election_turn(l))
             election_stand(l, now);
         break;
     case LEDGER_PREVOTE:

@@ -108,6 +108,7 @@ struct ledger {
     uint64_t look_at;      /* whether a trigger that is another desk's work has become idle */
     uint64_t idle_from;    /* then also if not all is gathered here */
     uint64_t ask_slots_at; /* not before */
+    uint64_t origin_until; /* the desk where a lead's word was said stands first */
     uint64_t next_try, asked_at, retry_at, lease_until, renew_at, since, quiet_until;
     uint64_t refused_at; /* when the log said so last, 0: never */
     unsigned yes;        /* bit per seat, for the question under way */
@@ -219,6 +220,7 @@ void evidence_count_doubled(struct ledger *l);
 void election_end(struct ledger *l, const struct ledger_moment *now, uint64_t wait_ms);
 void election_ask(struct ledger *l, const struct ledger_moment *now, enum wire_type type,
                   uint64_t term);
+uint64_t election_turn(const struct ledger *l); /* when this desk may stand */
 void election_stand(struct ledger *l, const struct ledger_moment *now);
 void election_enter_term(struct ledger *l, const struct ledger_moment *now, uint64_t term,
                          const struct desk_id *leader);

@@ -81,9 +81,9 @@ static enum err take(struct ledger *l, const struct ledger_moment *now, const ui
     if (l->state == LEDGER_IDLE && (here || (fresh && handover_is_only_ours(l))))
         l->next_try = now->boot_ms;
     else if (fresh && l->state == LEDGER_IDLE && ledger_may_upload(l) &&
-             /* repetitions put nothing off, or nobody stands */
-             l->next_try < now->boot_ms + LEASE_PROMISE_MS)
-        l->next_try = now->boot_ms + LEASE_PROMISE_MS + ledger_roll(l, 500, 1500);
+             now->boot_ms >= l->promise_until && /* else somebody stood already */
+             now->boot_ms >= l->origin_until)    /* repetitions put nothing off, or nobody stands */
+        l->origin_until = now->boot_ms + LEASE_PROMISE_MS + ledger_roll(l, 500, 1500);
     return ERR_OK;
 }
 

@@ -282,7 +282,7 @@ def main():
     p.add_argument("--dir", required=True, help="an empty directory")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--records", type=int, default=100000)
-    p.add_argument("--seconds", type=float, default=120, help="no further round past this, once there are three")
+    p.add_argument("--seconds", type=float, default=60, help="no further round past this, once there are three")
     a = p.parse_args()
     try:
         measure(a)
