@@ -422,8 +422,10 @@ test("at midnight of the branch a chosen due date is as usual again", async () =
         await page.reload();
         await page.waitForSelector("html[data-ready=yes]");
         await page.getByRole("button", { name: "Due in 21 days" }).click();
-        await page.locator("#presets [aria-pressed=true]", { hasText: "+21" }).waitFor();
-        if (await dayEnds() <= left) break;
+        const chosen = page.locator("#presets [aria-pressed=true]", { hasText: "+21" });
+        const over = page.locator("#remark", { hasText: "A new day" }); // before anybody saw the choice
+        await until(async () => await chosen.count() || await over.count(), "the choice, or midnight");
+        if (await chosen.count() && await dayEnds() <= left) break;
     }
     await page.locator("#remark", { hasText: "A new day" }).waitFor({ timeout: 150000 });
     await page.locator("#presets [aria-pressed=true]", { hasText: "As usual" }).waitFor();
