@@ -90,7 +90,7 @@ struct record {
     uint32_t station;
     struct record_ref target;      /* of a void */
     uint8_t key[RECORD_KEY_BYTES]; /* the caller's idempotency key; zeros = none */
-    struct registration reg;       /* of RECORD_USER */
+    struct registration reg;       /* of RECORD_USER; stays the last: record_decode_next() */
 };
 
 #define RECORD_TIME_MAX INT64_C(253402300799999) /* ms: the end of the year 9999 */
@@ -104,6 +104,10 @@ enum err record_encode(const struct record *r, struct buf *out, struct errmsg *m
 /* Bytes from anywhere. ERR_MALFORMED says which field. A kind above RECORD_KIND_LAST is fine and
  * only `kind` (and what of the known tags is there) is filled. */
 enum err record_decode(const uint8_t *p, size_t n, struct record *out, struct errmsg *msg);
+/* The same for whoever reads many into one place. *bare: out->reg is all zeros, and need not be cleared;
+ * afterwards, whether it still is. It is most of a record, and most have none. */
+enum err record_decode_next(const uint8_t *p, size_t n, struct record *out, bool *bare,
+                            struct errmsg *msg);
 
 const char *record_kind_name(unsigned kind);              /* "checkout" ... ; "unknown" */
 unsigned record_kind_by_name(const char *name, size_t n); /* 0 = no such kind */

@@ -61,6 +61,7 @@ struct source {
     struct place at;
     int64_t time_ms;
     struct record rec;
+    bool bare; /* rec.reg is all zeros */
     struct buf raw;
     struct block block;
     struct block_walk walk;
@@ -138,7 +139,7 @@ static enum err feed_next(struct merge *m, struct source *s, struct errmsg *msg)
             continue;
         if (s->walk.seq > f->to)
             return ERR_MISSING;
-        if ((e = record_decode(p, n, &s->rec, msg)) != ERR_OK)
+        if ((e = record_decode_next(p, n, &s->rec, &s->bare, msg)) != ERR_OK)
             return e;
         if (s->rec.paper_ms != 0)
             continue;

@@ -272,7 +272,7 @@ enum err record_encode(const struct record *r, struct buf *out, struct errmsg *m
     return ERR_OK;
 }
 
-static enum err decode_map(struct mp *m, struct record *out, struct errmsg *msg)
+static enum err decode_map(struct mp *m, struct record *out, bool *bare, struct errmsg *msg)
 {
     uint32_t n = mp_get_map(m);
     uint64_t last = 0;
@@ -291,6 +291,7 @@ static enum err decode_map(struct mp *m, struct record *out, struct errmsg *msg)
             mp_skip(m); /* a newer version's field */
             continue;
         }
+        *bare &= fields[row].offset < offsetof(struct record, reg);
         get_value(m, &fields[row], out);
         if (m->bad || !read_value_fits(out, &fields[row]))
             return err_why(msg, ERR_MALFORMED, "malformed", fields[row].name,
@@ -303,18 +304,29 @@ static enum err decode_map(struct mp *m, struct record *out, struct errmsg *msg)
     return ERR_OK;
 }
 
-enum err record_decode(const uint8_t *p, size_t n, struct record *out, struct errmsg *msg)
+enum err record_decode_next(const uint8_t *p, size_t n, struct record *out, bool *bare,
+                            struct errmsg *msg)
 {
     struct mp m = mp_over(p, n);
     enum err e;
 
-    memset(out, 0, sizeof *out);
+    memset(out, 0, *bare ? offsetof(struct record, reg) : sizeof *out);
+    *bare = true;
     if (n > RECORD_BYTES_MAX)
         return err_set(msg, ERR_MALFORMED, "record: longer than %d bytes", RECORD_BYTES_MAX);
-    e = decode_map(&m, out, msg);
-    if (e != ERR_OK)
+    e = decode_map(&m, out, bare, msg);
+    if (e != ERR_OK) {
         memset(out, 0, sizeof *out); /* nobody acts on half a record */
+        *bare = true;
+    }
     return e;
+}
+
+enum err record_decode(const uint8_t *p, size_t n, struct record *out, struct errmsg *msg)
+{
+    bool bare = false;
+
+    return record_decode_next(p, n, out, &bare, msg);
 }
 
 const char *record_kind_name(unsigned kind)

@@ -40,6 +40,32 @@ static struct record full_record(void)
     return r;
 }
 
+static void read_one_after_the_other_they_leave_nothing_behind(void **state)
+{
+    struct record full = full_record(), bare = { .kind = RECORD_DISCHARGE, .item = "399" }, out,
+                  alone;
+    const struct record *turns[] = { &bare, &bare, &full, &bare, &full, &full, &bare, NULL, &bare };
+    bool none = false; /* what out holds is anything */
+
+    (void)state;
+    memset(&out, 0xa5, sizeof out);
+    for (unsigned i = 0; i < sizeof turns / sizeof turns[0]; i++) {
+        struct buf b = { 0 };
+        enum err e;
+        if (turns[i])
+            assert_int_equal(record_encode(turns[i], &b, NULL), ERR_OK);
+        else
+            assert_int_equal(record_encode(&full, &b, NULL), ERR_OK);
+        b.len -= turns[i] == NULL; /* cut off within its registration */
+        e = record_decode_next(b.p, b.len, &out, &none, NULL);
+        assert_int_equal(e, turns[i] ? ERR_OK : ERR_MALFORMED);
+        assert_int_equal(record_decode(b.p, b.len, &alone, NULL), e);
+        assert_memory_equal(&out, &alone, sizeof out);
+        assert_int_equal(none, turns[i] != &full);
+        buf_free(&b);
+    }
+}
+
 static void a_checkout_has_these_bytes(void **state)
 {
     static const uint8_t wanted[] = "\x85\x01\x01\x02\xcf\x00\x00\x01\x9a\xae\xf3\x78\x40"
@@ -276,6 +302,7 @@ static void kinds_have_names_both_ways_and_feeds_an_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read_one_after_the_other_they_leave_nothing_behind),
         cmocka_unit_test(a_checkout_has_these_bytes),
         cmocka_unit_test(a_full_record_comes_back_and_stays_below_its_limit),
         cmocka_unit_test(msgpack_c_reads_a_record_as_a_map_of_ascending_tags),
