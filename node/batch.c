@@ -74,6 +74,7 @@ void batch_export(struct batch_job *b, const struct export_out *to)
     b->err = export_run(&b->merge, store_reader_disk(b->reader), f, batch_go_on, b, to, &b->result,
                         &b->msg);
     helper_thread_close(&thread);
+    b->merge.helper = NULL; /* it was this function's */
     store_reader_close(b->reader);
 }
 
