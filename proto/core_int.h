@@ -334,6 +334,7 @@ bool past_decided(struct core *c, const struct receipt *r, const struct intent *
 void past_replay(struct core *c, bool begins); /* an override: the decided slots are told anew */
 bool past_can_read(const struct core *c);      /* nothing above the horizon is erased here */
 void past_tick(struct core *c);
+bool past_is_at_work(const struct core *c); /* the next tick has a piece of it to do */
 bool past_is_known(const struct core *c); /* the lists of all decided uploads are in the table */
 /* Has this record no final outcome? slot: of its last one. */
 bool past_aside(const struct core *c, const struct record_ref *ref, struct aside *out,
@@ -390,6 +391,7 @@ void erase_load(struct core *c);
 void erase_look(struct core *c); /* there may be something to erase */
 enum err erase_owes(struct core *c);
 void erase_tick(struct core *c);
+bool erase_is_at_work(const struct core *c); /* the next tick has blocks to erase */
 void erase_send_floor(struct core *c, const struct peer *p, const struct feed *f);
 int erase_on_floor(struct core *c, struct peer *p,
                    struct mp *m); /* index of the feed, -1: not taken */

@@ -112,13 +112,18 @@ static bool erase_first(struct core *c, struct feed *f, struct buf *raw)
     return e == ERR_OK && block_last(&b) <= gone && erase_block(c, f, &b) == ERR_OK;
 }
 
+bool erase_is_at_work(const struct core *c)
+{
+    return c->erase.looking && past_is_known(c) && !c->past.gone_is_stale && !c->past.sweep &&
+           !c->past.sweep_at;
+}
+
 void erase_tick(struct core *c)
 {
     struct buf raw = { 0 };
     unsigned left = BLOCKS_AT_ONCE;
 
-    if (c->erase.looking && past_is_known(c) && !c->past.gone_is_stale && !c->past.sweep &&
-        !c->past.sweep_at) {
+    if (erase_is_at_work(c)) {
         while (left > 0 && c->erase.feed < c->feeds.n) {
             if (erase_first(c, &c->feeds.v[c->erase.feed], &raw))
                 left--;

@@ -6,10 +6,11 @@
 #define REST_MS 500 /* for what has no hour of its own: what is asked again, looked at, let go */
 
 /* Something has a hurry that no beat tells of: an election, an upload, a start that nobody confirmed
- * yet (this desk's own, or one that forgot). */
+ * yet (this desk's own, or one that forgot), or long work that goes on by a piece a tick. */
 static bool in_a_hurry(const struct core *c)
 {
-    return !c->confirmed || c->memory_lost || c->unsettled || !ledger_is_idle(c->ledger);
+    return !c->confirmed || c->memory_lost || c->unsettled || !ledger_is_idle(c->ledger) ||
+           past_is_at_work(c) || erase_is_at_work(c);
 }
 
 void pace_set(struct core *c)

@@ -404,3 +404,11 @@ void past_tick(struct core *c)
     }
     release_refresh(c);
 }
+
+bool past_is_at_work(const struct core *c)
+{
+    const struct past *p = &c->past;
+
+    return p->gone_is_stale || p->sweep || p->sweep_at || p->drop_from > 0 || p->list_slot != 0 ||
+           p->note_at > 0 || p->wiping;
+}

@@ -1,5 +1,5 @@
 /* test_pace.c - how often a desk wants to be called by the clock alone. */
-#include "../world.h"
+#include "../uploads.h"
 
 static unsigned ticks(struct world *w, unsigned i, uint64_t ms)
 {
@@ -74,6 +74,31 @@ static void a_desk_that_lost_its_memory_does_not_rest(void **state)
     world_free(w);
 }
 
+/* 32 blocks a tick: of a month of single scans it would take an hour else. */
+static void erasing_takes_every_tick_until_it_is_done(void **state)
+{
+    enum { BLOCKS = 640 };
+    struct world *w = branch_of(3);
+    unsigned n = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < BLOCKS; i++)
+        record_nth(w, 0, i);
+    run(w, 5000);
+    upload(w, 0);
+    say(w, 1, WORD_CONFIRM, ledger_decided(core_ledger(w->v[0].core)));
+    for (unsigned i = 0; i < 3; i++)
+        w->v[i].wall_step += 31 * DAY;
+    while (view(w, 0).held == BLOCKS && n++ < 600)
+        run(w, 100);
+    for (n = 0; view(w, 0).held > 0 && n < 600; n++)
+        run(w, 100);
+    assert_in_range(n, BLOCKS / 32 - 2, BLOCKS / 32 + 5);
+    run(w, 5000);
+    assert_in_range(ticks(w, 0, 10000), 10, 30); /* and then it rests */
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +106,7 @@ int main(void)
         cmocka_unit_test(an_upload_is_not_kept_waiting),
         cmocka_unit_test(a_desk_that_is_off_is_looked_for_and_no_more),
         cmocka_unit_test(a_desk_that_lost_its_memory_does_not_rest),
+        cmocka_unit_test(erasing_takes_every_tick_until_it_is_done),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
