@@ -541,7 +541,7 @@ void net_poll(struct net *n, int wake_fd, int timeout_ms)
     while (p[STRANGERS].revents && next_event(n->router_monitor) != 0)
         n->refused++; /* not even a handshake: garbage, or a stranger's client */
     for (int i = 0; i < DOORS_MAX; i++)
-        n->unread |= door_serve(n, i); /* always: our answer there may have taken what it told */
+        n->unread |= door_serve(n, i); /* always: they are seldom there */
     for (unsigned i = 0; i < dealers; i++)
         if (p[DEALERS + i].revents)
             dealer_events(n, &n->dealer[i]);
@@ -587,6 +587,7 @@ void net_door_answer(struct net *n, int door, uint64_t client, const uint8_t *p,
         !put_frame(n->door[door].sock, c->id, c->n, ZMQ_SNDMORE))
         return;
     put_frame(n->door[door].sock, p, len, 0);
+    n->unread = true; /* to send may have taken what told of another knock */
 }
 
 void net_door_close(struct net *n, int door)

@@ -78,12 +78,15 @@ static enum err take(struct ledger *l, const struct ledger_moment *now, const ui
         l->origin = here;
         ledger_persist(l);
     }
-    if (l->state == LEDGER_IDLE && (here || (fresh && handover_is_only_ours(l))))
+    if (l->state == LEDGER_IDLE && (here || (fresh && handover_is_only_ours(l)))) {
         l->next_try = now->boot_ms;
-    else if (fresh && l->state == LEDGER_IDLE && ledger_may_upload(l) &&
-             now->boot_ms >= l->promise_until && /* else somebody stood already */
-             now->boot_ms >= l->origin_until)    /* repetitions put nothing off, or nobody stands */
+        l->origin_until = 0; /* of an earlier word, said elsewhere */
+    } else if (fresh && l->state == LEDGER_IDLE && ledger_may_upload(l) &&
+               now->boot_ms >= l->promise_until && /* else somebody stood already */
+               now->boot_ms >=
+                   l->origin_until) { /* repetitions put nothing off, or nobody stands */
         l->origin_until = now->boot_ms + LEASE_PROMISE_MS + ledger_roll(l, 500, 1500);
+    }
     return ERR_OK;
 }
 

@@ -74,6 +74,24 @@ static void a_desk_that_lost_its_memory_does_not_rest(void **state)
     world_free(w);
 }
 
+static void a_lead_who_says_it_again_at_another_desk_does_not_wait(void **state)
+{
+    struct world *w = world_new(3, 3);
+
+    (void)state;
+    lend(w, 1, 1);
+    run(w, 10000);
+    press(w, 0);
+    stop(w, 0); /* it was to stand first */
+    run(w, 300);
+    press(w, 1);
+    for (unsigned i = 0; w->delivered == 0; i++) {
+        assert_in_range(i, 0, 45); /* of 100 ms; 60 with the wait for the desk that is gone */
+        run(w, 100);
+    }
+    world_free(w);
+}
+
 /* 32 blocks a tick: of a month of single scans it would take an hour else. */
 static void erasing_takes_every_tick_until_it_is_done(void **state)
 {
@@ -106,6 +124,7 @@ int main(void)
         cmocka_unit_test(an_upload_is_not_kept_waiting),
         cmocka_unit_test(a_desk_that_is_off_is_looked_for_and_no_more),
         cmocka_unit_test(a_desk_that_lost_its_memory_does_not_rest),
+        cmocka_unit_test(a_lead_who_says_it_again_at_another_desk_does_not_wait),
         cmocka_unit_test(erasing_takes_every_tick_until_it_is_done),
     };
 
