@@ -50,8 +50,11 @@ async function ask(method, path, body) {
     throw new Refused(answer.error.code, answer.error.message, answer.error.field, answer);
 }
 
+let leaving = false; // several requests may learn at once that the session ended
+
 function toLogin(why) {
-    location.replace("/login" + (why ? "#" + why : ""));
+    if (!leaving) location.replace("/login" + (why ? "#" + why : ""));
+    leaving = true;
     return new Promise(() => {}); // nothing more happens on this page
 }
 

@@ -46,6 +46,8 @@ export async function until(f, what, deadline = 60000) {
 }
 
 export class Stage {
+    mortals = new Set(); // how to end those that a test that failed left behind
+
     // desks: how many; more: arguments for Chromium; what else there is goes to stage.py's "found"
     static async open({ desks = 1, more = [], ...found } = {}) {
         const s = new Stage();
@@ -129,11 +131,18 @@ export class Stage {
         const browser = await chromium.connectOverCDP(where);
         const page = await browser.contexts()[0].newPage();
         page.setDefaultTimeout(60000);
+        await page.addInitScript(() => { // every remark, also one that the next replaced before anybody looked
+            window.remarks = "";
+            new MutationObserver(() => (window.remarks += document.querySelector("#remark-text")?.textContent + "\n"))
+                .observe(document, { subtree: true, childList: true, characterData: true });
+        });
         const kill = async () => {
+            this.mortals.delete(kill);
             process.kill(-child.pid, "SIGKILL"); // with all its processes: they are a group
             await ended;
             await browser.close().catch(() => {});
         };
+        this.mortals.add(kill);
         await page.goto(await this.address("desk"));
         return { browser, page, kill };
     }
@@ -178,6 +187,7 @@ export class Stage {
 
     async close() {
         open.delete(this);
+        for (const kill of this.mortals) await kill();
         await this.browser?.close();
         this.python.stdin.end();
         await new Promise((r) => (this.python.exitCode === null ? this.python.on("exit", r) : r()));

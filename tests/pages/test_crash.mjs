@@ -19,6 +19,7 @@ after(async () => {
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
 });
 
+const atLogin = (page) => until(() => new URL(page.url()).pathname === "/login", "the page to be closed");
 const kept = (page, jobs) => page.waitForSelector(`html[data-kept="${jobs}"]`);
 const notSaving = (page) => until(async () => (await text("#banner-word", page)) === "NOT SAVING NOW", "the page to say so");
 
@@ -86,7 +87,8 @@ test("the browser is killed with scans that wait: opened again, all is saved, on
     await stage.do("thaw", { desk: 0 });
     chromium = await stage.mortal(profile);
     await opened(who, chromium.page);
-    await chromium.page.getByText("the open user and what waited are still here").first().waitFor();
+    await until(async () => (await chromium.page.evaluate(() => window.remarks))
+        .includes("the open user and what waited are still here"), "the page to say so");
     await settled(chromium.page);
     await scan(items[8], chromium.page);
     await settled(chromium.page);
@@ -236,7 +238,7 @@ test("the node is stopped and started: the page says how to come in again, and g
     await notSaving(page);
     await kept(page, 1);
     await stage.do("start", { desk: 0 });
-    await page.waitForURL("**/login"); // stopped, not crashed: its sessions ended
+    await atLogin(page); // stopped, not crashed: its sessions ended
     await page.goto(await stage.address("desk"));
     await opened(who, page);
     await settled(page);
@@ -267,8 +269,8 @@ test("ten idle minutes lock the lead's page, twelve hours end every session", as
     await scan(someone(), desk); // the Desk page has no PIN
     await settled(desk);
     await stage.do("sleep", { seconds: 12 * 3600 - 601 });
-    await desk.waitForURL("**/login");
-    await lead.waitForURL("**/login");
+    await atLogin(desk);
+    await atLogin(lead);
     await lead.context().close();
     await desk.context().close();
 });
