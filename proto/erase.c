@@ -95,7 +95,7 @@ static enum err erase_block(struct core *c, struct feed *f, const struct block *
     return e == ERR_OK ? erase_owes(c) : e;
 }
 
-/* Returns whether something was erased of this feed; else it is done with. */
+/* False: it is done with. */
 static bool erase_first(struct core *c, struct feed *f, struct buf *raw)
 {
     uint64_t gone = feeds_gone(&c->feeds, &f->opening.id);
@@ -105,10 +105,9 @@ static bool erase_first(struct core *c, struct feed *f, struct buf *raw)
     if (f->base >= gone)
         return false;
     e = feeds_first_block(&c->feeds, f, raw, &b, NULL);
-    if (e == ERR_MISSING || (e == ERR_OK && b.first > f->floor.seq && f->floor.seq > f->base)) {
-        feeds_close_gap(&c->feeds, f, NULL); /* what lay between was erased before it came here */
-        return false;
-    }
+    if (e == ERR_MISSING || (e == ERR_OK && b.first > f->floor.seq && f->floor.seq > f->base))
+        /* what lay between was erased before it came here; a block behind it may have to go, too */
+        return feeds_close_gap(&c->feeds, f, NULL) == ERR_OK && e == ERR_OK;
     return e == ERR_OK && block_last(&b) <= gone && erase_block(c, f, &b) == ERR_OK;
 }
 
