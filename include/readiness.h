@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "watch.h"
-
 #define READY_DISK_LOW  (1ull << 30)         /* bytes: a day's records many times over, and logs */
 #define READY_WRITE_US  50000                /* from here on staff wait at each scan */
 #define READY_MONTH_MS  INT64_C(2678400000)  /* 31 days: drills and scans are monthly */
@@ -31,7 +29,7 @@ struct readiness_facts {
     int64_t ahead_ms;
     int64_t clock_warn_ms; /* of the policy */
     bool clock_impossible;
-    enum watch_state server;
+    bool watched; /* a probe is named, or somebody sees the server */
     bool has_list;
     int64_t list_age_ms, list_warn_ms;
     int64_t now_ms, scan_ms, drill_ms, backup_ms; /* wall clock; 0: never */

@@ -148,7 +148,7 @@ struct node {
 
 /* node.c */
 struct moment node_now(void);
-bool node_stops(void); /* were we told to? any thread */
+bool node_stops(void);                              /* were we told to? any thread */
 void node_start_job(struct node *n, struct job *j); /* after this round's commit */
 void node_cycle(struct node *n);                    /* seal, commit, effects, answers, jobs */
 /* log.c. level: 0 error, 1 warn, 2 info, 3 debug. Loop's thread only. */

@@ -98,7 +98,7 @@ static void find_branch(const struct node *n, const struct moment *now, struct r
     struct core_view v;
 
     core_view(n->core, now, &v);
-    f->server = v.server;
+    f->watched = v.server != WATCH_UNKNOWN || (p && strcmp(p->probe, "none") != 0);
     f->forgot = v.memory_lost;
     f->has_list = list != NULL;
     f->list_age_ms = list && now->wall_ms > list->date_ms ? now->wall_ms - list->date_ms : 0;

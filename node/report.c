@@ -190,6 +190,8 @@ void report_plan(struct node *n, struct http_request *rq)
 {
     struct errmsg msg = { .text = "" };
     struct batch_job *b = batch_new(n, NULL, &msg);
+    struct moment now = node_now();
+    struct core_view v;
     bool complete;
     json_t *desks;
 
@@ -198,11 +200,12 @@ void report_plan(struct node *n, struct http_request *rq)
         return;
     }
     b->rq = rq;
+    core_view(n->core, &now, &v);
     desks = plan_desks(n, &b->merge, &complete);
     unsent_load(n, &b->unsent);
-    b->more = json_pack("{s:o, s:o, s:b, s:o, s:s}", "missing", missing_desks(n), "desks", desks,
-                        "complete", complete, "decisions", decisions_json(n, &b->merge), "sink",
-                        b->merge.policy.sink);
+    b->more = json_pack("{s:o, s:o, s:b, s:o, s:s, s:s}", "missing", missing_desks(n), "desks",
+                        desks, "complete", complete, "decisions", decisions_json(n, &b->merge),
+                        "sink", b->merge.policy.sink, "server", watch_state_name(v.server));
     b->job.run = plan_run;
     b->job.done = plan_done;
     node_start_job(n, &b->job);

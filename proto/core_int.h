@@ -335,7 +335,7 @@ void past_replay(struct core *c, bool begins); /* an override: the decided slots
 bool past_can_read(const struct core *c);      /* nothing above the horizon is erased here */
 void past_tick(struct core *c);
 bool past_is_at_work(const struct core *c); /* the next tick has a piece of it to do */
-bool past_is_known(const struct core *c); /* the lists of all decided uploads are in the table */
+bool past_is_known(const struct core *c);   /* the lists of all decided uploads are in the table */
 /* Has this record no final outcome? slot: of its last one. */
 bool past_aside(const struct core *c, const struct record_ref *ref, struct aside *out,
                 uint64_t *slot);

@@ -97,7 +97,7 @@ static void judge_people(const struct readiness_facts *f, struct list *l)
 
 static void judge_branch(const struct readiness_facts *f, struct list *l)
 {
-    if (f->server == WATCH_UNKNOWN)
+    if (!f->watched)
         add(l, READY_WARN, "server", "server_unwatched", 0, 0);
     else
         add(l, READY_GOOD, "server", "server", 0, 0);

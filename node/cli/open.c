@@ -73,7 +73,7 @@ int cmd_pin_set(struct cli *c)
         return cli_usage(c, "only the lead's and the admin's page have a PIN: tideover pin set "
                             "lead");
     }
-    rc = passphrase_ask(c, path, "New PIN", pin);
+    rc = passphrase_ask(c, path, "New PIN (best six characters or more)", pin);
     if (rc == 0 && path == NULL && (rc = passphrase_ask(c, NULL, "Once more", again)) == 0 &&
         strcmp(pin, again) != 0)
         rc = cli_fail(c, err_exit(ERR_INVALID), "bad_pin", "the two are not the same");

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -118,13 +119,21 @@ static bool read_line(char *out, size_t room)
     return false;
 }
 
+/* A passphrase that comes too early is no answer, though it may begin with a y. */
 bool term_ask_yes(const char *question)
 {
     char line[16];
 
-    fprintf(stderr, "%s [y/N] ", question);
-    fflush(stderr);
-    return read_line(line, sizeof line) && (line[0] == 'y' || line[0] == 'Y');
+    for (;;) {
+        fprintf(stderr, "%s [y/N] ", question);
+        fflush(stderr);
+        if (!read_line(line, sizeof line) || line[0] == '\0' || strcasecmp(line, "n") == 0 ||
+            strcasecmp(line, "no") == 0)
+            return false;
+        if (strcasecmp(line, "y") == 0 || strcasecmp(line, "yes") == 0)
+            return true;
+        fputs("Answer y for yes or n for no. ", stderr);
+    }
 }
 
 bool term_ask_secret(const char *question, char *out, size_t room)

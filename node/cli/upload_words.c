@@ -175,6 +175,9 @@ void plan_print(const struct cli *c, const json_t *p)
 
     print_texts(c, HUE_BAD, "# Problem: ", json_object_get(p, "problems"));
     print_missing(c, json_object_get(p, "desks"));
+    if (strcmp(j_text(p, "server", ""), "offline") == 0)
+        printf("%s# The library's server is still away, as the desks see it: tideover status%s\n",
+               hue(c, HUE_WARN), hue(c, HUE_OFF));
     print_total(p);
     add_kinds(&kinds, json_object_get(p, "send"));
     buf_add(&kinds, "", 1);

@@ -72,7 +72,7 @@ export const rows = {
     "server.backup": ["The server answers at its backup address.", "El servidor responde en su dirección de reserva."],
     "server.back": ["The server is back. What was recorded here goes first.", "El servidor ha vuelto. Primero va lo registrado aquí."],
     "server.offline": ["The server does not answer. The desks record here.", "El servidor no responde. Los mostradores registran aquí."],
-    "server.unknown": ["Nobody watches the server: the policy names no probe.", "Nadie vigila el servidor: la política no indica ninguna sonda."],
+    "server.unknown": ["Not known yet: the policy names no probe, or nobody has looked often enough.", "Aún no se sabe: la política no indica ninguna sonda, o nadie ha mirado bastante a menudo."],
     "server.checked": ["Checked {ago}.", "Comprobado {ago}."],
     "server.why": ["Reason: {why}.", "Motivo: {why}."],
     "server.other": ["{desk} sees it otherwise: {sees}.", "{desk} lo ve de otro modo: {sees}."],

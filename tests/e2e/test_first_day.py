@@ -72,7 +72,7 @@ class FirstDay(branch.Case):
 
     def answers(self):
         return {r"Lead's passphrase:": lambda: self.secrets["lead"],
-                r"backup's passphrase:": lambda: self.secrets["new"], r"New PIN:": "246810",
+                r"backup's passphrase:": lambda: self.secrets["new"], r"New PIN \(.*\):": "246810",
                 r"Once more:": "246810", r"\[[yY]/[nN]\]": "y"}
 
     def type(self, pc, line):

@@ -17,6 +17,8 @@ from branch import wait_until
 BUILD = pathlib.Path(branch.BINARY).resolve().parent
 STATE = pathlib.Path("/var/lib/tideover")
 SKIPPED = 77
+
+
 def run(*words, check=True, **more):
     return subprocess.run([str(w) for w in words], check=check, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, **more)
@@ -34,6 +36,15 @@ class Package(branch.Case):
             "-D", f"CPACK_PACKAGE_VERSION={version}",
             "-D", f"CPACK_DEBIAN_PACKAGE_VERSION={version}", cwd=BUILD)
         return next(out.glob("*.deb"))
+
+    def assert_links_hold(self, package):
+        """Of every text that comes with it, to what comes with it. The licence is in Debian's `copyright`."""
+        run("dpkg-deb", "-x", package, self.home / "unpacked")
+        texts = list((self.home / "unpacked/usr/share/doc/tideover").rglob("*.md"))
+        self.assertGreaterEqual(len(texts), 8)
+        for text in texts:
+            for link in re.findall(r"\]\((?!https?:)([^)#]+)", text.read_text()):
+                self.assertTrue(link == "LICENSE" or (text.parent / link).exists(), f"{text.name}: {link}")
 
     def purge(self):
         self.end_service()
@@ -76,6 +87,7 @@ class Package(branch.Case):
         first, second = self.build("0.1.0"), self.build("0.1.1")
         said = run("lintian", first, check=False)
         self.assertEqual("", said.stdout)
+        self.assert_links_hold(first)
         self.addCleanup(self.purge)
         run("dpkg", "-i", first)
         self.assertEqual(str(STATE), pwd.getpwnam("tideover").pw_dir)

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The upload: same bytes everywhere, one file a slot, whoever dies in between."""
 import json
+import os
+import pty
 import re
 import threading
 import unittest
@@ -195,6 +197,27 @@ class Upload(branch.Case):
         said = one.cli("upload", "run", "--lead-passphrase-file", self.lead, check=False)
         self.assertEqual(1, said.rc, said)
         self.assertIn("Nothing was sent", said.out)
+        self.assertEqual([], self.files())
+
+    def test_a_passphrase_that_comes_too_early_is_no_yes(self):
+        one = self.ready(n=3)[0]
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execv(branch.BINARY, [branch.BINARY, "--state", str(one.state), "upload", "run"])
+        shown = ""
+
+        def shows(text):
+            nonlocal shown
+            shown += os.read(terminal, 4096).decode()
+            return text in shown
+
+        wait_until(lambda: shows("Upload this? [y/N]"), 20, "the question")
+        os.write(terminal, b"yellow viola banana furnace calcium queen\n")
+        wait_until(lambda: shows("Answer y for yes"), 20, "it to ask again")
+        os.write(terminal, b"no\n")
+        wait_until(lambda: shows("Nothing was sent"), 20, "the end")
+        self.assertEqual(1, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        os.close(terminal)
         self.assertEqual([], self.files())
 
     # -- deaths --------------------------------------------------------------------------------

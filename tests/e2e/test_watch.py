@@ -67,6 +67,7 @@ class Watch(branch.Case):
         self.assertIn("backup: its answer is not the one that is expected", server["why"])
         others = {d.name: "offline" for d in desks if d is not desks[1]}
         wait_until(lambda: desks[1].status()["server"]["peers"] == others, 10, "hear it of others")
+        self.assertIn("server is still away", desks[1].cli("upload", "plan").out)
         said = desks[1].cli("server", "status").out
         self.assertRegex(said, r"OFFLINE since \d{4}-\d\d-\d\d")
         self.assertIn("record here", said)

@@ -23,7 +23,7 @@ static struct readiness_facts fine(void)
         .clock_kept = true,
         .clock_known = true,
         .clock_warn_ms = 5000,
-        .server = WATCH_ONLINE,
+        .watched = true,
         .has_list = true,
         .list_age_ms = DAY,
         .list_warn_ms = 7 * DAY,
@@ -85,7 +85,7 @@ static void each_lack_is_one_row(void **state)
     LACKS(f.clock_kept = false, "clock_unkept", READY_WARN);
     LACKS(f.ahead_ms = -95000, "clock_off", READY_WARN);
     LACKS(f.clock_impossible = true, "clock_impossible", READY_BAD);
-    LACKS(f.server = WATCH_UNKNOWN, "server_unwatched", READY_WARN);
+    LACKS(f.watched = false, "server_unwatched", READY_WARN);
     LACKS(f.has_sink = false, "sink_none", READY_WARN);
     LACKS(f.online = 0, "copies_none", READY_WARN);
     LACKS(f.others = f.online = 0, "alone", READY_WARN);
