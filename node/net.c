@@ -1,5 +1,5 @@
-/* net.c - sockets, their options, ZAP. */
-#include "net.h"
+/* net.c - sockets, their options, and what comes in by them. */
+#include "net_int.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -7,59 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <zmq.h>
-
-#include "conf.h"
-#include "dial.h"
 #include "pack.h"
 #include "wire.h"
 
-#define ZAP_ENFORCE_DOMAIN 93  /* draft macro, honoured by Debian's 4.3.4: fail closed */
-#define PEERS_MAX          256 /* as the roster */
-#define DOORS_MAX          16  /* invites alive at once */
-#define CLIENTS_MAX        64  /* knocks that wait for an answer, per node */
-#define AT_ONCE_MAX        512 /* messages between two looks at the timers */
-#define DOOR_PORTS         64  /* tried above the node's own port */
-
-struct dealer {
-    struct desk_id peer;
-    void *sock, *monitor;
-    struct net_traffic traffic;
-    bool reached, up; /* by this socket: somebody answered; and it is that desk */
-    enum net_why why;
-    struct dial dial;
-};
-
-struct door {
-    void *sock;
-};
-
-struct client { /* a routing id, kept until its answer */
-    uint64_t number;
-    size_t n;
-    uint8_t id[255];
-};
-
-struct net {
-    void *ctx, *zap, *router, *router_monitor;
-    const struct ident *me;
-    const struct net_events *ev;
-    char host[CONF_ADDR_MAX];
-    uint16_t port;
-    struct dealer dealer[PEERS_MAX];
-    unsigned n_dealers;
-    struct door door[DOORS_MAX];
-    struct client client[CLIENTS_MAX];
-    uint64_t clients, monitors, refused;
-    bool unread; /* something may be left that no descriptor tells of */
-};
+#define ZAP_ENFORCE_DOMAIN 93 /* draft macro, honoured by Debian's 4.3.4: fail closed */
 
 static void set_int(void *sock, int option, int value)
 {
     zmq_setsockopt(sock, option, &value, sizeof value);
 }
 
-static void set_common(void *sock)
+void net_set_common(void *sock)
 {
     int64_t max = WIRE_BYTES_MAX;
 
@@ -71,7 +29,7 @@ static void set_common(void *sock)
      * (zeromq/libzmq#3937, #4767). Our own beats do that work. */
 }
 
-static void set_curve_server(void *sock, const uint8_t sk[KEY_BYTES], const char *domain)
+void net_set_server(void *sock, const uint8_t sk[KEY_BYTES], const char *domain)
 {
     set_int(sock, ZMQ_CURVE_SERVER, 1);
     zmq_setsockopt(sock, ZMQ_CURVE_SECRETKEY, sk, KEY_BYTES);
@@ -84,7 +42,7 @@ static void set_curve_server(void *sock, const uint8_t sk[KEY_BYTES], const char
 
 /* libzmq looks at its own descriptor now and then, and what a signal breaks off there is no end: the
  * rest of a message would go astray, and what was not read before no descriptor tells of again. */
-static bool take_frame(void *sock, zmq_msg_t *m)
+bool net_take_frame(void *sock, zmq_msg_t *m)
 {
     int rc;
 
@@ -94,7 +52,7 @@ static bool take_frame(void *sock, zmq_msg_t *m)
     return rc >= 0;
 }
 
-static bool put_frame(void *sock, const void *p, size_t n, int more)
+bool net_put_frame(void *sock, const void *p, size_t n, int more)
 {
     int rc;
 
@@ -104,23 +62,22 @@ static bool put_frame(void *sock, const void *p, size_t n, int more)
     return rc >= 0;
 }
 
-/* Takes one two-frame message; false: nothing there. Anything of another shape is dropped. */
-static bool receive(void *sock, zmq_msg_t *id, zmq_msg_t *body, bool *good)
+bool net_receive(void *sock, zmq_msg_t *id, zmq_msg_t *body, bool *good)
 {
     int more;
 
     *good = false;
-    if (!take_frame(sock, id))
+    if (!net_take_frame(sock, id))
         return false;
     more = zmq_msg_more(id);
-    if (more && take_frame(sock, body)) {
+    if (more && net_take_frame(sock, body)) {
         more = zmq_msg_more(body);
         *good = !more;
     }
     while (more) {
         zmq_msg_t rest;
         zmq_msg_init(&rest);
-        more = take_frame(sock, &rest) && zmq_msg_more(&rest);
+        more = net_take_frame(sock, &rest) && zmq_msg_more(&rest);
         zmq_msg_close(&rest);
     }
     return true;
@@ -135,7 +92,8 @@ static unsigned next_event(void *monitor)
 
     zmq_msg_init(&head);
     zmq_msg_init(&where);
-    if (monitor && receive(monitor, &head, &where, &good) && zmq_msg_size(&head) >= sizeof event)
+    if (monitor && net_receive(monitor, &head, &where, &good) &&
+        zmq_msg_size(&head) >= sizeof event)
         memcpy(&event, zmq_msg_data(&head), sizeof event);
     zmq_msg_close(&head);
     zmq_msg_close(&where);
@@ -163,7 +121,7 @@ static void *watch(struct net *n, void *sock, int events)
 
 /* ---- opening ---- */
 
-static enum err bind_to(void *sock, const char *host, uint16_t port, struct errmsg *msg)
+enum err net_bind(void *sock, const char *host, uint16_t port, struct errmsg *msg)
 {
     char endpoint[CONF_ADDR_MAX + 32];
 
@@ -201,12 +159,12 @@ enum err net_open(const char *listen, const struct ident *me, const struct net_e
     if (!n->zap || !n->router || zmq_bind(n->zap, "inproc://zeromq.zap.01") != 0) {
         e = err_set(msg, ERR_BUG, "ZeroMQ does not start: %s", zmq_strerror(errno));
     } else {
-        set_common(n->router);
-        set_curve_server(n->router, me->curve_sk, "branch");
+        net_set_common(n->router);
+        net_set_server(n->router, me->curve_sk, "branch");
         n->router_monitor =
             watch(n, n->router,
                   ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL);
-        e = bind_to(n->router, n->host, n->port, msg);
+        e = net_bind(n->router, n->host, n->port, msg);
     }
     if (e != ERR_OK) {
         net_close(n);
@@ -262,7 +220,7 @@ static struct dealer *dealer_of(struct net *n, const struct desk_id *peer)
 
 static void set_dealer(struct net *n, void *sock, const uint8_t server_pk[KEY_BYTES])
 {
-    set_common(sock);
+    net_set_common(sock);
     zmq_setsockopt(sock, ZMQ_CURVE_SERVERKEY, server_pk, KEY_BYTES);
     zmq_setsockopt(sock, ZMQ_CURVE_PUBLICKEY, n->me->curve_pk, KEY_BYTES);
     zmq_setsockopt(sock, ZMQ_CURVE_SECRETKEY, n->me->curve_sk, KEY_BYTES);
@@ -330,7 +288,7 @@ bool net_send(struct net *n, const struct desk_id *peer, const uint8_t *p, size_
         p = packed.p;
         len = packed.len;
     }
-    sent = put_frame(d->sock, p, len, 0);
+    sent = net_put_frame(d->sock, p, len, 0);
     d->traffic.sent += sent ? len : 0;
     buf_free(&packed);
     return sent;
@@ -349,75 +307,6 @@ enum net_why net_why(const struct net *n, const struct desk_id *peer, int *err)
 
     *err = d ? d->dial.err : 0;
     return !d || d->up ? NET_FINE : d->why;
-}
-
-/* ---- ZAP (RFC 27) ---- */
-
-#define ZAP_FRAMES 7 /* version, request, domain, address, routing id, mechanism, CURVE key */
-
-static void zap_answer(struct net *n, zmq_msg_t *request, const char *status, const char *user)
-{
-    const char *text = status[0] == '2' ? "OK" : "";
-
-    put_frame(n->zap, "1.0", 3, ZMQ_SNDMORE);
-    put_frame(n->zap, zmq_msg_data(request), zmq_msg_size(request), ZMQ_SNDMORE);
-    put_frame(n->zap, status, 3, ZMQ_SNDMORE);
-    put_frame(n->zap, text, strlen(text), ZMQ_SNDMORE);
-    put_frame(n->zap, user, strlen(user), ZMQ_SNDMORE);
-    put_frame(n->zap, "", 0, 0);
-}
-
-static bool frame_is(zmq_msg_t *m, const char *text)
-{
-    return zmq_msg_size(m) == strlen(text) && memcmp(zmq_msg_data(m), text, strlen(text)) == 0;
-}
-
-static void zap_decide(struct net *n, zmq_msg_t f[ZAP_FRAMES], unsigned frames)
-{
-    struct desk_id who;
-    char user[2 * DESK_ID_BYTES + 1] = "";
-    int status = 400;
-
-    if (frames == ZAP_FRAMES && frame_is(&f[5], "CURVE") && zmq_msg_size(&f[6]) == KEY_BYTES) {
-        if (frame_is(&f[2], "door"))
-            status = 200; /* the door's own key, derived from the invite, was the test */
-        else if (frame_is(&f[2], "branch"))
-            status = n->ev->admit(n->ev->ctx, zmq_msg_data(&f[6]), &who);
-        if (status == 200 && frame_is(&f[2], "branch"))
-            hex_encode(who.b, sizeof who.b, user);
-    }
-    if (status != 200)
-        n->refused++;
-    /* 300 is tried again by the client, 400 stops it for ever: a desk that was enrolled a second
-     * ago elsewhere must get in once the roster arrives. */
-    zap_answer(n, &f[1], status == 200 ? "200" : status == 300 ? "300" : "400", user);
-}
-
-/* False: nobody asks. */
-static bool zap_serve(struct net *n)
-{
-    zmq_msg_t f[ZAP_FRAMES];
-    unsigned frames = 0;
-    int more = 1;
-
-    for (unsigned i = 0; i < ZAP_FRAMES; i++)
-        zmq_msg_init(&f[i]);
-    while (more) {
-        zmq_msg_t spill, *m = frames < ZAP_FRAMES ? &f[frames] : &spill;
-        if (m == &spill)
-            zmq_msg_init(&spill);
-        if (!take_frame(n->zap, m))
-            break;
-        more = zmq_msg_more(m);
-        frames++;
-        if (m == &spill)
-            zmq_msg_close(&spill);
-    }
-    if (frames > 0)
-        zap_decide(n, f, frames);
-    for (unsigned i = 0; i < ZAP_FRAMES; i++)
-        zmq_msg_close(&f[i]);
-    return frames > 0;
 }
 
 /* ---- receiving ---- */
@@ -441,7 +330,7 @@ static bool router_serve(struct net *n)
 
         zmq_msg_init(&id);
         zmq_msg_init(&body);
-        got = receive(n->router, &id, &body, &good);
+        got = net_receive(n->router, &id, &body, &good);
         if (got && good) {
             /* from the payload frame: the id frame has lost it by now in 4.3.4 */
             user = zmq_msg_gets(&body, "User-Id");
@@ -485,27 +374,6 @@ static void dealer_events(struct net *n, struct dealer *d)
     }
 }
 
-/* One knock, for as many answers are kept as there are clients. True: there may be more. */
-static bool door_serve(struct net *n, int door)
-{
-    zmq_msg_t id, body;
-    bool good, got;
-
-    zmq_msg_init(&id);
-    zmq_msg_init(&body);
-    got = n->door[door].sock && receive(n->door[door].sock, &id, &body, &good);
-    if (got && good && zmq_msg_size(&id) <= sizeof n->client[0].id) {
-        struct client *c = &n->client[++n->clients % CLIENTS_MAX];
-        c->number = n->clients;
-        c->n = zmq_msg_size(&id);
-        memcpy(c->id, zmq_msg_data(&id), c->n);
-        n->ev->knock(n->ev->ctx, door, c->number, zmq_msg_data(&body), zmq_msg_size(&body));
-    }
-    zmq_msg_close(&id);
-    zmq_msg_close(&body);
-    return got;
-}
-
 static struct pollfd readable(void *sock)
 {
     struct pollfd p = { -1, POLLIN, 0 }; /* poll() passes over it */
@@ -536,65 +404,17 @@ void net_poll(struct net *n, int wake_fd, int timeout_ms)
         p[DEALERS + i] = readable(n->dealer[i].monitor);
     poll(p, DEALERS + dealers, unread ? 0 : timeout_ms); /* fails: nobody is readable */
     n->unread = false;
-    while (p[ZAP].revents && zap_serve(n)) /* a handshake takes its asker longer than us */
+    while (p[ZAP].revents && net_zap_serve(n)) /* a handshake takes its asker longer than us */
         ;
     while (p[STRANGERS].revents && next_event(n->router_monitor) != 0)
         n->refused++; /* not even a handshake: garbage, or a stranger's client */
     for (int i = 0; i < DOORS_MAX; i++)
-        n->unread |= door_serve(n, i); /* always: they are seldom there */
+        n->unread |= net_door_serve(n, i); /* always: they are seldom there */
     for (unsigned i = 0; i < dealers; i++)
         if (p[DEALERS + i].revents)
             dealer_events(n, &n->dealer[i]);
     if (p[ROUTER].revents || unread)
         n->unread |= router_serve(n);
-}
-
-/* ---- join doors ---- */
-
-int net_door_open(struct net *n, const uint8_t curve_sk[KEY_BYTES], uint16_t *port,
-                  struct errmsg *msg)
-{
-    int door = 0;
-    enum err e = ERR_EXISTS;
-
-    while (door < DOORS_MAX && n->door[door].sock)
-        door++;
-    if (door == DOORS_MAX) {
-        err_set(msg, ERR_FULL, "%d invites are open already: let one expire", DOORS_MAX);
-        return -1;
-    }
-    if ((n->door[door].sock = zmq_socket(n->ctx, ZMQ_ROUTER)) == NULL) {
-        err_set(msg, ERR_FULL, "no socket left: %s", zmq_strerror(errno));
-        return -1;
-    }
-    set_common(n->door[door].sock);
-    set_curve_server(n->door[door].sock, curve_sk, "door");
-    for (unsigned i = 1; e != ERR_OK && i <= DOOR_PORTS; i++) {
-        *port = (uint16_t)(n->port + i);
-        e = bind_to(n->door[door].sock, n->host, *port, msg);
-    }
-    if (e == ERR_OK)
-        return door;
-    net_door_close(n, door);
-    return -1;
-}
-
-void net_door_answer(struct net *n, int door, uint64_t client, const uint8_t *p, size_t len)
-{
-    struct client *c = &n->client[client % CLIENTS_MAX];
-
-    if (c->number != client || !n->door[door].sock ||
-        !put_frame(n->door[door].sock, c->id, c->n, ZMQ_SNDMORE))
-        return;
-    put_frame(n->door[door].sock, p, len, 0);
-    n->unread = true; /* to send may have taken what told of another knock */
-}
-
-void net_door_close(struct net *n, int door)
-{
-    if (n->door[door].sock)
-        zmq_close(n->door[door].sock);
-    n->door[door].sock = NULL;
 }
 
 uint64_t net_refused(const struct net *n)

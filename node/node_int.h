@@ -88,6 +88,7 @@ struct node {
     uint8_t practice_key[RECORD_KEY_BYTES]; /* of the last scan: a repeated one is judged once */
     struct store *store;
     struct core *core;
+    struct net_events net_events;
     struct net *net;
     struct http *http;
     int wake_fd;          /* eventfd: requests and finished jobs */
@@ -148,9 +149,15 @@ struct node {
 
 /* node.c */
 struct moment node_now(void);
-bool node_stops(void);                              /* were we told to? any thread */
+enum err node_open(struct node *n, struct errmsg *msg);
+void node_round(struct node *n); /* of the loop: waits for something to do, and does it */
+void node_close(struct node *n);
 void node_start_job(struct node *n, struct job *j); /* after this round's commit */
 void node_cycle(struct node *n);                    /* seal, commit, effects, answers, jobs */
+
+/* daemon.c */
+bool node_stops(void); /* were we told to? any thread */
+
 /* log.c. level: 0 error, 1 warn, 2 info, 3 debug. Loop's thread only. */
 void node_log(struct node *n, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -297,19 +297,31 @@ bool peer_is_active(const struct core *c, const struct peer *p);
 bool peer_gives(const struct core *c, const struct peer *p); /* heard just now, and not revoked */
 bool peer_room(struct core *c, struct peer *p);
 void peer_learn_have(struct core *c, struct peer *p, unsigned feed, uint64_t seq);
-void peer_says_lost(struct core *c, struct peer *p); /* it remembers of us what we do not */
 void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, const char *ip,
                    struct mp *m);
-bool peer_is_cloned(const struct core *c, const struct peer *p);
 bool peer_in_peace(const struct core *c);
 void peer_on_beat(struct core *c, const struct moment *now, struct peer *p, struct mp *m);
 void peers_count_unreached(struct core *c); /* before a tick of each */
 void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool beat);
 uint64_t peer_wake_ms(const struct core *c, const struct peer *p); /* beats and conditions aside */
-void pace_set(struct core *c);                                     /* at the end of a tick */
+void peer_connect(struct core *c, struct peer *p);
+void peer_meta_key(char what, const struct desk_id *id, uint8_t out[1 + DESK_ID_BYTES]);
+
+/* pace.c */
+void pace_set(struct core *c);   /* at the end of a tick */
 void pace_hurry(struct core *c); /* a tick has something to do now */
 
-void peer_connect(struct core *c, struct peer *p);
+/* marks.c */
+bool mark_take(struct core *c, struct peer *p, const struct mark *m,
+               bool lost); /* true: the peer should hear of what we now remember */
+void mark_confirm(struct core *c, struct peer *p,
+                  const struct mark *ours);          /* what it remembers of us */
+void peer_says_lost(struct core *c, struct peer *p); /* it remembers of us what we do not */
+bool peer_is_cloned(const struct core *c, const struct peer *p);
+void sync_memory_is_lost(struct core *c);        /* proven, or most others say so; for good */
+enum err sync_memory_is_back(struct core *c);    /* nobody's earlier word counts any more */
+bool sync_memory_was_lost(const struct disk *d); /* found at an earlier start */
+bool sync_mark_confirmed(const struct core *c);
 
 /* farewell.c */
 bool peer_is_revoked(const struct core *c, const struct peer *p);
@@ -414,10 +426,6 @@ void sync_push(struct core *c, struct feed *f, const struct block *b);
 void sync_acknowledge(struct core *c); /* for every feed that moved in this batch */
 void sync_send_roster(struct core *c); /* tell everybody that ours changed */
 bool sync_is_online(const struct core *c, const struct peer *p);
-void sync_memory_is_lost(struct core *c);        /* proven, or most others say so; for good */
-enum err sync_memory_is_back(struct core *c);    /* nobody's earlier word counts any more */
-bool sync_memory_was_lost(const struct disk *d); /* found at an earlier start */
-bool sync_mark_confirmed(const struct core *c);
 uint64_t sync_missing(const struct core *c, const struct peer *p);
 bool sync_gathered(const struct core *c);
 uint64_t sync_have(const struct peer *p, unsigned feed);

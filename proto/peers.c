@@ -1,4 +1,4 @@
-/* peers.c - the other desks: where they are, what they remember of us, what they say they hold. */
+/* peers.c - the other desks: where they are, what they say they hold. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,7 @@
 #define RECONNECT_MIN_MS   500
 #define RECONNECT_EACH_MS  25 /* for each peer not reached: a handshake costs both a millisecond */
 #define RECONNECT_MAX_MS   5000
-#define CLONE_MS           30000 /* two starts of one desk heard within this: two PCs */
-#define RECONNECT_EAGER    60    /* for half a minute: a short partition heals within a second */
+#define RECONNECT_EAGER    60 /* for half a minute: a short partition heals within a second */
 
 /* Counted each time. Said once a while, by name: a desk that lies must not fill our log. */
 void peer_refuse(struct core *c, struct peer *p, const char *why)
@@ -51,7 +50,7 @@ struct peer *sync_peer(const struct core *c, const struct desk_id *id)
     return at > 0 ? &c->peers[at - 1] : NULL;
 }
 
-static void meta_key(char what, const struct desk_id *id, uint8_t out[1 + DESK_ID_BYTES])
+void peer_meta_key(char what, const struct desk_id *id, uint8_t out[1 + DESK_ID_BYTES])
 {
     out[0] = (uint8_t)what;
     memcpy(out + 1, id->b, DESK_ID_BYTES);
@@ -64,14 +63,14 @@ static void load_peer(struct core *c, struct peer *p)
     struct buf b = { 0 };
     struct mp m;
 
-    meta_key('M', &p->id, key);
+    peer_meta_key('M', &p->id, key);
     if (d->get(d->ctx, TABLE_META, key, sizeof key, &b) == ERR_OK) {
         m = mp_over(b.p, b.len);
         mp_get_array(&m);
         p->mark.number = mp_get_u64(&m);
         p->has_mark = mp_get_raw(&m, p->mark.random, MARK_BYTES);
     }
-    meta_key('A', &p->id, key);
+    peer_meta_key('A', &p->id, key);
     if (d->get(d->ctx, TABLE_META, key, sizeof key, &b) == ERR_OK && b.len <= ADDR_TEXT_MAX)
         memcpy(p->address, b.p, b.len);
     buf_free(&b);
@@ -213,174 +212,6 @@ bool sync_gathered(const struct core *c)
     return true;
 }
 
-/* Those that an override named as not reached are not waited for. */
-static unsigned others_expected(const struct core *c)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < c->n_peers; i++)
-        n += peer_is_active(c, &c->peers[i]) && !ledger_was_missing(c->ledger, &c->peers[i].id);
-    return n;
-}
-
-/* A majority of seats, the desk itself not counted, must remember this very start: two such
- * majorities, before and after a lost memory, have a desk in common that notices. */
-bool sync_mark_confirmed(const struct core *c)
-{
-    struct ledger_view v;
-    unsigned seats = 0, others = 0, need;
-    struct ledger_moment now = { c->now_ms, 0 };
-
-    if (c->memory_lost)
-        return false;
-    ledger_view(c->ledger, &now, &v);
-    for (unsigned i = 0; i < c->n_peers; i++) {
-        const struct peer *p = &c->peers[i];
-        if (!p->confirms || p->memory_lost || !peer_is_active(c, p))
-            continue;
-        others++;
-        seats += ledger_is_seat(c->ledger, &p->id);
-    }
-    if (roster_active(c->roster) <= 1)
-        return true; /* nobody else is there to remember */
-    need = v.n_seats / 2 + 1;
-    if (v.n_seats <= 1) { /* no seat is left to ask: a majority of the other desks stands in */
-        unsigned expected = others_expected(c);
-        return expected == 0 || others >= expected / 2 + 1;
-    }
-    return seats >= (need < v.n_seats ? need : v.n_seats - 1);
-}
-
-static void remember_mark(struct core *c, struct peer *p, const struct mark *m)
-{
-    const struct disk *d = c->conf.disk;
-    uint8_t key[1 + DESK_ID_BYTES];
-    struct buf b = { 0 };
-
-    p->mark = *m;
-    p->has_mark = true;
-    p->memory_lost = false;
-    meta_key('M', &p->id, key);
-    mp_put_array(&b, 2);
-    mp_put_u64(&b, m->number);
-    mp_put_bin(&b, m->random, MARK_BYTES);
-    d->put(d->ctx, TABLE_META, key, sizeof key, b.p, b.len);
-    buf_free(&b);
-}
-
-/* Both starts speak: no message of a dead process is so late, and again and again. */
-bool peer_is_cloned(const struct core *c, const struct peer *p)
-{
-    return p->older_ms > 0 && c->now_ms - p->older_ms < CLONE_MS &&
-           c->now_ms - p->newest_ms < CLONE_MS;
-}
-
-/* Returns whether the peer should hear of what we now remember. An older mark than we remember may
- * be a message of an earlier start that comes late, so the desk itself judges, by what we tell it,
- * and says `lost` from then on. */
-static bool take_mark(struct core *c, struct peer *p, const struct mark *m, bool lost)
-{
-    bool same = p->has_mark && m->number == p->mark.number &&
-                memcmp(m->random, p->mark.random, MARK_BYTES) == 0;
-    bool newer = !p->has_mark || m->number > p->mark.number;
-
-    if (newer) {
-        remember_mark(c, p, m);
-        p->mark_ms = c->now_ms;
-    }
-    if (newer || same)
-        p->newest_ms = c->now_ms;
-    else if (p->mark_ms > 0 && c->now_ms - p->mark_ms > PEER_AWAY_MS)
-        p->older_ms = c->now_ms;
-    if (lost && !p->memory_lost)
-        effects_event(&c->fx, "a desk started with memory we have seen the end of: its copies and "
-                              "its vote do not count");
-    if (lost || same)
-        p->memory_lost = lost;
-    if (lost && memcmp(p->lost_mark.random, m->random, MARK_BYTES) != 0) {
-        p->lost_mark = *m;
-        if (p->n_have > 0) /* what it held before says nothing now */
-            memset(p->have, 0, p->n_have * sizeof *p->have);
-    }
-    return !same;
-}
-
-static const uint8_t lost_key[] = { 'F' };
-
-bool sync_memory_was_lost(const struct disk *d)
-{
-    struct buf b = { 0 };
-    enum err e = d->get(d->ctx, TABLE_META, lost_key, sizeof lost_key, &b);
-
-    buf_free(&b);
-    return e == ERR_OK;
-}
-
-/* One desk may lie; until more say so, its silence alone keeps our vote back. */
-static bool most_say_lost(const struct core *c)
-{
-    unsigned lost = 0, others = 0;
-
-    for (unsigned i = 0; i < c->n_peers; i++) {
-        others += peer_is_active(c, &c->peers[i]);
-        lost += c->peers[i].says_lost && peer_is_active(c, &c->peers[i]);
-    }
-    return lost >= others / 2 + 1;
-}
-
-static void take_confirmation(struct core *c, struct peer *p, const struct mark *ours)
-{
-    bool same =
-        ours->number == c->mark.number && memcmp(ours->random, c->mark.random, MARK_BYTES) == 0;
-
-    if (ours->number == 0)
-        return;
-    /* Once lost, nobody confirms: so HELLO goes on telling everybody. */
-    p->confirms = same && !p->says_lost && !c->memory_lost;
-    if (ours->number > c->mark.number || (ours->number == c->mark.number && !same))
-        peer_says_lost(c, p);
-}
-
-enum err core_forgot(const struct disk *d)
-{
-    return d->put(d->ctx, TABLE_META, lost_key, sizeof lost_key, "",
-                  0); /* restarts do not heal it */
-}
-
-void sync_memory_is_lost(struct core *c)
-{
-    if (c->memory_lost)
-        return;
-    effects_event(&c->fx, "other desks remember more of this desk than it does: its disk was "
-                          "restored or cloned; it has no vote until a lead restores it");
-    c->memory_lost = true;
-    for (unsigned i = 0; i < c->n_peers; i++)
-        c->peers[i].confirms = false; /* who confirmed this start before does not know */
-    core_forgot(c->conf.disk);
-}
-
-enum err sync_memory_is_back(struct core *c)
-{
-    enum err e = c->conf.disk->del(c->conf.disk->ctx, TABLE_META, lost_key, sizeof lost_key);
-
-    if (e != ERR_OK)
-        return e;
-    c->memory_lost = false;
-    for (unsigned i = 0; i < c->n_peers; i++)
-        c->peers[i].says_lost = c->peers[i].confirms = false;
-    return ERR_OK;
-}
-
-/* It remembers of us what we do not. Its confirmation is worth nothing then; that most of the
- * others agree makes it certain. */
-void peer_says_lost(struct core *c, struct peer *p)
-{
-    p->says_lost = true;
-    p->confirms = false;
-    if (most_say_lost(c))
-        sync_memory_is_lost(c);
-}
-
 static void put_addresses(const struct core *c, struct buf *b)
 {
     unsigned n = 0;
@@ -475,7 +306,7 @@ static void keep_address(struct core *c, struct peer *p, const char *claimed, co
     if (full[0] == ':' || strcmp(full, p->address) == 0)
         return;
     memcpy(p->address, full, sizeof full);
-    meta_key('A', &p->id, key);
+    peer_meta_key('A', &p->id, key);
     d->put(d->ctx, TABLE_META, key, sizeof key, full, strlen(full) + 1);
     peer_connect(c, p);
 }
@@ -545,10 +376,10 @@ void peer_on_hello(struct core *c, const struct moment *now, struct peer *p, con
     }
     if (p->mark.number != theirs.number && p->n_have > 0) /* a new start: ask, do not assume */
         memcpy(p->sent, p->have, p->n_have * sizeof *p->sent);
-    tell = take_mark(c, p, &theirs, lost);
+    tell = mark_take(c, p, &theirs, lost);
     restored_hear(c, &ours, term_heard);
     p->greeted = true;
-    take_confirmation(c, p, &ours);
+    mark_confirm(c, p, &ours);
     if (term_heard > ledger_term(c->ledger))
         peer_says_lost(c, p); /* every term was on our disk before we spoke of it */
     keep_address(c, p, address, ip);
@@ -677,7 +508,7 @@ void peer_tick(struct core *c, const struct moment *now, struct peer *p, bool be
         peer_connect(c, p);
     if (p->up && !p->confirms && c->now_ms - p->hello_ms >= HELLO_AGAIN_MS)
         send_hello(c, p, now->wall_ms);
-    else if (p->up && beat)
+    if (p->up && beat) /* also then: where nobody confirms, both fall due at the same moments */
         send_beat(c, p, now->wall_ms);
     condition_tick(c, p);
 }

@@ -74,6 +74,35 @@ static void a_desk_that_lost_its_memory_does_not_rest(void **state)
     world_free(w);
 }
 
+static unsigned beats; /* of desk 1 */
+
+static bool count_beats(struct world *w, unsigned i, struct effect *e)
+{
+    (void)w;
+    beats += i == 1 && e->type == EFFECT_SEND && wire_type_of(&e->bytes) == WIRE_BEAT;
+    return false;
+}
+
+/* It greets every second, for nobody confirms its start. */
+static void a_desk_that_lost_its_memory_beats_all_the_same(void **state)
+{
+    struct world *w = world_new(2, 2);
+
+    (void)state;
+    lend(w, 1, 3);
+    run(w, 5000);
+    stop(w, 1);
+    wipe(w, 1);
+    start(w, 1);
+    run(w, 5000);
+    assert_true(view(w, 1).memory_lost);
+    w->hook = count_beats;
+    beats = 0;
+    run(w, 20000);
+    assert_in_range(beats, 15, 21);
+    world_free(w);
+}
+
 static void a_lead_who_says_it_again_at_another_desk_does_not_wait(void **state)
 {
     struct world *w = world_new(3, 3);
@@ -124,6 +153,7 @@ int main(void)
         cmocka_unit_test(an_upload_is_not_kept_waiting),
         cmocka_unit_test(a_desk_that_is_off_is_looked_for_and_no_more),
         cmocka_unit_test(a_desk_that_lost_its_memory_does_not_rest),
+        cmocka_unit_test(a_desk_that_lost_its_memory_beats_all_the_same),
         cmocka_unit_test(a_lead_who_says_it_again_at_another_desk_does_not_wait),
         cmocka_unit_test(erasing_takes_every_tick_until_it_is_done),
     };
