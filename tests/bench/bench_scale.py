@@ -22,6 +22,9 @@ import drive  # noqa: E402
 import sample_day  # noqa: E402
 
 RECORDS = 1000
+ROWS = {"met": "from the start of all until all have met", "spread": "until all have 1,000 records of one desk",
+        "sent": "sent for one of them by the average desk", "cpu": "CPU for all of them of the average desk",
+        "memory": "own memory of a desk", "idle-cpu": "idle, CPU of a desk", "idle-sent": "idle, sent by a desk"}
 
 
 def metric(desk, name):
@@ -132,9 +135,9 @@ def main():
             idle_cpu, idle_sent = b.idle()
             print(f"{size} | {met:.1f} s | {took:.2f} s | {sent:.0f} B | {cpu:.0f} ms | {memory / 1024:.1f} MiB | "
                   f"{idle_cpu:.1f} ms/s | {idle_sent:.0f} B/s", file=sys.stderr, flush=True)
-            for what, unit, v in (("met", "s", met), ("spread", "s", took), ("sent", "B", sent), ("cpu", "ms", cpu),
-                                  ("memory", "KiB", memory), ("idle-cpu", "ms/s", idle_cpu), ("idle-sent", "B/s", idle_sent)):
-                print(json.dumps({"id": f"scale-{size}-{what}", "what": f"{size} desks: {what}", "unit": unit,
+            for what, unit, v in zip(ROWS, ("s", "s", "B", "ms", "KiB", "ms/s", "B/s"),
+                                     (met, took, sent, cpu, memory, idle_cpu, idle_sent)):
+                print(json.dumps({"id": f"scale-{size}-{what}", "what": f"{size} desks: {ROWS[what]}", "unit": unit,
                                   "ours": [v], "theirs": []}), flush=True)
     finally:
         for d in b.desks:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Rows of JSON on stdin: a table on stdout, everything with medians and ratios to the file named, and the
-tables of README beside it (.md).
+tables of README.md and FIGURES.md beside it (.md).
 
 The ratio of a row is ours over theirs, taken inside each round, so that a drift of the machine falls
 on both; of it and of both figures the median, with min and max, is shown."""
@@ -67,35 +67,40 @@ def grown(rows, key, value):
             *(f"| {what} | {' | '.join(cells.get(x, '') for x in sizes)} |" for what, cells in lines.items())]
 
 
-BEGIN, END = "<!-- made by tests/bench/run --readme -->\n", "<!-- end of what it made -->\n"
+PLACES = {"compared": "README.md", "scale": "tests/bench/FIGURES.md", "large": "tests/bench/FIGURES.md"}
+END = "<!-- end of what it made -->\n"
 
 
-def into_readme(path, text):
-    """The tables replace those of the run before."""
+def into_place(name, text):
+    """The table replaces that of the run before."""
+    path, begin = PLACES[name], f"<!-- {name}: made by tests/bench/run --readme -->\n"
     with open(path) as f:
-        before, rest = f.read().split(BEGIN)
-    _, after = rest.split(END)
+        before, rest = f.read().split(begin)
+    _, after = rest.split(END, 1)
     with open(path + ".new", "w") as f:
-        f.write(f"{before}{BEGIN}{text}{END}{after}")
+        f.write(f"{before}{begin}{text}{END}{after}")
     os.rename(path + ".new", path)
 
 
 def markdown(rows, m):
+    """The tables of what ran, by the names of PLACES."""
     ran = [r for r in rows if "cannot" not in r]
     of = lambda prefix: [r for r in ran if r["id"].startswith(prefix)]
     figure = lambda r: f"{short(r['summary']['ours']['median'])} {r['unit']}"
     missing = [f"{r['what']}: {r['cannot']}" for r in rows if "cannot" in r]
-    out = [f"{time.strftime('%Y-%m-%d')}, {m['cores']} cores of an {m['cpu']}, Linux {m['kernel']}, load {m['load']:.1f} at the end. "
-           "Median of the rounds; the ratio is taken inside each round (least to most).", ""]
-    out += compared([r for r in ran if not r["id"].startswith(("scale-", "large-"))])
-    for kind in (lambda r: "simulated" not in r["what"]), (lambda r: "simulated" in r["what"]):
-        if not [r for r in of("scale-") if kind(r)]:
-            continue
-        out += ["", *grown([r for r in of("scale-") if kind(r)], lambda r: (r["what"].split(":")[0], r["what"].split(": ")[1]), figure)]
+    where = f"{time.strftime('%Y-%m-%d')}, {m['cores']} cores of an {m['cpu']}, Linux {m['kernel']}, load {m['load']:.1f} at the end."
+    tables = {}
+    if beside := [r for r in ran if not r["id"].startswith(("scale-", "large-"))]:
+        tables["compared"] = [f"{where} Median of the rounds; the ratio is taken inside each round (least to most).", "", *compared(beside)]
+        tables["compared"] += [f"\nDid not run: {'; '.join(missing)}."] if missing else []
+    if of("scale-"):
+        tables["scale"] = [where]
+        for kind in (lambda r: "simulated" not in r["what"]), (lambda r: "simulated" in r["what"]):
+            tables["scale"] += ["", *grown([r for r in of("scale-") if kind(r)],
+                                           lambda r: (r["what"].split(":")[0], r["what"].split(": ")[1]), figure)]
     if of("large-"):
-        out += ["", *grown(of("large-"), lambda r: (r["id"].split("-")[1], r["what"]), figure)]
-    out += [f"\nDid not run: {'; '.join(missing)}."] if missing else []
-    return "\n".join(out) + "\n"
+        tables["large"] = [where, "", *grown(of("large-"), lambda r: (r["id"].split("-")[1], r["what"]), figure)]
+    return {name: "\n".join(lines) + "\n" for name, lines in tables.items()}
 
 
 def main():
@@ -113,10 +118,11 @@ def main():
         json.dump(all, f, indent=1)
         f.write("\n")
     os.rename(sys.argv[-1] + ".new", sys.argv[-1])
+    tables = markdown(rows, all["machine"])
     with open(os.path.splitext(sys.argv[-1])[0] + ".md", "w") as f:
-        f.write(markdown(rows, all["machine"]))
-    if readme:
-        into_readme("README.md", markdown(rows, all["machine"]))
+        f.write("\n".join(tables.values()))
+    for name in tables if readme else ():
+        into_place(name, tables[name])
     m = all["machine"]
     print(f"{m['cores']} cores {m['cpu']}, load {m['load']:.1f}; {', '.join(m['packages'])}")
     print("median (min to max) of the rounds; ratio = ours / theirs inside each round")
