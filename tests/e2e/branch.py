@@ -286,6 +286,9 @@ class Template:
             for d in self.desks:
                 wait_until(lambda d=d: len(d.status()["ledger"]["seats"]) == len(NAMES), 60,
                            f"{d.name} to know three seats")
+                # or a desk that stays off has no address at a copy, which then cannot say why it is not reached
+                wait_until(lambda d=d: all(p["address"] for p in d.cli("peers", json=True)["peers"]), 60,
+                           f"{d.name} to know where the others are")
         finally:
             for d in self.desks:
                 d.stop()
