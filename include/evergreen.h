@@ -57,6 +57,7 @@ struct evergreen_desk {
 };
 
 struct evergreen_status {
+    char key[EVERGREEN_TEXT_MAX + 1]; /* of the session that it tells of; "": it does not say */
     char description[EVERGREEN_TEXT_MAX + 1];
     bool started, ended;
     uint64_t done; /* num_complete */

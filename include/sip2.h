@@ -89,6 +89,7 @@ bool sip2_read_status(const struct sip2_msg *m, struct sip2_status *out);
 /* DONE: it may be told; RETRY: not now; STOP: the site must change something. words: which. */
 enum delivery sip2_check_status(const struct sip2_status *s, char words[256]);
 bool sip2_supports(const struct sip2_status *s, unsigned place); /* of BX; true if it is not said */
+#define SIP2_CLOCK_WARN_S 120                                    /* further off is said to people */
 /* The server's clock minus ours, in seconds; false: its date cannot be read. */
 bool sip2_clock_off(const struct sip2_status *s, const struct zone *z, int64_t unix_s,
                     int64_t *off_s);
@@ -100,7 +101,8 @@ uint32_t sip2_limit_ms(const struct sip2_status *s, uint32_t slowest_ms);
 
 struct sip2_ask { /* of a line of the payload */
     unsigned kind;
-    char item[BARCODE_MAX + 1], user[BARCODE_MAX + 1];
+    char item[BARCODE_MAX + 1];
+    char user[BARCODE_MAX + 1]; /* of a discharge "": the message names none */
     char institution[SIP2_VALUE_MAX + 1];
     uint32_t due; /* yyyymmdd; 0: not said */
 };

@@ -14,11 +14,13 @@
 
 #define CONNECT_MS 5000
 #define LOGIN_MS   5000  /* the kernel accepts for a full server that never answers */
+#define QUIET_MS   60000 /* of the sink's class, where the policy says nothing */
 #define IDLE_MS    30000 /* then a 99 first: many servers close what is silent for a minute */
 #define SLOWEST    64    /* answers among which the slowest is looked for */
 
 struct sip2_link {
-    CURL *curl; /* NULL: closed */
+    CURL *curl;        /* NULL: closed */
+    uint32_t quiet_ms; /* a successor's wait */
     unsigned seq;
     size_t n, taken; /* bytes in `in`, and of the message that was handed out */
     uint64_t used_ms;
@@ -304,35 +306,44 @@ enum err sip2_site_find(const char *state_dir, const struct policy *p, const cha
     return e == ERR_OK ? reach_find(state_dir, p, &out->reach, msg) : e;
 }
 
-static CURLcode connect_to(struct sip2_link *l, const struct sip2_site *s)
+static CURLcode connect_to(struct sip2_link *l, const struct sip2_site *s,
+                           char detail[CURL_ERROR_SIZE])
 {
-    /* The class's quiet time: what the kernel still holds is gone when a successor looks. */
-    static const uint32_t quiet_ms = 60000;
     char url[600];
     bool v6 = strchr(s->url.host, ':') != NULL;
+    CURLcode rc;
 
     if ((l->curl = curl_easy_init()) == NULL)
         return CURLE_OUT_OF_MEMORY;
     snprintf(url, sizeof url, "%s://%s%.255s%s:%u", s->tls ? "https" : "http", v6 ? "[" : "",
              s->url.host, v6 ? "]" : "", s->port);
     reach_set(l->curl, &s->reach);
-    reach_set_patience(l->curl, &quiet_ms);
+    /* What the kernel still holds is gone when a successor looks. */
+    l->quiet_ms = policy_quiet_ms(s->policy, QUIET_MS);
+    if (l->quiet_ms == 0) /* to the kernel that would be its own quarter of an hour */
+        l->quiet_ms = QUIET_MS;
+    reach_set_patience(l->curl, &l->quiet_ms);
     curl_easy_setopt(l->curl, CURLOPT_URL, url);
+    curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, detail);
     curl_easy_setopt(l->curl, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(l->curl, CURLOPT_HTTPPROXYTUNNEL, 1L);
     curl_easy_setopt(l->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(l->curl, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(l->curl, CURLOPT_SSL_ENABLE_ALPN, 0L);
-    return curl_easy_perform(l->curl);
+    rc = curl_easy_perform(l->curl);
+    curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, NULL); /* it is the caller's */
+    return rc;
 }
 
-static enum delivery could_not_connect(const struct sip2_site *s, CURLcode rc, char words[256])
+static enum delivery could_not_connect(const struct sip2_site *s, CURLcode rc, const char *detail,
+                                       char words[256])
 {
-    if (reach_is_barred(rc)) {
+    if (reach_is_barred(rc)) { /* the reason first: the watch shows no more than that */
         snprintf(words, 256,
-                 "the SIP2 server %.100s has a certificate that is not trusted here: nothing was "
-                 "sent. If it is the right server, put its CA's certificate into [upload] ca",
-                 s->url.host);
+                 "%.100s: no safe connection to the SIP2 server, nothing was sent. If it is the "
+                 "right server, put its CA's certificate into [upload] ca, or have its own renewed",
+                 detail[0] != '\0' ? detail : curl_easy_strerror(rc));
+        text_mend(words);
         return DELIVERY_STOP;
     }
     snprintf(words, 256, "the SIP2 server %.100s port %u cannot be reached: %s", s->url.host,
@@ -384,6 +395,7 @@ static enum delivery ask_canary(struct sip2_link *l, const struct sip2_site *s, 
 enum delivery sip2_link_open(struct sip2_link *l, const struct sip2_site *site, char words[256])
 {
     enum delivery d = DELIVERY_DONE;
+    char detail[CURL_ERROR_SIZE] = "";
     CURLcode rc;
 
     drop(l);
@@ -392,8 +404,8 @@ enum delivery sip2_link_open(struct sip2_link *l, const struct sip2_site *site, 
     l->status.timeout_ds = 999;
     l->seq = 0;
     l->used_ms = clock_ms(CLOCK_MONOTONIC);
-    if ((rc = connect_to(l, site)) != CURLE_OK)
-        d = could_not_connect(site, rc, words);
+    if ((rc = connect_to(l, site, detail)) != CURLE_OK)
+        d = could_not_connect(site, rc, detail, words);
     if (d == DELIVERY_DONE && site->user[0] != '\0')
         d = log_in(l, site, words);
     if (d == DELIVERY_DONE && !ask_status(l, LOGIN_MS)) {

@@ -12,8 +12,7 @@
 
 #include "sip2_link.h"
 
-#define LOAN_DAYS    11 /* a period that no library has: tells whose due date it is */
-#define CLOCK_WARN_S 120
+#define LOAN_DAYS 11 /* a period that no library has: tells whose due date it is */
 
 enum sip2_fact { FACT_UNKNOWN, FACT_NO, FACT_YES };
 
@@ -228,7 +227,7 @@ static void say_clock(const struct sip2_facts *f, struct buf *out)
 
     if (!f->has_clock)
         buf_text(out, "Its clock cannot be read.\n");
-    else if (off > CLOCK_WARN_S)
+    else if (off > SIP2_CLOCK_WARN_S)
         buf_printf(out,
                    "Its clock is %lld min %s this desk's: set the clocks right, or check [branch] "
                    "zone.\n",

@@ -164,6 +164,7 @@ enum err evergreen_status(const char *p, size_t n, struct evergreen_status *out)
         json_decref(j);
         return ERR_MALFORMED;
     }
+    copy_text(text_of(j, "key"), out->key, sizeof out->key);
     copy_text(text_of(j, "description"), out->description, sizeof out->description);
     out->started = has_begun(j);
     out->ended = is_set(j, "end_time");

@@ -6,7 +6,7 @@ execute, status). Lines are collected, sorted and booked as the real script does
 included: it removes no duplicates, one line that is no JSON kills the whole session at execute, and
 a second file of one workstation is appended to the first if that one was cut off.
 
-Prints its port. Each thing booked becomes a line of JSON in the ledger. Manners are switches; those
+Prints its port. Each thing booked, and each refused login, becomes a line of JSON in the ledger. Manners are switches; those
 with a number happen so many times.
 
     ./evergreen.py --ledger effects.jsonl --lose execute=1 --die-after 100"""
@@ -54,13 +54,15 @@ class Library:
         self.ledger = open(args.ledger, "a", encoding="ascii") if args.ledger else None
         self.skipped = set()
 
-    def book(self, what, command, session):
+    def note(self, effect):
         if self.ledger:
-            self.ledger.write(json.dumps({
-                "effect": what, "id": command.get("tideover_id"), "item": command.get("barcode"),
-                "user": command.get("patron_barcode"), "session": session,
-                "timestamp": command.get("timestamp")}) + "\n")
+            self.ledger.write(json.dumps(effect) + "\n")
             self.ledger.flush()
+
+    def book(self, what, command, session):
+        self.note({"effect": what, "id": command.get("tideover_id"), "item": command.get("barcode"),
+                   "user": command.get("patron_barcode"), "session": session,
+                   "timestamp": command.get("timestamp")})
         return event("SUCCESS")
 
     def handle(self, c, session):
@@ -130,6 +132,7 @@ class Sessions:
     def login(self, form):
         param = json.loads(form["param"])
         if (param.get("username"), param.get("password")) != (self.args.user, self.args.password):
+            self.lib.note({"effect": "login refused"})
             return {"payload": [event("LOGIN_FAILED")], "status": 200}
         token = os.urandom(16).hex()
         self.tokens[token] = self.args.token_calls
@@ -149,6 +152,8 @@ class Sessions:
             return event("OFFLINE_NO_ORG")
         if "OFFLINE_" + action.upper() in self.args.lacks:
             return event("PERM_FAILURE", ilsperm="OFFLINE_" + action.upper())
+        if self.spend("full", action):
+            return event("OFFLINE_FILE_ERROR")
         answer = {"create": self.create, "load": self.load, "execute": self.execute,
                   "status": self.status}[action](form)
         if self.spend("lose", action):
@@ -245,6 +250,9 @@ class Sessions:
 
     def status(self, form):
         kind = form.get("status_type") or "scripts"
+        others = [k for k in self.sessions if k != form.get("seskey")]
+        if others and self.spend("foreign", kind):
+            form = {**form, "seskey": others[0]}
         if kind == "sessions":
             return [self.shown(s) for s in list(self.sessions.values())]
         s = self.find(form)
@@ -340,6 +348,9 @@ def main():
     p.add_argument("--drop", type=counted, default={}, help="neither done nor answered")
     p.add_argument("--die-in", type=counted, default={}, help="HTTP 500: load=1 (the file stays, "
                    "uncounted), execute=1 (nothing was started)")
+    p.add_argument("--full", type=counted, default={}, help="create=1, load=1: no room in its folder")
+    p.add_argument("--foreign", type=counted, default={}, help="exceptions=1, scripts=1: the status "
+                   "of another session")
     p.add_argument("--chance", type=float, default=1, help="of --lose, --drop, --die-in and "
                    "--miscount, each time")
     p.add_argument("--seed", type=int, default=1, help="of that chance")

@@ -7,7 +7,7 @@ It knows /cgi-bin/koha/offline_circ/service.pl, /cgi-bin/koha/svc/authentication
 service answers HTTP 200 to nearly everything, removes no duplicates, and makes a renewal of a
 second issue to the same patron.
 
-Prints its port. Each thing booked, and each row queued, becomes a line of JSON in the ledger.
+Prints its port. Each thing booked, each row queued and each refused login becomes a line of JSON in the ledger.
 Manners are switches; those with a list of numbers happen at these rows, counted from 1.
 
     ./koha.py --ledger effects.jsonl --csrf --lose 3,7"""
@@ -38,12 +38,14 @@ class Koha:
         self.known = set()      # the plugin's memory
         self.bearers = set()
 
-    def book(self, effect, row):
+    def note(self, effect):
         if self.ledger:
-            self.ledger.write(json.dumps({
-                "effect": effect, "item": row.get("barcode"), "user": row.get("cardnumber"),
-                "timestamp": row.get("timestamp"), "branch": row.get("branchcode")}) + "\n")
+            self.ledger.write(json.dumps(effect) + "\n")
             self.ledger.flush()
+
+    def book(self, effect, row):
+        self.note({"effect": effect, "item": row.get("barcode"), "user": row.get("cardnumber"),
+                   "timestamp": row.get("timestamp"), "branch": row.get("branchcode")})
 
     def process(self, row):
         """The words of ProcessOfflineOperation."""
@@ -127,7 +129,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def login_is_right(self, form):
         args = self.server.koha.args
         pair = ("login_userid", "login_password") if args.csrf else ("userid", "password")
-        return tuple(form.get(k) for k in pair) == (args.user, args.password)
+        return self.noted(tuple(form.get(k) for k in pair) == (args.user, args.password))
+
+    def noted(self, right):
+        """A login, which stands in the ledger if it is refused."""
+        if not right:
+            self.server.koha.note({"effect": "login refused"})
+        return right
 
     def do_GET(self):
         koha = self.server.koha
@@ -176,7 +184,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def token(self):
         form, args = self.form(), self.server.koha.args
-        if (form.get("client_id"), form.get("client_secret")) != (args.user, args.password):
+        if not self.noted((form.get("client_id"), form.get("client_secret")) == (args.user, args.password)):
             return self.answer(403, '{"error":"Unauthorized client"}', "application/json")
         token = os.urandom(16).hex()
         self.server.koha.bearers = {token}
@@ -187,9 +195,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         args = self.server.koha.args
         scheme, _, value = self.headers.get("Authorization", "").partition(" ")
         if args.oauth:
-            return scheme == "Bearer" and value in self.server.koha.bearers
+            return self.noted(scheme == "Bearer" and value in self.server.koha.bearers)
         want = base64.b64encode(f"{args.user}:{args.password}".encode()).decode()
-        return (scheme, value) == ("Basic", want)
+        return self.noted((scheme, value) == ("Basic", want))
 
     def batch(self):
         koha, body = self.server.koha, self.body()

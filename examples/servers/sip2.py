@@ -59,6 +59,7 @@ def arguments():
     a("--not-out", choices=["0", "1"], default="0", help="ok of a check-in of what is not on loan")
     a("--loan-days", type=int, default=21)
     a("--poison", action="append", default=[], metavar="END", help="closes on items that end so")
+    a("--close-unknown", action="store_true", help="closes on a 09 of an item that it does not know")
     g = p.add_argument_group("how it speaks")
     a = g.add_argument
     a("--crlf", action="store_true")
@@ -339,6 +340,8 @@ class Session(socketserver.BaseRequestHandler):
         if any(v.get("AB", "").endswith(p) for p in args.poison) and changes:
             return False
         if changes and lib.chance(args.close_before):
+            return False
+        if code == "09" and args.close_unknown and not lib.knows_item(v.get("AB", "")):
             return False
         if changes and lib.chance(args.text):
             return self.say(b"java.lang.NullPointerException")

@@ -104,7 +104,10 @@ enum delivery evergreen_ask_status(struct evergreen *e, struct sink_batch *b,
     if (end != EVERGREEN_SAID) {
         d = evergreen_again(end, d);
     } else if (evergreen_status(p, a.body.len, st) == ERR_OK) {
-        d = DELIVERY_DONE;
+        d = st->key[0] == '\0' || strcmp(st->key, b->key) == 0 ? DELIVERY_DONE : DELIVERY_RETRY;
+        if (d != DELIVERY_DONE)
+            snprintf(words, 256, "Evergreen told of another session than %s: it is asked again",
+                     b->key);
     } else if (evergreen_event(p, a.body.len, &ev) == ERR_OK &&
                evergreen_says(&ev) == EVERGREEN_NO_SESSION) {
         snprintf(words, 256,

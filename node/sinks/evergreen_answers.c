@@ -12,7 +12,8 @@ struct reading {
     struct evergreen *e;
     struct sink_batch *b;
     struct evergreen_place *by_id;
-    uint64_t told, strange;
+    uint64_t told;
+    uint64_t nameless, foreign; /* in the list, and no line of ours: without an id, with another */
 };
 
 static enum err tell(void *ctx, const char *id, enum answer a, const char *words)
@@ -20,8 +21,10 @@ static enum err tell(void *ctx, const char *id, enum answer a, const char *words
     struct reading *r = ctx;
     uint32_t k = evergreen_find(r->by_id, r->b->n_lines, id);
 
-    if (k == 0)
-        r->strange++;
+    if (k == 0 && id[0] != '\0')
+        r->foreign++;
+    else if (k == 0)
+        r->nameless++;
     if (k == 0 || a == ANSWER_ACCEPTED || r->e->place[k - 1].told)
         return ERR_OK;
     r->e->place[k - 1].told = true;
@@ -37,6 +40,16 @@ static struct evergreen_place *copy_places(const struct reading *r)
     struct evergreen_place *v = malloc(bytes + 1);
 
     return v ? memcpy(v, r->e->place, bytes) : NULL;
+}
+
+/* Who is not in the list counts as booked, so it must be ours: a session of ours has no other
+ * lines. */
+static enum delivery whose_list(const struct reading *r, char words[256])
+{
+    if (r->foreign == 0)
+        return DELIVERY_DONE;
+    snprintf(words, 256, "Evergreen gave the list of another session than %s", r->b->key);
+    return DELIVERY_RETRY;
 }
 
 static enum delivery read_exceptions(struct reading *r, char words[256])
@@ -58,7 +71,7 @@ static enum delivery read_exceptions(struct reading *r, char words[256])
     } else {
         evergreen_sort_ids(r->by_id, r->b->n_lines);
         if (evergreen_exceptions((const char *)a.body.p, a.body.len, r, tell) == ERR_OK) {
-            d = DELIVERY_DONE;
+            d = whose_list(r, words);
         } else if (evergreen_event((const char *)a.body.p, a.body.len, &ev) == ERR_OK &&
                    evergreen_says(&ev) == EVERGREEN_FILES) {
             d = DELIVERY_RETRY; /* they are being moved to the archive, or there are none yet */
@@ -87,9 +100,9 @@ static enum delivery sum_up(const struct reading *r, const char *how, char words
         snprintf(words, 256, "session %s %s: %llu lines, %llu of them answered apart", r->b->key,
                  how, (unsigned long long)r->b->n_lines, (unsigned long long)r->told);
 
-    if (r->strange > 0 && n > 0 && n < 256)
+    if (r->nameless > 0 && n > 0 && n < 256)
         snprintf(words + n, 256 - (size_t)n, "; %llu answers belong to no line of ours",
-                 (unsigned long long)r->strange);
+                 (unsigned long long)r->nameless);
     return DELIVERY_DONE;
 }
 

@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #include "aside_int.h"
+#include "hmap.h"
 #include "sip2_link.h"
 
 #define OPENINGS 4 /* tries in one call: 0.1, 0.2, 0.4 s apart; then the ledger's own pauses */
@@ -18,8 +19,11 @@
 struct session {
     struct sip2_link *link;
     struct sip2_tally tally;
-    uint64_t looked; /* line that was looked for last: a send of it is one more */
-    bool named;      /* the receipt has where it went */
+    uint64_t looked;     /* line that was looked for last: a send of it is one more */
+    bool named;          /* the receipt has where it went */
+    struct hmap loans;   /* item: line of its last loan or renewal so far, 0 once it is back */
+    uint64_t followed;   /* lines that are in it */
+    int64_t clock_off_s; /* the server's minus ours at the last opening; 0 too if it has none */
 };
 
 static struct session *session_of(struct sink_batch *b)
@@ -41,6 +45,7 @@ void sink_sip2_end(void *session)
 
     sip2_link_close(s->link, true);
     sip2_link_free(s->link);
+    hmap_free(&s->loans);
     free(s);
 }
 
@@ -79,9 +84,60 @@ static enum delivery open_link(struct sink_batch *b, struct session *s, char wor
             nanosleep(&pause, NULL);
         d = open_once(b, s, words);
     }
-    if (d == DELIVERY_DONE)
-        sip2_tally_lives(&s->tally);
+    if (d != DELIVERY_DONE)
+        return d;
+    sip2_tally_lives(&s->tally);
+    if (!sip2_clock_off(sip2_link_status(s->link), &b->policy->zone, time(NULL), &s->clock_off_s))
+        s->clock_off_s = 0;
     return d;
+}
+
+/* ---- who has the item, as this batch tells it ---- */
+
+static void item_key(const struct sip2_ask *ask, uint8_t key[16])
+{
+    crypto_generichash(key, 16, (const uint8_t *)ask->item, strlen(ask->item), NULL, 0);
+}
+
+static enum err read_ask(const struct sink_batch *b, uint64_t k, struct sip2_ask *out)
+{
+    struct sink_line line;
+    enum err e = b->line(b->ctx, k, &line);
+
+    return e == ERR_OK ? sip2_ask_of((const char *)line.bytes, line.n, out, NULL) : e;
+}
+
+static bool follow(const struct sink_batch *b, struct session *s, uint64_t k)
+{
+    uint8_t key[16];
+    struct sip2_ask ask;
+    uint64_t *loan;
+    bool fresh;
+
+    if (read_ask(b, k, &ask) != ERR_OK)
+        return false;
+    item_key(&ask, key);
+    if ((loan = hmap_at(&s->loans, key, &fresh)) == NULL)
+        return false;
+    *loan = ask.kind == RECORD_DISCHARGE ? 0 : k;
+    return true;
+}
+
+/* A return names no user; the loan before it does. So an answer that names another one is noticed.
+ * What cannot be found out is simply not compared. */
+static void find_holder(const struct sink_batch *b, struct session *s, uint64_t k,
+                        struct sip2_ask *ask)
+{
+    struct sip2_ask before;
+    const uint64_t *loan;
+    uint8_t key[16];
+
+    while (s->followed + 1 < k && follow(b, s, s->followed + 1))
+        s->followed++;
+    item_key(ask, key);
+    loan = hmap_find(&s->loans, key);
+    if (loan && *loan > 0 && read_ask(b, *loan, &before) == ERR_OK)
+        memcpy(ask->user, before.user, sizeof ask->user);
 }
 
 /* ---- one record ---- */
@@ -115,7 +171,20 @@ static enum delivery begin(struct telling *t, struct sink_batch *b, char words[2
         return DELIVERY_STOP;
     }
     buf_add(&t->message, line.bytes, line.n > 0 ? line.n - 1 : 0);
+    if (t->ask.kind == RECORD_DISCHARGE)
+        find_holder(b, t->s, t->k, &t->ask);
     return t->message.failed ? no_memory(words) : DELIVERY_DONE;
+}
+
+/* The receipt's evidence, said once: where it went, and whether that clock can be trusted. */
+static void name_server(const struct telling *t, char words[256])
+{
+    int64_t off = t->s->clock_off_s, min = (off < 0 ? -off : off) / 60;
+    int n = snprintf(words, 256, "told record by record to %.150s", t->b->target);
+
+    if (off > SIP2_CLOCK_WARN_S || off < -SIP2_CLOCK_WARN_S)
+        snprintf(words + n, 256 - (size_t)n, ", whose clock is %lld min %s this desk's",
+                 (long long)min, off < 0 ? "behind" : "ahead of");
 }
 
 static enum delivery told(struct telling *t, enum answer a, const char *what, char words[256])
@@ -128,7 +197,7 @@ static enum delivery told(struct telling *t, enum answer a, const char *what, ch
     b->answer(b->ctx, t->k, a, what);
     words[0] = '\0';
     if (!t->s->named)
-        snprintf(words, 256, "told record by record to %.200s", b->target);
+        name_server(t, words);
     t->s->named = true;
     return DELIVERY_DONE;
 }

@@ -40,10 +40,16 @@ class Server:
         self.process.wait()
         self.process.stdout.close()
 
-    def effects(self):
+    def _noted(self):
         if not self.ledger.exists():
             return []
         return [json.loads(line) for line in self.ledger.read_text().splitlines()]
+
+    def effects(self):
+        return [e for e in self._noted() if e["effect"] != "login refused"]
+
+    def refused_logins(self):
+        return len(self._noted()) - len(self.effects())
 
 
 def certificate(home, days=3, host="127.0.0.1"):

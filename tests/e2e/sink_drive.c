@@ -6,7 +6,7 @@
  *
  * HOME: where credentials lie. PAYLOAD: lines; those that begin with "Version=" are a header. The
  * journal gets "P hex" (progress.. as the seats would keep it) and, with it in one write, "A line
- * answer words". QUIET_MS: a successor's wait. ARRIVED=yes|no: what a lead says when asked.
+ * answer words". QUIET_MS: a successor's wait. BATCH: its name. ARRIVED=yes|no: what a lead says when asked.
  * Exit 0: handed over, and "F evidence" is in the journal; 3: stopped; 4: a lead is asked. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -248,7 +248,7 @@ int main(int argc, char **argv)
 {
     static struct drive d;
     void *session = NULL;
-    struct sink_batch b = { .name = "MAIN/e0/s1/1a2b3c4d",
+    struct sink_batch b = { .name = getenv("BATCH") ? getenv("BATCH") : "MAIN/e0/s1/1a2b3c4d",
                             .line = drive_line,
                             .answer = get_answer,
                             .behind = is_behind,

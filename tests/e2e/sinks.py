@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import socket
 import subprocess
 import sys
@@ -68,28 +69,46 @@ AuthorizedKeysFile {home}/authorized
 PidFile none
 UsePAM no
 StrictModes no
-PermitRootLogin prohibit-password
-PasswordAuthentication no
+PermitRootLogin yes
+PasswordAuthentication {passwords}
 MaxStartups 100
 Subsystem sftp internal-sftp
 """
 
 
 class Sshd:
-    """Debian's sshd with keys of its own, on loopback, for the user who runs the test."""
+    """Debian's sshd with keys of its own, on loopback, for the user who runs the test. With a password:
+    it alone sees another /etc/shadow, in which that user has it; needs root."""
 
-    def __init__(self, home):
-        self.home, self.process = home, None
+    def __init__(self, home, password=None):
+        self.home, self.process, self.log = home, None, home / "log"
+        self.words = [SSHD, "-D", "-e", "-f", home / "config"]
         home.mkdir()
         for name, kind in (("host_ecdsa", "ecdsa"), ("host_ed25519", "ed25519"), ("user", "ed25519"),
                            ("other", "ed25519")):
             subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", home / name], check=True)
         self.let_in("user")
         self.user = pwd.getpwuid(os.geteuid()).pw_name
+        if password:
+            self.words = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/shadow && exec "$@"',
+                          self.shadow(password), *self.words]
+        self.passwords = "yes" if password else "no"
         if os.geteuid() == 0:
             os.makedirs("/run/sshd", exist_ok=True)  # it insists
         self.start()
         atexit.register(self.kill)
+
+    def shadow(self, password):
+        said = subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=password, check=True,
+                              capture_output=True, text=True)
+        path = self.home / "shadow"
+        path.write_text(f"{self.user}:{said.stdout.strip()}:20000:0:99999:7:::\n")
+        path.chmod(0o600)
+        return path
+
+    def failed_logins(self):
+        """By method, each time that a secret was wrong."""
+        return re.findall(r"Failed (\S+) for ", self.log.read_text())
 
     def let_in(self, key):
         (self.home / "authorized").write_bytes((self.home / f"{key}.pub").read_bytes())
@@ -103,9 +122,10 @@ class Sshd:
         for _ in range(5):  # the port may be taken between the question and the use
             with socket.create_server(("127.0.0.1", 0)) as s:
                 self.port = s.getsockname()[1]
-            config = self.home / "config"
-            config.write_text(SSHD_CONFIG.format(port=self.port, home=self.home))
-            self.process = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=subprocess.DEVNULL)
+            (self.home / "config").write_text(
+                SSHD_CONFIG.format(port=self.port, home=self.home, passwords=self.passwords))
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen(self.words, stderr=log)
             if branch.drive.wait_until(self._answers_or_ended, 10, "sshd") == "answers":
                 return
         raise AssertionError("sshd does not start")

@@ -112,11 +112,12 @@ class Drive:
         branch.write_secret(home / "credentials/ils.password", password)
         self.journal = home / "journal"
 
-    def start(self, port, scheme="sip2"):
+    def start(self, port, scheme="sip2", trace=False):
         return subprocess.Popen(
             [str(DRIVE), f"{scheme}://127.0.0.1:{port}", str(self.home / "policy.ini"),
              str(self.home / "payload"), str(self.journal), str(self.home)],
-            stderr=subprocess.PIPE, text=True)
+            stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **({"SIP2_DRIVE_TRACE": "1"} if trace else {})})
 
     def run(self, port, scheme="sip2", seconds=60):
         """Returns (exit code, what it said)."""

@@ -156,6 +156,37 @@ class Evergreen(branch.Case):
         self.assertIn("breaks when it is to execute", said)
         self.assertEqual([], s.effects())
 
+    def test_a_full_disk_there_stops_with_its_words_and_nothing_is_booked(self):
+        for action in ("create", "load"):
+            with self.subTest(action=action):
+                self.home = branch.work_dir()
+                s = self.server("--full", f"{action}=1")
+                d = self.drive(s, day(9, random.Random(21)))
+                code, said = d.run()
+                self.assertEqual(3, code, said)
+                self.assertIn("OFFLINE_FILE_ERROR", said)
+                self.assertEqual([], s.effects())
+                self.assertEqual((0, ""), d.run())  # there is room again, and a lead says so
+                self.booked_once(s, d)
+
+    def test_an_answer_about_another_session_is_none(self):
+        """Whoever mixed it up, a proxy or the server: no line of ours is booked because it is not in the
+        list of somebody else's refusals."""
+        lines = [line(0), line(1, item="bad"), line(2)]
+        for foreign in ("exceptions=1", "scripts=1", "scripts=4", "exceptions=1,scripts=6"):
+            with self.subTest(foreign=foreign):
+                self.home = branch.work_dir()
+                s = self.server("--unknown", "bad", "--foreign", foreign)
+                earlier = Drive(self.home / "before", f"evergreen:{s.url}",
+                                [line(100 + n, item="bad") for n in range(3)],
+                                "[evergreen]\norg = 4\nregistration = none", format="evergreen")
+                self.assertEqual((0, ""), earlier.run(BATCH="MAIN/e0/s1/00000000"))
+                self.assertEqual({"refused": 3}, dict(earlier.names()))
+                d = self.drive(s, lines)
+                self.assertEqual((0, ""), d.run())
+                self.assertEqual({2: "refused"}, {k: a for k, (a, _) in d.answers().items()})
+                self.assertEqual([0, 2], [e["timestamp"] - START for e in s.effects()])
+
     def test_a_wrong_password_or_right_stops_with_a_sentence(self):
         s = self.server("--lacks", "OFFLINE_EXECUTE")
         lines = day(5, random.Random(8))
@@ -164,6 +195,7 @@ class Evergreen(branch.Case):
         self.assertEqual(3, code)
         self.assertIn("refuses the login (LOGIN_FAILED)", said)
         self.assertNotIn("wrong", said)
+        self.assertEqual(1, s.refused_logins())
         code, said = self.drive(s, lines).run()
         self.assertEqual(3, code)
         self.assertIn("PERM_FAILURE OFFLINE_EXECUTE", said)

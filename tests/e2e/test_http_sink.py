@@ -7,6 +7,7 @@ import time
 import unittest
 
 import branch
+from ils import certificate
 from sinks import LONG, Desk, Proxy, read_ledger, sample
 
 NAME = "MAIN-20260105-e0-s{:06d}-1a2b3c4d.log"
@@ -160,6 +161,18 @@ class Http(branch.Case):
         self.desk_.use(f"put:http://{here}")  # plain text to a TLS server
         name, path = self.payload()
         self.assertEqual("retry", self.desk_.hand_over(name, path)[0])
+
+    def test_an_expired_certificate_stops_before_a_byte(self):
+        certificate(self.tls, days=-1)
+        for promise in ("", "put:", "key:"):
+            self.serve(tls=True, promise=promise)
+            self.desk_.credential("my.ca", (self.tls / "ca.pem").read_text())
+            self.desk_.use(f"{promise}https://127.0.0.1:{self.server.port}/in/", ca="my")
+            name, path = self.payload()
+            said, words = self.desk_.hand_over(name, path)
+            self.assertEqual("stop", said, words)
+            self.assertIn("no safe connection to the server: SSL certificate problem: certificate has expired", words)
+            self.assertEqual([], self.stored(name))
 
     def test_through_the_policys_proxy_and_a_proxy_that_refuses_took_nothing(self):
         for promise in ("", "put:"):

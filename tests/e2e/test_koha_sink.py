@@ -165,6 +165,9 @@ class Service(Koha):
                 self.assertIn("refuses the login", said)
                 self.assertEqual([], s.effects())
                 self.assertEqual({}, d.answers())
+                # Where there is a login page it is tried there, and with the row, and no more: an account
+                # without the right to that page may still send rows.
+                self.assertEqual(1 + bool(args), s.refused_logins())
 
     def test_killed_at_any_moment_no_row_is_booked_twice(self):
         for round_ in range(ROUNDS):
@@ -213,6 +216,7 @@ class Plugin(Koha):
                 self.assertEqual(3, code)
                 self.assertIn(words, said)
                 self.assertEqual([], s.effects())
+                self.assertEqual("login" in words, s.refused_logins() == 1)
 
     def test_killed_at_any_moment_nothing_doubles(self):
         for round_ in range(ROUNDS):

@@ -99,6 +99,28 @@ class Sftp(branch.Case):
         self.assertEqual("retry", said)
         self.assertIn("cannot be reached", words)
 
+    @unittest.skipUnless(os.geteuid() == 0, "another /etc/shadow needs root")
+    def test_a_password_where_there_is_no_key_and_a_wrong_one_is_not_tried_again(self):
+        self.sshd = Sshd(self.home / "by_password", password="two words")
+        self.addCleanup(self.sshd.kill)
+        self.desk_ = Desk(self.home / "another")
+        self.use()
+        name, path = self.payload()
+        said, words = self.desk_.hand_over(name, path)
+        self.assertEqual("retry", said)
+        self.assertIn("this desk has neither drop.key nor drop.password", words)
+        self.desk_.credential("drop.password", "two words, wrong")
+        said, words = self.desk_.hand_over(name, path)
+        self.assertEqual("denied", said)
+        self.assertIn("refuses the login: put the credential drop.password right", words)
+        self.assertNotIn("two words", words)
+        self.assertEqual(["password"], self.sshd.failed_logins())
+        self.assertEqual([], list(self.folder.iterdir()))
+        self.desk_.credential("drop.password", "two words")
+        self.assertEqual(("done", name), self.desk_.hand_over(name, path))
+        self.assert_there(name, path)
+        self.assertEqual(["password"], self.sshd.failed_logins())
+
     # -- cut, full, killed ---------------------------------------------------------------------
 
     def test_after_a_cut_it_goes_on_where_it_was(self):

@@ -9,6 +9,7 @@ import unittest
 
 import branch
 import sip2
+from ils import certificate
 from sinks import Proxy
 from sip2 import Drive, Server, compare, day, line
 
@@ -40,7 +41,7 @@ class Sip2(branch.Case):
 
     def test_however_the_server_speaks(self):
         lines = day(40, 10, 2)
-        for args in (["--crlf"], ["--plain"], ["--trickle"], ["--status-first", "0.3"],
+        for args in (["--crlf"], ["--plain"], ["--trickle"], ["--status-first", "0.3"], ["--stall"],
                      ["--ah", "iso"], ["--ah", "us"], ["--ah", "text"], ["--ah", "none"],
                      ["--af", "latin1", "--repeat", "yours"]):
             with self.subTest(args=args), tempfile.TemporaryDirectory(dir=self.home) as home:
@@ -102,6 +103,23 @@ class Sip2(branch.Case):
         self.assertEqual(answers, [("accepted", "on hold, keep it")])
         self.assertEqual(len(effects), 1)
 
+    def test_a_return_of_what_another_user_had_deviates(self):
+        """The message names no user; the loan before it in the same upload does."""
+        seed = {"items": {sip2.item(0): {}, sip2.item(9): {"out_to": sip2.user(7)}, sip2.item(4): {}},
+                "users": {sip2.user(1): {}}}
+        answers, effects = self.play([line("checkout", 9, 1), line("checkout", 4, 1), line("checkin", 4, 0),
+                                      line("checkin", 9, 0)], seed=seed)
+        self.assertEqual(["refused", "accepted", "accepted", "deviating"], [a for a, _ in answers])
+        self.assertIn("out to another user", answers[3][1])
+        self.assertEqual(3, len(effects))
+
+    def test_a_server_whose_clock_is_wrong_is_told_to_people(self):
+        s = self.server("--clock", 720)
+        d = Drive(self.home, [line("checkout", 1, 1)])
+        p = d.start(s.port, trace=True)
+        said = p.communicate(timeout=30)[1]
+        self.assertRegex(said, r"whose clock is 1[12] min ahead of this desk's")
+
     # ---- lost answers ----
 
     def test_lost_answers_double_nothing(self):
@@ -159,6 +177,14 @@ class Sip2(branch.Case):
         self.assertEqual([a for a, _ in answers],
                          ["accepted", "quarantined", "accepted", "held", "accepted"])
         compare(lines, answers, effects)
+
+    def test_a_server_that_closes_on_an_item_that_it_does_not_know_is_asked_and_gone_on_with(self):
+        seed = {"items": {sip2.item(n): {} for n in (0, 1)}, "users": {sip2.user(1): {}}}
+        answers, effects = self.play([line("checkin", 78, 0), line("checkout", 1, 1), line("checkin", 1, 0)],
+                                     "--close-unknown", seed=seed)
+        self.assertEqual([a for a, _ in answers], ["refused", "accepted", "accepted"])
+        self.assertIn("does not know the item", answers[0][1])
+        self.assertEqual(len(effects), 2)
 
     def test_twenty_refusals_stop_and_the_next_run_goes_on(self):
         seed = {"items": {sip2.item(0): {}}, "users": {}}
@@ -251,12 +277,23 @@ class Sip2(branch.Case):
         branch.write_secret(self.home / "credentials/ours.ca", (self.home / f"{other.name}.crt").read_text())
         code, said = d.run(s.port, "sip2s")
         self.assertEqual(code, 3, said)
-        self.assertIn("not trusted here", said)
+        self.assertIn("no safe connection to the SIP2 server", said)
         self.assertEqual(s.effects(), [])
         (self.home / "credentials/ours.ca").write_text((self.home / "right.crt").read_text())
         code, said = d.run(s.port, "sip2s")
         self.assertEqual(code, 0, said)
         compare(lines, d.answers(), s.effects())
+
+    def test_an_expired_certificate_stops_before_the_password(self):
+        tls, both = certificate(self.home / "old", days=-1), self.home / "both"
+        both.write_text((tls / "key.pem").read_text() + (tls / "cert.pem").read_text())
+        s = self.server("--tls", both)
+        d = Drive(self.home, [line("checkout", 1, 1)], upload="ca = ours", password="wrong")
+        branch.write_secret(self.home / "credentials/ours.ca", (tls / "ca.pem").read_text())
+        code, said = d.run(s.port, "sip2s")
+        self.assertEqual(code, 3, said)
+        self.assertIn("certificate has expired: no safe connection to the SIP2 server", said)
+        self.assertEqual((0, []), (s.refused_logins(), s.effects()))
 
     def test_it_goes_through_the_policys_proxy(self):
         lines, proxy, s = day(10, 4, 10), Proxy(), self.server()

@@ -154,7 +154,7 @@ class KohaPlugin(ByRecord, systems.KohaPlugin):
 
     def manners(self, dice, uploads):
         bad = dice.sample(range(1, 3 * uploads), uploads)
-        self.server.words += ["--lose", ",".join(map(str, bad[::2])),
+        self.server.words += ["--slow", "0.005", "--lose", ",".join(map(str, bad[::2])),
                               "--half", ",".join(map(str, bad[1::2]))]
 
 

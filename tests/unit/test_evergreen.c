@@ -122,6 +122,7 @@ static void a_session_is_ours_only_with_all_files_and_counts(void **state)
 
     (void)state;
     assert_false(st->started || st->ended);
+    assert_string_equal(st->key, "1_2_3");
     assert_int_equal(evergreen_compare(st, "MAIN e0 s1", desks, 2), EVERGREEN_ALL);
     assert_int_equal(evergreen_compare(st, "MAIN e0 s1", desks, 3), EVERGREEN_SOME);
     assert_true(desks[0].there && desks[1].there && !desks[2].there);
