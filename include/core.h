@@ -257,6 +257,14 @@ enum err core_sent_ref(const struct core *c, uint64_t slot, const struct record_
  * ERR_MISSING: not here. */
 enum err core_rule_ref(const struct core *c, const struct record_ref *ref, struct word_ref *out,
                        struct errmsg *msg);
+/* The same for a lead at this desk: ERR_REFUSED, too, while an upload that has it is under way, as
+ * far as this desk knows. */
+enum err core_may_rule(const struct core *c, const struct record_ref *ref, struct word_ref *out,
+                       struct errmsg *msg);
+/* What leads said of records of a decided upload that its intent does not know: it came too late.
+ * *out: owned by the caller. */
+enum err core_late_rulings(const struct core *c, const struct intent *in, struct slot_ruling **out,
+                           unsigned *n, struct errmsg *msg);
 
 /* Another sealed lead key is in use than the one kept here: not to be opened any more. */
 bool core_lead_key_is_old(const struct core *c);

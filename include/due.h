@@ -1,7 +1,8 @@
 /* due.h - when an item is due: the policy's rules, the same at every desk (rules D8 and D9).
  *
  * D8 rule    a checkout or renewal without a date gets the one of [due]: the longest prefix of the
- *            item's number that has a row, else the default; "blank" leaves it to the ILS
+ *            item's number that has a row, or the row of its kind if it has no barcode; else the
+ *            default. "blank" leaves it to the ILS
  * D9 closed  a date by rule or by days falls on the next open day, and never before today; a date
  *            given by hand stays as it is, and a closed day is said
  *
@@ -22,7 +23,7 @@
 #define CLOSED_NAME_MAX 40
 
 struct due_rule {
-    char prefix[33]; /* of an item's number */
+    char prefix[33]; /* of an item's number; or a kind of things without a barcode, whole */
     unsigned days;   /* 0: blank */
 };
 
@@ -51,8 +52,9 @@ bool due_day_is_closed(const struct due_policy *p, uint32_t ymd, const char **wh
 uint32_t due_open_day(const struct due_policy *p, uint32_t ymd);
 /* D9: so many days after `from`, open, and not before today. */
 uint32_t due_after_days(const struct due_policy *p, uint32_t from, unsigned days, uint32_t today);
-/* D8: of an item lent on `from`; 0: blank. */
+/* D8: of an item, or of a thing of that kind without a barcode, lent on `from`; 0: blank. */
 uint32_t due_by_rule(const struct due_policy *p, const char *item, uint32_t from, uint32_t today);
+uint32_t due_by_kind(const struct due_policy *p, const char *kind, uint32_t from, uint32_t today);
 
 /* A word for a due date: "2026-12-07", "14d", "none". *out 0: none. ERR_INVALID with the reason. */
 enum err due_parse(const struct due_policy *p, const char *text, uint32_t today, uint32_t *out,

@@ -136,6 +136,8 @@ struct evergreen_profile {
     } type[POLICY_PROFILES];
 };
 
+enum check_digit { DIGIT_NONE, DIGIT_MOD10, DIGIT_BY_BRANCH /* as check_digit says */ };
+
 struct piece_kind { /* [scan] no_barcode_kinds = paperback, magazine */
     char name[PIECE_KIND_MAX + 1];
     bool listed;     /* always, once the policy is read */
@@ -148,7 +150,9 @@ struct policy {
     char zone_name[48];                      /* [branch] zone, for people */
     struct zone zone;                        /* [branch] zone_rule, written by `policy publish` */
     char user_pattern[64], item_pattern[64]; /* [scan]; literals, [..] classes, {n}, {m,n} */
-    bool check_digit;                        /* [scan] check_digit = mod10 | none */
+    /* [scan] check_digit, and for one kind of card user_check_digit, item_check_digit = mod10 |
+     * none. Once the policy is read the last two say it. */
+    enum check_digit check_digit, user_digit, item_digit;
     unsigned n_pieces;
     struct piece_kind piece[POLICY_PIECES];
     /* Derived: made-up numbers that fit, for practice; "": the patterns have none to spare. */

@@ -22,7 +22,8 @@ enum own_state {
     OWN_SENDING,  /* in an upload that is agreed on and not settled */
     OWN_UPLOADED, /* in a settled one, with the outcome that was to be */
     OWN_ASIDE,    /* in a settled one, and set aside: held, under review, refused .. */
-    OWN_VOIDED
+    OWN_VOIDED,
+    OWN_VOIDED_LATE /* R2: taken back, but it is in an upload without that: to be undone in the ILS */
 };
 const char *own_state_name(enum own_state s); /* "saved" .. */
 enum own_state core_own_state(const struct core *c, const struct record_ref *ref);

@@ -47,6 +47,7 @@ void batch_free(struct batch_job *b)
     spill_file_close(&b->spill);
     asides_free(&b->aside);
     free(b->unsent.v);
+    free(b->late);
     json_decref(b->lists);
     json_decref(b->more);
     free(b);

@@ -29,6 +29,9 @@ struct batch_job {
     uint64_t n, after, limit; /* list */
     struct unsent unsent;     /* plan, report: voids of these undo nothing; never_sent: how many */
     uint64_t never_sent;
+    struct slot_ruling
+        *late; /* report: leads' words that came too late; what 0: and change nothing */
+    unsigned n_late;
     uint64_t as_they_stand; /* plan, report: sent, unless a lead decides otherwise */
     json_t *lists;          /* report: duplicates and others, by verdict */
     json_t *more;           /* plan, report: fields that the loop's thread knows */

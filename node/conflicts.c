@@ -14,7 +14,7 @@ static enum err add_ref(const struct node *n, const char *id, enum word_kind kin
         r ? core_id_parse(n->core, id, &ref.ref, msg) : err_set(msg, ERR_NOMEM, "out of memory");
     unsigned k;
 
-    if (e == ERR_OK && (e = core_rule_ref(n->core, &ref.ref, &ref, msg)) == ERR_OK)
+    if (e == ERR_OK && (e = core_may_rule(n->core, &ref.ref, &ref, msg)) == ERR_OK)
         e = core_aside_record(n->core, &ref.ref, r, msg);
     k = r ? r->kind : 0;
     free(r);

@@ -15,25 +15,46 @@ static bool find_word(const struct said *said, const uint8_t id[SLOT_WORD_ID], s
     return false;
 }
 
+static json_t *decision_json(const struct node *n, const struct zone *zone, const char *id,
+                             unsigned what, const uint8_t word[SLOT_WORD_ID])
+{
+    char by[64] = "", at[36] = "";
+    struct word w;
+
+    if (find_word(core_said(n->core), word, &w)) {
+        key_words(w.key, by);
+        rfc3339_at(zone, w.at_ms, at);
+    }
+    return json_pack("{s:s, s:s, s:s, s:s}", "id", id, "say", what == WORD_VOID ? "void" : "send",
+                     "at", at, "lead", by);
+}
+
+json_t *decisions_late_json(const struct node *n, const struct zone *zone,
+                            const struct slot_ruling *late, unsigned many)
+{
+    json_t *all = json_array();
+    char id[RECORD_ID_TEXT];
+
+    for (unsigned i = 0; i < many && json_array_size(all) < DECISIONS_LISTED; i++) {
+        if (late[i].what == 0)
+            continue;
+        core_id_text(n->core, &late[i].ref, id);
+        json_array_append_new(all, decision_json(n, zone, id, late[i].what, late[i].word));
+    }
+    return all;
+}
+
 json_t *decisions_json(const struct node *n, const struct merge_job *m)
 {
-    const struct said *said = core_said(n->core);
     json_t *all = json_array();
 
     for (unsigned i = 0; i < m->n_rulings && json_array_size(all) < DECISIONS_LISTED; i++) {
         const struct merge_ruling *r = &m->rulings[i];
         if (r->seq < m->feeds[r->feed].from)
             continue; /* an earlier upload's */
-        char id[RECORD_ID_TEXT], by[64] = "", at[36] = "";
-        struct word w;
+        char id[RECORD_ID_TEXT];
         merge_id_text(&m->feeds[r->feed], r->seq, id);
-        if (find_word(said, r->word, &w)) {
-            key_words(w.key, by);
-            rfc3339_at(&m->policy.zone, w.at_ms, at);
-        }
-        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "say",
-                                             r->what == WORD_VOID ? "void" : "send", "at", at,
-                                             "lead", by));
+        json_array_append_new(all, decision_json(n, &m->policy.zone, id, r->what, r->word));
     }
     return all;
 }

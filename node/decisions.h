@@ -11,6 +11,10 @@
  * here. */
 json_t *decisions_json(const struct node *n, const struct merge_job *m);
 
+/* Of core_late_rulings(): the same, of those whose what is not 0. */
+json_t *decisions_late_json(const struct node *n, const struct zone *zone,
+                            const struct slot_ruling *late, unsigned many);
+
 /* What is set aside and open, and was not sent: a void of it has nothing to undo in the ILS. Begin
  * with zeros; free v. */
 struct unsent {

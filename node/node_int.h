@@ -82,7 +82,8 @@ struct node {
     struct conf conf;
     struct ident me;
     struct session session;
-    struct today today; /* shift.c */
+    struct today today;   /* shift.c */
+    const char *keyboard; /* scan.h, D11: the last scan here came through it; NULL: as it was */
     struct practice practice;
     struct drills drills;                   /* as the file `practice` has them */
     uint8_t practice_key[RECORD_KEY_BYTES]; /* of the last scan: a repeated one is judged once */

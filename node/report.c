@@ -35,6 +35,17 @@ static bool undoes_nothing(const struct batch_job *b, const struct merged *m)
     return m->verdict == VERDICT_LATE_VOID && m->has_other && unsent_has(&b->unsent, &of);
 }
 
+/* A word that came too late changes nothing where the record went as the word has it. */
+static void settle_late(struct batch_job *b, const struct merged *m, enum outcome o)
+{
+    struct record_ref ref = { b->merge.feeds[m->feed].feed, m->seq };
+
+    for (unsigned i = 0; i < b->n_late; i++)
+        if (ref_cmp(&b->late[i].ref, &ref) == 0 &&
+            (b->late[i].what == WORD_VOID) != (o == OUTCOME_SENT))
+            b->late[i].what = 0;
+}
+
 static void list_anomaly(void *ctx, const struct merged *m, enum outcome o, unsigned part,
                          uint64_t line, const uint8_t *bytes, size_t n, const char *why)
 {
@@ -43,6 +54,7 @@ static void list_anomaly(void *ctx, const struct merged *m, enum outcome o, unsi
     json_t *list, *entry;
     char id[RECORD_ID_TEXT];
 
+    settle_late(b, m, o);
     if (undoes_nothing(b, m)) {
         name = "never_sent";
         b->never_sent++;
@@ -159,6 +171,10 @@ static void plan_done(struct job *j)
     }
     o = counts_json(b);
     json_object_set(o, "lists", b->lists);
+    if (b->n_late > 0)
+        json_object_set_new(
+            o, "late_decisions",
+            decisions_late_json(j->node, &b->merge.policy.zone, b->late, b->n_late));
     json_object_update(o, b->more);
     api_json(b->rq, 200, o);
     batch_free(b);
@@ -303,6 +319,7 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
         json_object_set_new(b->more, "loaded", loaded_json(n, in.slot));
         json_object_set_new(b->more, "decisions", decisions_json(n, &b->merge));
         unsent_load(n, &b->unsent);
+        e = core_late_rulings(n->core, &in, &b->late, &b->n_late, &msg);
         b->job.run = plan_run;
         b->job.done = plan_done;
     }
@@ -310,8 +327,10 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
         erased = erased_json(n, &r, &in);
     intent_free(&in);
     buf_free(&bytes);
-    if (b)
+    if (b && e == ERR_OK)
         node_start_job(n, &b->job);
+    else if (b)
+        batch_refuse(n, b, rq, &msg);
     else if (erased)
         api_json(rq, 200, erased);
     else

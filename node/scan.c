@@ -282,6 +282,8 @@ static void scan_all(struct scanning *s, const char *raw, size_t len, bool typed
     struct box_answer a;
     enum err e = box_take(&s->box, s->p, raw, len, typed, &a, &msg);
 
+    if (e == ERR_OK && !typed && (a.layout || a.value[0])) /* what is held was not read yet */
+        s->n->keyboard = a.layout;
     carry_out(s, e, &a, &before, &msg);
     for (;;) {
         msg = (struct errmsg){ .text = "" };

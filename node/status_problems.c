@@ -179,6 +179,14 @@ json_t *status_problems(const struct node *n, const struct moment *now)
     credential_problem(n, all);
     if (clock_warning(n, now, text))
         add_problem(all, "clock_off", NULL, text);
+    if (n->keyboard) {
+        snprintf(text, sizeof text,
+                 "this PC's keyboard layout does not suit its scanner: the last scan came through "
+                 "%s and was understood; set the layout to US, or the scanner to this one",
+                 n->keyboard);
+        json_object_set_new(add_problem(all, "keyboard_layout", NULL, text), "layout",
+                            json_string(n->keyboard));
+    }
     if (blocklist_is_old(n, text))
         json_object_set_new(add_problem(all, "block_list_old", NULL, text), "days",
                             json_integer(blocklist_age_days(n)));

@@ -300,6 +300,10 @@ static enum err take_line(struct blocklist_draft *d, struct errmsg *msg)
     enum blocked is = BLOCKED;
     uint8_t row[DRAFT_ROW];
 
+    if (d->lines == 0 && n >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
+        s += 3;
+        n -= 3;
+    }
     while (n > 0 && (s[n - 1] == '\r' || (d->format != BLOCKLIST_EVERGREEN && s[n - 1] == ' ')))
         n--;
     for (; n > 0 && *s == ' '; n--)

@@ -171,6 +171,13 @@ static enum err take_number(struct box *b, enum scan_what what, const char *valu
 
 /* ---- B4, B5 ---- */
 
+/* Is what was typed protected by a check digit? */
+static bool has_digit(const struct policy *p, enum scan_what what)
+{
+    return (what == SCAN_ITEM || p->user_digit != DIGIT_NONE) &&
+           (what == SCAN_USER || p->item_digit != DIGIT_NONE);
+}
+
 static enum err ask(struct box *b, const struct scan *s, struct box_answer *out, struct errmsg *msg)
 {
     struct box tried = *b; /* what would be refused anyhow is not asked about */
@@ -243,7 +250,7 @@ enum err box_take(struct box *b, const struct policy *p, const char *raw, size_t
     out->layout = s.layout;
     if (s.what == SCAN_CODE)
         e = take_code(b, &s, out, msg);
-    else if (typed && !p->check_digit)
+    else if (typed && !has_digit(p, s.what))
         e = ask(b, &s, out, msg);
     else
         e = take_number(b, s.what, s.value, out, msg);

@@ -4,28 +4,28 @@
 #include <string.h>
 
 /* In practice a pattern speaks of one kind of card only; then the other kind can be recognised. */
-static enum err check_number(const struct policy *p, const char *field, const char *value,
-                             const char *mine, const char *other, struct errmsg *msg)
+static enum err check_number(const struct policy *p, bool user, const char *value,
+                             struct errmsg *msg)
 {
-    const char *what = strcmp(field, "user") == 0 ? "a user card" : "an item number";
-    const char *else_what = strcmp(field, "user") == 0 ? "an item number" : "a user card";
+    const char *field = user ? "user" : "item";
+    const char *what = user ? "a user card" : "an item number";
+    const char *else_what = user ? "an item number" : "a user card";
 
     if (value[0] == '\0')
         return err_why(msg, ERR_INVALID, "missing_field", field, "%s is missing: scan %s", field,
                        what);
     if (!barcode_is_clean(value))
         return err_why(msg, ERR_INVALID, "bad_barcode", field,
-                       "%s holds a character that no barcode has", field);
-    if (!pattern_matches(mine, value)) { /* D2, D4 */
-        if (pattern_matches(other, value))
+                       "%s holds a character that no barcode has: scan it again", field);
+    if (!pattern_matches(user ? p->user_pattern : p->item_pattern, value)) { /* D2, D4 */
+        if (pattern_matches(user ? p->item_pattern : p->user_pattern, value))
             return err_why(msg, ERR_INVALID, "wrong_slot", field, "that is %s, not %s: %s; scan %s",
                            else_what, what, value, what);
         return err_why(msg, ERR_INVALID, "bad_barcode", field,
                        "that is not a whole %s: %s has %zu characters; scan it again",
-                       strcmp(field, "user") == 0 ? "user number" : "item number", value,
-                       strlen(value));
+                       user ? "user number" : "item number", value, strlen(value));
     }
-    if (p->check_digit && !mod10_is_valid(value)) /* D3 */
+    if ((user ? p->user_digit : p->item_digit) != DIGIT_NONE && !mod10_is_valid(value)) /* D3 */
         return err_why(
             msg, ERR_INVALID, "check_digit", field,
             "the check digit of %s is wrong: scan it again, or compare it digit by digit", value);
@@ -34,12 +34,15 @@ static enum err check_number(const struct policy *p, const char *field, const ch
 
 void desk_settle_due(const struct policy *p, struct record *r, int64_t now_ms)
 {
+    uint32_t from = ymd_at(&p->zone, record_time(r, 0)), today = ymd_at(&p->zone, now_ms);
+
     if (r->due != DUE_BY_RULE)
         return;
-    r->due = r->kind == RECORD_CHECKOUT || r->kind == RECORD_RENEW
-                 ? due_by_rule(&p->due, r->item, ymd_at(&p->zone, record_time(r, 0)),
-                               ymd_at(&p->zone, now_ms))
-                 : 0;
+    if (r->kind != RECORD_CHECKOUT && r->kind != RECORD_RENEW)
+        r->due = 0;
+    else
+        r->due = r->piece_kind[0] ? due_by_kind(&p->due, r->piece_kind, from, today)
+                                  : due_by_rule(&p->due, r->item, from, today);
 }
 
 static bool is_same(const char *made_up, const char *value)
@@ -61,7 +64,8 @@ static enum err check_due(const struct policy *p, const struct record *r, int64_
     if (r->due == 0)
         return ERR_OK;
     if (!ymd_is_valid(r->due))
-        return err_why(msg, ERR_INVALID, "bad_due", "due", "the due date is not a day that exists");
+        return err_why(msg, ERR_INVALID, "bad_due", "due",
+                       "the due date is not a day that exists: choose one, like 2026-12-07");
     if (r->due < ymd_at(&p->zone, record_time(r, 0) < now_ms ? record_time(r, 0) : now_ms)) {
         ymd_format(r->due, day);
         return err_why(msg, ERR_INVALID, "due_in_past", "due",
@@ -79,7 +83,7 @@ static enum err check_extra(const struct record *r, bool user, bool item, bool d
                                               : NULL;
 
     if (field)
-        return err_why(msg, ERR_INVALID, "extra_field", field, "a %s has no %s",
+        return err_why(msg, ERR_INVALID, "extra_field", field, "a %s has no %s: leave it out",
                        record_kind_name(r->kind), field);
     return ERR_OK;
 }
@@ -90,7 +94,7 @@ static enum err check_registration(const struct policy *p, const struct record *
     const struct registration *g = &r->reg;
     const char *texts[] = { g->first,    g->last,  g->email,    g->street, g->city, g->note,
                             g->guardian, g->phone, g->postcode, g->type,   g->pin,  r->staff };
-    enum err e = check_number(p, "user", r->user, p->user_pattern, p->item_pattern, msg);
+    enum err e = check_number(p, true, r->user, msg);
 
     if (e != ERR_OK)
         return e;
@@ -103,7 +107,7 @@ static enum err check_registration(const struct policy *p, const struct record *
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) /* D7 */
         if (!text_is_clean(texts[i]))
             return err_why(msg, ERR_INVALID, "bad_text", "",
-                           "a field holds a control character or broken UTF-8");
+                           "a field holds a control character or broken UTF-8: type it anew");
     return ERR_OK;
 }
 
@@ -125,10 +129,11 @@ static enum err check_pieces(const struct policy *p, const struct record *r, str
                        "%s is no kind of this library ([scan] no_barcode_kinds of the policy)",
                        r->piece_kind);
     if (r->count < 1 || r->count > 99)
-        return err_why(msg, ERR_INVALID, "bad_count", "count", "the count is 1 to 99");
-    return text_is_clean(r->piece_label)
-               ? ERR_OK
-               : err_why(msg, ERR_INVALID, "bad_text", "label", "the label is not clean text");
+        return err_why(msg, ERR_INVALID, "bad_count", "count",
+                       "the count is 1 to 99: type it anew");
+    return text_is_clean(r->piece_label) ? ERR_OK
+                                         : err_why(msg, ERR_INVALID, "bad_text", "label",
+                                                   "the label is not clean text: type it anew");
 }
 
 static bool has_pieces(const struct record *r)
@@ -161,29 +166,31 @@ enum err desk_check(const struct policy *p, const struct record *r, int64_t now_
 
     if (r->paper_ms != 0 && (r->paper_ms > now_ms || r->paper_ms < YEAR_2000_MS)) /* D6 */
         return err_why(msg, ERR_INVALID, "bad_at", "at",
-                       "the typed time is not in the past by this PC's clock");
+                       "the typed time is not in the past by this PC's clock: write when it "
+                       "happened, like 2026-11-23 09:12");
     if (!text_is_clean(r->staff))
-        return err_why(msg, ERR_INVALID, "bad_text", "staff", "the staff name is not clean text");
+        return err_why(msg, ERR_INVALID, "bad_text", "staff",
+                       "the staff name is not clean text: type it anew");
     if (has_pieces(r) && (e = check_pieces(p, r, msg)) != ERR_OK) /* D16 */
         return e;
     switch (r->kind) { /* D1 */
     case RECORD_CHECKOUT:
     case RECORD_RENEW:
         if (r->kind == RECORD_CHECKOUT || r->user[0] != '\0')
-            e = check_number(p, "user", r->user, p->user_pattern, p->item_pattern, msg);
+            e = check_number(p, true, r->user, msg);
         if (e == ERR_OK && r->piece_kind[0] == 0)
-            e = check_number(p, "item", r->item, p->item_pattern, p->user_pattern, msg);
+            e = check_number(p, false, r->item, msg);
         return e == ERR_OK ? check_due(p, r, now_ms, msg) : e; /* D5 */
     case RECORD_DISCHARGE:
         e = check_extra(r, false, true, false, msg);
-        return e == ERR_OK ? check_number(p, "item", r->item, p->item_pattern, p->user_pattern, msg)
-                           : e;
+        return e == ERR_OK ? check_number(p, false, r->item, msg) : e;
     case RECORD_INHOUSE:
         if ((e = check_extra(r, false, true, false, msg)) != ERR_OK)
             return e;
         if (r->count < 1 || r->count > 99)
-            return err_why(msg, ERR_INVALID, "bad_count", "count", "the count is 1 to 99");
-        return check_number(p, "item", r->item, p->item_pattern, p->user_pattern, msg);
+            return err_why(msg, ERR_INVALID, "bad_count", "count",
+                           "the count is 1 to 99: type it anew");
+        return check_number(p, false, r->item, msg);
     case RECORD_USER:
         e = check_extra(r, true, false, false, msg);
         return e == ERR_OK ? check_registration(p, r, msg) : e;

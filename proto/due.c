@@ -78,6 +78,16 @@ uint32_t due_by_rule(const struct due_policy *p, const char *item, uint32_t from
     return days == 0 ? 0 : due_after_days(p, from, days, today);
 }
 
+uint32_t due_by_kind(const struct due_policy *p, const char *kind, uint32_t from, uint32_t today)
+{
+    unsigned days = p->days;
+
+    for (unsigned i = 0; i < p->n_rules; i++)
+        if (strcmp(p->rule[i].prefix, kind) == 0)
+            days = p->rule[i].days;
+    return days == 0 ? 0 : due_after_days(p, from, days, today);
+}
+
 enum err due_days_parse(const char *text, unsigned *out, struct errmsg *msg)
 {
     unsigned days = 0;

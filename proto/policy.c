@@ -12,7 +12,9 @@ static void set_defaults(struct policy *p)
         .rules = POLICY_RULES,
         .user_pattern = "2[0-9]{13}",
         .item_pattern = "3[0-9]{13}",
-        .check_digit = true,
+        .check_digit = DIGIT_MOD10,
+        .user_digit = DIGIT_BY_BRANCH,
+        .item_digit = DIGIT_BY_BRANCH,
         .double_scan_ms = 5000,
         .same_event_ms = 60000,
         .clock_warn_ms = 5000,
@@ -54,11 +56,13 @@ static void set_defaults(struct policy *p)
 
 #define SAMPLES 200 /* a check digit is right once in ten */
 
-static unsigned make_up(const struct policy *p, const char *pattern, unsigned from,
-                        char out[BARCODE_MAX + 1])
+static unsigned make_up(const struct policy *p, bool user, unsigned from, char out[BARCODE_MAX + 1])
 {
+    const char *pattern = user ? p->user_pattern : p->item_pattern;
+    enum check_digit digit = user ? p->user_digit : p->item_digit;
+
     for (unsigned k = from; k < SAMPLES && pattern_sample(pattern, k, out); k++)
-        if ((!p->check_digit || mod10_is_valid(out)) && strcmp(out, p->practice_user) != 0)
+        if ((digit == DIGIT_NONE || mod10_is_valid(out)) && strcmp(out, p->practice_user) != 0)
             return k + 1;
     out[0] = 0;
     return SAMPLES;
@@ -69,10 +73,10 @@ static void make_up_numbers(struct policy *p)
     char user[BARCODE_MAX + 1];
     unsigned next;
 
-    make_up(p, p->user_pattern, 0, user);
+    make_up(p, true, 0, user);
     memcpy(p->practice_user, user, sizeof user);
-    next = make_up(p, p->item_pattern, 0, p->practice_item[0]);
-    make_up(p, p->item_pattern, next, p->practice_item[1]);
+    next = make_up(p, false, 0, p->practice_item[0]);
+    make_up(p, false, next, p->practice_item[1]);
 }
 
 /* Defaults that come from other keys, once all are read. */
@@ -84,6 +88,10 @@ static void derive(struct policy *p)
     _Static_assert(sizeof s->staff_login >= sizeof s->library + 4, "CIRC is appended to it");
     _Static_assert(sizeof p->koha_service.branchcode >= sizeof p->code, "the code is the default");
     policy_derive_due(&p->due);
+    if (p->user_digit == DIGIT_BY_BRANCH)
+        p->user_digit = p->check_digit;
+    if (p->item_digit == DIGIT_BY_BRANCH)
+        p->item_digit = p->check_digit;
     make_up_numbers(p);
     if (s->library[0] == 0)
         memcpy(s->library, p->code, sizeof p->code);

@@ -56,8 +56,8 @@ enum err policy_read_due(const struct ini_key *row, const char *key, const char 
         return read_presets(d, value, msg);
     if (!barcode_is_clean(key))
         return err_set(msg, ERR_CONFIG,
-                       "a rule begins with how the item's number begins, like 3999 = 21d; or "
-                       "default, or presets");
+                       "a rule begins with how the item's number begins, like 3999 = 21d, or a "
+                       "kind of things without a barcode; or default, or presets");
     for (unsigned i = 0; i < d->n_rules; i++)
         if (strcmp(d->rule[i].prefix, key) == 0)
             return err_set(msg, ERR_CONFIG, "the rule is there twice");

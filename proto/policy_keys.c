@@ -309,6 +309,8 @@ static const struct ini_key keys[] = {
     { "scan", "user_pattern", read_pattern, PLACE(user_pattern), 1, 0, NULL },
     { "scan", "item_pattern", read_pattern, PLACE(item_pattern), 1, 0, NULL },
     { "scan", "check_digit", ini_word, PLACE(check_digit), 0, 0, check_digit_words },
+    { "scan", "user_check_digit", ini_word, PLACE(user_digit), 0, 0, check_digit_words },
+    { "scan", "item_check_digit", ini_word, PLACE(item_digit), 0, 0, check_digit_words },
     { "scan", "no_barcode_kinds", read_kinds, 0, 0, 0, 0, NULL },
     { "noncat", "*", read_noncat, 0, 0, 0, 0, NULL },
     { "due", "*", policy_read_due, 0, 0, 0, 0, NULL },

@@ -10,8 +10,10 @@ static const char *const sections[] = {
     "# Letters and digits, [0-9] classes, {13} and {6,8} repeats; the whole barcode must match.\n"
     "user_pattern = 2[0-9]{13}\n"
     "item_pattern = 3[0-9]{13}\n"
-    "# mod10, as on 14-digit library barcodes, or none.\n"
+    "# mod10, as on 14-digit library barcodes, or none; where cards and items differ, for each.\n"
     "check_digit = mod10\n"
+    "#user_check_digit = mod10\n"
+    "#item_check_digit = mod10\n"
     "# Things without a barcode that may be lent, by kind: small letters and digits.\n"
     "#no_barcode_kinds = paperback, magazine\n"
     "\n"
@@ -21,10 +23,12 @@ static const char *const sections[] = {
     "\n",
 
     "[due]\n"
-    "# When an item is due if the desk gives no date: by how its number begins, else the default.\n"
+    "# When an item is due if the desk gives no date: by how its number begins, or by its kind if\n"
+    "# it has no barcode, else the default.\n"
     "# blank: the library system decides, and the slip has no date.\n"
     "default = blank\n"
     "#3999 = 21d\n"
+    "#paperback = 28d\n"
     "# Buttons of the page and their control codes, in days.\n"
     "presets = 7, 14, 21, 28\n"
     "\n",

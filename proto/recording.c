@@ -124,8 +124,11 @@ static enum err check_void(struct core *c, const struct record *r, struct errmsg
     buf_free(&raw);
     core_id_text(c, &r->target, id);
     if (!desk_id_eq(&r->target.feed.desk, &c->conf.me->id))
-        return err_why(msg, ERR_REFUSED, "other_desk", "id",
-                       "%s was recorded at another desk: void it there", id);
+        return err_why(
+            msg, ERR_REFUSED, "other_desk", "id",
+            "%s was recorded at another desk: void it there, or a lead does it here with "
+            "tideover conflicts void %s",
+            id, id);
     if (target.kind == RECORD_VOID)
         return err_why(msg, ERR_REFUSED, "is_void", "id",
                        "%s is itself a void: record the transaction anew instead", id);
@@ -153,13 +156,15 @@ static enum err own_clock(struct core *c, const struct moment *now, int64_t *at_
 }
 
 /* What was made of a request that is repeated: its answer promises the same due date again. */
-static void recall(const struct core *c, const struct record_ref *ref, struct record *r)
+static void recall(struct core *c, const struct record_ref *ref, struct record *r)
 {
     const struct feed *f = feeds_find(&c->feeds, &ref->feed);
     struct buf raw = { 0 };
     struct record made;
 
-    r->due = 0; /* it waits for its commit still, or is erased */
+    r->due = 0;                                                 /* it is erased */
+    if (f && ref->seq > f->seq && core_seal(c, NULL) != ERR_OK) /* it waits for its block still */
+        return;
     if (f && feeds_record(c->conf.disk, f->alias, ref->seq, &raw, &made, NULL) == ERR_OK)
         r->due = made.due;
     buf_wipe(&raw);

@@ -50,8 +50,10 @@ static bool add(struct ruled_list *l, const struct ruled *one)
     return true;
 }
 
-static bool add_word(const struct core *c, const struct intent *in, unsigned i,
-                     const struct word *w, struct ruled_list *l)
+enum ruled_which { RULED_PENDING, RULED_DECIDED };
+
+static bool add_word(const struct core *c, enum ruled_which which, const struct intent *in,
+                     unsigned i, const struct word *w, struct ruled_list *l)
 {
     struct word_walk walk = word_refs(w);
     struct word_ref said;
@@ -59,7 +61,7 @@ static bool add_word(const struct core *c, const struct intent *in, unsigned i,
     while (word_ref_next(&walk, &said)) {
         struct ruled one = { .r = { .ref = said.ref, .what = (uint8_t)w->kind },
                              .at_ms = w->at_ms };
-        if (said.ref.seq <= feeds_cut(&c->feeds, &said.ref.feed) ||
+        if ((which == RULED_PENDING && said.ref.seq <= feeds_cut(&c->feeds, &said.ref.feed)) ||
             (in && !is_under(in, &said.ref)) || !is_here(c, &said))
             continue;
         memcpy(one.r.word, c->said.v[i].id, SLOT_WORD_ID);
@@ -93,8 +95,8 @@ static enum err take_last(struct ruled_list *l, struct slot_ruling **out, unsign
     return ERR_OK;
 }
 
-enum err ruling_list(const struct core *c, const struct intent *in, struct slot_ruling **out,
-                     unsigned *n, struct errmsg *msg)
+static enum err list_of(const struct core *c, enum ruled_which which, const struct intent *in,
+                        struct slot_ruling **out, unsigned *n, struct errmsg *msg)
 {
     struct ruled_list l = { .n = 0 };
     enum err e = ERR_OK;
@@ -104,12 +106,39 @@ enum err ruling_list(const struct core *c, const struct intent *in, struct slot_
     *n = 0;
     for (unsigned i = 0; i < c->said.n && e == ERR_OK; i++)
         if (said_word(&c->said, i, &w) && word_rules(w.kind) && roster_is_lead(c->roster, w.key) &&
-            !add_word(c, in, i, &w, &l))
+            !add_word(c, which, in, i, &w, &l))
             e = ERR_NOMEM;
     if (e == ERR_OK)
         e = take_last(&l, out, n);
     free(l.v);
     return e == ERR_OK ? e : err_set(msg, e, "out of memory");
+}
+
+enum err ruling_list(const struct core *c, const struct intent *in, struct slot_ruling **out,
+                     unsigned *n, struct errmsg *msg)
+{
+    return list_of(c, RULED_PENDING, in, out, n, msg);
+}
+
+static bool intent_says(const struct intent *in, const struct slot_ruling *r)
+{
+    for (unsigned i = 0; i < in->n_rulings; i++)
+        if (ref_cmp(&in->rulings[i].ref, &r->ref) == 0)
+            return in->rulings[i].what == r->what;
+    return false;
+}
+
+enum err core_late_rulings(const struct core *c, const struct intent *in, struct slot_ruling **out,
+                           unsigned *n, struct errmsg *msg)
+{
+    enum err e = list_of(c, RULED_DECIDED, in, out, n, msg);
+    unsigned all = *n;
+
+    *n = 0;
+    for (unsigned i = 0; i < all; i++)
+        if (!intent_says(in, &(*out)[i]))
+            (*out)[(*n)++] = (*out)[i];
+    return e;
 }
 
 /* A word that a majority of seats does not know would be refused by them. */
@@ -181,4 +210,14 @@ enum err core_rule_ref(const struct core *c, const struct record_ref *ref, struc
     out->ref = *ref;
     record_machine_id(roster_branch(c->roster), &ref->feed, ref->seq, h, out->id);
     return ERR_OK;
+}
+
+enum err core_may_rule(const struct core *c, const struct record_ref *ref, struct word_ref *out,
+                       struct errmsg *msg)
+{
+    if (ledger_covers(c->ledger, &ref->feed, ref->seq))
+        return err_why(msg, ERR_REFUSED, "uploaded", "ids",
+                       "it is in an upload that is under way: once that is over see \"tideover "
+                       "upload report\", and undo it in the library's system if it was sent");
+    return core_rule_ref(c, ref, out, msg);
 }

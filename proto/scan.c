@@ -18,9 +18,11 @@ static enum fit fit_of(const struct policy *p, const char *s)
 
     if (!user && !item)
         return FIT_NOT;
-    if (p->check_digit && !mod10_is_valid(s))
-        return FIT_DIGIT;
-    return user && item ? FIT_EITHER : user ? FIT_USER : FIT_ITEM;
+    if (!mod10_is_valid(s)) {
+        user &= p->user_digit == DIGIT_NONE;
+        item &= p->item_digit == DIGIT_NONE;
+    }
+    return user && item ? FIT_EITHER : user ? FIT_USER : item ? FIT_ITEM : FIT_DIGIT;
 }
 
 static bool is_gap(char c)

@@ -144,9 +144,35 @@ void core_today(const struct core *c, const struct moment *now, struct today *t)
 
 const char *own_state_name(enum own_state s)
 {
-    static const char *const names[] = { "saved", "sending", "uploaded", "aside", "voided" };
+    static const char *const names[] = { "saved", "sending", "uploaded",
+                                         "aside", "voided",  "voided_late" };
 
     return names[s];
+}
+
+/* Was it sent, as far as is known here? What is set aside was not, unless it is in doubt. */
+static bool was_sent(const struct core *c, const struct record_ref *ref)
+{
+    struct aside_view aside;
+
+    return !core_aside_of(c, ref, &aside) || aside.what == ASIDE_DOUBT ||
+           aside.what == ASIDE_UNKNOWN;
+}
+
+/* R2. An upload was agreed on that has the record and not its void; once a lead said that it is
+ * undone in the ILS it is as if the void had come in time. */
+static bool void_is_late(const struct core *c, const struct record_ref *ref,
+                         const struct record_ref *voider)
+{
+    struct aside_view aside;
+
+    if (ref->seq > feeds_cut(&c->feeds, &ref->feed))
+        return ledger_covers(c->ledger, &ref->feed, ref->seq) &&
+               !ledger_covers(c->ledger, &voider->feed, voider->seq);
+    if (voider->seq <= feeds_cut(&c->feeds, &voider->feed) &&
+        !(core_aside_of(c, voider, &aside) && aside.what == ASIDE_LATE_VOID))
+        return false;
+    return was_sent(c, ref);
 }
 
 enum own_state core_own_state(const struct core *c, const struct record_ref *ref)
@@ -155,7 +181,7 @@ enum own_state core_own_state(const struct core *c, const struct record_ref *ref
     struct aside_view aside;
 
     if (feeds_void_of(c->conf.disk, ref, &voider) == ERR_OK)
-        return OWN_VOIDED;
+        return void_is_late(c, ref, &voider) ? OWN_VOIDED_LATE : OWN_VOIDED;
     if (ref->seq <= feeds_cut(&c->feeds, &ref->feed))
         return core_aside_of(c, ref, &aside) ? OWN_ASIDE : OWN_UPLOADED;
     return ledger_covers(c->ledger, &ref->feed, ref->seq) ? OWN_SENDING : OWN_SAVED;

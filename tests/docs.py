@@ -169,7 +169,27 @@ def settings():
             wrong.append(f"the policy that a branch starts with does not show {key} of [{part}]")
 
 
+def desk_rules():
+    """Each numbered rule of the desk's headers has its row, with that header and tests that there are."""
+    table = {row[0]: row for row in rows("proto/RULES.md", "The rules of a circulation desk, by number")}
+    code = {}
+    for header in ("desk", "due", "scan", "box", "session", "lately", "practice"):
+        for rule in re.findall(r"^ \* ([BDLP]\d+) ", text(f"include/{header}.h"), re.M):
+            code[rule] = f"`{header}.h`"
+    table.pop("rule")
+    for rule in sorted(set(code) | set(table)):
+        if code.get(rule) != (table[rule][2] if rule in table else None):
+            wrong.append(f"rule {rule}: the code has it in {code.get(rule)}, RULES.md in "
+                         f"{table[rule][2] if rule in table else None}")
+    for rule, row in table.items():
+        for kind, name in re.findall(r"`(unit|e2e)\.(\w+)`", row[3]):
+            path = f"tests/unit/test_{name}.c" if kind == "unit" else f"tests/e2e/test_{name}.py"
+            if not (TOP / path).exists():
+                wrong.append(f"RULES.md: {rule} is shown by {path}, which there is not")
+
+
 messages()
+desk_rules()
 same("operation of the roster", constants("include/roster.h", "OP"),
      numbered_rows("proto/PROTOCOL.md", "Roster"))
 same("word", constants("include/word.h", "WORD"), numbered_rows("proto/PROTOCOL.md", "Words"))

@@ -241,26 +241,35 @@ static void put_lists(json_t *paper, const json_t *u)
                   j_text(d, "of", ""), j_text(d, "why", "")));
 }
 
-static void put_decisions(json_t *paper, const json_t *u)
+static void put_words(json_t *paper, const json_t *list, const char *title, const char *taken,
+                      const char *sent)
 {
     static const char *const head[] = { "Record", "Is", "Said by the lead", "When" };
-    const json_t *list = json_object_get(u, "decisions"), *o;
+    const json_t *o;
     json_t *s;
     char at[80];
     size_t i;
 
     if (json_array_size(list) == 0)
         return;
-    s = section(paper, "What a lead decided before it was sent");
+    s = section(paper, title);
     heads(s, head, 4);
     json_array_foreach(list, i, o)
     {
-        bool taken = strcmp(j_text(o, "say", ""), "void") == 0;
+        bool is_void = strcmp(j_text(o, "say", ""), "void") == 0;
         moment_of(o, "at", at);
         json_array_append_new(json_object_get(s, "rows"),
                               json_pack("[s, s, s, s]", j_text(o, "id", "-"),
-                                        taken ? "taken back" : "sent", j_text(o, "lead", "-"), at));
+                                        is_void ? taken : sent, j_text(o, "lead", "-"), at));
     }
+}
+
+static void put_decisions(json_t *paper, const json_t *u)
+{
+    put_words(paper, json_object_get(u, "decisions"), "What a lead decided before it was sent",
+              "taken back", "sent");
+    put_words(paper, json_object_get(u, "late_decisions"), "What a lead said too late",
+              "sent all the same: to be undone in the ILS", "not sent: it was set aside");
 }
 
 static void put_exceptions(json_t *paper, const json_t *facts)

@@ -130,6 +130,25 @@ static void print_decisions(const json_t *decisions)
     }
 }
 
+/* "too late   KIDS-1/3/0042 was to be taken back, a lead said ..: it was sent" */
+static void print_late_decisions(const struct cli *c, const json_t *decisions)
+{
+    const json_t *d;
+    char at[80];
+    size_t i;
+
+    json_array_foreach(decisions, i, d)
+    {
+        bool taken = strcmp(j_text(d, "say", ""), "void") == 0;
+
+        words_span(json_object_get(d, "at"), json_object_get(d, "at"), at);
+        printf("%s  too late   %s was to be %s, a lead said (%s) %s: %s%s\n", hue(c, HUE_WARN),
+               j_text(d, "id", "-"), taken ? "taken back" : "sent", j_text(d, "lead", "-"), at,
+               taken ? "it was sent, undo it in the ILS" : "it was not, see tideover upload aside",
+               hue(c, HUE_OFF));
+    }
+}
+
 /* "clock      BUS clock was 95 s fast: times corrected, 2 orders changed (09:12:04 became ..)" */
 static void print_clocks(const struct cli *c, const json_t *clocks)
 {
@@ -225,6 +244,7 @@ void plan_print(const struct cli *c, const json_t *p)
         printf("  goes to    %s, as %s\n", j_text(p, "sink", "-"), j_text(p, "format", "-"));
     print_clocks(c, json_object_get(p, "clocks"));
     print_decisions(json_object_get(p, "decisions"));
+    print_late_decisions(c, json_object_get(p, "late_decisions"));
     print_desks(p);
     buf_free(&kinds);
 }

@@ -550,6 +550,7 @@ function draw() {
     if (settings && page)
         drawDueOnce();
     drawPieces();
+    drawConcerns();
     drawFoot();
 }
 
@@ -579,6 +580,21 @@ function drawPieces() {
     put(bar, el("span", { class: "quiet" }, t("desk.pieces")), kinds.map((kind) =>
         el("button", { onclick: () => command("*PIECE" + kind.toUpperCase()) }, kind)),
     el("button", { class: "plain", onclick: () => command("*PIECES") }, t("desk.pieces.more")));
+}
+
+// What is wrong with this PC and concerns whoever scans here: before the first scan, and while it lasts.
+const CONCERNS = ["clock_off", "block_list_old", "keyboard_layout"];
+
+function drawConcerns() {
+    const all = (is.status?.problems ?? []).filter((p) => CONCERNS.includes(p.code) && !p.desk)
+        .map((p) => worded("problem", p));
+    const box = byId("concerns");
+
+    if (box.dataset.of === all.join())
+        return;
+    box.dataset.of = all.join();
+    box.hidden = all.length === 0;
+    put(box, all.map((words) => el("p", {}, words)));
 }
 
 function drawFoot() {

@@ -86,6 +86,11 @@ function ruled(u) {
         rows: u.decisions.map((d) => [d.id, has("paper.say." + d.say) ? t("paper.say." + d.say) : d.say, full(d.at), d.lead]) };
 }
 
+function ruledLate(u) {
+    return !u.late_decisions?.length ? null : { title: t("paper.ruledlate"), head: [t("col.record"), t("paper.say"), t("col.at"), t("paper.lead")],
+        rows: u.late_decisions.map((d) => [d.id, t("paper.late." + d.say), full(d.at), d.lead]) };
+}
+
 function refused(f) {
     return !f.exceptions?.length ? null : { title: t("paper.refused"), head: [t("col.record"), t("col.item"), t("col.user"), t("paper.answer"), t("paper.means"), t("col.state")],
         rows: f.exceptions.map((e) => [e.id, e.item, e.user, t("answer.name." + e.answer) + (e.words ? ` “${e.words}”` : ""), t("means." + e.answer, { op: t("op." + e.op) }), e.open ? t("paper.isopen") : t("paper.settled")]) };
@@ -93,7 +98,7 @@ function refused(f) {
 
 export function sections(f) {
     const u = f.upload;
-    return [short(f), server(f), sent(u), ...(u && !u.erased ? [counts(u), lists(u), ruled(u)] : []), refused(f)].filter(Boolean);
+    return [short(f), server(f), sent(u), ...(u && !u.erased ? [counts(u), lists(u), ruled(u), ruledLate(u)] : []), refused(f)].filter(Boolean);
 }
 
 // ---- forms ----

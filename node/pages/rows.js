@@ -25,6 +25,7 @@ const MARKS = {
     uploaded: () => ["⬆", t("desk.row.uploaded")],
     aside: () => ["⬆ !", t("desk.row.aside")],
     voided: () => ["✖", t("desk.row.voided")],
+    voided_late: () => ["⬆ !", t("desk.row.voided_late")],
     practised: () => ["◆", t("desk.row.practised")],
     refused: () => ["✖", t("desk.row.refused")],
 };

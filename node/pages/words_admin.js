@@ -120,6 +120,7 @@ export const rows = {
     "brief.vote_waits": ["no vote yet", "aún sin voto"],
     "brief.lead_key_old": ["an old lead key", "clave de responsable antigua"],
     "brief.credential_missing": ["a secret for the upload is missing", "falta un secreto para el envío"],
+    "brief.keyboard_layout": ["its keyboard does not suit the scanner", "su teclado no va con el lector"],
     "brief.clock_off": ["its clock is off", "su reloj no va bien"],
     "brief.root_key_here": ["the root key lies there", "la clave raíz está ahí"],
     "brief.override_behind": ["waits for an upload", "espera un envío"],

@@ -116,6 +116,8 @@ export const rows = {
     "desk.row.sending": ["being uploaded", "se está enviando"],
     "desk.row.uploaded": ["uploaded", "enviado"],
     "desk.row.aside": ["set aside for the lead", "apartado para el responsable"],
+    "desk.row.voided_late": ["taken back too late: it is uploaded, undo it in the library’s system",
+        "anulado demasiado tarde: ya se envió, deshágalo en el sistema"],
     "desk.row.practised": ["practice only", "solo práctica"],
     "desk.practice.begin": ["Practice", "Practicar"],
     "desk.practice.end": ["End practice", "Terminar la práctica"],

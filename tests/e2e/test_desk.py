@@ -27,6 +27,18 @@ class Desk(branch.Case):
         self.assertEqual([r["op"] for r in branch.log_list(desk)],
                          ["checkout", "checkout", "discharge", "void"])
 
+    def test_a_foreign_keyboard_is_understood_and_told_to_whoever_looks_after_the_pc(self):
+        desk = self.branch(names=branch.NAMES[:1])[0]
+        french = dict(zip("1234567890", "&é\"'(-è_çà"))
+        got = self.scan(desk, "".join(french[c] for c in user(1)), "*NEXT")
+        self.assertEqual(("French (AZERTY)", user(1)), (got[0]["keyboard"], got[0]["user"]))
+        told, = [p for p in desk.status()["problems"] if p["code"] == "keyboard_layout"]
+        self.assertEqual("French (AZERTY)", told["layout"])
+        self.scan(desk, user(1), typed=True)  # says nothing of the scanner
+        self.assertIn("keyboard_layout", branch.problem_codes(desk))
+        self.scan(desk, user(1))
+        self.assertNotIn("keyboard_layout", branch.problem_codes(desk))
+
     def test_what_is_wrong_is_refused_and_the_next_scan_goes_on(self):
         desk = self.branch(names=branch.NAMES[:1])[0]
         got = self.scan(desk, item(1), user(1)[:9], user(1) + item(1), user(1), item(1),

@@ -191,6 +191,25 @@ test("what is refused says why, at once, and stays to be read", async () => {
     assert.equal(mediaBox(await page.pdf({ format: "A4" })).pages, 1);
 });
 
+test("what is wrong with this PC is said above the box, before the first scan, until it is mended", async () => {
+    const file = join(stage.states[0], "..", "blocked.txt"), day = 86400e3, now = Date.now();
+    const isoDay = (ms) => new Date(ms).toISOString().slice(0, 19) + "Z";
+    const keys = { 1: "&", 2: "é", 3: "\"", 4: "'", 5: "(", 6: "-", 7: "è", 8: "_", 9: "ç", 0: "à" };
+
+    assert.equal(await page.isVisible("#concerns"), false);
+    writeFileSync(file, someone() + "\n");
+    await stage.cli(0, "blocklist", "import", file, "--date", isoDay(now - 30 * day));
+    await page.locator("#concerns", { hasText: "30 days old" }).waitFor();
+    await stage.cli(0, "blocklist", "import", file, "--date", isoDay(now - day / 2));
+    await page.waitForSelector("#concerns", { state: "hidden" });
+    await scan([...someone()].map((c) => keys[c]).join(""));
+    await page.locator("#concerns", { hasText: "French (AZERTY)" }).waitFor();
+    await stage.screen(page, "desk-concerns", { fullPage: false });
+    await stage.accessible(page);
+    await scan(someone());
+    await page.waitForSelector("#concerns", { state: "hidden" });
+});
+
 test("undo takes back the last one, or any own row; both stay, struck through", async () => {
     const who = someone(), items = fresh(3);
     await scan(who);

@@ -62,6 +62,7 @@ static void reads_what_the_systems_write(void **state)
     assert_int_equal(h->rows, 6);
     assert_int_equal(h->by_status[BLOCKED], 4);
     imported(w, 0, BLOCKLIST_EVERGREEN, DATE + 1,
+             "\xef\xbb\xbf"
              "20000000000006 L\n20000000000014   B\n2000003 E\n2000004 D\n2000005 X\n");
     assert_int_equal(core_blocked(c, ANNA), BLOCKED_LOST);
     assert_int_equal(core_blocked(c, BOB), BLOCKED_BARRED);

@@ -72,13 +72,15 @@ static void D16_a_checkout_of_pieces_has_a_kind_a_count_and_no_item(void **state
     struct errmsg msg = { .text = "" };
 
     (void)state;
-    assert_int_equal(
-        read("[scan]\nno_barcode_kinds = paperback\n[due]\ndefault = 14d\n3999 = 7d\n", &p, &msg),
-        ERR_OK);
+    assert_int_equal(read("[scan]\nno_barcode_kinds = paperback\n[due]\ndefault = 14d\n3999 = 7d\n"
+                          "paper = 1d\n",
+                          &p, &msg),
+                     ERR_OK);
     snprintf(r.piece_label, sizeof r.piece_label, "thin ones");
     r.due = DUE_BY_RULE;
     desk_settle_due(&p, &r, NOON);
     assert_int_equal(r.due, 20261210); /* the default: there is no number to look at */
+    assert_int_equal(due_by_kind(&p.due, "paper", 20261126, 20261126), 20261127); /* D8: its row */
     assert_int_equal(desk_check(&p, &r, NOON, &msg), ERR_OK);
 
 #define REFUSED(change, word, which)                                                               \

@@ -46,7 +46,8 @@ static void three_keys_are_enough_and_the_rest_has_defaults(void **state)
     assert_int_equal(p.rules, 1);
     assert_int_equal(p.zone.std_off_s, -5 * 3600);
     assert_string_equal(p.user_pattern, "2[0-9]{13}");
-    assert_true(p.check_digit);
+    assert_int_equal(p.user_digit, DIGIT_MOD10);
+    assert_int_equal(p.item_digit, DIGIT_MOD10);
     assert_int_equal(p.double_scan_ms, 5000);
     assert_int_equal(p.same_event_ms, 60000);
     assert_int_equal(p.discharges, DISCHARGES_HOLD);
@@ -87,7 +88,8 @@ static void every_key_is_stored_in_its_place(void **state)
         "default_station = 7\n"
         "[stations]\nMAIN-1 = 42\nKids Desk = 0043\n",
         &p);
-    assert_false(p.check_digit);
+    assert_int_equal(p.user_digit, DIGIT_NONE);
+    assert_int_equal(p.item_digit, DIGIT_NONE);
     assert_string_equal(p.user_pattern, "U[0-9]{4}");
     assert_string_equal(p.item_pattern, "I[0-9]{2,6}");
     assert_int_equal(p.double_scan_ms, 500);

@@ -2,6 +2,7 @@
 #include "../uploads.h"
 
 #include "core_int.h"
+#include "today.h"
 
 static uint64_t decided(const struct world *w)
 {
@@ -154,6 +155,99 @@ static void a_word_for_another_history_or_after_the_upload_rules_nothing(void **
     world_free(t.w);
 }
 
+static void a_word_that_came_too_late_is_told(void **state)
+{
+    struct twice t = out_twice();
+    struct slot_ruling *late = NULL;
+    struct record_ref third;
+    struct word_ref named;
+    struct buf refs = { 0 };
+    struct intent in;
+    unsigned n = 0;
+
+    (void)state;
+    third = lend_to(t.w, 2, 3, 7);
+    run(t.w, 3000);
+    rule(t.w, 2, WORD_VOID, &third);
+    run(t.w, 3000);
+    /* Said at a desk that has not heard of the upload. */
+    assert_int_equal(core_rule_ref(t.w->v[2].core, &t.second, &named, NULL), ERR_OK);
+    word_put_ref(&refs, &named);
+    upload(t.w, 0);
+    newest(t.w, &in);
+    assert_int_equal(core_late_rulings(t.w->v[0].core, &in, &late, &n, NULL), ERR_OK);
+    assert_int_equal(n, 0); /* the one that it knew is none */
+    free(late);
+    late = NULL;
+    say_of(t.w, 2, WORD_VOID, 1, &refs, 1);
+    run(t.w, 3000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(core_late_rulings(t.w->v[i].core, &in, &late, &n, NULL), ERR_OK);
+        assert_int_equal(n, 1);
+        assert_true(ref_cmp(&late[0].ref, &t.second) == 0);
+        assert_int_equal(late[0].what, WORD_VOID);
+        free(late);
+        late = NULL;
+    }
+    intent_free(&in);
+    buf_free(&refs);
+    world_free(t.w);
+}
+
+/* R2: the others agreed on the loan while its desk, cut off, took it back. */
+static void a_void_that_came_too_late_is_not_shown_as_done(void **state)
+{
+    struct world *w = branch_of(3);
+    struct record v = { .kind = RECORD_VOID };
+    struct record_ref loan = lend_to(w, 0, 1, 5), voider;
+    struct buf refs = { 0 };
+    struct word_ref named;
+
+    (void)state;
+    run(w, 3000);
+    cut(w, 0, 1, true);
+    cut(w, 0, 2, true);
+    v.target = loan;
+    assert_int_equal(enter(w, 0, &v, &voider), ERR_OK);
+    finish(w, 0);
+    assert_int_equal(core_own_state(w->v[0].core, &loan), OWN_VOIDED);
+    run(w, 10000);
+    upload(w, 1);
+    assert_int_equal(sent_to(5), 1);
+    cut(w, 0, 1, false);
+    cut(w, 0, 2, false);
+    run(w, 10000);
+    assert_int_equal(core_own_state(w->v[0].core, &loan), OWN_VOIDED_LATE);
+    upload(w, 1); /* the void goes where it is listed */
+    assert_int_equal(core_aside_count(w->v[0].core, ASIDE_LATE_VOID), 1);
+    assert_int_equal(core_own_state(w->v[0].core, &loan), OWN_VOIDED_LATE);
+    assert_int_equal(core_sent_ref(w->v[0].core, decided(w), &voider, &named, NULL), ERR_OK);
+    word_put_ref(&refs, &named);
+    say_of(w, 0, WORD_DONE, decided(w), &refs, 1); /* a lead undid it in the ILS */
+    run(w, 5000);
+    assert_int_equal(core_own_state(w->v[0].core, &loan), OWN_VOIDED);
+    buf_free(&refs);
+    world_free(w);
+}
+
+/* A desk that agreed to an upload knows that it is too late. */
+static void what_is_on_its_way_is_not_ruled_on(void **state)
+{
+    struct twice t = out_twice();
+    struct word_ref named;
+    struct errmsg msg = { .text = "" };
+
+    (void)state;
+    assert_int_equal(core_may_rule(t.w->v[0].core, &t.second, &named, &msg), ERR_OK);
+    press(t.w, 0);
+    for (unsigned i = 0;
+         i < 100 && !ledger_covers(core_ledger(t.w->v[0].core), &t.second.feed, t.second.seq); i++)
+        run(t.w, 20);
+    assert_int_equal(core_may_rule(t.w->v[0].core, &t.second, &named, &msg), ERR_REFUSED);
+    assert_string_equal(msg.why, "uploaded");
+    world_free(t.w);
+}
+
 static void a_seat_accepts_only_what_a_lead_said_there(void **state)
 {
     struct twice t = out_twice();
@@ -216,6 +310,9 @@ int main(void)
         cmocka_unit_test(a_lead_voids_another_desks_record_and_the_other_goes_alone),
         cmocka_unit_test(of_two_leads_apart_the_later_word_stands_everywhere),
         cmocka_unit_test(a_word_for_another_history_or_after_the_upload_rules_nothing),
+        cmocka_unit_test(a_word_that_came_too_late_is_told),
+        cmocka_unit_test(a_void_that_came_too_late_is_not_shown_as_done),
+        cmocka_unit_test(what_is_on_its_way_is_not_ruled_on),
         cmocka_unit_test(a_seat_accepts_only_what_a_lead_said_there),
         cmocka_unit_test(an_intent_with_rulings_is_read_back_and_bounded),
     };

@@ -24,6 +24,10 @@ static const struct {
     { "spc", "[scan]\ncheck_digit = none\nitem_pattern = XB [0-9]{4}\n" },
     { "yz", "[scan]\ncheck_digit = none\nitem_pattern = YB[0-9]{6}\n" },
     { "one", "[scan]\ncheck_digit = none\nuser_pattern = [0-9]{10}\nitem_pattern = [0-9]{10}\n" },
+    { "one1", "[scan]\nitem_check_digit = none\nuser_pattern = [0-9]{10}\n"
+              "item_pattern = [0-9]{10}\n" },
+    { "usr", "[scan]\nitem_check_digit = none\n" },
+    { "itm", "[scan]\ncheck_digit = none\nitem_check_digit = mod10\n" },
     { "pcs", "[scan]\nno_barcode_kinds = paperback, toy\n" },
     { "two", "[scan]\ncheck_digit = none\nitem_pattern = [0-9]{4}\n" },
 };
@@ -74,13 +78,27 @@ static void say_due(unsigned days, char *out, size_t room)
         snprintf(out, room, "due %u", days);
 }
 
+/* D15 */
+static bool says_what_to_do(const char *sentence)
+{
+    static const char *const steps[] = {
+        "scan", "type it", "compare it", "print", "answer", "go to"
+    };
+
+    for (unsigned i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (strstr(sentence, steps[i]))
+            return true;
+    return false;
+}
+
 static void say(const struct box *b, enum err e, const struct box_answer *a,
                 const struct errmsg *msg, char *out, size_t room)
 {
     size_t n;
 
     if (e != ERR_OK) {
-        assert_true(msg->why[0] && msg->text[0]);
+        if (!msg->why[0] || !says_what_to_do(msg->text))
+            fail_msg("refused without a next step: %s", msg->text);
         snprintf(out, room, "refused %s", msg->why);
         return;
     }

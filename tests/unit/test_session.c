@@ -60,6 +60,28 @@ static void B8_a_chosen_due_date_is_forgotten_at_the_branchs_midnight(void **sta
     assert_int_equal(due_of(&s, &p, NOON), 20261210);
 }
 
+/* Days of 23 and of 25 hours: midnight is the branch's, whatever the offset was when it was chosen. */
+static void B8_midnight_is_the_branchs_on_the_days_that_clocks_change(void **state)
+{
+    static const struct {
+        uint32_t day, chosen, next;
+        int64_t midnight_ms; /* that ends it */
+    } rows[] = {
+        { 20260308, 20260315, 20260323, INT64_C(1773028800000) }, /* 04:00 UTC, 23 hours later */
+        { 20261101, 20261108, 20261116, INT64_C(1793595600000) }, /* 05:00 UTC, 25 hours later */
+    };
+    struct policy p = policy_of("[due]\ndefault = 14d\n");
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct session s = { .staff = "" };
+
+        assert_int_equal(session_set_due(&s, &p, "7d", rows[i].day, NULL), ERR_OK);
+        assert_int_equal(due_of(&s, &p, rows[i].midnight_ms - 1), rows[i].chosen);
+        assert_int_equal(due_of(&s, &p, rows[i].midnight_ms), rows[i].next);
+    }
+}
+
 static void a_clock_set_back_does_not_bring_an_old_date_to_life(void **state)
 {
     struct policy p = policy_of("");
@@ -236,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(B8_a_chosen_due_date_is_forgotten_at_the_branchs_midnight),
+        cmocka_unit_test(B8_midnight_is_the_branchs_on_the_days_that_clocks_change),
         cmocka_unit_test(a_clock_set_back_does_not_bring_an_old_date_to_life),
         cmocka_unit_test(B7_the_staff_name_stands_in_records_that_name_none),
         cmocka_unit_test(a_date_given_by_hand_wins),

@@ -168,6 +168,25 @@ static void a_repeated_request_gets_the_day_that_was_promised(void **state)
     world_free(w);
 }
 
+/* Both came in one breath: the first waits for its block still. */
+static void a_request_repeated_at_once_gets_the_day_that_was_promised(void **state)
+{
+    struct world *w = world_new(1, 2);
+    struct record r = checkout(), again = checkout();
+    struct record_ref a, b;
+
+    (void)state;
+    r.due = 20280105;
+    memset(r.key, 7, sizeof r.key);
+    memcpy(again.key, r.key, sizeof r.key);
+    assert_int_equal(enter(w, 0, &r, &a), ERR_OK);
+    assert_int_equal(enter(w, 0, &again, &b), ERR_OK);
+    assert_memory_equal(&a, &b, sizeof a);
+    assert_int_equal(again.due, 20280105);
+    finish(w, 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +195,7 @@ int main(void)
         cmocka_unit_test(newest_first_across_blocks_and_feeds),
         cmocka_unit_test(a_row_is_saved_then_voided),
         cmocka_unit_test(a_repeated_request_gets_the_day_that_was_promised),
+        cmocka_unit_test(a_request_repeated_at_once_gets_the_day_that_was_promised),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
