@@ -44,7 +44,6 @@ void batch_free(struct batch_job *b)
     if (b->out)
         fclose(b->out);
     merge_job_free(&b->merge);
-    spill_file_close(&b->spill);
     asides_free(&b->aside);
     free(b->unsent.v);
     free(b->late);
@@ -53,10 +52,20 @@ void batch_free(struct batch_job *b)
     free(b);
 }
 
-void batch_lend_file(struct batch_job *b, struct node *n)
+enum err batch_start_reading(struct batch_job *b)
 {
+    b->err = store_reader_open(b->job.node->store, &b->reader, &b->msg);
+    if (b->err == ERR_OK)
+        b->merge.spill = spill_file_init(&b->spill, b->job.node->dir);
+    return b->err;
+}
+
+void batch_end_reading(struct batch_job *b)
+{
+    store_reader_close(b->reader);
+    b->reader = NULL;
     spill_file_close(&b->spill);
-    b->merge.spill = spill_file_init(&b->spill, n->dir);
+    b->merge.spill = NULL;
 }
 
 void batch_export(struct batch_job *b, const struct export_out *to)
@@ -68,15 +77,14 @@ void batch_export(struct batch_job *b, const struct export_out *to)
         b->err = err_set(&b->msg, ERR_CONFIG, "this version cannot write the format of the policy");
         return;
     }
-    if ((b->err = store_reader_open(b->job.node->store, &b->reader, &b->msg)) != ERR_OK)
+    if (batch_start_reading(b) != ERR_OK)
         return;
-    batch_lend_file(b, b->job.node);
     b->merge.helper = helper_thread_init(&thread);
     b->err = export_run(&b->merge, store_reader_disk(b->reader), f, batch_go_on, b, to, &b->result,
                         &b->msg);
     helper_thread_close(&thread);
     b->merge.helper = NULL; /* it was this function's */
-    store_reader_close(b->reader);
+    batch_end_reading(b);
 }
 
 void batch_refuse(struct node *n, struct batch_job *b, struct http_request *rq, struct errmsg *msg)

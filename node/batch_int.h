@@ -46,8 +46,10 @@ void batch_free(struct batch_job *b);
 bool batch_is_for_a_lead(const struct merged *m);
 /* The merge_yield of all of them: shows progress, renews the snapshot. ctx is the job. */
 bool batch_go_on(void *ctx, uint64_t done, uint64_t total);
-/* For the next merge: a new file to sort in. */
-void batch_lend_file(struct batch_job *b, struct node *n);
+/* A snapshot and a new file to sort in, for one merge; both on the job's thread, for to let go of a file of
+ * half a gigabyte takes a fifth of a second. */
+enum err batch_start_reading(struct batch_job *b); /* err and msg are the job's */
+void batch_end_reading(struct batch_job *b);
 /* Runs the export into `to`; err, msg and result are the job's. On the job's thread. */
 void batch_export(struct batch_job *b, const struct export_out *to);
 /* Answers the request with the job's error (ERR_BUSY if there is no job), and frees the job. */

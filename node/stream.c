@@ -268,11 +268,12 @@ static void list_pending(struct batch_job *b)
     struct merge *m = NULL;
     struct merged *r = malloc(sizeof *r);
 
-    if (!r || (b->err = store_reader_open(b->job.node->store, &b->reader, &b->msg)) != ERR_OK) {
+    if (!r)
+        b->err = err_set(&b->msg, ERR_NOMEM, "out of memory");
+    if (b->err != ERR_OK || batch_start_reading(b) != ERR_OK) {
         free(r);
         return;
     }
-    batch_lend_file(b, b->job.node);
     b->err = merge_open(&b->merge, store_reader_disk(b->reader), batch_go_on, b, &m, &b->msg);
     while (b->err == ERR_OK && (b->err = merge_next(m, r, &b->msg)) == ERR_OK) {
         bool carried = (f && f->carries(&b->merge.policy, r->rec.kind)) ||
@@ -286,7 +287,7 @@ static void list_pending(struct batch_job *b)
     if (b->err == ERR_MISSING)
         b->err = ERR_OK;
     merge_close(m);
-    store_reader_close(b->reader);
+    batch_end_reading(b);
     free(r);
 }
 

@@ -216,7 +216,7 @@ static void deliver_run(struct job *j)
     snprintf(d->words, sizeof d->words, "%s", msg.text);
 }
 
-/* ---- the payload's end: a connection may take its time to close ---- */
+/* ---- the payload's end: a connection may take its time to close, and a gigabyte to be removed ---- */
 
 struct end_job {
     struct job job; /* first */
@@ -238,9 +238,9 @@ static void end_done(struct job *j)
 
 static void retire(struct node *n, struct payload *p)
 {
-    struct end_job *e = p->session ? calloc(1, sizeof *e) : NULL;
+    struct end_job *e = calloc(1, sizeof *e);
 
-    if (!e) { /* no connection to close, which may take its time */
+    if (!e) {
         sink_end(p->sink, p->session);
         payload_free(p);
         return;

@@ -110,12 +110,10 @@ static void worklist_run(struct job *j)
 
     if (!r)
         b->err = err_set(&b->msg, ERR_NOMEM, "out of memory");
-    if (b->err != ERR_OK ||
-        (b->err = store_reader_open(j->node->store, &b->reader, &b->msg)) != ERR_OK) {
+    if (b->err != ERR_OK || batch_start_reading(b) != ERR_OK) {
         free(r);
         return;
     }
-    batch_lend_file(b, j->node);
     b->err = merge_open(&b->merge, store_reader_disk(b->reader), batch_go_on, b, &m, &b->msg);
     while (b->err == ERR_OK && (b->err = merge_next(m, r, &b->msg)) == ERR_OK) {
         const struct merge_feed *f = &b->merge.feeds[r->feed];
@@ -129,7 +127,7 @@ static void worklist_run(struct job *j)
     if (b->err == ERR_MISSING)
         b->err = ERR_OK;
     merge_close(m);
-    store_reader_close(b->reader);
+    batch_end_reading(b);
     free(r);
 }
 
