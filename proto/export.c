@@ -135,9 +135,12 @@ static unsigned file_of(const struct export *x, unsigned part)
 static void judge(void *arg) /* E5 */
 {
     struct judge *j = arg;
+    unsigned long refused = mem_refused(); /* on this thread, which may be the helper's */
 
     if (j->err == ERR_OK)
         j->err = j->format->check_add(j->check, j->bytes.p, j->bytes.len, &j->msg);
+    if (j->err == ERR_OK && mem_refused() != refused)
+        j->err = err_set(&j->msg, ERR_NOMEM, "out of memory");
     if (j->err == ERR_OK)
         crypto_hash_sha256_update(&j->sha, j->bytes.p, j->bytes.len);
 }

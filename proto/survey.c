@@ -401,9 +401,11 @@ static enum err look_at(struct survey *s, const struct noted *r, struct errmsg *
 static void look_at_all(void *arg)
 {
     struct survey *s = arg;
+    unsigned long refused = mem_refused(); /* on this thread, which may be the helper's */
 
     for (unsigned i = 0; i < s->n_under_way && s->err == ERR_OK; i++)
         s->err = look_at(s, &s->under_way[i], &s->msg);
+    s->failed |= mem_refused() != refused;
 }
 
 static enum err wait_for_helper(struct survey *s, struct errmsg *msg)

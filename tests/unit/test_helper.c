@@ -2,6 +2,7 @@
 #include "merge_branch.h"
 
 #include "helper_thread.h"
+#include "mem.h"
 #include "runs.h"
 
 #define MANY 3000 /* lines of some 120 bytes: six times what is handed over at once */
@@ -215,6 +216,42 @@ static void a_wrong_line_stops_the_export_with_the_same_words(void **state)
     }
 }
 
+/* ---- memory runs out ---- */
+
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) /* a refusal is what is tested, not a mistake */
+{
+    return "allocator_may_return_null=1";
+}
+
+/* Says nothing of it, as a rule may that can do without. */
+static enum err check_without_memory(struct format_check *c, const uint8_t *p, size_t n,
+                                     struct errmsg *msg)
+{
+    assert_null(mem_alloc(SIZE_MAX / 2));
+    return format_symphony.check_add(c, p, n, msg);
+}
+
+static void memory_that_is_refused_at_the_helper_is_missed_here(void **state)
+{
+    struct format poor = format_symphony;
+    struct helper_thread t;
+    const struct helper *helpers[] = { NULL, helper_thread_init(&t) };
+
+    (void)state;
+    set_policy("export");
+    fill_branch();
+    poor.check_add = check_without_memory;
+    for (unsigned h = 0; h < 2; h++) {
+        struct buf all = { 0 };
+        struct export_result r;
+        struct errmsg msg;
+        assert_int_equal(merge_with(helpers[h], &poor, &all, &r, &msg), ERR_NOMEM);
+        buf_free(&all);
+    }
+    helper_thread_close(&t);
+}
+
 /* ---- a survey that fails, or is given up ---- */
 
 static enum err refuses(void *ctx, const void *p, size_t n, struct errmsg *msg)
@@ -287,6 +324,7 @@ int main(void)
         TEST(a_merge_is_the_same_whoever_helps),
         TEST(a_few_records_wait_for_the_end_of_the_survey),
         TEST(a_wrong_line_stops_the_export_with_the_same_words),
+        TEST(memory_that_is_refused_at_the_helper_is_missed_here),
         TEST(a_merge_that_is_given_up_leaves_no_work_behind),
         TEST(what_the_survey_meets_at_the_helper_is_said),
     };
