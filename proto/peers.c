@@ -474,6 +474,8 @@ static uint64_t connect_at(const struct core *c, const struct peer *p)
 {
     uint64_t patience = p->beat_every_ms + PEER_LATE_MS, silent, tried;
 
+    if (p->address[0] == '\0')
+        return UINT64_MAX; /* who learns it connects at once */
     if (p->connect_ms == 0)
         return 0;
     silent = p->ever_heard ? p->heard_ms + patience + 1 : 0;

@@ -58,6 +58,25 @@ static void a_desk_that_is_off_is_looked_for_and_no_more(void **state)
     world_free(w);
 }
 
+/* Nobody can look for it: who hears where it is, connects at once. */
+static void a_desk_of_which_no_address_is_known_disturbs_no_rest(void **state)
+{
+    struct world *w = world_new(2, 2);
+    struct moment now;
+    struct buf op = { 0 };
+
+    (void)state;
+    run(w, 5000);
+    now = moment(w, 0);
+    op_add(core_roster(w->v[0].core), &w->b.desk[2], "DESK-3", ROLE_DESK, false, w->b.lead.sign_sk, &op);
+    assert_int_equal(core_roster_add(w->v[0].core, &now, op.p, op.len, NULL), ERR_OK);
+    finish(w, 0);
+    buf_free(&op);
+    run(w, 5000);
+    assert_in_range(ticks(w, 0, 10000), 10, 30);
+    world_free(w);
+}
+
 static void a_desk_that_lost_its_memory_does_not_rest(void **state)
 {
     struct world *w = world_new(3, 3);
@@ -152,6 +171,7 @@ int main(void)
         cmocka_unit_test(a_desk_at_rest_is_called_for_its_beats_and_little_more),
         cmocka_unit_test(an_upload_is_not_kept_waiting),
         cmocka_unit_test(a_desk_that_is_off_is_looked_for_and_no_more),
+        cmocka_unit_test(a_desk_of_which_no_address_is_known_disturbs_no_rest),
         cmocka_unit_test(a_desk_that_lost_its_memory_does_not_rest),
         cmocka_unit_test(a_desk_that_lost_its_memory_beats_all_the_same),
         cmocka_unit_test(a_lead_who_says_it_again_at_another_desk_does_not_wait),
