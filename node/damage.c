@@ -232,8 +232,8 @@ static void look_done(struct job *j)
         node_log(n, 0, "%s", l->words);
         n->again = true;
     }
-    n->doubted = (l->verdict == LOOK_REFUSED || l->verdict == LOOK_CUT) &&
-                 n->stopped; /* asked again, then */
+    n->unlooked = l->verdict == LOOK_REFUSED || l->verdict == LOOK_CUT;
+    n->doubted = n->unlooked && n->stopped; /* asked again, then */
     free(l);
 }
 

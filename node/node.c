@@ -520,16 +520,19 @@ static void keep_spare(struct node *n, const struct moment *now)
     n->spare_addresses = addresses;
 }
 
-/* How long the loop may sleep. At rest it does as long as the core does. */
-static int patience(const struct node *n)
+/* At rest the loop sleeps as long as the core does, but nobody waits longer for a second copy than was
+ * said. */
+int node_patience(const struct node *n, uint64_t now_ms)
 {
-    uint64_t now_ms = clock_ms(CLOCK_BOOTTIME), next_ms;
+    uint64_t next_ms, until_ms = replies_until(n);
 
     if (n->n_self > 0 && !n->stopped)
         return 0;
     if (n->stopped || changes_awaited(n) || n->forget.state != FORGET_IDLE)
         return ROUND_MS;
     next_ms = core_next_tick(n->core);
+    if (until_ms < next_ms)
+        next_ms = until_ms;
     return next_ms > now_ms ? (int)(next_ms - now_ms) : 0;
 }
 
@@ -538,7 +541,7 @@ void node_round(struct node *n)
     struct moment now;
     uint64_t drained;
 
-    net_poll(n->net, n->wake_fd, patience(n));
+    net_poll(n->net, n->wake_fd, node_patience(n, clock_ms(CLOCK_BOOTTIME)));
     if (read(n->wake_fd, &drained, sizeof drained) < 0 && errno != EAGAIN && errno != EINTR)
         node_log(n, 0, "eventfd: %s", strerror(errno));
     now = node_now();
@@ -642,6 +645,14 @@ static bool jobs_have_ended(struct node *n)
     return n->jobs == 0;
 }
 
+/* Else they are another node's, or stay as after a crash: the next start then takes all the time it needs
+ * to look through a store that is in doubt. */
+static void remove_tokens(const struct node *n)
+{
+    if (n->runs && !n->again && !n->doubted && !n->unlooked)
+        tokens_remove(n);
+}
+
 /* A server that does not answer may take minutes, and nothing of its answer would be kept: that
  * send is in doubt, as after a crash, and looked at by whoever goes on. All that was acknowledged
  * is on the disk. */
@@ -653,8 +664,7 @@ static void leave_work_behind(struct node *n)
         say_goodbye(n);
     net_close(n->net);
     upload_clean(n);
-    if (!n->again)
-        tokens_remove(n);
+    remove_tokens(n);
     fflush(NULL);
     _exit(0); /* its threads still read the store: nothing may be taken from under them */
 }
@@ -683,9 +693,7 @@ void node_close(struct node *n)
     net_close(n->net);
     core_close(n->core);
     store_close(n->store);
-    if (n->runs &&
-        !n->again) /* else they are another node's, or say that this was no orderly end */
-        tokens_remove(n);
+    remove_tokens(n);
     for (unsigned i = 0; i < INVITES_MAX; i++) {
         buf_free(&n->invite[i].power);
         buf_free(&n->invite[i].lead_box);

@@ -106,6 +106,7 @@ struct node {
     unsigned recorded;  /* single records since then, whose clients wait */
     struct commit_wait wait;
     bool doubted, again;            /* the store: to be looked through; damaged, so begin anew */
+    bool unlooked;                  /* it was in doubt, and the last look came to no end */
     bool cut_short;                 /* stopped while a start looked through it */
     uint8_t spare_hash[HASH_BYTES]; /* roster in the file `roster`, and the addresses beside it */
     struct buf spare_addresses;
@@ -153,6 +154,7 @@ struct moment node_now(void);
 enum err node_open(struct node *n, struct errmsg *msg);
 void node_round(struct node *n); /* of the loop: waits for something to do, and does it */
 void node_close(struct node *n);
+int node_patience(const struct node *n, uint64_t now_ms); /* so many ms may the loop sleep */
 void node_start_job(struct node *n, struct job *j); /* after this round's commit */
 void node_cycle(struct node *n);                    /* seal, commit, effects, answers, jobs */
 
@@ -211,6 +213,7 @@ void node_reply_copies(struct node *n, struct http_request *rq, const struct rec
                        json_t *more); /* fields of the answer; taken; NULL: none */
 /* After a commit: answers what is true now. Not durable: says that this PC cannot save. */
 void replies_release(struct node *n, bool durable);
+uint64_t replies_until(const struct node *n); /* one waits for a copy so long; UINT64_MAX: none */
 void replies_end(struct node *n); /* at the stop: nobody is left waiting */
 
 /* api.c */

@@ -86,6 +86,16 @@ static bool copies_are_told(struct node *n, struct reply *r)
     return true;
 }
 
+/* They stand in the order in which they came. */
+uint64_t replies_until(const struct node *n)
+{
+    const struct reply *r = n->replies;
+
+    while (r && !r->copies)
+        r = r->next;
+    return r ? r->until_ms : UINT64_MAX;
+}
+
 void replies_release(struct node *n, bool durable)
 {
     struct reply *all = n->replies;

@@ -1,6 +1,8 @@
 /* pretend.c - LD_PRELOAD: a PC with a fault. FLUSH_MS: its disk takes so long for each flush, 0: it
- * says at once that it did. CLOCK_KEPT: 1, a time service keeps its clock; 0, none does. */
+ * says at once that it did. FLUSH_FAILS: each flush fails while there is a file of that name.
+ * CLOCK_KEPT: 1, a time service keeps its clock; 0, none does. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
@@ -8,8 +10,12 @@
 
 static int flush(long call, int fd)
 {
-    const char *ms = getenv("FLUSH_MS");
+    const char *ms = getenv("FLUSH_MS"), *fails = getenv("FLUSH_FAILS");
 
+    if (fails && access(fails, F_OK) == 0) {
+        errno = EIO;
+        return -1;
+    }
     if (ms && atoi(ms) == 0)
         return 0;
     if (ms)

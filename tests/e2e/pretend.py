@@ -22,6 +22,11 @@ def disk(flush_ms):
     return {"LD_PRELOAD": _built(branch.ROOT / "tests/e2e/pretend.c"), "FLUSH_MS": str(flush_ms)}
 
 
+def failing_disk(sign):
+    """No flush succeeds while there is a file of that name."""
+    return {"LD_PRELOAD": _built(branch.ROOT / "tests/e2e/pretend.c"), "FLUSH_FAILS": str(sign)}
+
+
 def clock(kept):
     """A time service says that it keeps its clock, or none does."""
     return {"LD_PRELOAD": _built(branch.ROOT / "tests/e2e/pretend.c"), "CLOCK_KEPT": str(int(kept))}

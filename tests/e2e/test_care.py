@@ -237,24 +237,27 @@ class Care(branch.Case):
         self.assertEqual(20, branch.held(one))
         self.assertEqual(0, one.stop())
 
-    def catch_looking(self, one):
-        """A start after a crash, stopped while it looks through the store: its thread, and the pid that looks."""
+    def looking(self, one):
+        """The pid of what looks through its store, which is stopped; None: nothing does."""
         def end(held):
             with contextlib.suppress(ProcessLookupError):  # as after a test that went well
                 signal.pidfd_send_signal(held, signal.SIGKILL)
             os.close(held)
 
-        def looking():
-            try:
-                for pid in pathlib.Path(f"/proc/{one.node.pid}/task/{one.node.pid}/children").read_text().split():
+        try:
+            for task in pathlib.Path(f"/proc/{one.node.pid}/task").iterdir():
+                for pid in (task / "children").read_text().split():
                     if b"--look" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
                         held = os.pidfd_open(int(pid))  # nobody else may get its number
                         os.kill(int(pid), signal.SIGSTOP)
                         self.addCleanup(end, held)
                         return int(pid)
-            except (OSError, AttributeError):  # it has ended, or not begun
-                return None
+        except (OSError, AttributeError):  # it has ended, or not begun
+            pass
+        return None
 
+    def catch_looking(self, one):
+        """A start after a crash, stopped while it looks through the store: its thread, and the pid that looks."""
         def start():
             with contextlib.suppress(branch.drive.CliError):  # where the test ends it
                 one.start()
@@ -265,7 +268,7 @@ class Care(branch.Case):
             starting = threading.Thread(target=start)
             starting.start()
             while child is None and starting.is_alive():
-                child = looking()
+                child = self.looking(one)
         return starting, child
 
     def test_a_stop_while_a_start_looks_through_the_store(self):
@@ -300,6 +303,31 @@ class Care(branch.Case):
         self.assertEqual(5, branch.held(one))
         self.assertEqual([], list(one.state.glob("*.damaged*")))
         self.assertEqual(0, one.stop())
+
+    @unittest.skipIf(pretend.sanitized(), "nothing is loaded before the address sanitizer")
+    def test_a_stop_while_a_store_in_doubt_is_looked_through(self):
+        """The next start looks as after a crash; after an end in order it takes ten seconds for it, no more."""
+        one = self.branch(branch.NAMES[:1], start=False)[0]
+        bad = self.home / "bad"
+        one.env |= pretend.failing_disk(bad)
+        one.start()
+        self.feed(one, branch.checkouts(1, 5))
+        child = None
+        while child is None:  # a second after the failure; a small store is looked through in a moment
+            bad.touch()
+            self.assertNotEqual(0, one.cli("record", "inhouse", "--item", branch.item(9), check=False).rc)
+            end = time.monotonic() + 3
+            while child is None and time.monotonic() < end:
+                child = self.looking(one)
+            bad.unlink()
+            if child is None:
+                wait_until(lambda: "not_saving" not in branch.problem_codes(one), 60, "it to save again")
+        self.assertEqual(0, one.stop())
+        self.assertTrue((one.state / "run/web").exists(), "as after a crash")
+        one.start()
+        self.assertIn(branch.held(one), (5, 6))  # what was refused may have reached the disk
+        self.assertEqual(0, one.stop())
+        self.assertFalse((one.state / "run/web").exists())
 
     def test_a_signal_while_a_start_looks_through_the_store(self):
         """It is no damage: it was waited for ten minutes after a crash, at full load, and moved the store aside."""
