@@ -125,6 +125,7 @@ bool term_ask_yes(const char *question)
     char line[16];
 
     for (;;) {
+        sodium_memzero(line, sizeof line);
         fprintf(stderr, "%s [y/N] ", question);
         fflush(stderr);
         if (!read_line(line, sizeof line) || line[0] == '\0' || strcasecmp(line, "n") == 0 ||
