@@ -155,8 +155,8 @@ enum err node_open(struct node *n, struct errmsg *msg);
 void node_round(struct node *n); /* of the loop: waits for something to do, and does it */
 void node_close(struct node *n);
 int node_patience(const struct node *n, uint64_t now_ms); /* so many ms may the loop sleep */
-void node_start_job(struct node *n, struct job *j); /* after this round's commit */
-void node_cycle(struct node *n);                    /* seal, commit, effects, answers, jobs */
+void node_start_job(struct node *n, struct job *j);       /* after this round's commit */
+void node_cycle(struct node *n);                          /* seal, commit, effects, answers, jobs */
 
 /* daemon.c */
 bool node_stops(void); /* were we told to? any thread */
@@ -214,7 +214,7 @@ void node_reply_copies(struct node *n, struct http_request *rq, const struct rec
 /* After a commit: answers what is true now. Not durable: says that this PC cannot save. */
 void replies_release(struct node *n, bool durable);
 uint64_t replies_until(const struct node *n); /* one waits for a copy so long; UINT64_MAX: none */
-void replies_end(struct node *n); /* at the stop: nobody is left waiting */
+void replies_end(struct node *n);             /* at the stop: nobody is left waiting */
 
 /* api.c */
 void api_handle(struct node *n, struct http_request *rq);

@@ -68,7 +68,8 @@ static void a_desk_of_which_no_address_is_known_disturbs_no_rest(void **state)
     (void)state;
     run(w, 5000);
     now = moment(w, 0);
-    op_add(core_roster(w->v[0].core), &w->b.desk[2], "DESK-3", ROLE_DESK, false, w->b.lead.sign_sk, &op);
+    op_add(core_roster(w->v[0].core), &w->b.desk[2], "DESK-3", ROLE_DESK, false, w->b.lead.sign_sk,
+           &op);
     assert_int_equal(core_roster_add(w->v[0].core, &now, op.p, op.len, NULL), ERR_OK);
     finish(w, 0);
     buf_free(&op);
