@@ -70,13 +70,16 @@ void deed_image(struct sim *s, const struct args *a)
     sim_trace(s, a->desk[0], "an image of its disk is taken");
 }
 
-/* Of an image of the very life that is running nobody may notice (PROTOCOL.md, "Start marks"). */
+/* Nobody may notice an image of the very start that the others remember last: whether it runs still, or starts that
+ * nobody heard of came behind it (seed 22284; PROTOCOL.md, "Start marks"). */
 void deed_restore(struct sim *s, const struct args *a)
 {
     struct station *d = &s->desk[a->desk[0]];
 
+    station_note_confirmed(s, a->desk[0]);
     if (d->image && !d->gone && !is_last(s, a->desk[0]) &&
-        (d->image_life < d->life || !s->script->setup.loose))
+        ((d->image_life < d->life && d->image_life != d->confirmed_life) ||
+         !s->script->setup.loose))
         forget(s, a->desk[0], memdisk_copy(d->image), "and its disk is set back");
 }
 

@@ -201,7 +201,7 @@ struct station { /* a desk of the branch, as a machine */
     struct ident me;
     struct memdisk *disk, *image; /* image: an old copy, NULL: none */
     uint64_t image_term;
-    unsigned image_life;
+    unsigned image_life, confirmed_life;
     struct core *core; /* NULL: down */
     struct rng dice;
     unsigned life;
@@ -360,6 +360,7 @@ void branch_found(struct sim *s);
 void station_make(struct sim *s, unsigned i);
 void station_look(struct sim *s, int desk); /* it looks at the server */
 void station_start(struct sim *s, int desk);
+void station_note_confirmed(struct sim *s, int desk);
 void station_crash(struct sim *s, int desk, uint64_t back_in_us, const char *when);
 void station_finish(struct sim *s, int desk); /* the end of a batch */
 void station_after_event(struct sim *s, int desk);

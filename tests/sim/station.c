@@ -33,12 +33,27 @@ void station_make(struct sim *s, unsigned i)
     }
 }
 
+/* Which of its starts a majority remembers: deed_restore() asks. */
+void station_note_confirmed(struct sim *s, int desk)
+{
+    struct station *d = &s->desk[desk];
+    struct moment now = sim_moment(s, desk);
+    struct core_view v;
+
+    if (!d->core)
+        return;
+    core_view(d->core, &now, &v);
+    if (v.mark_confirmed)
+        d->confirmed_life = d->life;
+}
+
 void station_crash(struct sim *s, int desk, uint64_t back_in_us, const char *when)
 {
     struct station *d = &s->desk[desk];
 
     sim_trace(s, desk, "crashes %s", when);
     s->count.crashes++;
+    station_note_confirmed(s, desk);
     memdisk_abort(d->disk);
     core_close(d->core);
     d->core = NULL;
