@@ -3,7 +3,7 @@
  * A format turns merged records into bytes, one record at a time, and reads its own bytes back with
  * a strict validator that shares no code path with the writer (rule E5). The common part
  * (proto/export.c) does order, ticks (E2, E3), parts, counts, digests and the manifest, so that
- * adding a format is one file in proto/formats/ and one row of the table in format.c. */
+ * adding a format is one file in proto/formats/ and one row of the table FORMATS. */
 #ifndef TIDEOVER_FORMAT_H
 #define TIDEOVER_FORMAT_H
 
@@ -47,7 +47,8 @@ enum loss {
     LOSS_RENEW_AS_OUT, /* a renewal, written as a checkout to the same user */
     LOSS_USER_FIELDS,  /* of a registration: addresses, expiry, some fields */
     LOSS_PLACE,        /* library, user access or station that the desk's session chose */
-    LOSS_TEXT,         /* letters that the format's alphabet lacks */
+    LOSS_HOUR, /* the hour that comes twice: its second time stands behind the first (E10) */
+    LOSS_TEXT, /* letters that the format's alphabet lacks */
     LOSS_COUNT
 };
 const char *loss_name(enum loss l); /* for programs: "due", "seconds" .. */
@@ -57,16 +58,24 @@ const char *loss_sentence(const char *format, enum loss l, uint64_t records,
                           char out[LOSS_SENTENCE_MAX]);
 
 /* ---- reading files that other programs wrote (rule E11) ---- */
+enum left_out { /* what a line says and a record has no place for, a bit each */
+                LEFT_DUE_TIME = 1 << 0, /* a due date ends at another time than its day's end */
+                LEFT_FIELDS = 1 << 1,   /* fields that are not kept, or are set by the policy */
+};
 struct format_event {  /* borrowed for the call */
-    struct record rec; /* at_ms in UTC by the policy's zone; utc_off_min set; no target, no key.
-                          at_ms 0: the format says no time, the file's order is all there is */
+    struct record rec; /* at_ms in UTC by the policy's zone; utc_off_min set; no target. at_ms and
+                          time_ms 0: the format says no time, the file's order is all there is */
+    int64_t time_ms;   /* Unix ms: when it happened, where rec.at_ms is a clock that was corrected
+                          since; 0: as record_time() says */
+    unsigned left_out; /* enum left_out */
     uint64_t line;     /* in the file, from 1 */
     const char *desk;  /* station or workstation as the file names it; "" if it does not */
 };
 struct format_read {
     void *ctx;
     enum err (*event)(void *ctx, const struct format_event *ev, struct errmsg *msg);
-    /* A line that no variant of the format explains: verbatim, without its line end, and why. */
+    /* A line that no variant of the format explains: verbatim, without its line end, and why. One that
+     * is longer than any comes in pieces: why is NULL for what goes on where the call before ended. */
     enum err (*unknown)(void *ctx, uint64_t line, const uint8_t *p, size_t n, const char *why,
                         struct errmsg *msg);
     /* A line that is known and says nothing that happened: a server's reply. NULL: not wanted. */
@@ -87,6 +96,9 @@ struct format {
      * LIBRARY-DAY-eEPOCH-sSLOT-HASH.SUFFIX.
      */
     void (*file_name)(const struct format_name *n, char out[FORMAT_NAME_MAX]);
+    /* What a file's name has to be for its loader, where somebody else gives it; NULL here or from the
+     * call: any is fine. */
+    const char *(*misnamed)(const char *name);
     uint32_t tick_s; /* no two events on one item within it (E2) */
     /* What it cannot do without in the policy; NULL: nothing. ERR_CONFIG says which key. */
     enum err (*needs)(const struct policy *p, struct errmsg *msg);
@@ -97,7 +109,9 @@ struct format {
     /* Can it say this checkout of pieces without a barcode? NULL: none. What it cannot say is entered
      * by hand. */
     bool (*pieces)(const struct policy *p, const struct record *r);
-    bool places; /* carries the library, user access and station of a record (D17) */
+    bool local_time; /* without its zone: of the autumn hour that comes twice there is one (E10) */
+    unsigned load_days; /* its loader may leave out what is older; 0: it does not */
+    bool places;        /* carries the library, user access and station of a record (D17) */
     /* What this desk lacks in the policy, as "a station number: add it to [stations]"; NULL:
      * nothing. NULL here: no desk lacks anything. */
     const char *(*desk_lacks)(const struct policy *p, const char *desk);
@@ -144,18 +158,23 @@ const char *format_names(bool loans, char out[FORMAT_NAMES_MAX]);
 /* Do registrations stand in the same file as the rest (R7: then nothing has to wait for them)? */
 bool format_has_users_inside(const struct policy *p);
 
-extern const struct format format_symphony; /* transaction log; registrations as JY by policy */
-extern const struct format format_ldflat;   /* LDUSER flat user file: registrations only */
-extern const struct format format_sip2;     /* a SIP2 message per line, for the sink sip2: */
-extern const struct format format_alma;     /* Alma's .dat */
-extern const struct format format_aleph;    /* Aleph's, of the same kind; its widths are a guess */
-extern const struct format format_sierra;   /* rdy file of Sierra and Millennium */
-extern const struct format format_destiny;  /* text file of Destiny: codes and barcodes, no times */
-extern const struct format format_evergreen; /* pending.xacts: one JSON object per line */
-extern const struct format format_koha;      /* .koc of Koha's offline circulation */
-extern const struct format format_koha_json; /* the body that Koha's plugin takes */
-extern const struct format format_csv;       /* our own, for spreadsheets */
-extern const struct format format_ndjson;    /* our own, for programs */
+/* The table: one row each, in the order in which they are named to people. format_NAME is in a file of
+ * proto/formats. */
+#define FORMATS(X)                                                                                 \
+    X(symphony)  /* SirsiDynix Symphony's transaction log; registrations as JY by policy */        \
+    X(ldflat)    /* its flat user file: registrations only */                                      \
+    X(alma)      /* Ex Libris Alma's .dat */                                                       \
+    X(aleph)     /* Aleph's, of the same kind; its widths are a guess */                           \
+    X(sierra)    /* rdy file of Sierra and Millennium */                                           \
+    X(destiny)   /* Follett Destiny's text file: codes and barcodes, no times */                   \
+    X(sip2)      /* a SIP2 message per line, for the sink sip2: */                                 \
+    X(evergreen) /* pending.xacts: one JSON object per line */                                     \
+    X(koha)      /* .koc of Koha's offline circulation */                                          \
+    X(koha_json) /* the body that Koha's plugin takes */                                           \
+    X(csv)       /* our own, for spreadsheets */                                                   \
+    X(ndjson)    /* our own, for programs */
+#define FORMAT_DECLARED(name) extern const struct format format_##name;
+FORMATS(FORMAT_DECLARED)
 
 /* ---- strict reader of Symphony lines, for importers and checks (rule E11 comes with them) ---- */
 struct symphony_line {

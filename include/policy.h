@@ -33,6 +33,8 @@ struct desk_number { /* a number that the ILS has for a desk */
     unsigned number; /* 1-9999 */
 };
 
+enum address_tag { TAG_STREET, TAG_CITY, TAG_POSTCODE, TAG_PHONE, TAG_EMAIL, ADDRESS_TAGS };
+
 /* Site profile of SirsiDynix Symphony; every unverified guess is a key here. */
 struct symphony_profile {
     char library[16];           /* FE, and name of the file */
@@ -49,9 +51,12 @@ struct symphony_profile {
     char user_language[16]; /* Ib, default ENGLISH */
     char user_environment[16]; /* UV and UX, default PUBLIC */
     char user_hist_rule[16];   /* P7, default CIRCRULE */
-    unsigned user_years;       /* privilege expires after so many years, default 2; 0 = NEVER */
-    bool write_pin;            /* default no */
-    bool verified;             /* compared with one real file of the site; default no */
+    char user_clearance[16];   /* UACNT_CLEARANCE of the user file; default "": none is written */
+    char address_tag[ADDRESS_TAGS]
+                    [24]; /* of the user file, by enum address_tag: a site's own names */
+    unsigned user_years;  /* privilege expires after so many years, default 2; 0 = NEVER */
+    bool write_pin;       /* default no */
+    bool verified;        /* compared with one real file of the site; default no */
     /* What a desk's session may choose instead (D17). */
     unsigned n_libraries, n_user_accesses, n_other_stations;
     char other_library[POLICY_OTHERS][LIBRARY_MAX + 1];

@@ -32,6 +32,8 @@ struct pool;
 enum err pool_new(const struct pool_job *job, struct pool **out, struct errmsg *msg);
 void pool_free(struct pool *p); /* NULL is fine */
 
+/* When it happened, by the file's offset. */
+int64_t pool_time(const struct pool *p, unsigned file, const struct format_event *ev);
 /* An event as a reader hands it on. ERR_FULL: too many stations or lines. */
 enum err pool_event(struct pool *p, unsigned file, const struct format_event *ev,
                     struct errmsg *msg);

@@ -64,3 +64,18 @@ bool format_unverified_words(const struct policy *p, char out[LOSS_SENTENCE_MAX]
              f->name, f->name);
     return true;
 }
+
+bool format_age_words(const struct policy *p, int64_t first_ms, int64_t now_ms,
+                      char out[LOSS_SENTENCE_MAX])
+{
+    const struct format *f = format_by_name(p->format);
+    int64_t days = (now_ms - first_ms) / (24 * 3600 * 1000);
+
+    if (!f || f->load_days == 0 || first_ms <= 0 || days <= f->load_days)
+        return false;
+    snprintf(out, LOSS_SENTENCE_MAX,
+             "the oldest record is %lld days old: the report that loads %s files may leave out "
+             "what is older than %u",
+             (long long)days, f->name, f->load_days);
+    return true;
+}

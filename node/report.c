@@ -163,6 +163,7 @@ static json_t *counts_json(const struct batch_job *b)
 static void plan_done(struct job *j)
 {
     struct batch_job *b = (struct batch_job *)j;
+    char words[LOSS_SENTENCE_MAX];
     json_t *o;
 
     if (b->err != ERR_OK) {
@@ -170,6 +171,8 @@ static void plan_done(struct job *j)
         return;
     }
     o = counts_json(b);
+    if (format_age_words(&b->merge.policy, b->result.first_ms, node_now().wall_ms, words))
+        json_object_set_new(o, "old", json_string(words));
     json_object_set(o, "lists", b->lists);
     if (b->n_late > 0)
         json_object_set_new(

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "aside.h"
+#include "formats/format_int.h"
 #include "hmap.h"
 #include "mem.h"
 
@@ -61,7 +62,8 @@ struct export
     struct hmap behind;     /* items and new cards that wait behind an unwritable record (E5) */
     int64_t tick;
     bool any_tick;
-    unsigned long refused; /* memory, before the first record */
+    struct local_ticks local; /* of the log, as its format reckons */
+    unsigned long refused;    /* memory, before the first record */
     struct buf line;
 };
 
@@ -297,6 +299,15 @@ static enum err pieces_by_hand(const struct export *x, const struct format *f,
                    it->id, it->rec->piece_kind);
 }
 
+/* Is another time written than the library's clock showed (E10)? */
+static bool is_held_back(struct export *x, const struct format *f, int64_t tick_s)
+{
+    const struct zone *z = &x->policy->zone;
+
+    return f->local_time &&
+           local_next(&x->local, z, tick_s, f->tick_s) != tick_s + zone_offset_s(z, tick_s);
+}
+
 /* ERR_INVALID: this one record cannot be written. */
 static enum err write_one(struct export *x, const struct merged *m, const char *id,
                           const char *desk, unsigned part, struct errmsg *why, struct errmsg *msg)
@@ -324,6 +335,7 @@ static enum err write_one(struct export *x, const struct merged *m, const char *
     x->r->sent[m->rec.kind]++;
     x->r->lost[LOSS_PLACE] += !ps->format->places && (m->rec.library[0] != 0 ||
                                                       m->rec.user_access[0] != 0 || m->rec.station);
+    x->r->lost[LOSS_HOUR] += is_held_back(x, ps->format, it.tick_s);
     if (ps->format->loses)
         for (unsigned lost = ps->format->loses(x->policy, &it), l = 0; l < LOSS_COUNT; l++)
             x->r->lost[l] += lost >> l & 1;

@@ -42,7 +42,8 @@ static void set_defaults(struct policy *p)
                       .user_language = "ENGLISH",
                       .user_environment = "PUBLIC",
                       .user_hist_rule = "CIRCRULE",
-                      .user_years = 2 },
+                      .user_years = 2,
+                      .address_tag = { "STREET", "CITY/STATE", "ZIP", "PHONE", "EMAIL" } },
         .sip2 = { .language = "000", .login = true, .no_block = true },
         .alma = { .item_width = 80 },
         .aleph = { .item_width = 80 },
@@ -108,6 +109,19 @@ static void derive(struct policy *p)
     }
 }
 
+/* Two fields of an address under one tag would be one field. */
+static enum err check_tags(const struct policy *p, struct errmsg *msg)
+{
+    const struct symphony_profile *s = &p->symphony;
+
+    for (unsigned i = 0; i < ADDRESS_TAGS; i++)
+        for (unsigned k = 0; k < i; k++)
+            if (strcmp(s->address_tag[i], s->address_tag[k]) == 0)
+                return err_set(msg, ERR_CONFIG, "[symphony] has the tag %s for two fields",
+                               s->address_tag[i]);
+    return ERR_OK;
+}
+
 static enum err check_kinds(const struct policy *p, struct errmsg *msg)
 {
     for (unsigned i = 0; i < p->n_pieces; i++)
@@ -138,7 +152,8 @@ enum err policy_parse(const char *text, size_t n, struct policy *out, struct err
         return err_set(msg, ERR_CONFIG,
                        "the policy needs \"zone_rule\" in [branch], like EST5EDT,M3.2.0,M11.1.0");
     derive(&p);
-    if ((e = check_kinds(&p, msg)) != ERR_OK || (e = policy_check_reach(&p, msg)) != ERR_OK)
+    if ((e = check_kinds(&p, msg)) != ERR_OK || (e = check_tags(&p, msg)) != ERR_OK ||
+        (e = policy_check_reach(&p, msg)) != ERR_OK)
         return e;
     f = format_by_name(p.format);
     if (f != NULL && f->needs != NULL && (e = f->needs(&p, msg)) != ERR_OK)

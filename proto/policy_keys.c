@@ -47,6 +47,18 @@ static enum err read_field(const struct ini_key *row, const char *key, const cha
     return ini_text(row, key, value, into, msg);
 }
 
+/* Of an address in a user file, as the site's policies name it. */
+static enum err read_tag(const struct ini_key *row, const char *key, const char *value, void *into,
+                         struct errmsg *msg)
+{
+    if (!made_of(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/-") ||
+        strncmp(value, "USER_", 5) == 0)
+        return err_set(msg, ERR_CONFIG,
+                       "must be a tag like CITY/PROV: A-Z, 0-9, _, / and -, none that begins with "
+                       "USER_");
+    return ini_text(row, key, value, into, msg);
+}
+
 /* The next of "BUS, KIDS"; what follows it, NULL: there is none, or it has no room. */
 static const char *next_of_list(const char *s, char *out, size_t room)
 {
@@ -362,6 +374,12 @@ static const struct ini_key keys[] = {
     { "symphony", "user_language", read_field, PLACE(symphony.user_language), 1, 0, NULL },
     { "symphony", "user_environment", read_field, PLACE(symphony.user_environment), 1, 0, NULL },
     { "symphony", "user_hist_rule", read_field, PLACE(symphony.user_hist_rule), 1, 0, NULL },
+    { "symphony", "user_clearance", read_field, PLACE(symphony.user_clearance), 0, 0, NULL },
+    { "symphony", "street_tag", read_tag, PLACE(symphony.address_tag[TAG_STREET]), 1, 0, NULL },
+    { "symphony", "city_tag", read_tag, PLACE(symphony.address_tag[TAG_CITY]), 1, 0, NULL },
+    { "symphony", "postcode_tag", read_tag, PLACE(symphony.address_tag[TAG_POSTCODE]), 1, 0, NULL },
+    { "symphony", "phone_tag", read_tag, PLACE(symphony.address_tag[TAG_PHONE]), 1, 0, NULL },
+    { "symphony", "email_tag", read_tag, PLACE(symphony.address_tag[TAG_EMAIL]), 1, 0, NULL },
     { "symphony", "user_years", ini_unsigned, PLACE(symphony.user_years), 0, 99, NULL },
     { "symphony", "file_name", policy_read_loaders_name, PLACE(symphony.file_name), 0, 0, NULL },
     { "symphony", "write_pin", ini_yes_no, PLACE(symphony.write_pin), 0, 0, NULL },

@@ -99,6 +99,15 @@ const char *pool_desk(const struct pool *p, unsigned i)
     return p->desk[i].name;
 }
 
+int64_t pool_time(const struct pool *p, unsigned file, const struct format_event *ev)
+{
+    struct record when = { .at_ms = ev->time_ms };
+
+    if (ev->time_ms == 0 || ev->rec.paper_ms != 0)
+        return record_time(&ev->rec, p->job.offset_ms[file]);
+    return record_time(&when, p->job.offset_ms[file]);
+}
+
 enum err pool_event(struct pool *p, unsigned file, const struct format_event *ev,
                     struct errmsg *msg)
 {
@@ -112,7 +121,7 @@ enum err pool_event(struct pool *p, unsigned file, const struct format_event *ev
                        (unsigned long long)POOL_LINES_MAX - 1);
     if ((e = desk_index(p, ev->desk, &desk, msg)) != ERR_OK)
         return e;
-    put_time(head, record_time(&ev->rec, p->job.offset_ms[file]));
+    put_time(head, pool_time(p, file, ev));
     put_be16(head + 8, file);
     put_be64(head + 10, ev->line);
     put_be16(head + T_DESK, desk);

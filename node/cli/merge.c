@@ -5,6 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The loader goes by it. */
+static int check_name(const struct merging *m)
+{
+    const char *out = m->c->value[OPT_OUT], *slash = strrchr(out, '/');
+    const char *wanted = m->to->misnamed ? m->to->misnamed(slash ? slash + 1 : out) : NULL;
+
+    return wanted == NULL ? 0
+                          : cli_usage(m->c, "%s reads only files of certain names; --out needs %s",
+                                      m->to->name, wanted);
+}
+
 static int check_words(struct merging *m)
 {
     const struct cli *c = m->c;
@@ -21,7 +32,9 @@ static int check_words(struct merging *m)
     if ((m->to = format_by_name(to)) == NULL)
         return cli_usage(c, "there is no format \"%s\"; there are %s", to,
                          format_names(false, names));
-    return c->value[OPT_OUT] == NULL ? cli_usage(c, "--out is missing") : 0;
+    if (c->value[OPT_OUT] == NULL)
+        return cli_usage(c, "--out is missing");
+    return check_name(m);
 }
 
 /* Beside the log, where there is room for it, too. */

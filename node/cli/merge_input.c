@@ -49,7 +49,7 @@ static int open_one(struct merging *m, struct merge_input *in, const char *given
         return cli_fail(m->c, err_exit(ERR_NOMEM), "nomem", "out of memory");
     if (access(given, F_OK) != 0 && !split_offset(in->path, &in->offset_ms))
         return cli_usage(m->c, "%s: a clock's offset looks like @+90s or @-1h30m", given);
-    in->fd = open(in->path, O_RDONLY | O_CLOEXEC);
+    in->fd = open(in->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* no wait for a pipe */
     if (in->fd < 0)
         return cli_fail(m->c, err_exit(errno == ENOENT ? ERR_NOFILE : ERR_DENIED), "no_file",
                         "cannot read %s: %s", in->path, strerror(errno));
@@ -132,9 +132,8 @@ static enum err claim_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t
 {
     (void)line;
     (void)p;
-    (void)why;
     (void)msg;
-    ((struct claim *)ctx)->unknown += n > 0;
+    ((struct claim *)ctx)->unknown += n > 0 && why != NULL;
     return ERR_OK;
 }
 
@@ -244,20 +243,21 @@ static enum err on_event(void *ctx, const struct format_event *ev, struct errmsg
     struct reading *r = ctx;
     struct merge_input *in = r->in;
     struct format_event dated;
+    bool timeless = ev->rec.at_ms == 0 && ev->time_ms == 0;
     int64_t ms;
 
-    if (ev->rec.at_ms == 0 && ev->rec.kind != RECORD_USER)
+    if (timeless && ev->rec.kind != RECORD_USER)
         return err_set(msg, ERR_INVALID,
                        "line %llu: the format says no times, so that nothing can be put in order "
                        "with other files",
                        (unsigned long long)ev->line);
-    if (ev->rec.at_ms == 0) { /* a flat user file: the day it was written */
+    if (timeless) { /* a flat user file: the day it was written */
         dated = *ev;
         dated.rec.at_ms = in->written_ms;
         in->untimed++;
         ev = &dated;
     }
-    ms = record_time(&ev->rec, in->offset_ms);
+    ms = pool_time(r->m->pool, r->number, ev);
     if (in->events == 0 || ms < in->first_ms)
         in->first_ms = ms;
     if (in->events == 0 || ms > in->last_ms)
@@ -269,26 +269,49 @@ static enum err on_event(void *ctx, const struct format_event *ev, struct errmsg
         in->kinds[ev->rec.kind]++;
     in->overrides += (ev->rec.flags & RECORD_OVERRIDE) != 0;
     in->pins += ev->rec.reg.pin[0] != 0;
+    for (unsigned i = 0; i < MERGE_LEFT; i++)
+        if ((ev->left_out >> i & 1) != 0 && in->left[i].lines++ == 0)
+            in->left[i].first = ev->line;
     return pool_event(r->m->pool, r->number, ev, msg);
+}
+
+/* The line end of the last unknown line. */
+static bool end_unknown(struct merging *m)
+{
+    bool open = m->unknown_open;
+
+    m->unknown_open = false;
+    return !open || putc('\n', m->file[MERGE_UNKNOWN].to) != EOF;
+}
+
+static enum err unknown_failed(struct errmsg *msg)
+{
+    return err_set(msg, errno == ENOSPC ? ERR_FULL : ERR_DISK, "cannot write the unknown lines: %s",
+                   strerror(errno));
 }
 
 static enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n, const char *why,
                            struct errmsg *msg)
 {
     struct reading *r = ctx;
-    FILE *to = r->m->to != NULL ? merge_stream(r->m, MERGE_UNKNOWN) : NULL;
+    struct merging *m = r->m;
+    FILE *to;
 
     if (line > r->in->lines)
         r->in->lines = line;
     if (n == 0)
         return ERR_OK; /* an empty line says nothing */
-    r->in->unknown++;
-    if (r->m->to == NULL)
+    r->in->unknown += why != NULL;
+    if (m->to == NULL)
         return ERR_OK;
-    if (to == NULL || fwrite(p, 1, n, to) != n || putc('\n', to) == EOF)
-        return err_set(msg, errno == ENOSPC ? ERR_FULL : ERR_DISK,
-                       "cannot write the unknown lines: %s", strerror(errno));
-    merge_note_unknown(r->m, r->in, line, why);
+    if (why != NULL && !end_unknown(m)) /* else more of the line before */
+        return unknown_failed(msg);
+    to = merge_stream(m, MERGE_UNKNOWN);
+    if (to == NULL || fwrite(p, 1, n, to) != n)
+        return unknown_failed(msg);
+    m->unknown_open = true;
+    if (why != NULL)
+        merge_note_unknown(m, r->in, line, why);
     return ERR_OK;
 }
 
@@ -344,6 +367,8 @@ static int read_one(struct merging *m, unsigned i)
         e = err_set(&msg, ERR_DISK, "%s", strerror(errno));
     if (e == ERR_OK && !interrupted())
         e = in->format->read_end(reader, &msg);
+    if (e == ERR_OK && !end_unknown(m))
+        e = unknown_failed(&msg);
     if (reader != NULL && in->format == &format_symphony)
         symphony_read_seen(reader, &in->seen);
     if (reader != NULL)

@@ -7,7 +7,7 @@
 
 static json_t *input_json(const struct merging *m, const struct merge_input *in)
 {
-    json_t *o = json_object(), *kinds = json_object();
+    json_t *o = json_object(), *kinds = json_object(), *left = json_array();
     char hex[65], at[36];
 
     sodium_bin2hex(hex, sizeof hex, in->sha256, sizeof in->sha256);
@@ -33,6 +33,16 @@ static json_t *input_json(const struct merging *m, const struct merge_input *in)
     json_object_set_new(o, "skipped", json_integer((json_int_t)in->skipped));
     json_object_set_new(o, "duplicates", json_integer((json_int_t)in->duplicates));
     json_object_set_new(o, "conflicts", json_integer((json_int_t)in->conflicts));
+    json_object_set_new(o, "overrides", json_integer((json_int_t)in->overrides));
+    json_object_set_new(o, "pins", json_integer((json_int_t)in->pins));
+    for (unsigned i = 0; i < MERGE_LEFT; i++)
+        if (in->left[i].lines > 0)
+            json_array_append_new(left, json_pack("{s:s,s:I,s:I,s:s}", "loss",
+                                                  i == 0 ? "due_time" : "fields", "lines",
+                                                  (json_int_t)in->left[i].lines, "first_line",
+                                                  (json_int_t)in->left[i].first, "message",
+                                                  merge_left_words(i, in->left[i].lines)));
+    json_object_set_new(o, "left_out", left);
     return o;
 }
 

@@ -83,6 +83,16 @@ void merge_tmp_close(struct merging *m)
 
 /* ---- files ---- */
 
+/* "week.txt" goes on as "week.2.txt": a loader may go by the end. */
+static void name_part(const char *out, unsigned number, char *path, size_t room)
+{
+    const char *slash = strrchr(out, '/'), *name = slash != NULL ? slash + 1 : out;
+    const char *dot = strrchr(name, '.'),
+               *end = dot != NULL && dot > name ? dot : name + strlen(name);
+
+    snprintf(path, room, "%.*s.%u%s", (int)(end - out), out, number, end);
+}
+
 static int open_file(struct merging *m, unsigned which)
 {
     static const char *const suffix[] = { "", ".users", ".unknown", ".report" };
@@ -96,7 +106,7 @@ static int open_file(struct merging *m, unsigned which)
     if (which < MERGE_MORE)
         snprintf(f->path, room, "%s%s", out, suffix[which]);
     else
-        snprintf(f->path, room, "%s.%u", out, which - MERGE_MORE + 2);
+        name_part(out, which - MERGE_MORE + 2, f->path, room);
     f->target = (struct target){ .path = f->path, .fd = -1 };
     if ((rc = target_open(m->c, &f->target)) != 0)
         return rc;

@@ -5,11 +5,23 @@
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 
 #define SHIFT_MS 2000 /* two clocks that agree better are right */
 
 static const char unknown_heading[] =
     "\nLines that were not understood. They stand in the file .unknown, as they were:\n";
+const char *merge_left_words(unsigned bit, uint64_t lines)
+{
+    static const char *const words[MERGE_LEFT][2] = {
+        { "due date ends at another time than its day's end, which is not kept",
+          "due dates end at other times than their day's end, which are not kept" },
+        { "line has fields that are not kept", "lines have fields that are not kept" },
+    };
+
+    return words[bit][lines != 1];
+}
+
 static const char record_heading[] =
     "\nWhat was taken as one event, what was not written, and what needs a look, by time:\n";
 
@@ -163,6 +175,8 @@ bool merge_is_clean(const struct merging *m)
 
     for (unsigned i = 0; i < m->n_in; i++) {
         odd += m->in[i].unknown;
+        for (unsigned k = 0; k < MERGE_LEFT; k++)
+            odd += m->in[i].left[k].lines;
         for (unsigned k = 0; k < i; k++)
             odd += is_shifted(m, k, i, &c);
     }
@@ -279,6 +293,13 @@ static void put_input(FILE *to, const struct merging *m, const struct merge_inpu
               "line that contradicts another|lines that contradict another");
     put_count(to, "no time", in->untimed,
               "new card dated as the file is|new cards dated as the file is");
+    for (unsigned i = 0; i < MERGE_LEFT; i++)
+        if (in->left[i].lines > 0) {
+            words_number((long long)in->left[i].lines, n);
+            fprintf(to, "  lost       %s %s: line %llu%s\n", n,
+                    merge_left_words(i, in->left[i].lines), (unsigned long long)in->left[i].first,
+                    in->left[i].lines > 1 ? " is the first" : "");
+        }
     fprintf(to, "  SHA-256    %s\n", hex);
 }
 
@@ -295,9 +316,13 @@ static void put_losses(FILE *to, const struct merging *m)
     }
     if (format_unverified_words(&m->policy, text))
         fprintf(to, "  note       %s\n", text);
+    if (format_age_words(&m->policy, m->result.first_ms, (int64_t)time(NULL) * 1000, text))
+        fprintf(to, "  note       %s\n", text);
     json_array_foreach(losses, k, loss)
         fprintf(to, "  lost       %s\n", json_string_value(json_object_get(loss, "message")));
     json_decref(losses);
+    if (m->to == &format_csv || m->to == &format_ndjson)
+        overrides = 0; /* they say it */
     put_count(
         to, "lost", overrides,
         "line with an override, which is not written|lines with an override, which is not written");

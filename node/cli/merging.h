@@ -10,6 +10,8 @@
 
 #define MERGE_LOOK 2 /* exit code: merged, and something in the report needs a person's look */
 
+#define MERGE_LEFT 2
+
 struct merge_input {
     char *path; /* without its offset */
     const struct format *format;
@@ -21,6 +23,9 @@ struct merge_input {
     uint8_t sha256[32];
     int same_as; /* an earlier input with the same bytes; -1: none */
     uint64_t duplicates, conflicts, overrides, pins;
+    struct merge_left {
+        uint64_t lines, first; /* first: number of the first of them */
+    } left[MERGE_LEFT];        /* what their lines say and is not kept, by bit of enum left_out */
     struct symphony_seen seen;
 };
 
@@ -51,7 +56,8 @@ struct merging {
     } tmp[POOL_SPILLS];
     struct pool *pool;
     struct merge_file file[MERGE_FILES];
-    FILE *details; /* of the report, until its head is known */
+    bool unknown_open; /* the file of unknown lines ends within one */
+    FILE *details;     /* of the report, until its head is known */
     struct progress progress;
     uint64_t bytes_done, bytes_all, began_ms;
     struct export_result result;
@@ -83,6 +89,7 @@ void merge_tmp_close(struct merging *m);
 bool merge_is_clean(const struct merging *m);
 void merge_note_unknown(struct merging *m, const struct merge_input *in, uint64_t line,
                         const char *why);
+const char *merge_left_words(unsigned bit, uint64_t lines);
 void merge_note_record(struct merging *m, const struct pooled *p, enum outcome o);
 int merge_report(struct merging *m);
 json_t *merge_json(const struct merging *m); /* merge_json.c; owned by the caller */

@@ -237,9 +237,11 @@ void plan_print(const struct cli *c, const json_t *p)
                    : " new cards that the format cannot say, to be registered by hand");
     print_line("unwritable", j_int(p, "unwritable", 0), " with a value the format cannot hold");
     print_texts(c, HUE_WARN, "  note       ", json_object_get(p, "losses"));
-    if (j_text(p, "unverified", NULL) != NULL)
-        printf("%s  note       %s%s\n", hue(c, HUE_WARN), j_text(p, "unverified", ""),
-               hue(c, HUE_OFF));
+    for (unsigned i = 0; i < 2; i++) {
+        const char *words = j_text(p, i == 0 ? "unverified" : "old", NULL);
+        if (words != NULL)
+            printf("%s  note       %s%s\n", hue(c, HUE_WARN), words, hue(c, HUE_OFF));
+    }
     if (j_text(p, "sink", NULL) != NULL)
         printf("  goes to    %s, as %s\n", j_text(p, "sink", "-"), j_text(p, "format", "-"));
     print_clocks(c, json_object_get(p, "clocks"));

@@ -20,6 +20,7 @@ function planLines(plan) {
         ...(left > 0 ? [{ text: plural("plan.uncarried", left) }] : []),
         ...plan.losses.map((l) => ({ state: "warn", text: has("loss." + l.loss) ? plural("loss." + l.loss, l.records) : l.message })),
         ...(plan.unverified ? [{ state: "warn", text: t("plan.unverified") }] : []),
+        ...(plan.old ? [{ state: "warn", text: t("plan.old") }] : []),
         { text: t("plan.sink", { sink: plan.sink, format: plan.format }) },
     ];
 }

@@ -211,7 +211,7 @@ static bool read_row(struct format_reader *r, const char *line, size_t n, const 
 {
     memset(&r->row, 0, sizeof r->row);
     if (r->lines.cut) {
-        *why = "the file ends within this line: perhaps it was cut";
+        *why = CUT_LINE;
         return false;
     }
     if (!split_line(&r->cells, line, n, r->comma, why))

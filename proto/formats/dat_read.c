@@ -56,6 +56,17 @@ static bool by_columns(const struct format_reader *r, const char *line, size_t n
     return copy_barcode(item->p, item->n, barcode) && (user->n > 0) == (line[12] == 'L');
 }
 
+/* Where a line was cut, and the program that wrote it went on: the head of the next one. */
+static bool holds_a_head(const char *s, size_t n)
+{
+    struct civil at;
+
+    for (size_t i = 0; i + HEAD <= n; i++)
+        if ((s[i + 12] == 'L' || s[i + 12] == 'R') && digits_to_minute(s + i, 12, &at))
+            return true;
+    return false;
+}
+
 /* NULL: an event; else why the line is none. */
 static const char *read_event(const struct format_reader *r, const char *line, size_t n,
                               struct format_event *ev)
@@ -67,6 +78,10 @@ static const char *read_event(const struct format_reader *r, const char *line, s
         return "it does not begin with a minute";
     if (line[12] != 'L' && line[12] != 'R')
         return "neither L nor R after the time";
+    if (r->lines.cut && (line[12] == 'L' || n != HEAD + r->width))
+        return CUT_LINE;
+    if (holds_a_head(line + HEAD, n - HEAD))
+        return "two lines in one: the first was cut";
     if (!by_columns(r, line, n, &item, &user))
         by_blanks(trimmed(line + HEAD, n - HEAD), &item, &user);
     if (!copy_barcode(item.p, item.n, ev->rec.item))
@@ -77,7 +92,7 @@ static const char *read_event(const struct format_reader *r, const char *line, s
         return "the user is empty, too long or impossible";
     ev->rec.kind = line[12] == 'L' ? RECORD_CHECKOUT : RECORD_DISCHARGE;
     event_time(ev, &r->zone, &at);
-    return NULL;
+    return time_is_good(ev->rec.at_ms) ? NULL : TIME_IS_BAD;
 }
 
 static enum err take(struct format_reader *r, uint64_t line, const char *text, size_t n,

@@ -37,10 +37,10 @@ static bool destiny_splits(const struct policy *p, const struct format_state *st
     return st->day != 0 && ymd_at(&p->zone, it->tick_s * 1000) > st->day;
 }
 
-/* A line that begins with % is a code. */
+/* A line that begins with % is a code, and one within a number looks like a line that was cut. */
 static bool is_writable(const char *barcode)
 {
-    return barcode_is_plain(barcode) && barcode[0] != '%';
+    return barcode_is_plain(barcode) && barcode[0] != '%' && !strstr(barcode, "%C1");
 }
 
 static enum err destiny_write(const struct policy *p, struct format_state *state,
@@ -70,9 +70,17 @@ static enum err destiny_write(const struct policy *p, struct format_state *state
     return ERR_OK;
 }
 
+static const char *destiny_misnamed(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n > 4 && strcmp(name + n - 4, ".txt") == 0 ? NULL : "a name that ends in .txt";
+}
+
 const struct format format_destiny = {
     .name = "destiny",
     .suffix = "txt",
+    .misnamed = destiny_misnamed,
     .tick_s = 1,
     .carries = destiny_carries,
     .splits = destiny_splits,

@@ -16,10 +16,11 @@ struct format_reader {
     char user[BARCODE_MAX + 1];
 };
 
-/* Any line may be a number here, but no number has a blank in it: words are handed back. */
+/* Any line may be a number here, but no number has a blank in it: words are handed back. Nor has one
+ * a code behind it: there a line was cut. */
 static bool take_number(const char *text, size_t n, char out[BARCODE_MAX + 1])
 {
-    return memchr(text, ' ', n) == NULL && copy_barcode(text, n, out);
+    return memchr(text, ' ', n) == NULL && copy_barcode(text, n, out) && !strstr(out, "%C1");
 }
 
 /* NULL: one that we know the meaning of. */
@@ -47,7 +48,9 @@ static enum err take(struct format_reader *r, uint64_t line, const char *text, s
     struct format_event ev = { .line = line, .desk = "" };
     const char *why = NULL;
 
-    if (text[0] == '%') {
+    if (r->lines.cut) {
+        why = CUT_LINE;
+    } else if (text[0] == '%') {
         why = read_code(r, text, n);
     } else if (r->mode == NO_CODE) {
         why = "a number before any code";

@@ -18,8 +18,44 @@ struct format_reader {
     unsigned n_pieces;
     struct piece_kind piece[POLICY_PIECES];
     struct record rec;
+    unsigned left_out; /* of the line under way */
     char desk[DESK_NAME_MAX + 1];
 };
+
+/* What a record has a place for; state and street2 become part of others. */
+static const char *const line_keys[] = {
+    "timestamp",   "type",          "delta",       "patron_barcode",
+    "barcode",     "checkout_time", "due_date",    "backdate",
+    "count",       "use_time",      "user",        "noncat",
+    "noncat_type", "noncat_count",  "tideover_id", NULL
+};
+static const char *const user_keys[] = {
+    "card",    "family_name", "first_given_name", "profile",
+    "home_ou", "ident_type",  "passwd",           "dob",
+    "email",   "day_phone",   "billing_address",  "mailing_address",
+    NULL
+};
+static const char *const card_keys[] = { "barcode", NULL };
+static const char *const address_keys[] = { "id",    "street1", "street2",   "city",
+                                            "state", "country", "post_code", NULL };
+
+/* Has it a key that is none of these, and says something? */
+static bool has_more(const json_t *o, const char *const *keys)
+{
+    const char *name;
+    json_t *v;
+
+    json_object_foreach((json_t *)o, name, v)
+    {
+        unsigned i = 0;
+        while (keys[i] != NULL && strcmp(keys[i], name) != 0)
+            i++;
+        if (keys[i] == NULL && !json_is_null(v) && !json_is_false(v) &&
+            !(json_is_string(v) && json_string_length(v) == 0))
+            return true;
+    }
+    return false;
+}
 
 static bool no(const char **why, const char *what)
 {
@@ -179,8 +215,8 @@ static bool take_when(struct format_reader *r, const json_t *o, const char *name
         return no(why, "neither a timestamp nor a time");
     if (stamp < 0)
         stamp = m.unix_s;
-    if (stamp < 0 || (m.has_clock && m.unix_s < 0))
-        return no(why, "a time before 1970");
+    if (!time_is_good(stamp * 1000) || (m.has_clock && !time_is_good(m.unix_s * 1000)))
+        return no(why, TIME_IS_BAD);
     r->rec.at_ms = stamp * 1000;
     r->rec.utc_off_min = zone_offset_s(&r->zone, stamp) / 60;
     if (m.has_clock && m.unix_s != stamp)
@@ -218,6 +254,14 @@ static bool take_pieces(struct format_reader *r, const json_t *o, const char **w
                    "them by hand");
 }
 
+static bool is_days_end(const struct zone *z, int64_t unix_s)
+{
+    struct civil c;
+
+    civil_from_unix(unix_s, zone_offset_s(z, unix_s), &c);
+    return c.hour == 23 && c.minute == 59;
+}
+
 static bool take_loan(struct format_reader *r, const json_t *o, const char **why)
 {
     struct moment due;
@@ -231,6 +275,8 @@ static bool take_loan(struct format_reader *r, const json_t *o, const char **why
         return no(why, "a checkout without patron_barcode");
     if (due.is_there)
         r->rec.due = due.has_clock ? ymd_at(&r->zone, due.unix_s * 1000) : due.day;
+    if (due.has_clock && !is_days_end(&r->zone, due.unix_s))
+        r->left_out |= LEFT_DUE_TIME;
     return true;
 }
 
@@ -292,6 +338,30 @@ static bool take_profile(struct format_reader *r, const json_t *user, const char
     return true;
 }
 
+/* Another number than the policy's, which our writer would put there? */
+static bool is_foreign(const json_t *user, const char *name, unsigned of_policy)
+{
+    const json_t *v = json_object_get(user, name);
+
+    return of_policy != 0 && json_is_integer(v) && json_integer_value(v) != of_policy;
+}
+
+/* One address is kept. */
+static bool user_has_more(const struct format_reader *r, const json_t *user)
+{
+    const json_t *billing = json_object_get(user, "billing_address");
+    const json_t *mailing = json_object_get(user, "mailing_address");
+    const json_t *kept = billing != NULL ? billing : mailing;
+    const char *country = json_string_value(json_object_get(kept, "country"));
+
+    return (billing != NULL && mailing != NULL && !json_equal(billing, mailing)) ||
+           has_more(user, user_keys) || has_more(json_object_get(user, "card"), card_keys) ||
+           has_more(kept, address_keys) || is_foreign(user, "home_ou", r->profile.home_ou) ||
+           is_foreign(user, "ident_type", r->profile.ident_type) ||
+           (r->profile.country[0] != 0 && country != NULL &&
+            strcmp(country, r->profile.country) != 0);
+}
+
 static bool take_user(struct format_reader *r, const json_t *o, const char **why)
 {
     const json_t *user = json_object_get(o, "user"), *a = json_object_get(user, "billing_address");
@@ -311,6 +381,8 @@ static bool take_user(struct format_reader *r, const json_t *o, const char **why
     if (r->rec.user[0] == 0 || g->last[0] == 0)
         return no(why, "a registration without its card or its family_name");
     g->birth = birth.is_there ? birth.day : 0;
+    if (user_has_more(r, user))
+        r->left_out |= LEFT_FIELDS;
     return true;
 }
 
@@ -320,6 +392,7 @@ static bool take_object(struct format_reader *r, const json_t *o, const char **w
     char id[RECORD_ID_TEXT];
 
     memset(&r->rec, 0, sizeof r->rec);
+    r->left_out = has_more(o, line_keys) ? LEFT_FIELDS : 0;
     if (!take_text(o, "tideover_id", id, sizeof id, why))
         return false;
     snprintf(r->desk, sizeof r->desk, "%.*s", (int)(strchr(id, '/') ? strcspn(id, "/") : 0), id);
@@ -356,7 +429,7 @@ static enum err read_one(struct format_reader *r, uint64_t number, const char *l
     json_error_t error;
     json_t *o = json_loadb(line, n, JSON_REJECT_DUPLICATES, &error);
     const char *why = o == NULL ? "not JSON, or cut" : "JSON, but not an object";
-    struct format_event ev;
+    struct format_event ev = { .line = number, .desk = r->desk };
     bool good;
 
     if (o == NULL && json_error_code(&error) == json_error_out_of_memory)
@@ -366,8 +439,7 @@ static enum err read_one(struct format_reader *r, uint64_t number, const char *l
     if (!good)
         return r->to.unknown(r->to.ctx, number, (const uint8_t *)line, n, why, msg);
     ev.rec = r->rec;
-    ev.line = number;
-    ev.desk = r->desk;
+    ev.left_out = r->left_out;
     return r->to.event(r->to.ctx, &ev, msg);
 }
 

@@ -4,20 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct format *const formats[] = {
-    &format_symphony,  /* SirsiDynix Symphony */
-    &format_ldflat,    /* its registrations */
-    &format_alma,      /* Ex Libris */
-    &format_aleph,     /* Ex Libris */
-    &format_sierra,    /* Innovative */
-    &format_destiny,   /* Follett */
-    &format_sip2,      /* any server that speaks it */
-    &format_evergreen, /* Evergreen */
-    &format_koha,      /* Koha's pages and service */
-    &format_koha_json, /* Koha's plugin */
-    &format_csv,       /* our own, for people */
-    &format_ndjson,    /* our own, for programs */
-};
+#define FORMAT_ROW(name) &format_##name,
+static const struct format *const formats[] = { FORMATS(FORMAT_ROW) };
 
 const struct format *format_by_name(const char *name)
 {
@@ -67,6 +55,8 @@ static const struct {
                             "has no renewals: they are checkouts to the same user" },
     [LOSS_USER_FIELDS] = { "user_fields", "cannot carry all fields of a registration" },
     [LOSS_PLACE] = { "place", "cannot carry the library, user access or station of the session" },
+    [LOSS_HOUR] = { "hour",
+                    "has one hour for the two of autumn: the second stands behind the first" },
     [LOSS_TEXT] = { "text", "lacks letters: base letters or ? stand for them" },
 };
 
@@ -135,6 +125,11 @@ bool digits_to_minute(const char *s, size_t n, struct civil *out)
                            .hour = (s[8] - '0') * 10 + s[9] - '0',
                            .minute = (s[10] - '0') * 10 + s[11] - '0' };
     return true;
+}
+
+bool time_is_good(int64_t ms)
+{
+    return ms >= INT64_C(31449600) * 1000 && ms < EVERGREEN_SECONDS_MAX * 1000;
 }
 
 bool copy_barcode(const char *s, size_t n, char out[BARCODE_MAX + 1])

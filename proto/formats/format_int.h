@@ -11,6 +11,10 @@ bool latin1_put(struct buf *out, const char *s, const char *forbidden, unsigned 
 bool latin1_lacks(const char *s); /* does it lose a letter? */
 /* The other way. False: a control byte, or no room. */
 bool latin1_get(const char *s, size_t n, char *out, size_t room);
+/* Are there letters in it, and all of them well-formed UTF-8? In ISO-8859-1 they would be another's
+ * letters each: which it is nobody can tell. */
+bool is_utf_8(const char *s, size_t n);
+#define UTF_8_LETTERS "its letters are UTF-8, where this format has ISO-8859-1"
 
 /* Appends s in quotes as a JSON string; ascii: what is above 0x7E as \uXXXX. False: s is not clean
  * text (out is then half written). */
@@ -26,6 +30,10 @@ uint32_t civil_ymd(const struct civil *c);
 uint32_t digits_to_ymd(const char *s, size_t n);                   /* YYYYMMDD */
 bool digits_to_minute(const char *s, size_t n, struct civil *out); /* YYYYMMDDhhmm */
 #define FIRST_DAY 19710101 /* nothing happened earlier: a record's time is not negative */
+/* May something have happened then, Unix ms? From 1971, where a clock that lost its time begins, to the
+ * year 2999. */
+bool time_is_good(int64_t ms);
+#define TIME_IS_BAD "a time before 1971 or after 2999"
 
 /* What may be a timestamp of Evergreen. */
 #define EVERGREEN_SECONDS_MIN 946684800   /* 2000 */
@@ -73,9 +81,12 @@ struct read_lines {
     uint64_t lines;
     size_t len;
     bool too_long, had_mark;
-    bool cut; /* the line under way is the file's last, without an end: perhaps half of one */
+    bool
+        cut; /* the line under way is the file's last, without an end: perhaps half of one. A reader
+                 of lines that do not tell their end by themselves gives it back */
     char line[CHECK_LINE_MAX + 1]; /* and a NUL, for strspn() and its like */
 };
+#define CUT_LINE "the file ends within this line: perhaps it was cut"
 enum err read_lines_add(struct read_lines *l, struct format_reader *r, read_line *take,
                         const struct format_read *to, const uint8_t *p, size_t n,
                         struct errmsg *msg);

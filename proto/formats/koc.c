@@ -100,6 +100,7 @@ const struct format format_koha = {
     .name = "koha",
     .suffix = "koc",
     .tick_s = 1,
+    .local_time = true,
     .carries = koha_carries,
     .loses = koha_loses,
     .begin = koc_begin,

@@ -55,8 +55,8 @@ static bool take_time(struct format_reader *r, const char *s, const char **why)
     if (*s != 0 && (!mark(&s, " .") || !number(&s, 3, &ms) || *s != 0))
         return no(why, "no time like 2026-11-23 09:05:00 012");
     at = zone_unix_after_s(&r->zone, &c, r->last_s, &offset_s);
-    if (at < 0)
-        return no(why, "a time before 1970");
+    if (!time_is_good(at * 1000))
+        return no(why, TIME_IS_BAD);
     r->ev.rec.at_ms = at * 1000 + ms;
     r->ev.rec.utc_off_min = offset_s / 60;
     return true;
@@ -130,7 +130,7 @@ static enum err read_one(struct format_reader *r, uint64_t at, const char *line,
         if (why == NULL)
             return ERR_OK;
     } else if (r->lines.cut) {
-        why = "the file ends within this line: perhaps it was cut";
+        why = CUT_LINE;
     } else if (strlen(copy) != n) {
         why = "a NUL byte";
     } else if (take_row(r, copy, &why)) {

@@ -31,11 +31,15 @@ static bool no(const char **why, const char *what)
     return false;
 }
 
+/* All of it, or what is left of something too long. */
 static enum err give_back(struct format_reader *r, const char *why, struct errmsg *msg)
 {
     size_t n = r->len;
 
+    if (r->too_long)
+        why = NULL;
     r->len = 0;
+    r->too_long = false;
     return r->to.unknown(r->to.ctx, r->from, (const uint8_t *)r->text, n, why, msg);
 }
 
@@ -71,9 +75,12 @@ static bool take_row(struct format_reader *r, const json_t *o, const char **why)
                                                 : 0;
     if (rec->kind == 0)
         return no(why, "the action is neither issue nor return");
-    if (at == NULL || rfc3339_parse(at, &rec->at_ms, &off, NULL) != ERR_OK || rec->at_ms < 0)
+    if (at == NULL || rfc3339_parse(at, &rec->at_ms, &off, NULL) != ERR_OK ||
+        !time_is_good(rec->at_ms))
         return no(why, "no timestamp like 2026-11-23T14:05:00Z");
     rec->utc_off_min = off;
+    if (json_object_size(o) > (rec->kind == RECORD_DISCHARGE ? 3u : 4u))
+        r->ev.left_out = LEFT_FIELDS;
     return (rec->kind == RECORD_DISCHARGE || take_barcode(o, "cardnumber", rec->user, why)) &&
            take_barcode(o, "barcode", rec->item, why);
 }
@@ -86,10 +93,8 @@ static enum err end_row(struct format_reader *r, struct errmsg *msg)
     bool good;
 
     r->where = ROWS;
-    if (r->too_long) {
-        r->too_long = false;
-        return give_back(r, "longer than any row", msg);
-    }
+    if (r->too_long)
+        return give_back(r, NULL, msg);
     o = json_loadb(r->text, r->len, JSON_REJECT_DUPLICATES, &error);
     if (o == NULL && json_error_code(&error) == json_error_out_of_memory)
         return err_set(msg, ERR_NOMEM, "no memory to read a row");
@@ -111,9 +116,8 @@ static enum err keep(struct format_reader *r, char c, struct errmsg *msg)
     if (r->len == 0)
         r->from = r->line;
     if (r->len == sizeof r->text) {
-        r->too_long = true;
         e = give_back(r, "longer than any row", msg);
-        r->from = r->line;
+        r->too_long = true;
     }
     r->text[r->len++] = c;
     return e;
@@ -190,7 +194,7 @@ static enum err take_byte(struct format_reader *r, char c, struct errmsg *msg)
                 return e;
             r->where = c == '{' ? ROW : OUTSIDE;
             r->depth = 1;
-            r->quoted = r->escaped = r->too_long = false;
+            r->quoted = r->escaped = false;
             return c == '{' ? keep(r, c, msg) : ERR_OK;
         }
         return blank || c == ',' ? ERR_OK : keep(r, c, msg);

@@ -117,6 +117,23 @@ bool latin1_get(const char *s, size_t n, char *out, size_t room)
     return true;
 }
 
+bool is_utf_8(const char *s, size_t n)
+{
+    uint8_t any = 0;
+    size_t k;
+
+    for (size_t i = 0; i < n; i++) /* of nearly all lines this is all */
+        any |= (uint8_t)s[i];
+    if (any < 0x80)
+        return false;
+    for (size_t i = 0; i < n; i += k) {
+        k = (uint8_t)s[i] < 0x80 ? 1 : text_char(s + i);
+        if (k == 0 || k > n - i)
+            return false;
+    }
+    return true;
+}
+
 bool latin1_lacks(const char *s)
 {
     const unsigned char *p = (const unsigned char *)s;

@@ -30,17 +30,18 @@ static void put_date(struct block *b, const char *tag, uint32_t ymd)
     buf_printf(b->out, ".%s.   |a%08u\n", tag, (unsigned)ymd);
 }
 
-static void put_address(struct block *b, const struct registration *r)
+static void put_address(struct block *b, const char tag[ADDRESS_TAGS][24],
+                        const struct registration *r)
 {
     if (r->street[0] == 0 && r->city[0] == 0 && r->postcode[0] == 0 && r->phone[0] == 0 &&
         r->email[0] == 0)
         return;
     buf_text(b->out, ".USER_MAILINGADDR.   |a1\n.USER_ADDR1_BEGIN.\n");
-    put_text(b, "STREET", r->street, "street");
-    put_text(b, "CITY/STATE", r->city, "city");
-    put_text(b, "ZIP", r->postcode, "postcode");
-    put_text(b, "PHONE", r->phone, "phone");
-    put_text(b, "EMAIL", r->email, "email");
+    put_text(b, tag[TAG_STREET], r->street, "street");
+    put_text(b, tag[TAG_CITY], r->city, "city");
+    put_text(b, tag[TAG_POSTCODE], r->postcode, "postcode");
+    put_text(b, tag[TAG_PHONE], r->phone, "phone");
+    put_text(b, tag[TAG_EMAIL], r->email, "email");
     buf_text(b->out, ".USER_ADDR1_END.\n");
 }
 
@@ -85,7 +86,8 @@ static void put_user(struct block *b, const struct policy *p, const struct forma
         put_date(b, "USER_PRIV_EXPIRES", ymd_add_years(today, s->user_years));
     if (r->birth != 0)
         put_date(b, "USER_BIRTH_DATE", r->birth);
-    put_address(b, r);
+    put_text(b, "UACNT_CLEARANCE", s->user_clearance, "user_clearance");
+    put_address(b, s->address_tag, r);
     put_note(b, it->id, r);
     if (!ymd_is_valid(today))
         b->bad = "at";

@@ -10,7 +10,7 @@
 #include "mem.h"
 
 enum place { BETWEEN, FORM, USER, ADDRESS, NOTES };
-enum value { V_TEXT, V_BARCODE, V_DATE, V_EXPIRY, V_BEGIN, V_END };
+enum value { V_TEXT, V_BARCODE, V_DATE, V_EXPIRY, V_CLEARANCE, V_BEGIN, V_END };
 
 struct tag {
     const char *name;
@@ -20,7 +20,6 @@ struct tag {
     enum place to; /* of V_BEGIN and V_END */
 };
 
-/* The address tags are a site's own names: any other is refused. */
 static const struct tag tags[] = {
     { "USER_ID", USER, V_BARCODE, true, USER },
     { "USER_FIRST_NAME", USER, V_TEXT, false, USER },
@@ -34,12 +33,13 @@ static const struct tag tags[] = {
     { "USER_PRIV_EXPIRES", USER, V_EXPIRY, false, USER },
     { "USER_BIRTH_DATE", USER, V_DATE, false, USER },
     { "USER_MAILINGADDR", USER, V_TEXT, false, USER },
+    { "UACNT_CLEARANCE", USER, V_CLEARANCE, false, USER },
     { "USER_ADDR1_BEGIN", USER, V_BEGIN, false, ADDRESS },
-    { "STREET", ADDRESS, V_TEXT, false, USER },
-    { "CITY/STATE", ADDRESS, V_TEXT, false, USER },
-    { "ZIP", ADDRESS, V_TEXT, false, USER },
-    { "PHONE", ADDRESS, V_TEXT, false, USER },
-    { "EMAIL", ADDRESS, V_TEXT, false, USER },
+    { NULL, ADDRESS, V_TEXT, false, USER }, /* a site's own names, by the policy; any other is .. */
+    { NULL, ADDRESS, V_TEXT, false, USER }, /* .. refused */
+    { NULL, ADDRESS, V_TEXT, false, USER },
+    { NULL, ADDRESS, V_TEXT, false, USER },
+    { NULL, ADDRESS, V_TEXT, false, USER },
     { "USER_ADDR1_END", ADDRESS, V_END, false, USER },
     { "USER_XINFO_BEGIN", USER, V_BEGIN, true, NOTES },
     { "NOTE", NOTES, V_TEXT, true, USER }, /* carries the record id (E4) */
@@ -49,7 +49,7 @@ static const struct tag tags[] = {
 
 struct format_check {
     struct check_lines lines;
-    bool write_pin;
+    struct symphony_profile profile;
     enum place place;
     bool had[TAGS];
     uint32_t granted;
@@ -73,7 +73,8 @@ static enum err end_user(struct format_check *c, struct errmsg *msg)
     if (c->place != USER)
         return bad(msg, "the user before has a block without its end");
     for (unsigned i = 0; i < TAGS; i++)
-        if (tags[i].required && !c->had[i])
+        if ((tags[i].required || (tags[i].value == V_CLEARANCE && c->profile.user_clearance[0])) &&
+            !c->had[i])
             return err_set(msg, ERR_MALFORMED, "the user before lacks .%s.", tags[i].name);
     c->place = BETWEEN;
     c->users++;
@@ -92,14 +93,25 @@ static enum err begin_user(struct format_check *c, struct errmsg *msg)
     return ERR_OK;
 }
 
+/* The site's tags stand in their order without a name of their own. */
+static const char *name_of(const struct format_check *c, unsigned tag)
+{
+    unsigned of_site = 0;
+
+    for (unsigned i = 0; i < tag; i++)
+        of_site += tags[i].name == NULL;
+    return tags[tag].name != NULL ? tags[tag].name : c->profile.address_tag[of_site];
+}
+
 /* ".NAME." at the start of the line; what follows begins at *rest. */
-static const struct tag *find_tag(const char *line, size_t n, size_t *rest)
+static const struct tag *find_tag(const struct format_check *c, const char *line, size_t n,
+                                  size_t *rest)
 {
     for (unsigned i = 0; i < TAGS; i++) {
-        size_t k = strlen(tags[i].name);
+        const char *name = name_of(c, i);
+        size_t k = strlen(name);
 
-        if (n >= k + 2 && line[0] == '.' && memcmp(line + 1, tags[i].name, k) == 0 &&
-            line[k + 1] == '.') {
+        if (n >= k + 2 && line[0] == '.' && memcmp(line + 1, name, k) == 0 && line[k + 1] == '.') {
             *rest = k + 2;
             return &tags[i];
         }
@@ -139,11 +151,13 @@ static bool value_is_good(struct format_check *c, const struct tag *t, const cha
         return barcode_is_good(v, n);
     case V_DATE:
         day = digits_to_ymd(v, n);
-        if (strcmp(t->name, "USER_PRIV_GRANTED") == 0)
+        if (strcmp(t->name, "USER_PRIV_GRANTED") == 0) /* dates are no site's tags */
             c->granted = day;
         return day != 0 && (c->granted == 0 || day <= c->granted);
     case V_EXPIRY:
         return is_line(v, n, "NEVER") || digits_to_ymd(v, n) > c->granted;
+    case V_CLEARANCE:
+        return is_line(v, n, c->profile.user_clearance);
     case V_TEXT:
     case V_BEGIN:
     case V_END:
@@ -155,23 +169,24 @@ static bool value_is_good(struct format_check *c, const struct tag *t, const cha
 static enum err check_tag(struct format_check *c, const char *line, size_t n, struct errmsg *msg)
 {
     size_t at = 0;
-    const struct tag *t = find_tag(line, n, &at);
+    const struct tag *t = find_tag(c, line, n, &at);
+    const char *name = t != NULL ? name_of(c, (unsigned)(t - tags)) : "";
 
     if (t == NULL || t->where != c->place)
         return bad(msg, "a tag that does not belong there");
     if (c->had[t - tags])
-        return err_set(msg, ERR_MALFORMED, ".%s. is there twice", t->name);
+        return err_set(msg, ERR_MALFORMED, ".%s. is there twice", name);
     c->had[t - tags] = true;
     if (t->value == V_BEGIN || t->value == V_END) {
         c->place = t->to;
-        return at == n ? ERR_OK : err_set(msg, ERR_MALFORMED, ".%s. takes no value", t->name);
+        return at == n ? ERR_OK : err_set(msg, ERR_MALFORMED, ".%s. takes no value", name);
     }
     if (n < at + 5 || memcmp(line + at, "   |a", 5) != 0)
-        return err_set(msg, ERR_MALFORMED, ".%s. without its value", t->name);
+        return err_set(msg, ERR_MALFORMED, ".%s. without its value", name);
     at += 5;
     if (!value_is_good(c, t, line + at, n - at) ||
-        (strcmp(t->name, "USER_PIN") == 0 && !c->write_pin))
-        return err_set(msg, ERR_MALFORMED, ".%s. is empty, too long or impossible", t->name);
+        (strcmp(name, "USER_PIN") == 0 && !c->profile.write_pin))
+        return err_set(msg, ERR_MALFORMED, ".%s. is empty, too long or impossible", name);
     return ERR_OK;
 }
 
@@ -198,7 +213,7 @@ struct format_check *ldflat_check_new(const struct policy *p)
     struct format_check *c = mem_zero(1, sizeof *c);
 
     if (c != NULL)
-        c->write_pin = p->symphony.write_pin;
+        c->profile = p->symphony;
     return c;
 }
 

@@ -10,7 +10,8 @@
 
 #include "mem.h"
 
-#define USER_MAX 32768 /* bytes of one user that are kept in case it turns out to be none */
+#define EXPIRES_NEVER UINT32_MAX
+#define USER_MAX      32768 /* bytes of one user that are kept in case it turns out to be none */
 
 enum place { BETWEEN, TAGS, ADDRESS, OTHER_ADDRESS, NOTES, FOREIGN };
 
@@ -31,9 +32,18 @@ static const struct text_tag {
     { "EMAIL", ADDRESS, REG(email) },        { "NOTE", NOTES, REG(note) },
 };
 
-/* Tags that the branch's policy says for every user: nothing of the user is lost with them. */
-static const char *const policy_tags[] = { "USER_LIBRARY", "USER_PREF_LANG", "USER_STATUS",
-                                           "USER_PRIV_EXPIRES", "USER_MAILINGADDR" };
+/* Where the policy has other names for them, by enum address_tag. */
+static const struct text_tag site_tags[ADDRESS_TAGS] = {
+    [TAG_STREET] = { NULL, ADDRESS, REG(street) },     [TAG_CITY] = { NULL, ADDRESS, REG(city) },
+    [TAG_POSTCODE] = { NULL, ADDRESS, REG(postcode) }, [TAG_PHONE] = { NULL, ADDRESS, REG(phone) },
+    [TAG_EMAIL] = { NULL, ADDRESS, REG(email) },
+};
+
+/* Tags that the branch's policy says for every user: a user loses with them what is said otherwise.
+ */
+static const char *const policy_tags[] = { "USER_LIBRARY",     "USER_PREF_LANG",
+                                           "USER_STATUS",      "USER_PRIV_EXPIRES",
+                                           "USER_MAILINGADDR", "UACNT_CLEARANCE" };
 
 static const struct block_tag {
     const char *name;
@@ -49,9 +59,12 @@ struct format_reader {
     struct read_lines lines;
     struct format_read to;
     struct zone zone;
+    struct symphony_profile profile;
     enum place place;
-    struct format_event ev; /* the user in the making */
-    struct buf raw;         /* its lines so far, but for those that were handed on */
+    bool cut;                  /* the file ends within the user */
+    uint32_t granted, expires; /* 0: it does not say */
+    struct format_event ev;    /* the user in the making */
+    struct buf raw;            /* its lines so far, but for those that were handed on */
 };
 
 /* A piece of a line; `name` of a tag without its points. */
@@ -168,9 +181,33 @@ static const char *read_date(struct format_reader *r, struct text name, struct t
         return "no date, as 20260309";
     if (is(name, "USER_BIRTH_DATE"))
         r->ev.rec.reg.birth = day;
-    else
+    else {
         event_time(&r->ev, &r->zone, &at);
+        r->granted = day;
+    }
     return NULL;
+}
+
+static const char *keep_to_policy(struct format_reader *r, unsigned tag, struct text value)
+{
+    const struct symphony_profile *s = &r->profile;
+    const char *const says[] = { s->library, s->user_language, "OK", NULL, "1", s->user_clearance };
+
+    if (says[tag] == NULL) { /* judged at the end, by the day from which it counts */
+        r->expires = is(value, "NEVER") ? EXPIRES_NEVER : digits_to_ymd(value.p, value.n);
+        return r->expires != 0 ? NULL : "no date, as 20280309, or NEVER";
+    }
+    if (value.n > 0 && !is(value, says[tag]))
+        r->ev.left_out |= LEFT_FIELDS;
+    return NULL;
+}
+
+static bool expires_otherwise(const struct format_reader *r)
+{
+    unsigned years = r->profile.user_years;
+
+    return r->expires != 0 &&
+           r->expires != (years == 0 ? EXPIRES_NEVER : ymd_add_years(r->granted, years));
 }
 
 /* NULL: taken; else why the line is handed on. */
@@ -184,12 +221,15 @@ static const char *read_tag(struct format_reader *r, struct text name, struct te
         r->place = block_tags[i].to;
         return NULL;
     }
+    for (unsigned i = 0; i < ADDRESS_TAGS && r->place == ADDRESS; i++)
+        if (is(name, r->profile.address_tag[i]))
+            return read_text(r, &site_tags[i], value);
     for (unsigned i = 0; i < sizeof text_tags / sizeof text_tags[0]; i++)
         if (is(name, text_tags[i].name) && text_tags[i].where == r->place)
             return read_text(r, &text_tags[i], value);
     for (unsigned i = 0; i < sizeof policy_tags / sizeof policy_tags[0]; i++)
         if (is(name, policy_tags[i]) && r->place == TAGS)
-            return NULL;
+            return keep_to_policy(r, i, value);
     if (r->place == TAGS && is(name, "USER_ID"))
         return r->ev.rec.user[0] != 0                           ? "a second value of this tag"
                : copy_barcode(value.p, value.n, r->ev.rec.user) ? NULL
@@ -205,20 +245,27 @@ static enum err hand_on(const struct format_reader *r, uint64_t line, const void
     return r->to.unknown(r->to.ctx, line, p, n, why, msg);
 }
 
+/* NULL: it is whole, as far as one can see. */
+static const char *what_it_lacks(const struct format_reader *r)
+{
+    return r->place != TAGS             ? "a user with a block that does not end: perhaps cut"
+           : r->ev.rec.user[0] == 0     ? "a user without a number"
+           : r->ev.rec.reg.last[0] == 0 ? "a user without a name"
+           : r->cut                     ? "the file ends within this user: perhaps it was cut"
+                                        : NULL;
+}
+
 /* The user before is whole; or is none, then its lines are handed on in one piece. */
 static enum err end_user(struct format_reader *r, struct errmsg *msg)
 {
-    const struct record *rec = &r->ev.rec;
+    const char *lacks = what_it_lacks(r);
     enum err e = ERR_OK;
 
-    if (r->place != BETWEEN && r->place != FOREIGN) {
-        if (rec->user[0] != 0 && rec->reg.last[0] != 0)
-            e = r->to.event(r->to.ctx, &r->ev, msg);
-        else
-            e = hand_on(r, r->ev.line, r->raw.p, r->raw.len,
-                        rec->user[0] == 0 ? "a user without a number" : "a user without a name",
-                        msg);
-    }
+    if (expires_otherwise(r))
+        r->ev.left_out |= LEFT_FIELDS;
+    if (r->place != BETWEEN && r->place != FOREIGN)
+        e = lacks == NULL ? r->to.event(r->to.ctx, &r->ev, msg)
+                          : hand_on(r, r->ev.line, r->raw.p, r->raw.len, lacks, msg);
     r->place = BETWEEN;
     buf_reset(&r->raw);
     return e;
@@ -233,6 +280,7 @@ static enum err begin_user(struct format_reader *r, uint64_t line, struct errmsg
     r->ev.rec.kind = RECORD_USER;
     r->ev.line = line;
     r->ev.desk = "";
+    r->granted = r->expires = 0;
     return e;
 }
 
@@ -255,6 +303,12 @@ static const char *read_line_of_user(struct format_reader *r, struct text line)
     return read_tag(r, name, value);
 }
 
+/* ".USER_ADDR1_END." and its like. */
+static bool ends_a_block(struct text line)
+{
+    return line.n > 6 && memcmp(line.p + line.n - 5, "_END.", 5) == 0;
+}
+
 static enum err take(struct format_reader *r, uint64_t line, const char *text, size_t n,
                      struct errmsg *msg)
 {
@@ -264,8 +318,11 @@ static enum err take(struct format_reader *r, uint64_t line, const char *text, s
 
     if (is(whole, "*** DOCUMENT BOUNDARY ***"))
         e = begin_user(r, line, msg);
+    else if (!r->lines.had_mark && is_utf_8(text, n))
+        why = UTF_8_LETTERS;
     else
         why = read_line_of_user(r, whole);
+    r->cut = r->lines.cut && !ends_a_block(whole); /* that tells its own end */
     if (e != ERR_OK || why != NULL)
         return e != ERR_OK ? e : hand_on(r, line, text, n, why, msg);
     if (r->raw.len > 0)
@@ -286,6 +343,7 @@ struct format_reader *ldflat_read_new(const struct policy *p, const struct forma
     if (r != NULL) {
         r->to = *to;
         r->zone = p->zone;
+        r->profile = p->symphony;
     }
     return r;
 }

@@ -30,6 +30,8 @@ const struct own_column own_columns[OWN_COLUMNS] = {
     TEXT("staff", OWN_TEXT, rec.staff),
     OTHER("typed", OWN_FLAG),
     OTHER("override", OWN_FLAG),
+    OTHER("confirmed", OWN_FLAG),  /* told what the branch did just now, the desk meant it */
+    OTHER("unchecked", OWN_FLAG),  /* the block list was not asked */
     OTHER("from_paper", OWN_FLAG), /* `at` was typed from paper */
     OTHER("recorded", OWN_TIME),   /* the desk's own clock, uncorrected */
     OTHER("moved_from", OWN_TIME), /* corrected time, where E2 gave `at` another second */
@@ -89,6 +91,15 @@ static void put_time(int64_t ms, int offset_min, char out[36])
     snprintf(out, 36, "%.19s.%03d%.6s", plain, (int)(ms - s * 1000), plain + 19);
 }
 
+unsigned own_flag(unsigned column)
+{
+    return is(column, "typed")       ? RECORD_TYPED
+           : is(column, "override")  ? RECORD_OVERRIDE
+           : is(column, "confirmed") ? RECORD_CONFIRMED
+           : is(column, "unchecked") ? RECORD_UNCHECKED
+                                     : 0;
+}
+
 static const char *flag(bool set)
 {
     return set ? "yes" : "";
@@ -140,9 +151,7 @@ static const char *text_of(const struct own_values *o, const struct format_item 
     case OWN_STATION:
         return o->station;
     case OWN_FLAG:
-        return is(c, "typed")      ? flag(r->flags & RECORD_TYPED)
-               : is(c, "override") ? flag(r->flags & RECORD_OVERRIDE)
-                                   : flag(r->paper_ms != 0);
+        return is(c, "from_paper") ? flag(r->paper_ms != 0) : flag(r->flags & own_flag(c));
     case OWN_KEY:
         return o->key;
     }

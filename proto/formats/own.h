@@ -4,7 +4,7 @@
 
 #include "format_int.h"
 
-#define OWN_COLUMNS 32
+#define OWN_COLUMNS 34
 
 enum own_type {
     OWN_ID,      /* of the record, for people: "KIDS-1/3/0042" */
@@ -26,6 +26,7 @@ struct own_column {
     size_t offset, room; /* place in struct own_row of what is text or a day; else 0 */
 };
 extern const struct own_column own_columns[OWN_COLUMNS];
+unsigned own_flag(unsigned column); /* enum record_flag; 0: it says something else */
 int own_column_by_name(const char *name, size_t n); /* -1: no such column */
 
 /* ---- written ---- */
@@ -48,9 +49,11 @@ enum err own_fill(const struct policy *p, bool write_pin, const struct format_it
 /* ---- read ---- */
 
 struct own_row {
-    struct record rec; /* at_ms is the corrected time */
+    struct record rec;
+    int64_t at_ms, recorded_ms, moved_from_ms; /* as the columns say; 0: not there */
+    int recorded_off_min, at_off_min;
     char id[RECORD_ID_TEXT], desk[DESK_NAME_MAX + 1];
-    bool has_recorded, from_paper;
+    bool has_recorded, from_paper; /* the desk's clock may be at 0 */
 };
 /* One value that is not empty, n bytes without NUL. False: *why says what is wrong with it. */
 bool own_take(struct own_row *row, unsigned column, const char *value, size_t n, const char **why);

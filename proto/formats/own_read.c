@@ -18,27 +18,40 @@ static bool take_time(struct own_row *row, const char *name, const char *value, 
 
     if (rfc3339_parse(value, &ms, &off, NULL) != ERR_OK)
         return no(why, "a time looks like 2026-11-23T09:12:04-05:00, with seconds and zone");
-    if (strcmp(name, "at") == 0) {
-        row->rec.at_ms = ms;
-        row->rec.utc_off_min = off;
-        if (ms < 0)
-            return no(why, "a time before 1970");
-    } else if (strcmp(name, "recorded") == 0) {
+    if (strcmp(name, "recorded") == 0) { /* by a clock that may have lost its time */
         row->has_recorded = true;
+        row->recorded_ms = ms;
+        row->recorded_off_min = off;
+        return (ms >= 0 && ms <= RECORD_TIME_MAX) || no(why, "a time before 1970");
     }
+    if (!time_is_good(ms))
+        return no(why, TIME_IS_BAD);
+    if (strcmp(name, "moved_from") == 0) {
+        row->moved_from_ms = ms;
+        return true;
+    }
+    row->at_ms = ms;
+    row->at_off_min = off;
     return true;
 }
 
-static bool take_flag(struct own_row *row, const char *name, const char *value, const char **why)
+static bool take_flag(struct own_row *row, unsigned column, const char *value, const char **why)
 {
     if (strcmp(value, "yes") != 0)
         return no(why, "a flag is yes, or nothing");
-    if (strcmp(name, "typed") == 0)
-        row->rec.flags |= RECORD_TYPED;
-    else if (strcmp(name, "override") == 0)
-        row->rec.flags |= RECORD_OVERRIDE;
-    else
-        row->from_paper = true;
+    row->rec.flags |= own_flag(column);
+    row->from_paper |= own_flag(column) == 0;
+    return true;
+}
+
+static bool take_key(struct own_row *row, const char *value, const char **why)
+{
+    size_t n;
+
+    if (strlen(value) != 2 * RECORD_KEY_BYTES || value[strspn(value, "0123456789abcdef")] != 0 ||
+        sodium_hex2bin(row->rec.key, sizeof row->rec.key, value, strlen(value), NULL, &n, NULL) !=
+            0)
+        return no(why, "a key has 32 hex digits");
     return true;
 }
 
@@ -53,11 +66,6 @@ static unsigned number_of(const char *value, unsigned most)
         v = v * 10 + (unsigned)(*d - '0');
     }
     return v <= most ? v : 0;
-}
-
-static bool is_key(const char *value)
-{
-    return strlen(value) == 2 * RECORD_KEY_BYTES && value[strspn(value, "0123456789abcdef")] == 0;
 }
 
 bool own_take(struct own_row *row, unsigned column, const char *value, size_t n, const char **why)
@@ -94,9 +102,9 @@ bool own_take(struct own_row *row, unsigned column, const char *value, size_t n,
         row->rec.station = number_of(text, STATION_MAX);
         return row->rec.station > 0 || no(why, "a station is 1 to 9999");
     case OWN_FLAG:
-        return take_flag(row, c->name, text, why);
+        return take_flag(row, column, text, why);
     case OWN_KEY:
-        return is_key(text) ? true : no(why, "a key has 32 hex digits");
+        return take_key(row, text, why);
     case OWN_BARCODE:
         if (!barcode_is_clean(text))
             return no(why, "a barcode with a character that no barcode has");
@@ -110,13 +118,19 @@ bool own_take(struct own_row *row, unsigned column, const char *value, size_t n,
     return true;
 }
 
+/* When it happened, before E2 gave it another second. */
+static int64_t own_time(const struct own_row *row)
+{
+    return row->moved_from_ms != 0 ? row->moved_from_ms : row->at_ms;
+}
+
 bool own_complete(struct own_row *row, const char **why)
 {
     const struct record *r = &row->rec;
 
     if (r->kind == 0)
         return no(why, "op is missing");
-    if (r->at_ms == 0)
+    if (row->at_ms == 0)
         return no(why, "at is missing");
     if (r->item[0] == 0 && r->kind != RECORD_USER && !own_has_pieces(r))
         return no(why, "item is missing");
@@ -128,14 +142,18 @@ bool own_complete(struct own_row *row, const char **why)
         return no(why, "count is missing");
     if (r->kind == RECORD_USER && r->reg.last[0] == 0)
         return no(why, "last is missing: a registration needs a family name");
-    row->rec.paper_ms = row->from_paper ? r->at_ms : 0;
+    row->rec.at_ms = row->has_recorded ? row->recorded_ms : row->at_ms;
+    row->rec.utc_off_min = row->has_recorded ? row->recorded_off_min : row->at_off_min;
+    row->rec.paper_ms = row->from_paper ? own_time(row) : 0;
     return true;
 }
 
 enum err own_event(const struct format_read *to, uint64_t line, const struct own_row *row,
                    struct errmsg *msg)
 {
-    struct format_event ev = { .rec = row->rec, .line = line, .desk = row->desk };
+    struct format_event ev = {
+        .rec = row->rec, .time_ms = own_time(row), .line = line, .desk = row->desk
+    };
 
     return to->event(to->ctx, &ev, msg);
 }
@@ -150,13 +168,13 @@ enum err own_judge(struct own_judge *j, struct errmsg *msg)
         return err_set(msg, ERR_MALFORMED, "a PIN, which the policy does not send");
     if (row->id[0] == 0 || !row->has_recorded)
         return err_set(msg, ERR_MALFORMED, "%s is missing", row->id[0] == 0 ? "id" : "recorded");
-    if (r->due != 0 && r->due < ymd_at(&j->zone, r->at_ms))
+    if (r->due != 0 && r->due < ymd_at(&j->zone, row->at_ms))
         return err_set(msg, ERR_MALFORMED, "the due date is before the event");
-    if (j->any && r->at_ms < j->at_ms)
+    if (j->any && row->at_ms < j->at_ms)
         return err_set(msg, ERR_MALFORMED, "the time runs back");
-    if (!j->any || r->at_ms / 1000 != j->at_ms / 1000)
+    if (!j->any || row->at_ms / 1000 != j->at_ms / 1000)
         seen_forget(&j->seen);
     j->any = true;
-    j->at_ms = r->at_ms;
+    j->at_ms = row->at_ms;
     return seen_event(&j->seen, item, r->user, r->kind == RECORD_USER, "second", msg);
 }

@@ -3,13 +3,15 @@
 
 #include <string.h>
 
+/* The next piece of a line that is too long. */
 static enum err hand_piece(struct read_lines *l, const struct format_read *to, struct errmsg *msg)
 {
+    const char *why = l->too_long ? NULL : "longer than any line of this format";
     size_t n = l->len;
 
     l->len = 0;
-    return to->unknown(to->ctx, l->lines, (const uint8_t *)l->line, n,
-                       "longer than any line of this format", msg);
+    l->too_long = true;
+    return to->unknown(to->ctx, l->lines, (const uint8_t *)l->line, n, why, msg);
 }
 
 static enum err end_line(struct read_lines *l, struct format_reader *r, read_line *take,
@@ -20,8 +22,9 @@ static enum err end_line(struct read_lines *l, struct format_reader *r, read_lin
 
     l->line[n] = 0;
     if (l->too_long) {
+        enum err e = hand_piece(l, to, msg);
         l->too_long = false;
-        return hand_piece(l, to, msg);
+        return e;
     }
     l->len = 0;
     if (l->lines == 1 && n >= 2 &&
@@ -32,8 +35,10 @@ static enum err end_line(struct read_lines *l, struct format_reader *r, read_lin
         text += 3;
         n -= 3;
     }
-    while (n > 0 && text[n - 1] == '\r')
+    while (n > 0 && text[n - 1] == '\r') {
+        l->cut = false;
         n--;
+    }
     if (strspn(text, " \t") >= n)
         return to->unknown(to->ctx, l->lines, (const uint8_t *)text, n, "an empty line", msg);
     return take(r, l->lines, text, n, msg);
@@ -52,10 +57,8 @@ enum err read_lines_add(struct read_lines *l, struct format_reader *r, read_line
             e = end_line(l, r, take, to, msg);
             continue;
         }
-        if (l->len == CHECK_LINE_MAX) {
-            l->too_long = true;
+        if (l->len == CHECK_LINE_MAX)
             e = hand_piece(l, to, msg);
-        }
         l->line[l->len++] = (char)p[i];
     }
     return e;

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #define SHORT_FIRST 20000101 /* two digits of the year */
 #define SHORT_LAST  20991231
@@ -125,11 +126,24 @@ static void sierra_file_name(const struct format_name *n, char out[FORMAT_NAME_M
              (unsigned long long)n->slot, n->hash);
 }
 
+static const char *sierra_misnamed(const char *name)
+{
+    size_t n = 3;
+
+    if (strncmp(name, "rdy", 3) != 0 || name[3] == 0)
+        n = 0;
+    while (n > 0 && isalnum((unsigned char)name[n]))
+        n++;
+    return n > 3 && name[n] == 0 ? NULL : "rdy, then letters and digits alone, as rdy20261123main";
+}
+
 const struct format format_sierra = {
     .name = "sierra",
     .suffix = "rdy",
     .file_name = sierra_file_name,
+    .misnamed = sierra_misnamed,
     .tick_s = 60,
+    .local_time = true,
     .needs = sierra_needs,
     .carries = sierra_carries,
     .desk_lacks = sierra_desk_lacks,

@@ -14,6 +14,7 @@ struct format_reader {
     struct read_lines lines;
     struct format_read to;
     struct zone zone;
+    char due_time[5]; /* of the policy, "2359" */
 };
 
 struct event {
@@ -72,6 +73,8 @@ static const char *read_event(const struct format_reader *r, const char *line, s
     struct civil when, due;
     bool loan;
 
+    if (r->lines.cut)
+        return CUT_LINE;
     for (size_t i = 0; i < n; i++)
         colons += line[i] == ':';
     for (unsigned i = 0; i < FIELDS; i++)
@@ -95,6 +98,8 @@ static const char *read_event(const struct format_reader *r, const char *line, s
         return "the statistics group is no number";
     e->ev.rec.kind = loan ? RECORD_CHECKOUT : RECORD_DISCHARGE;
     e->ev.rec.due = f[4].n > 0 ? civil_ymd(&due) : 0;
+    if (f[4].n > 0 && memcmp(f[4].p + 6, r->due_time, 4) != 0 && memcmp(f[4].p + 6, "2359", 4) != 0)
+        e->ev.left_out |= LEFT_DUE_TIME;
     event_time(&e->ev, &r->zone, &when);
     return NULL;
 }
@@ -117,6 +122,8 @@ struct format_reader *sierra_read_new(const struct policy *p, const struct forma
     if (r != NULL) {
         r->to = *to;
         r->zone = p->zone;
+        memcpy(r->due_time, p->sierra.due_time, 2);
+        memcpy(r->due_time + 2, p->sierra.due_time + 3, 2);
     }
     return r;
 }

@@ -14,6 +14,7 @@ struct format_reader {
     struct read_lines lines;
     struct format_read to;
     struct zone zone;
+    struct symphony_profile profile;
     int64_t last_s; /* the last event's moment: tells the two runs of the autumn hour apart */
     bool reg_used;  /* ev.rec.reg holds something */
     struct format_event ev;
@@ -55,12 +56,22 @@ static bool take_barcode(const struct symphony_line *l, const char *code, char o
     return barcode_is_clean(out);
 }
 
-static bool take_text(const struct symphony_line *l, const char *code, char *out, size_t room)
+/* ISO-8859-1, but UTF-8 in a file that begins with a byte order mark. */
+static bool take_text(const struct format_reader *r, const struct symphony_line *l,
+                      const char *code, char *out, size_t room)
 {
     struct value v = field(l, code);
 
     out[0] = 0;
-    return v.p == NULL || latin1_get(v.p, v.n, out, room);
+    if (v.p == NULL)
+        return true;
+    if (!r->lines.had_mark)
+        return latin1_get(v.p, v.n, out, room);
+    if (v.n >= room)
+        return false;
+    memcpy(out, v.p, v.n);
+    out[v.n] = 0;
+    return text_is_clean(out);
 }
 
 static bool take_number(struct value *v, size_t most, unsigned *out)
@@ -102,6 +113,11 @@ static bool take_moment(struct value v, struct civil *out, bool *has_time)
 static bool is_word(struct value v, const char *word)
 {
     return v.n == strlen(word) && memcmp(v.p, word, v.n) == 0;
+}
+
+static bool is_same(struct value a, struct value b)
+{
+    return b.p != NULL && a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
 static uint32_t ymd_of(const struct civil *c)
@@ -176,14 +192,28 @@ static const char *take_time(struct format_reader *r, const struct symphony_line
         }
     }
     rec->utc_off_min = offset_s / 60;
-    return NULL;
+    return time_is_good(rec->at_ms) && (rec->paper_ms == 0 || time_is_good(rec->paper_ms))
+               ? NULL
+               : TIME_IS_BAD;
 }
 
 /* ---- what happened ---- */
 
-static const char *take_due(struct record *rec, const struct symphony_line *l,
+/* What our writer says of every due date, or the day's end. */
+static bool is_usual_time(const struct format_reader *r, const struct civil *due)
+{
+    const char *t = r->profile.due_time;
+    int usual =
+        t[0] != 0 ? (t[0] - '0') * 600 + (t[1] - '0') * 60 + (t[3] - '0') * 10 + t[4] - '0' : 0;
+    int minute = due->hour * 60 + due->minute;
+
+    return minute == usual || minute == 23 * 60 + 59;
+}
+
+static const char *take_due(struct format_reader *r, const struct symphony_line *l,
                             const struct civil *day)
 {
+    struct record *rec = &r->ev.rec;
     struct value v = field(l, "CF");
     struct civil due;
     bool has_time;
@@ -200,20 +230,24 @@ static const char *take_due(struct record *rec, const struct symphony_line *l,
         return "due NEVER: no other format can say it";
     if (!take_moment(v, &due, &has_time))
         return "the due date is no date";
+    if (has_time && !is_usual_time(r, &due))
+        r->ev.left_out |= LEFT_DUE_TIME;
     rec->due = ymd_of(&due);
     return NULL;
 }
 
-static const char *take_loan(struct record *rec, const struct symphony_line *l,
+static const char *take_loan(struct format_reader *r, const struct symphony_line *l,
                              const struct civil *day)
 {
+    struct record *rec = &r->ev.rec;
+
     if (!take_barcode(l, "NQ", rec->item) || rec->item[0] == 0)
         return "NQ is missing, or no barcode";
     if (rec->kind != RECORD_DISCHARGE && !take_barcode(l, "UO", rec->user))
         return "UO is no barcode";
     if (rec->kind == RECORD_CHECKOUT && rec->user[0] == 0)
         return "UO is missing";
-    return rec->kind == RECORD_DISCHARGE ? NULL : take_due(rec, l, day);
+    return rec->kind == RECORD_DISCHARGE ? NULL : take_due(r, l, day);
 }
 
 static const char *take_user(struct format_reader *r, const struct symphony_line *l)
@@ -228,12 +262,13 @@ static const char *take_user(struct format_reader *r, const struct symphony_line
     r->reg_used = true;
     if (!take_barcode(l, "UO", r->ev.rec.user) || r->ev.rec.user[0] == 0)
         return "UO is missing, or no barcode";
-    if (!take_text(l, "uF", g->first, sizeof g->first) ||
-        !take_text(l, "uM", middle, sizeof middle))
+    if (!take_text(r, l, "uF", g->first, sizeof g->first) ||
+        !take_text(r, l, "uM", middle, sizeof middle))
         return "uF or uM is too long, or no text";
-    if (!take_text(l, "uL", g->last, sizeof g->last) || g->last[0] == 0)
+    if (!take_text(r, l, "uL", g->last, sizeof g->last) || g->last[0] == 0)
         return "uL is missing, too long, or no text";
-    if (!take_text(l, "PE", g->type, sizeof g->type) || !take_text(l, "Uf", g->pin, sizeof g->pin))
+    if (!take_text(r, l, "PE", g->type, sizeof g->type) ||
+        !take_text(r, l, "Uf", g->pin, sizeof g->pin))
         return "PE or Uf is too long, or no text";
     first = strlen(g->first);
     if (first + 1 + strlen(middle) > REG_TEXT_MAX)
@@ -248,13 +283,55 @@ static const char *take_user(struct format_reader *r, const struct symphony_line
     return NULL;
 }
 
-static bool is_override(const char *code)
-{
-    static const char known[] = "OMOLOCOIOSOROKOaOcOdOeOb";
+/* Codes of overrides: master first. */
+#define OVERRIDES "OMOLOCOIOSOROKOaOcOdOeOb"
 
-    for (const char *k = known; *k != 0; k += 2)
-        if (memcmp(k, code, 2) == 0)
+static bool is_one_of(const char *codes, const char *code)
+{
+    for (; *codes != 0; codes += 2)
+        if (memcmp(codes, code, 2) == 0)
             return true;
+    return false;
+}
+
+/* A new card's fields that our writer fills by the policy. */
+static bool is_as_the_policy_says(const struct format_reader *r, const struct symphony_line *l,
+                                  const char *code, struct value v)
+{
+    const struct symphony_profile *s = &r->profile;
+    struct civil granted, expires;
+    bool has_time;
+
+    if (memcmp(code, "UM", 2) == 0) /* the station's */
+        return is_same(v, field(l, "FE"));
+    if (memcmp(code, "UQ", 2) != 0)
+        return is_word(v, memcmp(code, "Ib", 2) == 0   ? s->user_language
+                          : memcmp(code, "P7", 2) == 0 ? s->user_hist_rule
+                                                       : s->user_environment);
+    if (s->user_years == 0)
+        return is_word(v, "NEVER");
+    return take_moment(field(l, "UD"), &granted, &has_time) &&
+           take_moment(v, &expires, &has_time) &&
+           ymd_of(&expires) == ymd_add_years(ymd_of(&granted), s->user_years);
+}
+
+/* What no record has a place for, and the writer does not say by itself. Of look-ups and of the
+ * session there is no loss. */
+static bool has_more(const struct format_reader *r, const struct symphony_line *l)
+{
+    static const char always[] = "FFFEFcFWdCIQISFDFbFvrsjzYPC0jl" OVERRIDES;
+    bool user = r->ev.rec.kind == RECORD_USER;
+
+    for (unsigned i = 0; i < l->n_fields; i++) {
+        const char *code = l->field[i].code;
+        struct value v = { l->field[i].value, l->field[i].len };
+        bool known =
+            is_one_of(always, code) ||
+            is_one_of(user ? "UOuFuMuLuVPEUfUZUD" : "NQUOCFWHCO", code) ||
+            (user && is_one_of("UMUQIbUVUXP7", code) && is_as_the_policy_says(r, l, code, v));
+        if (!known && v.n > 0)
+            return true;
+    }
     return false;
 }
 
@@ -296,6 +373,7 @@ static uint8_t kind_of(const char *command)
 static void clear_event(struct format_reader *r, uint64_t number)
 {
     memset(&r->ev.rec, 0, offsetof(struct record, reg));
+    r->ev.left_out = 0;
     if (r->reg_used)
         memset(&r->ev.rec.reg, 0, sizeof r->ev.rec.reg);
     r->reg_used = false;
@@ -311,6 +389,8 @@ static const char *take_event(struct format_reader *r, const char *text, size_t 
     struct civil day;
     const char *why;
 
+    if (!r->lines.had_mark && is_utf_8(text, n))
+        return UTF_8_LETTERS;
     if (!l->trailer_ok && text[n - 1] != 'O')
         return "the length at its end is not the line's: cut, or changed by hand";
     if (l->header_form == 'E' && text[19] != 'R')
@@ -321,9 +401,11 @@ static const char *take_event(struct format_reader *r, const char *text, size_t 
     if ((why = take_time(r, l, &day)) != NULL)
         return why;
     for (unsigned i = 0; i < l->n_fields; i++)
-        if (is_override(l->field[i].code))
+        if (is_one_of(OVERRIDES, l->field[i].code))
             rec->flags |= RECORD_OVERRIDE;
-    return rec->kind == RECORD_USER ? take_user(r, l) : take_loan(rec, l, &day);
+    if (has_more(r, l))
+        r->ev.left_out |= LEFT_FIELDS;
+    return rec->kind == RECORD_USER ? take_user(r, l) : take_loan(r, l, &day);
 }
 
 static bool is_reply(const char *text, size_t n)
@@ -368,6 +450,7 @@ struct format_reader *symphony_read_new(const struct policy *p, const struct for
         return NULL;
     r->to = *to;
     r->zone = p->zone;
+    r->profile = p->symphony;
     r->last_s = INT64_MIN;
     return r;
 }

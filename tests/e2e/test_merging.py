@@ -29,7 +29,12 @@ default_group = 1
 profile = 2
 home_ou = 4
 ident_type = 3
+[csv]
+write_pin = yes
+[ndjson]
+write_pin = yes
 """
+NAMES = {"sierra": "rdy{}", "destiny": "{}.txt"}  # what their loaders go by
 
 
 class Merging(unittest.TestCase):
@@ -57,6 +62,9 @@ class Merging(unittest.TestCase):
         """All that can be written, by the program's own word."""
         said = self.run_merge("x", "--to", "nothing", "--out", "y", code=64).stderr
         return re.search(r"there are (.*)", said).group(1).split(", ")
+
+    def name_for(self, to, what):
+        return NAMES.get(to, "{}." + to).format(what)
 
     def nothing_else(self, *names):
         self.assertEqual(sorted(names), sorted(os.listdir(self.dir)))
@@ -93,7 +101,7 @@ class Merging(unittest.TestCase):
         self.put("A", (GOLDEN / "symphony_a_to_h.log").read_bytes())
         sources, known = {"symphony": "A"}, self.formats()
         for to in known:
-            p = subprocess.run([BINARY, "merge", "A", "--from", "symphony", "--to", to, "--out", f"from-a.{to}",
+            p = subprocess.run([BINARY, "merge", "A", "--from", "symphony", "--to", to, "--out", self.name_for(to, "fromA"),
                                 "--policy", str(policy), "--json"], capture_output=True, text=True, cwd=self.dir,
                                env=self.env, timeout=60, check=False)
             if p.returncode == 78:
@@ -102,13 +110,13 @@ class Merging(unittest.TestCase):
             self.assertIn(p.returncode, (0, 2), to + p.stdout + p.stderr)
             said = json.loads(p.stdout)
             self.assertEqual(8, sum(said["outcomes"].values()), to)
-            self.assertTrue((self.dir / f"from-a.{to}").exists() or to == "ldflat", to)
-            sources.setdefault(to, f"from-a.{to}")
+            self.assertTrue((self.dir / self.name_for(to, "fromA")).exists() or to == "ldflat", to)
+            sources.setdefault(to, self.name_for(to, "fromA"))
         pairs = 0
         for source, path in sources.items():
             for to in known:
                 p = subprocess.run([BINARY, "merge", path, "--from", source, "--to", to, "--out",
-                                    f"{source}-to.{to}", "--policy", str(policy), "--json"], capture_output=True,
+                                    self.name_for(to, re.sub(r"\W", "", source) + "To"), "--policy", str(policy), "--json"], capture_output=True,
                                    text=True, cwd=self.dir, env=self.env, timeout=60, check=False)
                 if p.returncode == 64 or "no times" in p.stderr or p.returncode == 78:
                     continue  # written only; without times; more is needed of the policy
@@ -179,6 +187,66 @@ class Merging(unittest.TestCase):
             self.nothing_else(*before)
         self.assertEqual("kept", (self.dir / "old").read_text())
 
+    def test_our_own_formats_lose_nothing_on_the_way_there_and_back(self):
+        policy = self.put("policy.ini", POLICY)
+
+        def rows(path):
+            return [{k: v for k, v in json.loads(r).items() if k != "id"} for r in path.read_text("utf-8").splitlines()]
+
+        self.merged(GOLDEN / "own.ndjson", "--to", "csv", "--out", "A.csv", "--policy", policy)
+        self.merged("A.csv", "--to", "ndjson", "--out", "B.ndjson", "--policy", policy)
+        self.assertEqual(7, len(rows(GOLDEN / "own.ndjson")))
+        self.assertEqual(rows(GOLDEN / "own.ndjson"), rows(self.dir / "B.ndjson"))
+
+    def test_one_bad_line_costs_one_line(self):
+        """A line of 24 MB, one of 1970, one in another alphabet, one cut: each named, the others merged."""
+        good = (GOLDEN / "symphony_a_to_h.log").read_bytes().splitlines(True)
+        long = b"E20260309" + bytes(range(32, 127)) * 250000
+        in_1970 = good[0].replace(b"E20260309101532", b"E19700101000000")
+        utf8 = re.sub(rb"\d{5}\n$", b"\n", good[6].replace(b"OKAFOR", "OKÁFOR".encode()))
+        cut = good[7][:60]
+        self.put("A", good[0] + long + b"\n" + in_1970 + good[1] + utf8 + good[2] + cut)
+        said = self.merged("A", "--to", "symphony", "--out", "M", *ZONE, code=2)
+        self.assertEqual((7, 3, 4), tuple(said["files"][0][k] for k in ("lines", "events", "unknown")))
+        self.assertEqual(b"".join(good[:3]), (self.dir / "M").read_bytes())
+        self.assertEqual(long + b"\n" + in_1970 + utf8 + cut + b"\n", (self.dir / "M.unknown").read_bytes())
+        report = (self.dir / "M.report").read_text()
+        for words in ("A:2: longer than any line", "A:3: a time before 1971", "A:5: its letters are UTF-8",
+                      "A:7: "):
+            self.assertEqual(1, report.count(words), report)
+        self.put("X", '{"type":"checkin","barcode":"3","timestamp":0}\n'
+                      '{"type":"checkin","barcode":"4","timestamp":1795442700}\n')
+        said = self.merged("X", "--from", "evergreen", "--to", "koha", "--out", "N", *ZONE, code=2)
+        self.assertEqual({"sent": 1}, said["outcomes"])
+
+    def test_what_has_no_place_is_counted(self):
+        line = "^S01CVFERVR^NQ3999900000501%d^UO29999000001016^CF%s^^O\n"
+        self.put("A", "".join("E2026030910153%d0042R " % i + line % (i, due) for i, due in enumerate(
+            ("3/16/2026,23:59", "3/9/2026,14:00", "3/10/2026,9:00"))))
+        said = self.merged("A", "--to", "symphony", "--out", "M", *ZONE, code=2)
+        (left,) = said["files"][0]["left_out"]
+        self.assertEqual(("due_time", 2, 2), (left["loss"], left["lines"], left["first_line"]))
+        self.assertIn("2 due dates end at other times than their day's end, which are not kept: line 2 is the first",
+                      (self.dir / "M.report").read_text())
+
+    def test_names_fit_their_loaders(self):
+        lines = "".join(f"202611{day}0905R3999900000501{day % 10}{'':66}\r\n" for day in (23, 24, 25))
+        self.put("A", lines)
+        for to, out in (("destiny", "week.dat"), ("destiny", ".txt"), ("sierra", "rdy-1"), ("sierra", "rdy"),
+                        ("sierra", "week/monday")):
+            self.assertIn("certain names", self.run_merge("A", "--to", to, "--out", out, code=64).stderr)
+        self.merged("A", "--from", "alma", "--to", "destiny", "--out", "week.txt", *ZONE)
+        self.nothing_else("A", "week.txt", "week.2.txt", "week.3.txt", "week.txt.report")
+        self.assertEqual(["%C127L", "39999000005014", ""], (self.dir / "week.2.txt").read_bytes().decode().split("\r\n"))
+
+    def test_the_hour_that_comes_twice_is_told(self):
+        self.put("A", "".join('{"op":"discharge","item":"%d","at":"2026-11-01T01:%02d:00-%s"}\n' % (i, m, off)
+                              for i, (m, off) in enumerate(((10, "04:00"), (50, "04:00"), (20, "05:00"), (59, "05:00")))))
+        said = self.merged("A", "--to", "symphony", "--station", 7, "--out", "M", "--policy",
+                           self.put("policy.ini", POLICY))
+        self.assertEqual([("hour", 1)], [(x["loss"], x["records"]) for x in said["losses"]])
+        self.assertEqual([], self.merged("A", "--to", "csv", "--out", "N", *ZONE)["losses"])
+
     def test_ctrl_c_stops_at_once_and_leaves_nothing(self):
         line = (GOLDEN / "symphony_a_to_h.log").read_bytes().splitlines(True)[0]
         with open(self.dir / "A", "wb") as f:
@@ -191,6 +259,19 @@ class Merging(unittest.TestCase):
         out, err = p.communicate(timeout=30)
         self.assertEqual((75, ""), (p.returncode, out), err)
         self.assertIn("stopped; nothing was written", err)
+        self.nothing_else("A")
+
+    def test_ctrl_c_while_it_writes_leaves_nothing(self):
+        line = (GOLDEN / "symphony_a_to_h.log").read_bytes().splitlines(True)[0]
+        self.put("A", b"".join(line.replace(b"39999000005015", b"%014d" % i) for i in range(150000)))
+        p = subprocess.Popen([BINARY, "merge", "A", "--from", "symphony", "--to", "symphony", "--out", "M", *ZONE],
+                             cwd=self.dir, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        part = self.dir / f"M.{p.pid}.part"
+        while not (part.exists() and part.stat().st_size > 0) and p.poll() is None:
+            time.sleep(0.001)
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=30)
+        self.assertEqual((75, ""), (p.returncode, out), err)
         self.nothing_else("A")
 
 

@@ -94,9 +94,10 @@ static enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n,
     struct told *t = ctx;
 
     (void)msg;
-    must_hold(line > 0 && why != NULL && why[0] != '\0' && text_is_clean(why));
+    must_hold(line > 0 && (why == NULL ? t->unknown > 0 : why[0] != '\0' && text_is_clean(why)));
     add(t, p, n);
-    add(t, why, strlen(why));
+    if (why != NULL)
+        add(t, why, strlen(why));
     t->unknown++;
     return ERR_OK;
 }

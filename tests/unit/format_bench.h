@@ -18,6 +18,7 @@ struct bench {
     struct record event[BENCH_EVENTS];
     char desk[BENCH_EVENTS][32];
     uint64_t line[BENCH_EVENTS];
+    unsigned left_out[BENCH_EVENTS];
     struct buf unknown; /* "line: why: bytes" and LF for each */
 };
 
@@ -134,6 +135,7 @@ static inline enum err on_event(void *ctx, const struct format_event *ev, struct
     assert_in_range(b->n_events, 0, BENCH_EVENTS - 1);
     b->event[b->n_events] = ev->rec;
     b->line[b->n_events] = ev->line;
+    b->left_out[b->n_events] = ev->left_out;
     snprintf(b->desk[b->n_events++], 32, "%s", ev->desk);
     return ERR_OK;
 }
@@ -145,7 +147,7 @@ static inline enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, si
 
     (void)msg;
     b->n_unknown++;
-    buf_printf(&b->unknown, "%llu: %s: ", (unsigned long long)line, why);
+    buf_printf(&b->unknown, "%llu: %s: ", (unsigned long long)line, why ? why : "more of it");
     buf_add(&b->unknown, p, n);
     buf_text(&b->unknown, "\n");
     return ERR_OK;

@@ -184,7 +184,8 @@ static inline enum err bench_unknown(void *ctx, uint64_t line, const uint8_t *p,
     b->unknown[b->n_unknown].line = line;
     snprintf(b->unknown[b->n_unknown].text, sizeof b->unknown[0].text, "%.*s", (int)n,
              (const char *)p);
-    snprintf(b->unknown[b->n_unknown].why, sizeof b->unknown[0].why, "%s", why);
+    snprintf(b->unknown[b->n_unknown].why, sizeof b->unknown[0].why, "%s",
+             why ? why : "more of it");
     b->n_unknown++;
     return ERR_OK;
 }

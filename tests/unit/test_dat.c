@@ -158,7 +158,7 @@ static void the_reader_takes_every_variant_and_keeps_the_rest(void **state)
           "\xef\xbb\xbf" L1 "202611230906R" I2 "\n\n202611230907L" I1 " " U1
           "  \n202611230908R" I2 PAD66 "     \r\r\n"
           "202611230909L" I1 "\n202611230910X1 2\nhello\n202611230911R1 2\n202602300911R1\n"
-          "202611230912L" I1 PAD66 U1,
+          "202611230912L" I1 PAD66 U1 "\r",
           5,
           "3: an empty line: \n"
           "6: the user is empty, too long or impossible: 202611230909L" I1 "\n"
@@ -170,6 +170,25 @@ static void the_reader_takes_every_variant_and_keeps_the_rest(void **state)
     event_is(b, 2, RECORD_CHECKOUT, I1, U1, 0, "2026-11-23T09:07:00-05:00");
     event_is(b, 3, RECORD_DISCHARGE, I2, "", 0, "2026-11-23T09:08:00-05:00");
     event_is(b, 4, RECORD_CHECKOUT, I1, U1, 0, "2026-11-23T09:12:00-05:00");
+}
+
+/* Half a number is a number: nothing in it tells that it was cut. */
+static void of_a_line_that_was_cut_nothing_is_guessed(void **state)
+{
+    struct bench *b = *state;
+
+    reads(b, L1 "202611230906L" I2 PAD66 "29999", 1,
+          "2: the file ends within this line: perhaps it was cut: 202611230906L" I2 PAD66
+          "29999\n");
+    reads(b, L1 "202611230906R39999", 1,
+          "2: the file ends within this line: perhaps it was cut: 202611230906R39999\n");
+    reads(b, L1 "202611230906R" I2 PAD66, 2, ""); /* its columns are all there */
+    reads(b, "202611230905L3999" L1 "202611230906R39" R2, 0,
+          "1: two lines in one: the first was cut: 202611230905L3999202611230905L" I1 PAD66 U1 "\n"
+          "2: two lines in one: the first was cut: 202611230906R39202611230906R" I2 PAD66 "\n");
+    reads(b, "999912312359R1\n190001010000R1\n", 0,
+          "1: it does not begin with a minute: 999912312359R1\n"
+          "2: it does not begin with a minute: 190001010000R1\n");
 }
 
 static void the_hour_that_comes_twice_is_read_as_the_first(void **state)
@@ -232,6 +251,7 @@ int main(void)
         TEST(the_judge_names_what_is_wrong),
         TEST(any_cut_but_at_a_line_end_is_refused),
         TEST(the_reader_takes_every_variant_and_keeps_the_rest),
+        TEST(of_a_line_that_was_cut_nothing_is_guessed),
         TEST(the_hour_that_comes_twice_is_read_as_the_first),
         TEST(a_line_without_end_costs_no_memory_and_is_kept),
         TEST(alephs_width_is_the_policys_and_blanks_part_its_columns),

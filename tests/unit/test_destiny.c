@@ -119,7 +119,7 @@ static void the_reader_takes_every_variant_and_keeps_the_rest(void **state)
 
     reads(b,
           "\xef\xbb\xbf" I1 "\n%C127L\n" I1 "\r\n\n%C121Q\n77\n%C123H\n" U1 "\n" I2 "\n%C999\n1\n"
-          "%C123H\n\xe9\n" I3 "\n%C127L\n\xe9\n" I4,
+          "%C123H\n\xe9\n" I3 "\n%C127L\n\xe9\n" I4 "\n" I3 "%C127L\n3999",
           3,
           "1: a number before any code: " I1 "\n"
           "4: an empty line: \n"
@@ -129,7 +129,9 @@ static void the_reader_takes_every_variant_and_keeps_the_rest(void **state)
           "11: under a code that is none of ours: 1\n"
           "13: the user is too long or impossible: \xe9\n"
           "14: under a code that is none of ours: " I3 "\n"
-          "16: the item is too long or impossible: \xe9\n");
+          "16: the item is too long or impossible: \xe9\n"
+          "18: the item is too long or impossible: " I3 "%C127L\n"
+          "19: the file ends within this line: perhaps it was cut: 3999\n");
     event_is(b, 0, RECORD_DISCHARGE, I1, "", 0, NULL);
     event_is(b, 1, RECORD_CHECKOUT, I2, U1, 0, NULL);
     event_is(b, 2, RECORD_DISCHARGE, I4, "", 0, NULL);

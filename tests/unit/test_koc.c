@@ -186,6 +186,7 @@ static void of_koc_nothing_is_guessed_and_nothing_dropped(void **state)
     bench_is_unknown(b, "2026-11-23 09:05:00 012\tissue\t2\n", "an issue has card and barcode");
     bench_is_unknown(b, "2026-11-23 09:05:00 012\tissue\t2\t3\t4\t5\n", "more fields");
     bench_is_unknown(b, "2026-11-23 09:05:00 012\tissue\t\t3\n", "is missing");
+    bench_is_unknown(b, "1970-01-01 00:00:00 000\treturn\t3\n", "before 1971");
     bench_is_unknown(b, "2026-11-23 09:05\treturn\t3\n", "no time like");
     bench_is_unknown(b, "2026-11-23 09:05:00 012\treturn\t3\r2026-11-23 09:05:00 012\treturn\t4\n",
                      "a return a barcode alone");
@@ -279,7 +280,8 @@ static void of_a_batch_nothing_is_guessed_and_nothing_dropped(void **state)
     bench_reads(b, big);
     assert_int_equal(b->n_events, 1);
     assert_int_equal(b->n_unknown, 2);
-    assert_string_equal(b->unknown[1].why, "longer than any row");
+    assert_string_equal(b->unknown[0].why, "longer than any row");
+    assert_string_equal(b->unknown[1].why, "more of it");
     free(big);
     assert_int_equal(bench_read(b, "[1]", 3, 1), ERR_MALFORMED);
     assert_int_equal(bench_read(b, "{\"a\":[1]}", 9, 1), ERR_MALFORMED);

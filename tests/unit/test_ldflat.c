@@ -252,6 +252,7 @@ struct seen {
     unsigned n;
     struct record user[8];
     uint64_t line[8];
+    unsigned left_out[8];
     struct buf unknown;
 };
 
@@ -263,6 +264,7 @@ static enum err on_event(void *ctx, const struct format_event *ev, struct errmsg
     assert_in_range(s->n, 0, 7);
     assert_int_equal(ev->rec.kind, RECORD_USER);
     s->line[s->n] = ev->line;
+    s->left_out[s->n] = ev->left_out;
     s->user[s->n++] = ev->rec;
     return ERR_OK;
 }
@@ -273,7 +275,7 @@ static enum err on_unknown(void *ctx, uint64_t line, const uint8_t *p, size_t n,
     struct seen *s = ctx;
 
     (void)msg;
-    buf_printf(&s->unknown, "%llu: %s: ", (unsigned long long)line, why);
+    buf_printf(&s->unknown, "%llu: %s: ", (unsigned long long)line, why ? why : "more of it");
     buf_add(&s->unknown, p, n);
     buf_text(&s->unknown, "\n");
     return ERR_OK;
@@ -375,8 +377,11 @@ static void the_reader_takes_every_variant_and_keeps_the_rest(void **state)
           "26: the number is impossible: .USER_ID.   |a2[9\n"
           "24: a user without a number: *** DOCUMENT BOUNDARY ***\n"
           "FORM=LDUSER\n.USER_LAST_NAME.   |aBracket\n"
-          "31: a second value of this tag: .USER_ID.   |a2\n");
-    assert_int_equal(s.n, 2);
+          "31: a second value of this tag: .USER_ID.   |a2\n"
+          "28: the file ends within this user: perhaps it was cut: *** DOCUMENT BOUNDARY ***\n"
+          "FORM=LDUSER\n.USER_ID.   |a29999000001024\n"
+          ".USER_LAST_NAME.   |aLast line is cut\n");
+    assert_int_equal(s.n, 1);
     assert_int_equal(s.line[0], 2);
     assert_string_equal(s.user[0].user, "29999000001016");
     assert_string_equal(s.user[0].reg.last, "Lovelace, Ad\xc3\xa9le");
@@ -384,7 +389,62 @@ static void the_reader_takes_every_variant_and_keeps_the_rest(void **state)
     assert_string_equal(s.user[0].reg.postcode, "K1A 0A6");
     assert_string_equal(s.user[0].reg.note, "Pays late");
     assert_int_equal(s.user[0].at_ms, 0);
-    assert_string_equal(s.user[1].reg.last, "Last line is cut");
+    buf_free(&s.unknown);
+}
+
+/* Another expiry, status or library than the policy's is lost: our writer says its own. */
+static void what_the_policy_says_otherwise_is_told(void **state)
+{
+#define USER "*** DOCUMENT BOUNDARY ***\nFORM=LDUSER\n.USER_ID.   |a1\n.USER_LAST_NAME.   |aL\n"
+#define KEPT                                                                                       \
+    ".USER_LIBRARY.   |aRVR\n.USER_PREF_LANG.   |aENGLISH\n.USER_STATUS.   |aOK\n"                 \
+    ".USER_PRIV_GRANTED.   |a20260309\n.USER_PRIV_EXPIRES.   |a20280309\n"
+    static const char text[] = USER KEPT USER
+        ".USER_STATUS.   |aBARRED\n" USER ".USER_PRIV_GRANTED.   |a20260309\n"
+        ".USER_PRIV_EXPIRES.   |a20270309\n" USER ".USER_ADDR1_BEGIN.\n.STREET.   |a1 Mill\n" USER;
+    struct bench *b = *state;
+    struct seen s = { 0 };
+
+    reads(b, &s, text, sizeof text - 1,
+          "21: a user with a block that does not end: perhaps cut: " USER
+          ".USER_ADDR1_BEGIN.\n.STREET.   |a1 Mill\n");
+    assert_int_equal(s.n, 4);
+    assert_int_equal(s.left_out[0], 0);
+    assert_int_equal(s.left_out[1], LEFT_FIELDS);
+    assert_int_equal(s.left_out[2], LEFT_FIELDS);
+    assert_int_equal(s.left_out[3], 0);
+    buf_free(&s.unknown);
+}
+
+/* Rivermouth's own names, and a clearance as accountability sites need it. */
+static void the_sites_own_tags_are_written_judged_and_read(void **state)
+{
+    struct bench *b = *state;
+    struct seen s = { 0 };
+    uint64_t n;
+
+    strcpy(b->p.symphony.address_tag[TAG_CITY], "CITY/PROV");
+    strcpy(b->p.symphony.address_tag[TAG_POSTCODE], "POSTALCODE");
+    strcpy(b->p.symphony.address_tag[TAG_PHONE], "MOBILE");
+    strcpy(b->p.symphony.user_clearance, "NONE");
+    marta(b);
+    strcpy(b->rec.reg.type, "ADULT");
+    assert_int_equal(add(b), ERR_OK);
+    buf_add(&b->out, "", 1);
+    assert_non_null(strstr((char *)b->out.p, "\n.UACNT_CLEARANCE.   |aNONE\n"));
+    assert_non_null(strstr((char *)b->out.p,
+                           "\n.CITY/PROV.   |aRivermouth, OH\n"
+                           ".POSTALCODE.   |a44654\n.MOBILE.   |a330-555-0142\n"));
+    b->out.len--;
+    assert_int_equal(judge(b, b->out.p, b->out.len, &n), ERR_OK);
+    assert_int_equal(n, 1);
+    reads(b, &s, b->out.p, b->out.len, "");
+    assert_memory_equal(&s.user[0].reg, &b->rec.reg, sizeof b->rec.reg);
+    strcpy(b->p.symphony.address_tag[TAG_PHONE], "PHONE");
+    assert_int_equal(judge(b, b->out.p, b->out.len, &n), ERR_MALFORMED);
+    strcpy(b->p.symphony.address_tag[TAG_PHONE], "MOBILE");
+    strcpy(b->p.symphony.user_clearance, "ALL");
+    assert_int_equal(judge(b, b->out.p, b->out.len, &n), ERR_MALFORMED);
     buf_free(&s.unknown);
 }
 
@@ -399,6 +459,12 @@ static void a_byte_order_mark_says_utf_8(void **state)
           "4: a value that is too long, or no clean text: .USER_FIRST_NAME.   |a\xe9\n");
     assert_int_equal(s.n, 1);
     assert_string_equal(s.user[0].reg.last, "Zo\xc3\xab");
+    /* without one there are two ways to read it, and none is taken */
+    reads(b, &s, text + 3, sizeof text - 1 - 3,
+          "3: its letters are UTF-8, where this format has ISO-8859-1: "
+          ".USER_LAST_NAME.   |aZo\xc3\xab\n"
+          "1: a user without a name: *** DOCUMENT BOUNDARY ***\n.USER_ID.   |a1\n"
+          ".USER_FIRST_NAME.   |a\xe9\n");
     buf_free(&s.unknown);
 }
 
@@ -417,6 +483,8 @@ int main(void)
         TEST(what_was_written_is_read_back_but_for_time_and_id),
         TEST(losses_of_a_user_are_told),
         TEST(the_reader_takes_every_variant_and_keeps_the_rest),
+        TEST(what_the_policy_says_otherwise_is_told),
+        TEST(the_sites_own_tags_are_written_judged_and_read),
         TEST(a_byte_order_mark_says_utf_8),
     };
 

@@ -33,7 +33,7 @@ static void write_all(struct bench *b)
     strcpy(r->staff, "Ann \"A\", desk");
     bench_add(b, "MAIN-1/7/0001", "2026-11-23T09:05:00.012-05:00");
     r = bench_record(b, RECORD_DISCHARGE, "39999000005023", "");
-    r->flags = RECORD_TYPED | RECORD_OVERRIDE;
+    r->flags = RECORD_TYPED | RECORD_OVERRIDE | RECORD_CONFIRMED | RECORD_UNCHECKED;
     bench_add(b, "MAIN-1/7/0002", "2026-11-23T09:06:01.005-05:00");
     r = bench_record(b, RECORD_CHECKOUT, "39999000005023", "29999000001032");
     assert_int_equal(bench_add_moved(b, "MAIN-2/1/0001", "2026-11-23T09:06:01.700-05:00",
@@ -77,14 +77,18 @@ static void same(const struct bench *b)
     assert_string_equal(e[0].rec.user, "29999000001016");
     assert_string_equal(e[0].rec.staff, "Ann \"A\", desk");
     assert_int_equal(e[0].rec.due, 20261214);
-    assert_int_equal(e[0].rec.at_ms, bench_ms("2026-11-23T09:05:00.012-05:00"));
+    assert_int_equal(e[0].rec.at_ms, bench_ms("2026-11-23T09:04:58.500-05:00"));
+    assert_int_equal(e[0].time_ms, bench_ms("2026-11-23T09:05:00.012-05:00"));
     assert_int_equal(e[0].rec.utc_off_min, -300);
     assert_string_equal(e[0].desk, "MAIN-1");
     assert_int_equal(e[1].rec.kind, RECORD_DISCHARGE);
-    assert_int_equal(e[1].rec.flags, RECORD_TYPED | RECORD_OVERRIDE);
-    assert_int_equal(e[2].rec.at_ms, bench_ms("2026-11-23T09:06:02-05:00"));
+    assert_int_equal(e[1].rec.flags,
+                     RECORD_TYPED | RECORD_OVERRIDE | RECORD_CONFIRMED | RECORD_UNCHECKED);
+    assert_int_equal(e[2].time_ms, bench_ms("2026-11-23T09:06:01.700-05:00"));
     assert_int_equal(e[3].rec.kind, RECORD_RENEW);
     assert_int_equal(e[3].rec.paper_ms, bench_ms("2026-11-23T09:06:30-05:00"));
+    assert_int_equal(e[3].rec.at_ms, bench_ms("2026-11-23T12:00:00Z"));
+    assert_int_equal(e[3].rec.key[15], 0xa5);
     assert_int_equal(e[4].rec.kind, RECORD_INHOUSE);
     assert_int_equal(e[4].rec.count, 3);
     assert_int_equal(e[5].rec.kind, RECORD_CHECKOUT);
@@ -206,7 +210,7 @@ static void the_judge_of_csv_knows_one_form(void **state)
     bench_refused(b, "id,op", "op,id", "line 1: the header is not ours");
     bench_refused(b, "\r\n", "\n", "line 1: ends without CR");
     bench_refused(b, "'=cmd", "=cmd", "takes for a formula");
-    bench_refused(b, ",,,,,,", ",,,,,", "cells, not 32");
+    bench_refused(b, ",,,,,,", ",,,,,", "cells, not 34");
     bench_refused(b, "\"Ann", "Ann", "a quotation mark in the middle");
     bench_refused(b, "desk\",", "desk,", "line 2: a quotation mark that is not closed");
     bench_refused(b, "MAIN-1/7/0001", "", "line 2: id is missing");
@@ -312,6 +316,8 @@ static void a_line_of_a_megabyte_is_handed_on_in_pieces(void **state)
     for (unsigned i = 0; i < 13; i++)
         assert_int_equal(b->unknown[i].line, 2);
     assert_non_null(strstr(b->unknown[0].why, "longer than any line"));
+    for (unsigned i = 1; i < 13; i++)
+        assert_string_equal(b->unknown[i].why, "more of it");
     free(text);
 }
 

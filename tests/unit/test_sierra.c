@@ -133,13 +133,15 @@ static void the_reader_takes_every_variant_and_keeps_the_rest(void **state)
     reads(b,
           "\xef\xbb\xbf" O1 "i:2611230906:" I2 ":::7\r\n\r\no:2607230907:" I1 ":" U1
           "\no:2611230908:b1:b2::\nr:2611230908:b1:::\ni:2611230909:b1:b2::\no:2611230909:b1:::\n"
-          "i:2611230909:b1::::\ni:2611230910:b1",
+          "i:2611230909:b1::::\ni:2611230910:b1\n"
+          "o:2611230911:b1:b2",
           5,
           "3: an empty line: \n"
           "6: neither o nor i in front: r:2611230908:b1:::\n"
           "7: a check-in with a user or a due date: i:2611230909:b1:b2::\n"
           "8: the user is empty, too long or impossible: o:2611230909:b1:::\n"
-          "9: more than five colons: i:2611230909:b1::::\n");
+          "9: more than five colons: i:2611230909:b1::::\n"
+          "11: the file ends within this line: perhaps it was cut: o:2611230911:b1:b2\n");
     event_is(b, 0, RECORD_CHECKOUT, I1, U1, 20261214, "2026-11-23T09:05:00-05:00");
     assert_string_equal(b->desk[0], "104");
     event_is(b, 1, RECORD_DISCHARGE, I2, "", 0, "2026-11-23T09:06:00-05:00");
@@ -148,6 +150,9 @@ static void the_reader_takes_every_variant_and_keeps_the_rest(void **state)
     event_is(b, 3, RECORD_CHECKOUT, "1", "2", 0, "2026-11-23T09:08:00-05:00");
     event_is(b, 4, RECORD_DISCHARGE, "1", "", 0, "2026-11-23T09:10:00-05:00");
     assert_string_equal(b->desk[4], "");
+    reads(b, "o:2611230905:b1:b2:2611231130:\no:2611230906:b3:b2:2611232359:\n", 2, "");
+    assert_int_equal(b->left_out[0], LEFT_DUE_TIME);
+    assert_int_equal(b->left_out[1], 0);
 }
 
 static void the_files_name_is_rdy_and_letters_and_digits(void **state)

@@ -45,6 +45,10 @@ static enum err on_event(void *ctx, const struct format_event *ev, struct errmsg
     }
     if (r->flags != 0)
         buf_printf(ctx, " flags=%u", r->flags);
+    if ((ev->left_out & LEFT_DUE_TIME) != 0)
+        buf_text(ctx, " -due_time");
+    if ((ev->left_out & LEFT_FIELDS) != 0)
+        buf_text(ctx, " -fields");
     if (r->reg.last[0] != 0)
         buf_printf(ctx, " %s|%s|%s|%s|%u", r->reg.first, r->reg.last, r->reg.type, r->reg.pin,
                    r->reg.birth);
@@ -183,7 +187,7 @@ static void dates_are_read_in_all_their_forms(void **state)
         "1 2026-03-09T10:15:32-04:00 0042 checkout item=39999000005015 user=29999000001016 "
         "due=20260316\n"
         "2 2026-03-09T10:15:32-04:00 0042 checkout item=39999000005015 user=29999000001016 "
-        "due=20270306\n"
+        "due=20270306 -due_time\n"
         "3 2026-03-09T10:15:32-04:00 0042 checkout item=39999000005015 user=29999000001016 "
         "due=20260309 flags=2\n"
         "4 2026-03-09T10:15:32-04:00 0042 discharge item=39999000005015 "
@@ -227,6 +231,53 @@ static void names_are_latin_1_and_stations_that_differ_are_noticed(void **state)
     assert_true(seen.staff_login_differs);
 }
 
+#define JY "E202603091040200042R ^S03JYFERVR^FWA^UO1"
+
+/* Which letters they are, a byte order mark says; else nobody can tell. */
+static void utf_8_is_not_taken_for_latin_1(void **state)
+{
+    (void)state;
+    assert_string_equal(read_text(JY "^uLZo\xc3\xab^^O\n"),
+                        "1 ?" JY "^uLZo\xc3\xab^^O? its letters are UTF-8, where this format has "
+                        "ISO-8859-1\n");
+    assert_string_equal(read_text("\xef\xbb\xbf" JY "^uLZo\xc3\xab^^O\n" JY "^uLZo\xeb^^O\n"),
+                        "1 2026-03-09T10:40:20-04:00 0042 user user=1 |Zo\xc3\xab|||0\n"
+                        "2 ?" JY "^uLZo\xeb^^O? uL is missing, too long, or no text\n");
+}
+
+static void a_year_that_nobody_recorded_in_is_no_time(void **state)
+{
+    (void)state;
+    assert_string_equal(read_text("E197001010000000042R " CV "^^O\n"
+                                  "E190001010000000042R " CV "^^O\n"
+                                  "E999912312359590042R " CV "^^O\n"
+                                  "E202603091015320042R ^S01EVNQ39999000005015^CO1/1/1900^^O\n"),
+                        "1 ?E197001010000000042R " CV "^^O? a time before 1971 or after 2999\n"
+                        "2 ?E190001010000000042R " CV "^^O? a time before 1971 or after 2999\n"
+                        "3 ?E999912312359590042R " CV "^^O? the stamp is no time\n"
+                        "4 ?E202603091015320042R ^S01EVNQ39999000005015^CO1/1/1900^^O? a time "
+                        "before 1971 or after 2999\n");
+}
+
+static void what_a_record_has_no_place_for_is_said(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        read_text(JY "^uLB^UD3/9/2026^UQ3/9/2028^IbENGLISH^P7CIRCRULE^UMRVR^^O\n" JY
+                     "^uLB^UD3/9/2026^UQ3/9/2027^^O\n" JY "^uLB^IbFRENCH^^O\n" JY
+                     "^uLB^PI12 Mill Lane^^O\n"
+                     "E202603091015320042R " CV "^CF3/16/2026,23:59^IQPS 3552^^O\n"
+                     "E202603091015320042R " CV "^CF3/9/2026,14:00^zz1^^O\n"),
+        "1 2026-03-09T10:40:20-04:00 0042 user user=1 |B|||0\n"
+        "2 2026-03-09T10:40:20-04:00 0042 user user=1 -fields |B|||0\n"
+        "3 2026-03-09T10:40:20-04:00 0042 user user=1 -fields |B|||0\n"
+        "4 2026-03-09T10:40:20-04:00 0042 user user=1 -fields |B|||0\n"
+        "5 2026-03-09T10:15:32-04:00 0042 checkout item=39999000005015 user=29999000001016 "
+        "due=20260316\n"
+        "6 2026-03-09T10:15:32-04:00 0042 checkout item=39999000005015 user=29999000001016 "
+        "due=20260309 -due_time -fields\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +287,9 @@ int main(void)
         cmocka_unit_test(dates_are_read_in_all_their_forms),
         cmocka_unit_test(the_autumn_hour_goes_on_instead_of_back),
         cmocka_unit_test(names_are_latin_1_and_stations_that_differ_are_noticed),
+        cmocka_unit_test(utf_8_is_not_taken_for_latin_1),
+        cmocka_unit_test(a_year_that_nobody_recorded_in_is_no_time),
+        cmocka_unit_test(what_a_record_has_no_place_for_is_said),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -379,6 +379,9 @@ static void every_variant_is_read(void **state)
     assert_int_equal(b->event[2].rec.paper_ms, 0);
     assert_int_equal(b->event[3].rec.paper_ms, bench_ms("2026-11-23T08:00:00-05:00"));
     assert_int_equal(b->event[4].rec.count, 1);
+    assert_int_equal(b->event[1].left_out, 0);
+    assert_int_equal(b->event[3].left_out, LEFT_FIELDS); /* "extra" */
+    assert_int_equal(b->event[6].left_out, 0);
     assert_string_equal(b->event[6].rec.reg.street, "a, b");
     assert_string_equal(b->event[6].rec.reg.type, "7");
     assert_int_equal(b->event[6].rec.reg.birth, 19880714);
@@ -398,7 +401,8 @@ static void nothing_is_guessed_and_nothing_dropped(void **state)
     bench_is_unknown(b, OUT "\"timestamp\":1795442700123}\n", "of milliseconds?");
     bench_is_unknown(b, OUT "\"timestamp\":\"2026-11-23T09:05:00\"}\n", "a number that is none");
     bench_is_unknown(b, OUT "\"checkout_time\":\"2026-11-23T09:05\"}\n", "has no seconds");
-    bench_is_unknown(b, OUT "\"timestamp\":1,\"due_date\":\"12/14/2026\"}\n",
+    bench_is_unknown(b, OUT "\"timestamp\":0}\n", "before 1971"); /* once it stopped the merge */
+    bench_is_unknown(b, OUT "\"timestamp\":1795442700,\"due_date\":\"12/14/2026\"}\n",
                      "a time that is none");
     bench_is_unknown(b,
                      "{\"type\":\"checkin\",\"barcode\":\"3\",\"timestamp\":1795442700,"
@@ -406,19 +410,21 @@ static void nothing_is_guessed_and_nothing_dropped(void **state)
                      "dated to another day");
     bench_is_unknown(b,
                      "{\"type\":\"checkout\",\"patron_barcode\":\"2\",\"noncat\":true,"
-                     "\"noncat_type\":1,\"noncat_count\":2,\"timestamp\":1}\n",
+                     "\"noncat_type\":1,\"noncat_count\":2,\"timestamp\":1795442700}\n",
                      "uncatalogued pieces");
-    bench_is_unknown(b, "{\"type\":\"checkin\",\"barcode\":3,\"timestamp\":1}\n",
+    bench_is_unknown(b, "{\"type\":\"checkin\",\"barcode\":3,\"timestamp\":1795442700}\n",
                      "a number where text in quotes belongs");
-    bench_is_unknown(b, "{\"type\":\"hold\",\"barcode\":\"3\",\"timestamp\":1}\n", "not known");
+    bench_is_unknown(b, "{\"type\":\"hold\",\"barcode\":\"3\",\"timestamp\":1795442700}\n",
+                     "not known");
     bench_is_unknown(b,
                      "{\"type\":\"in_house_use\",\"barcode\":\"3\",\"count\":100,"
-                     "\"timestamp\":1}\n",
+                     "\"timestamp\":1795442700}\n",
                      "a count outside");
-    bench_is_unknown(b,
-                     "{\"type\":\"register\",\"timestamp\":1,\"user\":{\"card\":{\"barcode\":"
-                     "\"2\"}}}\n",
-                     "without its card or its family_name");
+    bench_is_unknown(
+        b,
+        "{\"type\":\"register\",\"timestamp\":1795442700,\"user\":{\"card\":{\"barcode\":"
+        "\"2\"}}}\n",
+        "without its card or its family_name");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
