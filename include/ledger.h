@@ -275,5 +275,7 @@ bool ledger_lacks_answers(const struct ledger *l, uint64_t slot);
 
 /* The receipt of a slot as stored; ERR_MISSING. */
 enum err ledger_receipt(const struct ledger *l, uint64_t slot, struct buf *out);
+/* Was this the content of that slot, in our chain or in an epoch that was lost? */
+bool ledger_was_decided(const struct ledger *l, uint64_t slot, const uint8_t intent[HASH_BYTES]);
 
 #endif

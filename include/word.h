@@ -81,13 +81,15 @@ struct said {
     } * v;                /* in order of arrival */
     unsigned n, room;
     uint8_t hash[WORD_ID_BYTES]; /* XOR of the ids: equal hash, equal words */
+    const struct ledger *ledger; /* what a desk may confirm; NULL: anything. Borrowed */
 };
 
 enum err said_load(struct said *s, const struct disk *disk, const struct roster *roster,
                    struct errmsg *msg);
 void said_free(struct said *s);
-/* ERR_OK also for one that is known (*fresh tells). ERR_MISSING: signed by nobody known here (the
- * roster may be behind). ERR_MALFORMED, ERR_DENIED, ERR_FULL. */
+/* ERR_OK also for one that is known (*fresh tells). ERR_MISSING: signed by nobody known here, or
+ * a desk's on an upload that is not (roster or ledger may be behind: it comes again). ERR_MALFORMED,
+ * ERR_DENIED, ERR_FULL. */
 enum err said_take(struct said *s, const uint8_t *p, size_t n, bool *fresh, struct errmsg *msg);
 /* The i-th word, parsed. */
 bool said_word(const struct said *s, unsigned i, struct word *out);

@@ -18,7 +18,8 @@
 
 static const char domain[] = "tideover bundle v1";
 
-enum stage { STAGE_ROSTER, STAGE_FEEDS, STAGE_WORDS, STAGE_OVERRIDES, STAGE_RECEIPTS, STAGE_END };
+/* Words speak of what was decided: behind it. */
+enum stage { STAGE_ROSTER, STAGE_FEEDS, STAGE_OVERRIDES, STAGE_RECEIPTS, STAGE_WORDS, STAGE_END };
 
 void bundle_at_text(const struct bundle_at *at, char out[64])
 {
@@ -149,14 +150,14 @@ static void give(struct core *c, struct bundle_at *at)
     case STAGE_FEEDS:
         give_feed(c, &nobody, at);
         break;
-    case STAGE_WORDS:
-        give_words(c, &nobody, at);
-        break;
     case STAGE_OVERRIDES:
         give_overrides(c, &nobody, at);
         break;
     case STAGE_RECEIPTS:
         give_receipt(c, &nobody, at);
+        break;
+    case STAGE_WORDS:
+        give_words(c, &nobody, at);
         break;
     case STAGE_END:
         break;

@@ -269,6 +269,7 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
         core_close(c);
         return e;
     }
+    c->said.ledger = c->ledger;
     c->memory_lost = sync_memory_was_lost(conf->disk);
     sightings_load(&c->sightings, conf->disk);
     record_load_keys(c);

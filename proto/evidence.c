@@ -144,6 +144,29 @@ void evidence_review(struct ledger *l)
     evidence_count_doubled(l);
 }
 
+static bool is_of(const struct buf *receipt, const uint8_t intent[HASH_BYTES])
+{
+    uint8_t hash[HASH_BYTES];
+    struct receipt r;
+
+    if (receipt_decode(receipt->p, receipt->len, &r, NULL) != ERR_OK)
+        return false;
+    intent_hash(r.intent, r.intent_len, hash);
+    return memcmp(hash, intent, HASH_BYTES) == 0;
+}
+
+bool ledger_was_decided(const struct ledger *l, uint64_t slot, const uint8_t intent[HASH_BYTES])
+{
+    struct walk w = { .l = l };
+    bool yes = slot <= l->dec && ledger_receipt(l, slot, &w.bytes) == ERR_OK &&
+               is_of(&w.bytes, intent);
+
+    while (!yes && l->n_evidence > 0 && walk_next(&w))
+        yes = w.slot == slot && is_of(&w.bytes, intent);
+    buf_free(&w.bytes);
+    return yes;
+}
+
 uint64_t evidence_shown(const struct ledger *l, const struct feed_id *feed)
 {
     bool there;

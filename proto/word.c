@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ledger.h"
 #include "mem.h"
 
 static const char word_domain[] = "tideover word v1";
@@ -165,7 +166,8 @@ static enum err keep(struct said *s, const uint8_t id[WORD_ID_BYTES], const uint
     return ERR_OK;
 }
 
-/* One of each kind and slot is enough from one desk: a desk cannot fill the table. */
+/* One on each content is enough from one desk. Contents are what majorities signed: so a desk that
+ * makes some up cannot fill the table, after which no lead could say anything any more. */
 static bool said_before(const struct said *s, const struct word *w)
 {
     struct word old;
@@ -188,8 +190,11 @@ static enum err may_say(const struct said *s, const struct word *w, struct errms
         return err_set(msg, ERR_MISSING, "a word that only a lead may say");
     if (!desk_of_key(s->roster, w->key))
         return err_set(msg, ERR_MISSING, "a word of nobody who is known here");
-    return said_before(s, w) ? err_set(msg, ERR_DENIED, "a desk that says one thing twice")
-                             : ERR_OK;
+    if (said_before(s, w))
+        return err_set(msg, ERR_DENIED, "a desk that says one thing twice");
+    return s->ledger && !ledger_was_decided(s->ledger, w->slot, w->intent)
+               ? err_set(msg, ERR_MISSING, "a word on an upload that is not known here")
+               : ERR_OK;
 }
 
 enum err said_take(struct said *s, const uint8_t *p, size_t n, bool *fresh, struct errmsg *msg)

@@ -5,7 +5,29 @@
 
 #include "word.h"
 
-static const uint8_t intent[HASH_BYTES] = "the intent of slot 1";
+static uint8_t intent[HASH_BYTES] = "the intent of slot 1";
+
+/* One upload by the first desk; its slot, and `intent` is its content. */
+static uint64_t uploaded(struct world *w)
+{
+    struct buf b = { 0 };
+    struct receipt r;
+    uint64_t slot;
+
+    lend(w, 0, 3);
+    run(w, 8000);
+    press(w, 0);
+    for (unsigned i = 0; i < 100 && w->delivered == 0; i++)
+        run(w, 500);
+    run(w, 3000);
+    assert_int_equal(w->delivered, 1);
+    slot = ledger_decided(core_ledger(w->v[0].core));
+    assert_int_equal(ledger_receipt(core_ledger(w->v[0].core), slot, &b), ERR_OK);
+    assert_int_equal(receipt_decode(b.p, b.len, &r, NULL), ERR_OK);
+    intent_hash(r.intent, r.intent_len, intent);
+    buf_free(&b);
+    return slot;
+}
 
 static void confirm_bytes(const struct world *w, const uint8_t *sk, uint64_t slot, int64_t at,
                           struct buf *out)
@@ -132,28 +154,92 @@ static void a_word_reaches_all_and_outlives_a_restart(void **state)
 static void only_a_second_voice_confirms(void **state)
 {
     struct world *w = world_new(3, 3);
-    struct ident stranger;
-    struct moment now = moment(w, 0);
     struct core *c = w->v[0].core;
+    const struct desk_id *uploader = &w->b.desk[0].id;
+    uint64_t slot = uploaded(w);
+    struct moment now = moment(w, 0);
+    struct ident stranger;
     struct buf b = { 0 };
 
     (void)state;
     branch_ident(77, &stranger);
-    confirm_bytes(w, stranger.sign_sk, 1, 10, &b);
+    confirm_bytes(w, stranger.sign_sk, slot, 10, &b);
     assert_int_equal(core_say(c, &now, b.p, b.len, NULL), ERR_MISSING);
-    confirm_bytes(w, w->b.desk[0].sign_sk, 1, 20, &b);
+    confirm_bytes(w, w->b.desk[0].sign_sk, slot, 20, &b);
     assert_int_equal(core_say(c, &now, b.p, b.len, NULL), ERR_OK);
-    confirm_bytes(w, w->b.desk[0].sign_sk, 1, 21, &b); /* a desk cannot fill the table */
+    confirm_bytes(w, w->b.desk[0].sign_sk, slot, 21, &b);
     assert_int_equal(core_say(c, &now, b.p, b.len, NULL), ERR_DENIED);
-    assert_int_equal(said_confirmed(core_said(c), 1, intent, &w->b.desk[0].id, NULL), 0);
-    assert_int_equal(said_confirmed(core_said(c), 1, intent, &w->b.desk[1].id, NULL), 20);
-    confirm_bytes(w, w->b.desk[2].sign_sk, 1, 30, &b);
+    assert_int_equal(said_confirmed(core_said(c), slot, intent, uploader, NULL), 0);
+    assert_int_equal(said_confirmed(core_said(c), slot, intent, &w->b.desk[1].id, NULL), 20);
+    confirm_bytes(w, w->b.desk[2].sign_sk, slot, 30, &b);
     assert_int_equal(core_say(c, &now, b.p, b.len, NULL), ERR_OK);
-    assert_int_equal(said_confirmed(core_said(c), 1, intent, &w->b.desk[0].id, NULL), 30);
-    assert_int_equal(said_confirmed(core_said(c), 2, intent, &w->b.desk[0].id, NULL), 0);
+    assert_int_equal(said_confirmed(core_said(c), slot, intent, uploader, NULL), 30);
+    assert_int_equal(said_confirmed(core_said(c), slot + 1, intent, uploader, NULL), 0);
     assert_int_equal(
-        said_confirmed(core_said(c), 1, (const uint8_t[HASH_BYTES]){ 1 }, &w->b.desk[0].id, NULL),
-        0);
+        said_confirmed(core_said(c), slot, (const uint8_t[HASH_BYTES]){ 1 }, uploader, NULL), 0);
+    buf_free(&b);
+    world_free(w);
+}
+
+static void hear_word(struct world *w, unsigned from, unsigned to, const struct buf *word)
+{
+    struct buf msg = { 0 };
+
+    wire_begin(&msg, WIRE_WORD, 1);
+    mp_put_array(&msg, 1);
+    mp_put_bin(&msg, word->p, word->len);
+    hear(w, from, to, msg.p, msg.len);
+    buf_free(&msg);
+}
+
+static void a_desk_that_makes_contents_up_cannot_fill_the_table(void **state)
+{
+    struct world *w = world_new(3, 3);
+    uint64_t slot = uploaded(w);
+    struct buf b = { 0 };
+    uint8_t right[HASH_BYTES];
+
+    (void)state;
+    memcpy(right, intent, sizeof right);
+    for (unsigned i = 0; i < 200; i++) {
+        intent[i % HASH_BYTES] ^= (uint8_t)(1 + i);
+        confirm_bytes(w, w->b.desk[1].sign_sk, i % 2 ? slot : slot + 1 + i, 1000 + i, &b);
+        hear_word(w, 1, 0, &b);
+    }
+    assert_int_equal(core_said(w->v[0].core)->n, 0);
+    memcpy(intent, right, sizeof right);
+    confirm_bytes(w, w->b.desk[1].sign_sk, slot, 5000, &b);
+    hear_word(w, 1, 0, &b);
+    assert_int_equal(core_said(w->v[0].core)->n, 1);
+    run(w, 5000);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(core_said(w->v[i].core)->n, 1);
+    buf_free(&b);
+    world_free(w);
+}
+
+static void a_word_on_an_upload_that_is_not_known_yet_comes_again(void **state)
+{
+    struct world *w = world_new(3, 3);
+    struct buf b = { 0 };
+    struct moment now;
+    uint64_t slot;
+
+    (void)state;
+    run(w, 8000);
+    stop(w, 2);
+    slot = uploaded(w);
+    now = moment(w, 1);
+    confirm_bytes(w, w->b.desk[1].sign_sk, slot, 5000, &b);
+    assert_int_equal(core_say(w->v[1].core, &now, b.p, b.len, NULL), ERR_OK);
+    finish(w, 1);
+    start(w, 2);
+    hear_word(w, 1, 2, &b); /* before any receipt */
+    assert_int_equal(core_said(w->v[2].core)->n, 0);
+    run(w, 15000);
+    assert_int_equal(ledger_decided(core_ledger(w->v[2].core)), slot);
+    assert_int_equal(core_said(w->v[2].core)->n, 1);
+    assert_int_equal(peer(w, 2, 1).refused, 0);
     buf_free(&b);
     world_free(w);
 }
@@ -182,6 +268,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_systems_words_lose_the_numbers_of_cards_and_items),
         cmocka_unit_test(a_word_reaches_all_and_outlives_a_restart),
         cmocka_unit_test(only_a_second_voice_confirms),
+        cmocka_unit_test(a_desk_that_makes_contents_up_cannot_fill_the_table),
+        cmocka_unit_test(a_word_on_an_upload_that_is_not_known_yet_comes_again),
         cmocka_unit_test(a_desk_may_not_say_what_only_a_lead_may),
     };
 
