@@ -106,6 +106,21 @@ static void must_be_json(const char *text)
     json_decref(j);
 }
 
+/* The quick reader of plain bodies and the real one: one verdict, one record. */
+static void try_both_readers(const char *p, size_t n)
+{
+    struct errmsg quick = { .text = "" }, real = { .text = "" };
+    struct record *r = calloc(2, sizeof *r);
+    json_t *o = json_object_of(p, n, &real);
+    enum err e = o ? record_of_json(desk(), o, &r[1], &real) : ERR_INVALID;
+
+    must_hold(r != NULL && record_of_text(desk(), p, n, &r[0], &quick) == e);
+    must_hold(strcmp(quick.text, real.text) == 0 && strcmp(quick.why, real.why) == 0);
+    must_hold(e != ERR_OK || memcmp(&r[0], &r[1], sizeof r[0]) == 0);
+    json_decref(o);
+    free(r);
+}
+
 static void try_body(const char *p, size_t n)
 {
     struct errmsg msg = { .text = "" };
@@ -124,6 +139,7 @@ static void try_body(const char *p, size_t n)
     }
     json_decref(o);
     free(r);
+    try_both_readers(p, n);
 }
 
 static void try_lines(const uint8_t *p, size_t n)

@@ -1,10 +1,13 @@
-/* fuzz_join.c - what comes to the join door, and what a door answers to somebody who joins.
+/* fuzz_join.c - what is not from a member: what comes to the join door, what a door answers to somebody
+ * who joins, and beacons from the network.
  *
- * Input: one byte, 0 a knock, 1 the same signed anew by the joiner, 2 an answer; then the bytes. */
+ * Input: one byte, 0 a knock, 1 the same signed anew by the joiner, 2 an answer, 3 a beacon; then the
+ * bytes. */
 #include "../branch.h"
 
 #include "fuzz.h"
 
+#include "beacon.h"
 #include "join.h"
 #include "wire.h"
 
@@ -65,20 +68,45 @@ static void try_answer(const uint8_t *p, size_t n)
     roster_free(r);
 }
 
+static void beacon_key(struct beacon_key *k)
+{
+    beacon_key_of(branch()->root.sign_pk, k);
+}
+
+/* Nobody outside the branch makes one: whatever opens is one of ours as it was. */
+static void try_beacon(const uint8_t *p, size_t n)
+{
+    const struct desk_id *id = &branch()->desk[0].id;
+    uint8_t nonce[BEACON_NONCE], again[BEACON_BYTES];
+    struct beacon_key k;
+    uint16_t port = 0;
+
+    beacon_key(&k);
+    if (!beacon_open(&k, p, n, &port))
+        return;
+    must_hold(n == BEACON_BYTES && port != 0);
+    memcpy(nonce, p + 4, sizeof nonce);
+    beacon_make(&k, id, port, nonce, again);
+    must_hold(beacon_is_of(&k, p, id) && memcmp(again, p, n) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     size_t len = n - (n > 0);
     uint8_t *copy = fuzz_copy(p + (n > 0), len);
 
-    switch (n > 0 ? p[0] % 3 : 0) {
+    switch (n > 0 ? p[0] % 4 : 0) {
     case 0:
         try_knock(copy, len);
         break;
     case 1:
         try_signed(copy, len);
         break;
-    default:
+    case 2:
         try_answer(copy, len);
+        break;
+    default:
+        try_beacon(copy, len);
     }
     free(copy);
     return 0;
@@ -103,6 +131,18 @@ static void seed_welcome(void)
     buf_free(&w);
 }
 
+static void seed_beacon(void)
+{
+    uint8_t p[BEACON_BYTES], nonce[BEACON_NONCE] = { 9 };
+    struct beacon_key k;
+    uint16_t port = 0;
+
+    beacon_key(&k);
+    beacon_make(&k, &branch()->desk[0].id, 7411, nonce, p);
+    must_hold(beacon_open(&k, p, sizeof p, &port) && port == 7411);
+    fuzz_seed_with(3, p, sizeof p);
+}
+
 void fuzz_seeds(void)
 {
     uint8_t token[INVITE_TOKEN_BYTES] = { 1 }, mac[HASH_BYTES] = { 2 };
@@ -123,4 +163,5 @@ void fuzz_seeds(void)
     fuzz_seed_with(2, b.p, b.len);
     buf_free(&b);
     seed_welcome();
+    seed_beacon();
 }
