@@ -12,7 +12,7 @@
 
 #include "mem.h"
 
-#define ROLL_BACK_BYTES (3u << 20) /* below what the store takes in one batch */
+#define ROLL_BACK_BYTES (3u << 20) /* of receipts: below what the store takes in one batch */
 
 /* ---- the chain ---- */
 
@@ -147,7 +147,7 @@ static uint64_t common_slots(struct ledger *l, const struct override *line, unsi
     return keep;
 }
 
-static bool fits_one_batch(const struct ledger *l, uint64_t keep)
+static bool can_set_aside(const struct ledger *l, uint64_t keep)
 {
     struct buf b = { 0 };
     size_t bytes = 0;
@@ -156,7 +156,7 @@ static bool fits_one_batch(const struct ledger *l, uint64_t keep)
         if (ledger_receipt(l, s, &b) == ERR_OK)
             bytes += b.len;
     buf_free(&b);
-    return bytes <= ROLL_BACK_BYTES;
+    return bytes <= ROLL_BACK_BYTES && l->n_evidence + (l->dec - keep) <= EVIDENCE_MAX;
 }
 
 /* What our own chain decided above the common part becomes evidence. */
@@ -202,10 +202,10 @@ static enum err adopt(struct ledger *l, const struct ledger_moment *now, struct 
     uint64_t keep = common_slots(l, line, n), before = l->dec;
     enum err e;
 
-    if (!fits_one_batch(l, keep)) {
+    if (!can_set_aside(l, keep)) {
         free(line);
-        ledger_set_problem(l, "an override takes back more uploads than this desk can set aside at "
-                              "once, so it takes no part in it. Once the others hold its records, "
+        ledger_set_problem(l, "an override takes back more uploads than this desk can set aside, "
+                              "so it takes no part in it. Once the others hold its records, "
                               "retire it and join this PC anew");
         return err_set(msg, ERR_FULL, "too many slots would be taken back at once");
     }

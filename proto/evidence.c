@@ -11,8 +11,7 @@
 
 #include "mem.h"
 
-#define EVIDENCE_AT_ONCE 16   /* messages to one desk in answer to a beat */
-#define EVIDENCE_MAX     4096 /* receipts; a branch that loses so many epochs has other troubles */
+#define EVIDENCE_AT_ONCE 16 /* messages to one desk in answer to a beat */
 
 static void evidence_key(const struct epoch *e, uint64_t slot, uint8_t key[EVIDENCE_KEY])
 {
@@ -308,11 +307,20 @@ void evidence_on_receipt(struct ledger *l, const struct ledger_moment *now, stru
     evidence_key(&e, slot, key);
     rc = l->disk->get(l->disk->ctx, TABLE_EVIDENCE, key, sizeof key, &known);
     buf_free(&known);
-    if (rc == ERR_OK || is_ours(l, &e, slot) || l->n_evidence >= EVIDENCE_MAX)
+    if (rc == ERR_OK || is_ours(l, &e, slot))
         return;
     if ((rc = check(l, &e, slot, p, n, &in, &msg)) != ERR_OK) {
         if (rc != ERR_MISSING) /* what is missing comes before it the next time */
             ledger_refuse(l, now, "evidence", msg.text);
+        return;
+    }
+    if (l->n_evidence >= EVIDENCE_MAX) { /* what it cannot keep in mind it might send again */
+        l->blind = true;
+        ledger_set_problem(l,
+                           "lost epochs decided more uploads than this desk can keep in mind, so "
+                           "it agrees to no further one: a record might be sent twice. Found the "
+                           "branch anew");
+        intent_free(&in);
         return;
     }
     evidence_store(l, &e, slot, p, n);

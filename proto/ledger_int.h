@@ -86,7 +86,7 @@ struct ledger {
     uint8_t evidence_hash[16];
     struct shown *shown; /* sorted by feed; owned */
     unsigned n_shown, shown_room;
-    bool blind; /* out of memory for it: no fresh upload */
+    bool blind; /* no memory or no room for it: no fresh upload */
     bool found_due;
     uint64_t found_at; /* when it is looked at again */
     uint64_t doubled;
@@ -206,6 +206,7 @@ void epochs_send(struct ledger *l, const struct desk_id *to, const struct epoch 
 void epochs_on_override(struct ledger *l, const struct ledger_moment *now, struct mp *m);
 
 /* ---- evidence.c ---- */
+#define EVIDENCE_MAX 4096 /* receipts; a branch that loses so many epochs has other troubles */
 void evidence_store(struct ledger *l, const struct epoch *e, uint64_t slot, const uint8_t *p,
                     size_t n);
 void evidence_review(struct ledger *l); /* after the chain changed */

@@ -188,6 +188,45 @@ def desk_rules():
                 wrong.append(f"RULES.md: {rule} is shown by {path}, which there is not")
 
 
+def invariants():
+    """What the simulator checks, and what PROTOCOL.md says that it does."""
+    code = set()
+    for path in (TOP / "tests/sim").glob("*.c"):
+        source = path.read_text(encoding="utf-8")
+        code |= set(re.findall(r'sim_fail\([a-z>-]+, "([A-Z]\d+|roster|quiet|payload)"', source))
+        code |= set(re.findall(r'"([A-Z]\d+): ', source))
+    told = set()
+    for row in rows("proto/PROTOCOL.md", "Ledger"):
+        if span := re.fullmatch(r"([A-Z])(\d+) to [A-Z](\d+)", row[0]):
+            told |= {f"{span[1]}{n}" for n in range(int(span[2]), int(span[3]) + 1)}
+        else:
+            told |= set(re.split(", ", row[0]))
+    rules = {f"L{n}" for n in range(1, 11)}  # rows of another table there; L3 and L4 are looked at, too
+    words = {word for word in told if not re.fullmatch(r"[A-Z]\d+", word)} - {"roster", "quiet", "payload"}
+    for name in sorted(code ^ (told - words)):
+        if name not in rules:
+            wrong.append(f"invariant {name}: only {'the simulator' if name in code else 'PROTOCOL.md'} has it")
+    return code | rules
+
+
+def promises(known):
+    """Every test that a promise names is there, and every invariant."""
+    folders = {"fault": "fault/test_{}.py", "e2e": "e2e/test_{}.py", "unit": "unit/test_{}.c",
+               "fuzz": "fuzz/fuzz_{}.c"}
+    for row in rows("README.md", "What Tideover promises"):
+        if row[0] == "promise":
+            continue
+        tests = re.findall(r"`([a-z0-9]+)\.([a-z_0-9]+)`", row[1])
+        if not tests and "`sim`" not in row[1]:
+            wrong.append(f"README.md: no test shows \"{row[0]}\"")
+        for kind, name in tests:
+            if kind in folders and not (TOP / "tests" / folders[kind].format(name)).exists():
+                wrong.append(f"README.md: there is no test {kind}.{name}")
+        for name in re.findall(r"\b([A-Z]\d+)\b", " ".join(re.findall(r"`sim` \((.*?)\)", row[1]))):
+            if name not in known:
+                wrong.append(f"README.md: the simulator has no invariant {name}")
+
+
 messages()
 desk_rules()
 same("operation of the roster", constants("include/roster.h", "OP"),
@@ -200,6 +239,7 @@ domains()
 requests()
 metrics()
 settings()
+promises(invariants())
 if wrong:
     sys.exit("\n".join(wrong))
 print("the documents say what the code says")

@@ -41,7 +41,8 @@ static void put_policy(struct sim *s, struct roster *r, struct buf *op)
                "[merge]\ndischarges = %s\n"
                "[upload]\nsink = %s\nquiet = %us\n"
                "[keep]\nafter_upload = 0\n"
-               "[symphony]\ndefault_station = 42\n",
+               "[symphony]\ndefault_station = 42\nother_libraries = LIB-0, LIB-1, LIB-2, LIB-3\n"
+               "other_user_accesses = STAFF\nother_stations = 1, 2, 3, 4\n",
                o->hold ? "hold" : "export", sinks[o->sink], (unsigned)o->quiet);
     op_policy(r, (const char *)text.p, text.len, s->lead_sk, op);
     put_op(s, r, op);

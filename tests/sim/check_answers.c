@@ -102,18 +102,18 @@ static bool settled(const struct sim *s, char why[200])
     return true;
 }
 
-static const struct item *item_at(const struct sim *s, uint64_t slot, uint64_t number)
+static const struct item *item_at(const struct sim *s, uint64_t upload, uint64_t number)
 {
     for (unsigned i = 0; i < s->n_items; i++)
-        if (s->item[i].slot == slot && s->item[i].number == number)
+        if (s->item[i].upload == upload && s->item[i].number == number)
             return &s->item[i];
     return NULL;
 }
 
-static void check_row(struct sim *s, uint64_t slot, const struct answer_row *r, enum sink_class c,
-                      const char *key)
+static void check_row(struct sim *s, uint64_t slot, uint64_t upload, const struct answer_row *r,
+                      enum sink_class c, const char *key)
 {
-    const struct item *i = item_at(s, slot, r->line);
+    const struct item *i = item_at(s, upload, r->line);
     bool fits = i && i->judged && i->verdict == r->answer;
     bool whole = !sink_has_steps(c);
 
@@ -150,13 +150,13 @@ static void check_slot(struct sim *s, int desk, uint64_t slot, const struct inte
                      (unsigned long long)k, (unsigned long long)slot);
             return;
         }
-        check_row(s, slot, &r, sink_class_of(in->sink), p->key);
+        check_row(s, slot, steps_upload(hash), &r, sink_class_of(in->sink), p->key);
         refused +=
             r.answer == ANSWER_REFUSED || r.answer == ANSWER_DOUBT || r.answer == ANSWER_HELD;
     }
     for (unsigned i = 0; i < s->n_items; i++)
-        refused_there +=
-            s->item[i].slot == slot && s->item[i].judged && s->item[i].verdict == ANSWER_REFUSED;
+        refused_there += s->item[i].upload == steps_upload(hash) && s->item[i].judged &&
+                         s->item[i].verdict == ANSWER_REFUSED;
     if (refused < refused_there)
         sim_fail(s, "A4", "slot %llu: the sink refused %llu records, %s knows of %llu",
                  (unsigned long long)slot, (unsigned long long)refused_there, s->desk[desk].name,

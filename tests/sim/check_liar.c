@@ -1,5 +1,5 @@
 /* check_liar.c - F1: no two slots, and no one slot, hold two histories of a feed. F2: in the end
- * all desks know the same forks. K1: no slot passes over a record of a kind that nobody knows. */
+ * all desks know the same forks. F3: no honest desk is taken for a liar. */
 #include <string.h>
 
 #include "liar.h"

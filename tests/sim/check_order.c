@@ -1,4 +1,4 @@
-/* check_order.c - the log is in the order of true times: typed from paper, else the feed's clock
+/* check_order.c - M1: the log is in the order of true times: typed from paper, else the feed's clock
  * and its correction. */
 #include "order.h"
 
@@ -54,7 +54,7 @@ static void record(void *ctx, const struct merged *m, enum outcome o, unsigned p
     if (m->early)
         return;
     if (time < k->last_ms)
-        sim_fail(k->s, "E1", "slot %llu is not in the order of true times",
+        sim_fail(k->s, "M1", "slot %llu is not in the order of true times",
                  (unsigned long long)k->job->slot);
     if (m->rec.kind > RECORD_KIND_LAST)
         sim_fail(k->s, "I3", "slot %llu has a record of unknown kind",

@@ -30,6 +30,9 @@ static void note_held(struct sim *s, int desk)
             d->held = sim_grow(d->held, d->n_held, &d->held_room, sizeof *d->held);
             d->held[d->n_held++] = (struct held){ fs->v[i].opening.id, 0 };
         }
+        if (fs->v[i].seq < d->held[i].seq && !fs->v[i].forked && !d->new_memory)
+            sim_fail(s, "G1", "%s held record %llu of a feed, and now %llu at most", d->name,
+                     (unsigned long long)d->held[i].seq, (unsigned long long)fs->v[i].seq);
         d->held[i].seq = fs->v[i].seq;
     }
 }

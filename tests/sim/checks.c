@@ -6,13 +6,25 @@
 
 extern const struct check check_overrides, check_ledger, check_leases, check_records, check_doubts,
     check_roster, check_liar, check_leads, check_erase, check_regain, check_answers, check_releases,
-    check_blocklist, check_rulings;
+    check_blocklist, check_rulings, check_condition, check_loaded;
 
-const struct check *const checks[] = { &check_overrides, &check_roster,  &check_ledger,
-                                       &check_leases,    &check_records, &check_doubts,
-                                       &check_liar,      &check_leads,   &check_erase,
-                                       &check_regain,    &check_answers, &check_releases,
-                                       &check_blocklist, &check_rulings, NULL };
+const struct check *const checks[] = { &check_overrides,
+                                       &check_roster,
+                                       &check_ledger,
+                                       &check_leases,
+                                       &check_records,
+                                       &check_doubts,
+                                       &check_liar,
+                                       &check_leads,
+                                       &check_erase,
+                                       &check_regain,
+                                       &check_answers,
+                                       &check_releases,
+                                       &check_blocklist,
+                                       &check_rulings,
+                                       &check_condition,
+                                       &check_loaded,
+                                       NULL };
 
 struct watching {
     struct sim *s;

@@ -119,6 +119,15 @@ static bool at_sink(struct sim *s, const struct args *a)
     return s->n_at_sink >= a->num[0];
 }
 
+static bool dropped(struct sim *s, const struct args *a)
+{
+    (void)a;
+    for (unsigned i = 0; i < s->n_items; i++)
+        if (s->item[i].there)
+            return true;
+    return false;
+}
+
 static bool accepted(struct sim *s, const struct args *a)
 {
     const struct station *d = &s->desk[a->desk[0]];
@@ -191,6 +200,7 @@ const struct cond_kind cond_kinds[] = {
     { "in-doubt", "|d", "as far as it knows a lead must decide", in_doubt },
     { "decided", "n|d", "slot n, by it or anybody", decided },
     { "at-sink", "n", "slot n arrived", at_sink },
+    { "dropped", "", "a file lies in the folder of the drop", dropped },
     { "accepted", "dn", "the desk accepted an intent of slot n", accepted },
     { "seats", "dn", "so many seats are in force there", seats },
     { "may-vote", "d", "its start is known to enough seats", may_vote },

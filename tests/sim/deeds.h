@@ -14,6 +14,12 @@ void deed_resume(struct sim *s, const struct args *a);
 /* figures.c */
 void deed_figures(struct sim *s, const struct args *a);
 
+/* condition.c */
+void deed_condition(struct sim *s, const struct args *a);
+
+/* loaded.c */
+void deed_loaded(struct sim *s, const struct args *a);
+
 /* check_blocklist.c */
 void deed_blocklist(struct sim *s, const struct args *a);
 
@@ -35,6 +41,7 @@ void deed_off(struct sim *s, const struct args *a);
 void deed_on(struct sim *s, const struct args *a);
 void deed_crashes(struct sim *s, const struct args *a);
 void deed_freeze(struct sim *s, const struct args *a);
+void deed_slow(struct sim *s, const struct args *a);
 void deed_clock(struct sim *s, const struct args *a);
 void deed_server(struct sim *s, const struct args *a);
 void deed_heal(struct sim *s, const struct args *a);
@@ -79,6 +86,7 @@ void deed_alter(struct sim *s, const struct args *a);
 void deed_clone(struct sim *s, const struct args *a);
 /* steps.c */
 void deed_decide(struct sim *s, const struct args *a);
+void deed_loader(struct sim *s, const struct args *a);
 
 /* session.c */
 void deed_child(struct sim *s, const struct args *a);

@@ -21,6 +21,8 @@ static const char usage[] =
     "  --trace     every step in words\n"
     "  --print     the script that the seed draws, without running it\n"
     "  --shrink    the shortest script that still breaks the same invariant\n"
+    "  --want X..  look for a seed that breaks one of these invariants; pass others over\n"
+    "  --dice A-B  a script with each of these dice, not with its own\n"
     "  --figures N,..  what branches of so many desks cost: time, messages, bytes\n"
     "  --real      with libsodium's signatures, not hashes in their place\n";
 
@@ -28,6 +30,9 @@ struct options {
     uint64_t from, to;
     unsigned desks, jobs;
     const char *file, *figures;
+    const char *want; /* names with blanks between; NULL: any */
+    uint64_t dice, dice_to;
+    bool many_dice; /* else the script's own */
     bool trace, all, print, shrink;
 };
 
@@ -68,6 +73,10 @@ static bool read_options(int argc, char **argv, struct options *o)
             ;
         else if (strcmp(argv[i], "--script") == 0 && *next)
             o->file = next;
+        else if (strcmp(argv[i], "--want") == 0 && *next)
+            o->want = next;
+        else if (strcmp(argv[i], "--dice") == 0 && sscanf(next, "%llu-%llu", &a, &b) == 2 && a <= b)
+            o->dice = a, o->dice_to = b, o->many_dice = true;
         else if (strcmp(argv[i], "--figures") == 0 && *next)
             o->figures = next;
         else
@@ -92,6 +101,20 @@ static void add(struct tally *t, const struct counts *c)
     t->sum.us += c->us;
 }
 
+/* The name of an invariant is the first word of a failure. */
+static bool is_wanted(const struct options *o, const char *failure)
+{
+    size_t n = strcspn(failure, " ");
+
+    for (const char *p = o->want; p && *p != '\0'; p += strspn(p, " ")) {
+        size_t len = strcspn(p, " ");
+        if (len == n && strncmp(p, failure, n) == 0)
+            return true;
+        p += len;
+    }
+    return !o->want;
+}
+
 static void run_seed(const struct options *o, uint64_t seed, struct sim *s, struct tally *t)
 {
     struct script sc;
@@ -100,7 +123,7 @@ static void run_seed(const struct options *o, uint64_t seed, struct sim *s, stru
     t->seeds++;
     if (o->print) {
         script_print(&sc);
-    } else if (!sim_run(s, &sc, o->trace)) {
+    } else if (!sim_run(s, &sc, o->trace) && is_wanted(o, s->failure)) {
         t->broken++;
         printf("seed %llu: %s\n  again: tests/sim/run --seed %llu%s --trace   (or --shrink)\n",
                (unsigned long long)seed, s->failure, (unsigned long long)seed,
@@ -207,31 +230,53 @@ static char *read_file(const char *name)
     return text;
 }
 
+/* One line, whatever the dice: they are told only where several were asked for. */
+static bool run_script_once(const struct options *o, struct script *sc)
+{
+    struct sim *s = malloc(sizeof *s);
+    bool ok;
+
+    if (!s)
+        abort();
+    if ((ok = sim_run(s, sc, o->trace)) && !o->many_dice)
+        printf("%s: as it should be\n", o->file);
+    else if (!ok && o->many_dice)
+        printf("%s: dice %llu: %s\n", o->file, (unsigned long long)sc->setup.dice, s->failure);
+    else if (!ok)
+        printf("%s: %s\n", o->file, s->failure);
+    if (!ok && o->shrink) {
+        s->failure[strcspn(s->failure, " ")] = '\0';
+        shrink(sc, s->failure);
+        script_print(sc);
+    }
+    sim_free(s);
+    free(s);
+    return ok;
+}
+
 static int run_script(const struct options *o)
 {
     const char *text = read_file(o->file);
     struct script sc = { 0 };
-    struct sim *s = malloc(sizeof *s);
     char why[200] = "cannot be read";
-    bool ok;
+    unsigned broken = 0;
 
-    if (!s || !text || !script_read(&sc, text, why)) {
+    if (!text || !script_read(&sc, text, why)) {
         printf("%s: %s\n", o->file, why);
         script_free(&sc);
-        free(s);
         return 2;
     }
-    ok = sim_run(s, &sc, o->trace);
-    printf("%s: %s\n", o->file, ok ? "as it should be" : s->failure);
-    if (!ok && o->shrink) {
-        s->failure[strcspn(s->failure, " ")] = '\0';
-        shrink(&sc, s->failure);
-        script_print(&sc);
+    if (!o->many_dice)
+        broken = !run_script_once(o, &sc);
+    for (uint64_t dice = o->dice; o->many_dice && dice <= o->dice_to; dice++) {
+        sc.setup.dice = dice;
+        broken += !run_script_once(o, &sc);
     }
-    sim_free(s);
+    if (o->many_dice)
+        printf("%s: %llu dice, %u broken\n", o->file,
+               (unsigned long long)(o->dice_to - o->dice + 1), broken);
     script_free(&sc);
-    free(s);
-    return !ok;
+    return broken > 0;
 }
 
 static int run_figures(const char *sizes)

@@ -20,6 +20,17 @@ static void barcode(char first, uint64_t number, char out[BARCODE_MAX + 1])
     out[14] = '\0';
 }
 
+/* Some sessions work for another library or station; by the record's own key. */
+static void draw_place(struct record *r)
+{
+    if (r->key[0] % 8 == 0)
+        snprintf(r->library, sizeof r->library, "LIB-%u", r->key[1] % 4u);
+    if (r->key[0] % 8 < 2)
+        r->station = 1 + r->key[2] % 4u;
+    if (r->key[0] % 16 == 3)
+        snprintf(r->user_access, sizeof r->user_access, "STAFF");
+}
+
 static void draw_record(struct sim *s, int desk, struct record *r)
 {
     static const uint8_t kinds[] = { RECORD_CHECKOUT, RECORD_CHECKOUT, RECORD_DISCHARGE,
@@ -43,6 +54,7 @@ static void draw_record(struct sim *s, int desk, struct record *r)
     if (r->kind == RECORD_USER)
         snprintf(r->reg.last, sizeof r->reg.last, "Reader");
     r->count = r->kind == RECORD_INHOUSE;
+    draw_place(r);
     if (rng_chance(&s->dice, 100))
         r->paper_ms = now.wall_ms - (int64_t)rng_between(&s->dice, 60000, 3600000);
 }

@@ -11,8 +11,9 @@ struct plan {
     struct script *sc;
     uint64_t end_ms;
     unsigned desks;
-    bool overrides; /* a lead overrides: who is gone or forgot is left to other seeds; so is who
-                       forges receipts, for a desk that an override made the only seat can */
+    bool overrides; /* a lead overrides: who forges receipts is left to other seeds, for a desk that
+                       an override made the only seat can */
+    bool rare;      /* who is gone, revoked or forgot, too */
     bool forgot;    /* one disk was wiped or set back: two such at once no rule can mend */
 };
 
@@ -167,8 +168,8 @@ static bool is_enabled(struct plan *p, const struct verb *v)
         return false;
     if (strcmp(v->name, "decide") == 0)
         return p->sc->setup.sink == 3 || p->sc->setup.sink == 4 || p->sc->setup.sink == 6;
-    if (v->weight == 0 ||
-        (p->overrides && (v->flags & VERB_RARE || strcmp(v->name, "forge") == 0)) ||
+    if (v->weight == 0 || (p->overrides && strcmp(v->name, "forge") == 0) ||
+        (!p->rare && v->flags & VERB_RARE) ||
         (strcmp(v->name, "join") == 0 && p->sc->setup.spare == 0) || (forgets && p->forgot))
         return false;
     if (forgets && rng_chance(&p->dice, 80))
@@ -284,6 +285,70 @@ static void blocklists(struct plan *p, uint64_t seed)
                            .num = { rng_between(&r, 1, 40) } };
 }
 
+/* Leads work apart: names, policies, a second lead key and its end, with the branch torn between.
+ * Dice of its own. */
+static void leads_apart(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x6c65616473) };
+    unsigned times = (unsigned)rng_between(&r, 3, 10);
+    uint64_t at = rng_between(&r, 8000, p->end_ms - 20000), whole;
+    static const char *const what[] = { "rename", "rename", "policy", "lead" };
+
+    rng_fill(&r, line(p, "split", at)->args.set, SIM_STATIONS_MAX / 8);
+    for (unsigned i = 0; i < times; i++) {
+        const char *verb = what[rng_between(&r, 0, 3)];
+        struct line *l = line(p, verb, at + rng_between(&r, 0, 20000));
+        l->args.desk[0] = (int)rng_between(&r, 0, p->desks - 1);
+        if (strcmp(verb, "rename") == 0)
+            l->args.desk[1] = (int)rng_between(&r, 0, p->desks - 1);
+        l->args.num[0] = rng_between(&r, 0, 15);
+        if (rng_chance(&r, 300)) /* under the policy of one side, at the worst moment */
+            line(p, "press", l->at_ms + rng_between(&r, 0, 5000))->args.desk[0] = l->args.desk[0];
+    }
+    whole = at + rng_between(&r, 5000, 25000);
+    line(p, "whole", whole);
+}
+
+/* Somebody presses just when that is most unwelcome: while others gather, propose, hand over or wait.
+ * Dice of its own. */
+static void worst_moments(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x776f727374) };
+    unsigned times = (unsigned)rng_between(&r, 2, 8);
+    static const char *const moments[] = { "gathering", "building", "proposing", "sending",
+                                           "quiet",     "open",     "leads",     "in-doubt" };
+
+    for (unsigned i = 0; i < times; i++) {
+        struct line *l = line(p, "press", rng_between(&r, 1000, p->end_ms - 5000));
+        l->args.desk[0] = (int)rng_between(&r, 0, p->desks - 1);
+        l->when.kind = cond_named(moments[rng_between(&r, 0, 7)]);
+        l->when.args = (struct args){ .desk = { DESK_NONE, DESK_NONE }, .num = { 1 } };
+    }
+}
+
+/* PCs fare well and badly. Dice of its own. */
+static void conditions(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x636f6e64) };
+    unsigned times = (unsigned)rng_between(&r, 1, 12);
+
+    for (unsigned i = 0; i < times; i++)
+        line(p, "condition", rng_between(&r, 2000, p->end_ms))->args =
+            (struct args){ .desk = { (int)rng_between(&r, 0, p->desks - 1) },
+                           .num = { rng_between(&r, 1, 99) } };
+}
+
+/* Leads type in what the system's load reports say. Dice of its own. */
+static void load_reports(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x6c6f6164) };
+    unsigned times = (unsigned)rng_between(&r, 1, 5);
+
+    for (unsigned i = 0; i < times; i++)
+        line(p, "loaded", rng_between(&r, 20000, p->end_ms))->args.desk[0] =
+            (int)rng_between(&r, 0, p->desks - 1);
+}
+
 static int who_forgets(const struct plan *p, uint64_t *at_ms)
 {
     const struct verb *wipe = verb_named("wipe"), *restore = verb_named("restore");
@@ -336,15 +401,14 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
     p.end_ms = rng_between(&p.dice, 40000, p.desks > 12 ? 60000 : 110000);
     if ((p.overrides = seed % 5 == 0 && p.desks > 1))
         p.end_ms += 50000;
+    p.rare = !p.overrides;
     setup(&p, seed);
     people(&p);
     weather(&p);
     if (rng_chance(&p.dice, 900))
         troubles(&p);
-    if (p.overrides) {
-        out->setup.sink = 0; /* their account of doubles is by whole batches */
+    if (p.overrides)
         overrides(&p, seed);
-    }
     if (out->setup.liar)
         lies(&p);
     if (seed % 3 == 1 && !p.overrides)
@@ -355,6 +419,14 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
         blocklists(&p, seed);
     if (seed % 4 == 2 && !p.overrides)
         rulings(&p, seed);
+    if (seed % 8 == 3)
+        leads_apart(&p, seed);
+    if (seed % 7 == 5)
+        worst_moments(&p, seed);
+    if (seed % 9 == 4)
+        conditions(&p, seed);
+    if (seed % 5 == 2)
+        load_reports(&p, seed);
     if (p.forgot)
         regains(&p, seed);
     line(&p, "heal", p.end_ms);

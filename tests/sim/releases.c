@@ -247,7 +247,7 @@ static bool settled(const struct sim *s, char why[200])
         if (ledger_decided(core_ledger(c)) != s->n_slots)
             return true; /* too few seats; others wait for the receipts */
         if (first && open_sum(c, answers) != sum) {
-            snprintf(why, 200, "%s knows other records as set aside than another desk",
+            snprintf(why, 200, "S2: %s knows other records as set aside than another desk",
                      s->desk[i].name);
             return false;
         }

@@ -22,7 +22,7 @@
 #define BUFFER      2 /* results that a child has not written when it dies, at most */
 
 struct session { /* its key is its place here, from 1 */
-    uint64_t slot, lines;
+    uint64_t upload, lines;
     int maker; /* the desk, in that life, that may load into it */
     unsigned maker_life;
     bool full, cleared;
@@ -60,19 +60,19 @@ static void say_key(const struct sim *s, const struct session *x, struct told *t
 }
 
 /* Marks that anybody sees. */
-static struct session *begun(const struct sim *s, uint64_t slot)
+static struct session *begun(const struct sim *s, uint64_t upload)
 {
     for (unsigned i = 0; s->sessions && i < s->sessions->n; i++)
-        if (s->sessions->v[i].slot == slot && s->sessions->v[i].begun)
+        if (s->sessions->v[i].upload == upload && s->sessions->v[i].begun)
             return &s->sessions->v[i];
     return NULL;
 }
 
 /* The truth, which only a person at the server can find out: a child without marks counts. */
-bool session_is_executed(const struct sim *s, uint64_t slot)
+bool session_is_executed(const struct sim *s, uint64_t upload)
 {
     for (unsigned i = 0; s->sessions && i < s->sessions->n; i++)
-        if (s->sessions->v[i].slot == slot && s->sessions->v[i].children > 0)
+        if (s->sessions->v[i].upload == upload && s->sessions->v[i].children > 0)
             return true;
     return false;
 }
@@ -91,15 +91,15 @@ void deed_child(struct sim *s, const struct args *a)
 }
 
 /* After a person's wrong "no". */
-void session_allow_again(struct sim *s, uint64_t slot)
+void session_allow_again(struct sim *s, uint64_t upload)
 {
     uint64_t lines = 0;
 
     for (unsigned i = 0; s->sessions && i < s->sessions->n; i++)
-        if (s->sessions->v[i].slot == slot)
+        if (s->sessions->v[i].upload == upload)
             lines = s->sessions->v[i].lines;
     for (uint64_t k = 1; k <= lines; k++)
-        steps_item(s, slot, k)->allowed++;
+        steps_item(s, upload, k)->allowed++;
 }
 
 /* May this line be said to be so, by what became of the session? */
@@ -132,7 +132,7 @@ static struct session *create(struct sim *s, const struct event *e)
     s->sessions->v =
         sim_grow(s->sessions->v, s->sessions->n, &s->sessions->room, sizeof *s->sessions->v);
     x = &s->sessions->v[s->sessions->n++];
-    *x = (struct session){ .slot = e->parcel->intent.slot,
+    *x = (struct session){ .upload = steps_upload(e->parcel->hash),
                            .lines = e->parcel->n_lines,
                            .maker = e->desk,
                            .maker_life = e->life,
@@ -221,7 +221,7 @@ static void send_execute(struct sim *s, struct event *e)
 static bool execute(struct sim *s, struct event *e, struct session *x, enum delivery *how,
                     struct told *told)
 {
-    struct session *there = begun(s, e->parcel->intent.slot);
+    struct session *there = begun(s, steps_upload(e->parcel->hash));
 
     *how = DELIVERY_RETRY;
     if (there) {
@@ -288,11 +288,14 @@ static void child_begins(struct sim *s, const struct event *e)
         sim_trace(s, DESK_NONE, "and dies after %llu of %llu lines", (unsigned long long)all,
                   (unsigned long long)x->lines);
     for (uint64_t k = 1; k <= all; k++) {
-        struct item *i = steps_item(s, x->slot, k);
+        struct item *i = steps_item(s, x->upload, k);
         steps_judge(s, i);
-        if (i->verdict != ANSWER_REFUSED && ++i->times > 1 + i->allowed)
-            sim_fail(s, "D1", "line %llu of slot %llu is booked %u times", (unsigned long long)k,
-                     (unsigned long long)x->slot, i->times);
+        i->times += i->verdict != ANSWER_REFUSED;
+        if (s->overrides)
+            overrides_at_sink(s, x->upload, i->times > 1);
+        else if (i->times > 1 + i->allowed)
+            sim_fail(s, "D1", "line %llu of session %s is booked %u times", (unsigned long long)k,
+                     e->parcel->key, i->times);
     }
 }
 
@@ -319,7 +322,7 @@ static bool patience_ends(struct sim *s, const struct event *e, struct session *
 static enum delivery look(struct sim *s, const struct event *e, struct session *x,
                           struct told *told)
 {
-    struct session *there = begun(s, e->parcel->intent.slot);
+    struct session *there = begun(s, steps_upload(e->parcel->hash));
 
     if (e->parcel->item != SESSION_EXECUTE)
         return DELIVERY_ABSENT; /* it may simply be done again */
@@ -358,7 +361,7 @@ static enum delivery read_answers(struct sim *s, const struct event *e, struct s
         steps_tell(s, p, k,
                    k > x->booked + 1                ? ANSWER_HELD
                    : x->broke && k >= x->doubt_from ? ANSWER_DOUBT
-                                                    : steps_item(s, x->slot, k)->verdict,
+                                                    : steps_item(s, x->upload, k)->verdict,
                    told);
     return DELIVERY_DONE;
 }

@@ -215,6 +215,9 @@ struct station { /* a desk of the branch, as a machine */
     uint64_t erased_judged; /* E3 was looked at when so many slots were decided */
     bool batch_open;
     uint64_t paused_until;
+    uint64_t slow_us;       /* so much longer it computes payloads and lists */
+    struct condition fares; /* as its shell saw last */
+    bool fares_known;
     int crash_at; /* its next batch: -1 whole, 0 not committed, k: k - 1 effects get out */
     int ppm;      /* how wrong its clock runs */
     uint64_t booted_us;
@@ -263,7 +266,7 @@ struct sink_file {
 };
 
 struct item { /* of a sink with steps */
-    uint64_t slot, number;
+    uint64_t upload, number;
     unsigned times;   /* it arrived */
     unsigned allowed; /* repetitions, by a person's wrong word */
     bool there;       /* a drop's file that no loader has eaten */
@@ -309,6 +312,7 @@ struct sim {
     unsigned loss, dup, slow;     /* per mille */
     unsigned crash_step;          /* per 100,000 steps */
     unsigned sink_fails;          /* per mille of the deliveries */
+    unsigned loader;              /* of a drop: 0 eats at will, 1 at once, 2 never */
     bool server_known, server_up; /* as the desks' watch says */
     unsigned revoked;             /* desks */
     uint64_t deadline_us, last_press_us;
@@ -368,6 +372,9 @@ void station_after_event(struct sim *s, int desk);
 /* members.c: who joined at a desk that was lost before anybody else heard of it is out again */
 void members_strand(struct sim *s);
 
+/* condition.c */
+void condition_say(struct sim *s, int desk);
+
 /* people.c */
 void people_scan(struct sim *s, int desk, unsigned n);
 
@@ -417,13 +424,14 @@ void rulings_free(struct sim *s);
 /* overrides.c */
 void overrides_begin(struct sim *s);
 void overrides_free(struct sim *s);
-void overrides_at_sink(struct sim *s, const struct parcel *p);
+void overrides_at_sink(struct sim *s, uint64_t upload, bool twice);
 
 /* steps.c */
 uint64_t steps_life_us(const struct sim *s);
+uint64_t steps_upload(const uint8_t intent[HASH_BYTES]); /* two epochs may use one slot number */
 enum delivery steps_arrive(struct sim *s, const struct parcel *p, struct told *told);
 void steps_plugin(struct sim *s, const struct parcel *p, struct told *told);
-struct item *steps_item(struct sim *s, uint64_t slot, uint64_t number);
+struct item *steps_item(struct sim *s, uint64_t upload, uint64_t number);
 void steps_judge(struct sim *s, struct item *i);
 void steps_tell(struct sim *s, const struct parcel *p, uint64_t line, enum answer a,
                 struct told *told);
@@ -434,8 +442,8 @@ void steps_settled(struct sim *s, const struct intent *in, const struct receipt 
 bool session_arrive(struct sim *s, struct event *e, enum delivery *how, struct told *told);
 void session_event(struct sim *s, const struct event *e); /* EV_EXECUTE, EV_BEGIN */
 bool session_waits_for_child(const struct sim *s);
-bool session_is_executed(const struct sim *s, uint64_t slot);
-void session_allow_again(struct sim *s, uint64_t slot);
+bool session_is_executed(const struct sim *s, uint64_t upload);
+void session_allow_again(struct sim *s, uint64_t upload);
 /* May the line be in doubt or held, by what became of the session? */
 bool session_fits(const struct sim *s, const char *key, uint64_t line, enum answer a);
 void sessions_free(struct sim *s);

@@ -65,8 +65,10 @@ void sink_build(struct sim *s, int desk, const struct effect *fx)
         sim_fail(s, "payload", "a draft intent that does not parse");
     } else {
         if (payload(s, desk, &in, r, NULL, &aside)) {
-            e = sim_put(s, rng_between(&s->dice, MS, s->healed ? 100 * MS : 3 * SECOND), EV_BUILT,
-                        desk);
+            e = sim_put(s,
+                        s->desk[desk].slow_us +
+                            rng_between(&s->dice, MS, s->healed ? 100 * MS : 3 * SECOND),
+                        EV_BUILT, desk);
             e->number = fx->number;
             if ((e->parcel = calloc(1, sizeof *e->parcel)) == NULL)
                 abort();
@@ -250,7 +252,7 @@ static enum delivery sink_take(struct sim *s, const struct parcel *p, struct tol
     if (sink_answers(in->sink))
         steps_plugin(s, p, told);
     if (s->overrides)
-        overrides_at_sink(s, p);
+        overrides_at_sink(s, steps_upload(p->hash), false);
     else
         sink_note_arrived(s, in);
     return how;

@@ -117,6 +117,7 @@ void station_start(struct sim *s, int desk)
         core_hint(d->core, &s->desk[i].me.id, address);
     }
     station_look(s, desk);
+    condition_say(s, desk);
     station_finish(s, desk);
     sim_put(s, rng_between(&s->dice, 0, TICK_US), EV_TICK, desk);
 }
@@ -163,7 +164,8 @@ static void carry_out(struct sim *s, int desk, struct effect *e)
     case EFFECT_PERIOD: /* sealing is below the model */
         break;
     case EFFECT_ASIDE:
-        sim_put(s, rng_between(&s->dice, MS, SECOND), EV_ASIDE, desk)->number = e->number;
+        sim_put(s, s->desk[desk].slow_us + rng_between(&s->dice, MS, SECOND), EV_ASIDE, desk)
+            ->number = e->number;
         break;
     case EFFECT_FORGET:
         sim_put(s, rng_between(&s->dice, MS, 3 * SECOND), EV_FORGOTTEN, desk)->number = e->number;

@@ -9,13 +9,18 @@
 #include "deeds.h"
 #include "delivery.h"
 
-struct item *steps_item(struct sim *s, uint64_t slot, uint64_t number)
+uint64_t steps_upload(const uint8_t intent[HASH_BYTES])
+{
+    return get_be64(intent);
+}
+
+struct item *steps_item(struct sim *s, uint64_t upload, uint64_t number)
 {
     for (unsigned i = s->n_items; i-- > 0;)
-        if (s->item[i].slot == slot && s->item[i].number == number)
+        if (s->item[i].upload == upload && s->item[i].number == number)
             return &s->item[i];
     s->item = sim_grow(s->item, s->n_items, &s->items_room, sizeof *s->item);
-    s->item[s->n_items] = (struct item){ .slot = slot, .number = number };
+    s->item[s->n_items] = (struct item){ .upload = upload, .number = number };
     return &s->item[s->n_items++];
 }
 
@@ -30,11 +35,16 @@ uint64_t steps_life_us(const struct sim *s)
     return s->script->setup.quiet > 0 ? s->script->setup.quiet * SECOND : MS;
 }
 
-/* The loader is as quick or slow as it likes. */
+/* The loader is as quick or slow as it likes, or as the script says. */
 static void maybe_eat(struct sim *s, struct item *i)
 {
-    if (i->there && rng_chance(&s->dice, 500))
+    if (i->there && (s->loader == 0 ? rng_chance(&s->dice, 500) : s->loader == 1))
         i->there = false;
+}
+
+void deed_loader(struct sim *s, const struct args *a)
+{
+    s->loader = a->num[0] % 3;
 }
 
 /* A sink that answers has one mind about a record, however often it is asked. */
@@ -68,7 +78,7 @@ void steps_tell(struct sim *s, const struct parcel *p, uint64_t line, enum answe
 void steps_plugin(struct sim *s, const struct parcel *p, struct told *told)
 {
     for (uint64_t line = 1; line <= p->n_lines; line++) {
-        struct item *i = steps_item(s, p->intent.slot, line);
+        struct item *i = steps_item(s, steps_upload(p->hash), line);
         bool again = i->judged && i->verdict != ANSWER_REFUSED;
         steps_judge(s, i);
         i->times += !again && i->verdict != ANSWER_REFUSED;
@@ -78,7 +88,7 @@ void steps_plugin(struct sim *s, const struct parcel *p, struct told *told)
 
 static enum delivery take(struct sim *s, const struct parcel *p, struct told *told)
 {
-    struct item *i = steps_item(s, p->intent.slot, p->item);
+    struct item *i = steps_item(s, steps_upload(p->hash), p->item);
 
     if (sink_answers(p->intent.sink)) {
         steps_judge(s, i);
@@ -91,7 +101,10 @@ static enum delivery take(struct sim *s, const struct parcel *p, struct told *to
     if (class_of(&p->intent) == SINK_DROP && i->there)
         return DELIVERY_DONE; /* the name is taken, by equal content */
     i->there = true;
-    if (++i->times > 1 + i->allowed)
+    i->times++;
+    if (s->overrides)
+        overrides_at_sink(s, i->upload, i->times > 1);
+    else if (i->times > 1 + i->allowed)
         sim_fail(s, "D1", "item %llu of slot %llu reaches the sink %u times",
                  (unsigned long long)p->item, (unsigned long long)p->intent.slot, i->times);
     return DELIVERY_DONE;
@@ -100,7 +113,7 @@ static enum delivery take(struct sim *s, const struct parcel *p, struct told *to
 /* Of every third record no probe can tell: discharges and renewals. */
 static enum delivery look(struct sim *s, const struct parcel *p, struct told *told)
 {
-    struct item *i = steps_item(s, p->intent.slot, p->item);
+    struct item *i = steps_item(s, steps_upload(p->hash), p->item);
 
     switch (class_of(&p->intent)) {
     case SINK_F1:
@@ -136,13 +149,15 @@ void steps_settled(struct sim *s, const struct intent *in, const struct receipt 
     bool session = class_of(in) == SINK_SESSION; /* then what matters is each of its lines */
     uint64_t items = delivery_items(session ? SINK_F1 : class_of(in), in->parts, in->n_parts);
     struct progress p = { 0 };
+    uint8_t hash[HASH_BYTES];
 
+    intent_hash(r->intent, r->intent_len, hash);
     if (!sink_has_steps(class_of(in)))
         return;
     if (r->progress_len > 0 && progress_decode(r->progress, r->progress_len, &p) != ERR_OK)
         sim_fail(s, "D1", "the receipt of slot %llu has no progress", (unsigned long long)in->slot);
     for (uint64_t n = 1; n <= items; n++) {
-        const struct item *i = steps_item(s, in->slot, n);
+        const struct item *i = steps_item(s, steps_upload(hash), n);
         bool unsaid = session ? session_fits(s, p.key, n, ANSWER_DOUBT) ||
                                     session_fits(s, p.key, n, ANSWER_HELD)
                               : n % 3 == 0;
@@ -173,19 +188,22 @@ void deed_decide(struct sim *s, const struct args *a)
     struct buf b = { 0 };
     struct errmsg msg = { .text = "" };
     bool truth, session;
+    uint64_t upload;
 
     if (!core_draft_decision(c, &now, false, &d))
         return;
     core_ledger_view(c, &now, &v);
     session = class_at(s, desk) == SINK_SESSION;
-    i = session ? NULL : steps_item(s, d.slot, v.doubt.item);
-    truth = session ? session_is_executed(s, d.slot) : i->times > 0;
-    d.arrived = a->num[0] == 1 ? !truth : truth;
+    upload = steps_upload(d.intent);
+    i = session ? NULL : steps_item(s, upload, v.doubt.item);
+    truth = session ? session_is_executed(s, upload) : i->times > 0;
+    d.arrived =
+        a->num[0] == 1 && !s->overrides ? !truth : truth; /* what an override doubles is counted */
     memcpy(d.lead_pk, s->lead_pk, KEY_BYTES);
     decision_sign(roster_branch(core_roster(c)), &d, s->lead_sk, &b);
     if (core_decide(s->desk[desk].core, &now, b.p, b.len, &msg) == ERR_OK) {
         if (session && !d.arrived && truth)
-            session_allow_again(s, d.slot);
+            session_allow_again(s, upload);
         if (!session) {
             i->allowed += !d.arrived && truth;
             i->given_up |= d.arrived && !truth;

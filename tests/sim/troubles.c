@@ -47,6 +47,12 @@ void deed_freeze(struct sim *s, const struct args *a)
     sim_trace(s, a->desk[0], "freezes for %.1f s", (double)a->num[0] / 1000);
 }
 
+void deed_slow(struct sim *s, const struct args *a)
+{
+    s->desk[a->desk[0]].slow_us = a->num[0] * MS;
+    sim_trace(s, a->desk[0], "computes for %.1f s longer", (double)a->num[0] / 1000);
+}
+
 /* Forwards by so many seconds if the second number is 0, else back. */
 void deed_clock(struct sim *s, const struct args *a)
 {
@@ -87,7 +93,7 @@ void deed_heal(struct sim *s, const struct args *a)
     net_heal(s);
     for (unsigned i = 0; i < s->n; i++) {
         struct station *d = &s->desk[i];
-        d->paused_until = 0;
+        d->paused_until = d->slow_us = 0;
         set_clock_right(s, (int)i);
         if (d->core)
             core_pause(d->core, &(struct moment){ 0 }, false, NULL);

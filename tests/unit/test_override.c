@@ -8,6 +8,7 @@
 
 #include "../memdisk.h"
 #include "core.h"
+#include "ledger_int.h"
 #include "wire.h"
 #include "word.h"
 
@@ -698,6 +699,42 @@ static void two_overrides_of_one_number_end_in_one_epoch(void **state)
     world_free(w);
 }
 
+/* As if earlier overrides had taken back as much. */
+static void set_evidence(struct world *w, unsigned i, unsigned n)
+{
+    ((struct ledger *)(uintptr_t)core_ledger(w->core[i]))->n_evidence = n;
+}
+
+static void a_desk_takes_no_part_in_an_override_that_sets_aside_more_than_it_keeps(void **state)
+{
+    struct world *w = both_sides_upload(false);
+
+    (void)state;
+    set_evidence(w, 0, EVIDENCE_MAX);
+    set_evidence(w, 1, EVIDENCE_MAX - 1);
+    part(w, 0);
+    pass(w, 10);
+    assert_int_equal(view(w, 0).epoch.number, 0);
+    assert_non_null(strstr(view(w, 0).problem, "than this desk can set aside"));
+    assert_int_equal(view(w, 1).epoch.number, 1);
+    world_free(w);
+}
+
+static void evidence_that_it_cannot_keep_makes_a_desk_agree_to_no_further_upload(void **state)
+{
+    struct world *w = both_sides_upload(false);
+
+    (void)state;
+    set_evidence(w, 2, EVIDENCE_MAX);
+    part(w, 0);
+    pass(w, 10);
+    assert_int_equal(view(w, 0).evidence, 1);
+    assert_int_equal(view(w, 2).evidence, EVIDENCE_MAX);
+    assert_non_null(strstr(view(w, 2).problem, "a record might be sent twice"));
+    assert_true(((const struct ledger *)core_ledger(w->core[2]))->blind);
+    world_free(w);
+}
+
 static void an_upload_that_was_agreed_on_is_finished_under_its_own_name(void **state)
 {
     struct world *w = world_new();
@@ -804,6 +841,8 @@ int main(void)
         cmocka_unit_test(after_something_was_erased_a_lost_epoch_is_passed_over_too),
         cmocka_unit_test(what_both_epochs_sent_is_listed_record_by_record),
         cmocka_unit_test(two_overrides_of_one_number_end_in_one_epoch),
+        cmocka_unit_test(a_desk_takes_no_part_in_an_override_that_sets_aside_more_than_it_keeps),
+        cmocka_unit_test(evidence_that_it_cannot_keep_makes_a_desk_agree_to_no_further_upload),
         cmocka_unit_test(an_upload_that_was_agreed_on_is_finished_under_its_own_name),
         cmocka_unit_test(a_second_override_follows_the_first),
         cmocka_unit_test(evidence_without_the_signatures_of_that_epochs_seats_is_refused),
