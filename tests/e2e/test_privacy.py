@@ -154,6 +154,10 @@ class Privacy(branch.Case):
             self.assertGreater(len(s), 5)
             self.assertNotIn(s, d.log())
 
+    def await_no_parts(self, desks):
+        """A thread removes them, for a gigabyte takes its time; at the next try they are there again for a moment."""
+        wait_until(lambda: not [p for d in desks for p in d.state.glob("uploads/*.part*")], 60, "no part to be left")
+
     def test_after_an_upload_only_the_sinks_file_holds_barcodes(self):
         desks = self.branch()
         self.type_canaries(desks[0])
@@ -165,6 +169,7 @@ class Privacy(branch.Case):
         for d in desks:
             wait_until(lambda d=d: d.upload_status()["state"] in ("delivered", "settled"), 10, f"{d.name}")
             d.cli("upload", "report")
+        self.await_no_parts(desks)
         self.assert_clean()
         left = [p.name for d in desks for p in d.state.glob("uploads/*")]
         self.assertEqual(1, len(left), left)
@@ -183,10 +188,12 @@ class Privacy(branch.Case):
         threading.Thread(target=self.upload, args=(desks[0], False), daemon=True).start()
         wait_until(lambda: any("cannot write to" in (d.upload_status()["message"] or "")
                                for d in desks), 20, "the delivery to fail")
+        self.await_no_parts(desks)
         self.assert_clean()
         self.sink.mkdir()
         for d in desks:
             wait_until(lambda d=d: d.upload_status()["state"] in ("delivered", "settled"), 30, f"{d.name}")
+        self.await_no_parts(desks)
         self.assert_clean()
 
     def test_part_files_of_a_killed_uploader_are_gone_after_its_next_start(self):
