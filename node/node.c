@@ -1,4 +1,4 @@
-/* node.c - a node: what it opens, the loop, effects, what it closes. */
+/* node.c - a node: what it opens, what comes in, the loop, what it closes. */
 #include "node.h"
 
 #include <errno.h>
@@ -12,22 +12,18 @@
 #include <sodium.h>
 
 #include "keys.h"
-#include "mem.h"
 #include "node_int.h"
 #include "now.h"
-#include "service.h"
 #include "spare.h"
 #include "wire.h"
 
-#define ROUND_MS         100          /* between two looks at what wakes nobody */
-#define BATCH_BYTES      (256 * 1024) /* taken in, then commit: well under the store's batch limit */
-#define REOPEN_EVERY_MS  1000
-#define HINT_EVERY_MS    3000
-#define STOP_PATIENCE_MS 600
-#define SPARE_EVERY_MS   2000
-#define SPARE_AGAIN_MS   60000
+#define ROUND_MS       100          /* between two looks at what wakes nobody */
+#define BATCH_BYTES    (256 * 1024) /* taken in, then commit: well under the store's batch limit */
+#define HINT_EVERY_MS  3000
+#define SPARE_EVERY_MS 2000
+#define SPARE_AGAIN_MS 60000
 
-/* ---- clocks and dice ---- */
+/* ---- clocks ---- */
 
 struct moment node_now(void)
 {
@@ -38,12 +34,6 @@ struct moment node_now(void)
     if (localtime_r(&t, &local))
         m.utc_off_min = (int)(local.tm_gmtoff / 60);
     return m;
-}
-
-static void dice(void *ctx, void *out, size_t len)
-{
-    (void)ctx;
-    randombytes_buf(out, len);
 }
 
 /* ---- the network's events ---- */
@@ -101,14 +91,6 @@ static void on_knock(void *ctx, int door, uint64_t client, const uint8_t *p, siz
 
 /* ---- requests, from libmicrohttpd's thread ---- */
 
-static void wake(struct node *n)
-{
-    uint64_t one = 1;
-
-    while (write(n->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
-}
-
 static void on_request(void *ctx, struct http_request *rq)
 {
     struct node *n = ctx;
@@ -118,7 +100,7 @@ static void on_request(void *ctx, struct http_request *rq)
     *n->requests_end = rq;
     n->requests_end = &rq->next;
     pthread_mutex_unlock(&n->lock);
-    wake(n);
+    node_wake(n);
 }
 
 static struct http_request *take_requests(struct node *n)
@@ -131,284 +113,6 @@ static struct http_request *take_requests(struct node *n)
     n->requests_end = &n->requests;
     pthread_mutex_unlock(&n->lock);
     return all;
-}
-
-/* ---- jobs ---- */
-
-static void *run_job(void *arg)
-{
-    struct job *j = arg;
-    struct node *n = j->node;
-
-    j->run(j);
-    pthread_mutex_lock(&n->lock);
-    j->next = n->finished;
-    n->finished = j;
-    pthread_mutex_unlock(&n->lock);
-    wake(n);
-    return NULL;
-}
-
-/* Its snapshot must hold what the core counted when the job was made: not before the commit. */
-void node_start_job(struct node *n, struct job *j)
-{
-    j->node = n;
-    n->jobs++;
-    j->next = n->jobs_to_start;
-    n->jobs_to_start = j;
-}
-
-static void start_job(struct job *j)
-{
-    pthread_t thread;
-    pthread_attr_t attr;
-
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, 1 << 20);
-    if (pthread_create(&thread, &attr, run_job, j) != 0)
-        run_job(j); /* slow, but done */
-    pthread_attr_destroy(&attr);
-}
-
-static void finish_jobs(struct node *n)
-{
-    struct job *all;
-
-    pthread_mutex_lock(&n->lock);
-    all = n->finished;
-    n->finished = NULL;
-    pthread_mutex_unlock(&n->lock);
-    while (all) {
-        struct job *j = all;
-        all = j->next;
-        n->jobs--;
-        j->done(j);
-    }
-}
-
-/* ---- effects ---- */
-
-static void keep_for_self(struct node *n, struct buf *bytes)
-{
-    if (n->n_self == n->self_room) {
-        unsigned room = n->self_room ? 2 * n->self_room : 16;
-        struct buf *grown = realloc(n->self, room * sizeof *grown);
-        if (!grown)
-            return;
-        n->self = grown;
-        n->self_room = room;
-    }
-    n->self[n->n_self++] = *bytes;
-    memset(bytes, 0, sizeof *bytes);
-}
-
-static void connect_to(struct node *n, const struct desk_id *peer, const char *address)
-{
-    const struct desk *d = roster_find(core_roster(n->core), peer);
-    struct errmsg msg = { .text = "" };
-
-    if (d)
-        node_log(n, 3, "connecting to %s at %s", d->name, address);
-    if (d && net_connect(n->net, peer, d->curve_pk, address, &msg) != ERR_OK)
-        node_log(n, 1, "%s: %s", d->name, msg.text);
-}
-
-/* Every side effect of the rules is in this switch and nowhere else. */
-static void carry_out(struct node *n)
-{
-    struct effects *fx = core_effects(n->core);
-    struct errmsg msg = { .text = "" };
-    bool period = false;
-
-    for (unsigned i = 0; i < fx->n; i++) {
-        struct effect *e = &fx->v[i];
-        switch (e->type) {
-        case EFFECT_SEND:
-            if (desk_id_eq(&e->to, &n->me.id))
-                keep_for_self(n, &e->bytes);
-            else
-                net_send(n->net, &e->to, e->bytes.p, e->bytes.len);
-            break;
-        case EFFECT_CONNECT:
-            connect_to(n, &e->to, (const char *)e->bytes.p);
-            break;
-        case EFFECT_DISCONNECT:
-            net_disconnect(n->net, &e->to);
-            break;
-        case EFFECT_BUILD:
-            node_log(n, 3, "upload: computing what would be sent");
-            upload_build(n, e->number, &e->bytes);
-            break;
-        case EFFECT_DELIVER:
-            node_log(n, 3, "upload: handing over, attempt %llu", (unsigned long long)e->number);
-            upload_deliver(n, e->number, e->item, false, &e->bytes);
-            break;
-        case EFFECT_LOOK:
-            node_log(n, 3, "upload: looking what arrived, attempt %llu",
-                     (unsigned long long)e->number);
-            upload_deliver(n, e->number, e->item, true, &e->bytes);
-            break;
-        case EFFECT_PERIOD:
-            period = true; /* one, however many old slots came at once */
-            break;
-        case EFFECT_LEAD_KEY:
-            keyring_keep(n, &e->bytes);
-            break;
-        case EFFECT_ASIDE:
-            erase_aside(n, e->number);
-            break;
-        case EFFECT_FORGET:
-            erase_forget(n, e->number);
-            break;
-        case EFFECT_EVENT:
-            node_log(n, 2, "%s", (const char *)e->bytes.p);
-            break;
-        }
-    }
-    effects_clear(fx);
-    if (period && store_period_begin(n->store, &msg) != ERR_OK)
-        node_log(n, 1, "no new period: %s", msg.text);
-}
-
-/* What was decided without enough memory is not to be believed, as after a failed write. */
-static enum err had_memory(struct node *n, struct errmsg *msg)
-{
-    bool refused = mem_refused() != n->refused;
-
-    n->refused = mem_refused();
-    return refused ? err_set(msg, ERR_NOMEM, "this PC has no memory left") : ERR_OK;
-}
-
-static enum err open_core(struct node *n, struct errmsg *msg)
-{
-    struct core_config c = { .me = &n->me, .disk = store_disk(n->store), .dice = dice };
-    char host[CONF_ADDR_MAX];
-    uint16_t port = 0;
-    struct moment now = node_now();
-    enum err e;
-
-    addr_split(n->conf.listen, host, &port);
-    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
-        snprintf(c.address, sizeof c.address, ":%u", port);
-    else
-        snprintf(c.address, sizeof c.address, strchr(host, ':') ? "[%.40s]:%u" : "%.40s:%u", host,
-                 port);
-    snprintf(c.software, sizeof c.software, "%s", TIDEOVER_VERSION);
-    n->refused = mem_refused();
-    if ((e = core_open(&c, &now, &n->core, msg)) == ERR_OK &&
-        ((e = had_memory(n, msg)) != ERR_OK || /* the start mark, before any connection: */
-         (e = store_commit(n->store, msg)) != ERR_OK)) {
-        core_close(n->core);
-        n->core = NULL;
-    }
-    if (e == ERR_OK)
-        keyring_load(n);
-    return e;
-}
-
-/* The disk refused: nothing of this round happened. What was acknowledged is safe; the core in
- * memory is not to be believed any more. */
-static void stop_saving(struct node *n, const char *why)
-{
-    if (!n->stopped)
-        node_log(n, 0, "STOP, not saving: %s", why);
-    snprintf(n->stop_reason, sizeof n->stop_reason, "%s", why);
-    n->stopped = n->doubted = true;
-    n->forget.state = FORGET_IDLE; /* begun again by the core that comes */
-    n->retry_ms = clock_ms(CLOCK_BOOTTIME) + REOPEN_EVERY_MS;
-    effects_clear(core_effects(n->core));
-    replies_release(n, false);
-}
-
-/* What they read is a snapshot of LMDB, not of its journal; also while it is stopped for another
- * reason than the disk. */
-static void start_jobs(struct node *n)
-{
-    struct errmsg msg = { .text = "" };
-    bool read = false;
-
-    for (const struct job *j = n->jobs_to_start; j; j = j->next)
-        read |= !j->apart;
-    if (read && store_settle(n->store, &msg) != ERR_OK && !n->stopped)
-        stop_saving(n, msg.text);
-    while (n->jobs_to_start) {
-        struct job *j = n->jobs_to_start;
-        n->jobs_to_start = j->next;
-        start_job(j);
-    }
-}
-
-static void try_again(struct node *n)
-{
-    struct errmsg msg = { .text = "" };
-    struct core *old = n->core;
-
-    n->retry_ms = clock_ms(CLOCK_BOOTTIME) + REOPEN_EVERY_MS;
-    if (n->jobs > 0 || n->again)
-        return; /* they read the store */
-    if (n->doubted) {
-        damage_look_later(n);
-        return;
-    }
-    if (store_reopen(n->store, &msg) != ERR_OK)
-        return;
-    n->core = NULL;
-    if (open_core(n, &msg) != ERR_OK) {
-        n->core = old;
-        snprintf(n->stop_reason, sizeof n->stop_reason, "%s", msg.text);
-        return;
-    }
-    core_close(old);
-    n->stopped = false;
-    node_log(n, 1, "saving again");
-}
-
-static void tell_lease(struct node *n)
-{
-    struct moment now = node_now();
-    struct ledger_view v;
-
-    core_ledger_view(n->core, &now, &v);
-    pthread_mutex_lock(&n->lock);
-    n->sending = n->stopped ? 0 : v.sending;
-    n->sending_until_ms = v.sending_until_ms;
-    pthread_mutex_unlock(&n->lock);
-    upload_watch(n, &v);
-    metrics_watch(&n->metrics, n->core, &v);
-    denied_watch(n, &now, &v);
-}
-
-/* Nothing is timed that has nothing to write. */
-static enum err commit_timed(struct node *n, struct errmsg *msg)
-{
-    uint64_t began = clock_us(CLOCK_MONOTONIC);
-    bool writes = store_batch_is_open(n->store);
-    enum err e = store_commit(n->store, msg);
-
-    if (writes && e == ERR_OK)
-        metrics_commit(&n->metrics, (double)(clock_us(CLOCK_MONOTONIC) - began) / 1e6);
-    return e;
-}
-
-void node_cycle(struct node *n)
-{
-    struct errmsg msg = { .text = "" };
-
-    n->batch_bytes = 0;
-    if (n->recorded > 0)
-        commit_wait_done(&n->wait, n->recorded);
-    n->recorded = 0;
-    if (!n->stopped && (core_seal(n->core, &msg) != ERR_OK || had_memory(n, &msg) != ERR_OK ||
-                        commit_timed(n, &msg) != ERR_OK)) {
-        store_abort(n->store);
-        stop_saving(n, msg.text);
-    } else if (!n->stopped) {
-        carry_out(n);
-        replies_release(n, true);
-    }
-    tell_lease(n);
-    start_jobs(n);
 }
 
 /* ---- the loop ---- */
@@ -470,7 +174,7 @@ static void await_company(struct node *n)
                                 (unsigned)(clock_us(CLOCK_MONOTONIC) - began))) > 0 &&
            ppoll(&p, 1, &(struct timespec){ 0, us * 1000L }, NULL) > 0 &&
            read(n->wake_fd, &drained, sizeof drained) > 0) {
-        finish_jobs(
+        jobs_finish(
             n); /* it may have been one of them that woke us: nobody wakes us again for it */
         serve_requests(n);
     }
@@ -546,7 +250,7 @@ void node_round(struct node *n)
         node_log(n, 0, "eventfd: %s", strerror(errno));
     now = node_now();
     if (n->stopped && now.boot_ms >= n->retry_ms)
-        try_again(n);
+        node_save_again(n);
     if (!n->stopped) {
         serve_self(n);
         if (now.boot_ms >= core_next_tick(n->core)) {
@@ -562,7 +266,7 @@ void node_round(struct node *n)
     }
     if (store_is_doubtful(n->store)) /* a value did not open */
         damage_look_later(n);
-    finish_jobs(n);
+    jobs_finish(n);
     upload_say_unbegun(n);
     serve_requests(n);
     await_company(n);
@@ -593,7 +297,7 @@ enum err node_open(struct node *n, struct errmsg *msg)
         (e = store_open(n->dir, n->me.store_key, &n->store, msg)) != ERR_OK ||
         (e = erase_desk_key(n, msg)) != ERR_OK || (e = damage_refill(n, msg)) != ERR_OK ||
         (e = net_open(n->conf.listen, &n->me, &n->net_events, &n->net, msg)) != ERR_OK ||
-        (e = open_core(n, msg)) != ERR_OK || (e = changes_open(n, msg)) != ERR_OK ||
+        (e = node_open_core(n, msg)) != ERR_OK || (e = changes_open(n, msg)) != ERR_OK ||
         (e = events_open(n, msg)) != ERR_OK)
         return e;
     entry_cookie_name(n, cookie_name);
@@ -625,24 +329,6 @@ static void say_goodbye(struct node *n)
         net_send(n->net, &v.id, b.p, b.len);
         buf_free(&b);
     }
-}
-
-/* They hold snapshots of the store and answer requests. False: one is still at work. To begin anew
- * takes all of them, but no stop waits for that. */
-static bool jobs_have_ended(struct node *n)
-{
-    uint64_t until = clock_ms(CLOCK_BOOTTIME) + STOP_PATIENCE_MS;
-
-    while (n->jobs > 0 && ((n->again && !node_stops()) || clock_ms(CLOCK_BOOTTIME) < until)) {
-        struct pollfd p = { n->wake_fd, POLLIN, 0 };
-        uint64_t drained;
-        start_jobs(n);
-        poll(&p, 1, 100);
-        if (read(n->wake_fd, &drained, sizeof drained) < 0 && errno != EAGAIN)
-            break;
-        finish_jobs(n);
-    }
-    return n->jobs == 0;
 }
 
 /* Else they are another node's, or stay as after a crash: the next start then takes all the time it needs

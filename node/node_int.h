@@ -155,8 +155,20 @@ enum err node_open(struct node *n, struct errmsg *msg);
 void node_round(struct node *n); /* of the loop: waits for something to do, and does it */
 void node_close(struct node *n);
 int node_patience(const struct node *n, uint64_t now_ms); /* so many ms may the loop sleep */
-void node_start_job(struct node *n, struct job *j);       /* after this round's commit */
-void node_cycle(struct node *n);                          /* seal, commit, effects, answers, jobs */
+
+/* cycle.c */
+void node_cycle(struct node *n); /* seal, commit, effects, answers, jobs */
+enum err node_open_core(struct node *n, struct errmsg *msg);
+void node_stop_saving(struct node *n, const char *why);
+void node_save_again(struct node *n); /* while it is stopped: is the disk good again? */
+
+/* jobs.c */
+void node_wake(struct node *n); /* the loop, from any thread */
+/* After this round's commit: its snapshot must hold what the core counted when the job was made. */
+void node_start_job(struct node *n, struct job *j);
+void jobs_start(struct node *n);
+void jobs_finish(struct node *n);     /* those that have ended */
+bool jobs_have_ended(struct node *n); /* at the stop: all of them; false: one is still at work */
 
 /* daemon.c */
 bool node_stops(void); /* were we told to? any thread */
