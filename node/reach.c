@@ -9,6 +9,8 @@
 
 #include "credential.h"
 
+#define UNSENT_BYTES 65536
+
 enum err reach_find(const char *state_dir, const struct policy *p, struct reach *out,
                     struct errmsg *msg)
 {
@@ -35,13 +37,18 @@ void reach_set(CURL *c, const struct reach *r)
     }
 }
 
+/* Little waits in the kernel, or over a slow line a file seems to be sent long before it is, and
+ * its answer to be late. */
 static int watch_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 {
     unsigned ms = *(const uint32_t *)ctx;
+    int unsent = 1 << 24;
 
     (void)purpose;
-    return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0 ? CURL_SOCKOPT_OK
-                                                                              : CURL_SOCKOPT_ERROR;
+    return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0 &&
+                   setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent) == 0
+               ? CURL_SOCKOPT_OK
+               : CURL_SOCKOPT_ERROR;
 }
 
 void reach_set_patience(CURL *c, const uint32_t *ms)

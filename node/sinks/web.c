@@ -12,6 +12,9 @@
 #include "reach.h"
 #include "url.h"
 
+#define FILE_MS 480000 /* below the time after which the ledger begins anew */
+#define SLOWEST 100L   /* bytes/s: who takes less hangs */
+
 struct web {
     CURL *curl;
     char base[POLICY_TEXT_VALUE];
@@ -171,13 +174,23 @@ static struct curl_slist *headers(const struct web_request *rq)
     return all;
 }
 
+/* A file may take its time over a slow line as long as it moves: what must not be under way when a
+ * successor looks is never one. */
+static void set_file(const struct web *w, curl_mime *mime)
+{
+    curl_easy_setopt(w->curl, CURLOPT_MIMEPOST, mime);
+    curl_easy_setopt(w->curl, CURLOPT_TIMEOUT_MS, (long)FILE_MS);
+    curl_easy_setopt(w->curl, CURLOPT_LOW_SPEED_LIMIT, SLOWEST);
+    curl_easy_setopt(w->curl, CURLOPT_LOW_SPEED_TIME, (long)(w->limit_ms / 1000) + 1);
+}
+
 static void set_request(struct web *w, const struct web_request *rq)
 {
     const struct buf *body = rq->json ? rq->json : rq->form;
     CURL *c = w->curl;
 
     if (rq->mime) {
-        curl_easy_setopt(c, CURLOPT_MIMEPOST, rq->mime);
+        set_file(w, rq->mime);
     } else if (body) {
         curl_easy_setopt(c, CURLOPT_POST, 1L);
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);

@@ -28,7 +28,7 @@ struct web_request {
     const char *path;        /* behind the base */
     const struct buf *form;  /* POST: a form, or NULL */
     const struct buf *json;  /* POST: JSON, or NULL */
-    curl_mime *mime;         /* POST: a form with a file, or NULL */
+    curl_mime *mime;         /* POST: a form with a file, or NULL; its repetition does no harm */
     const char *user, *pass; /* Basic, or NULL */
     const char *bearer;      /* or NULL */
     const char *csrf;        /* or NULL */

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import branch
 from branch import wait_until  # noqa: F401
@@ -146,11 +147,14 @@ class Sshd:
 
 
 class Wire:
-    """A TCP relay that counts the bytes towards the server and breaks after so many of them."""
+    """A TCP relay that counts the bytes towards the server and breaks after so many of them. Slow: it
+    takes so long for every 8 KiB."""
 
-    def __init__(self, port):
-        self.to, self.cut_after, self.passed = port, None, 0
+    def __init__(self, port, slow=0):
+        self.to, self.cut_after, self.passed, self.slow = port, None, 0, slow
         self.door = socket.create_server(("127.0.0.1", 0))
+        if slow:  # what waits here has not arrived
+            self.door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
         self.port = self.door.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -172,6 +176,7 @@ class Wire:
                     self.passed += len(data)
                     if self.cut_after is not None and self.passed > self.cut_after:
                         break
+                    time.sleep(self.slow)
                 b.sendall(data)
         except OSError:
             pass

@@ -4,10 +4,12 @@ gets lost and whoever is killed, and what was not booked is known line by line."
 import collections
 import json
 import random
+import time
 import unittest
 
 import branch
 from ils import ROUNDS, Drive, Server, certificate
+from sinks import Wire
 
 DESKS = ("MAIN-1", "MAIN-2", "Kids")
 START = 1795442700
@@ -155,6 +157,19 @@ class Evergreen(branch.Case):
         self.assertEqual(3, code)
         self.assertIn("breaks when it is to execute", said)
         self.assertEqual([], s.effects())
+
+    def test_a_slow_line_takes_its_time_as_long_as_something_moves(self):
+        lines = [line(n, desk="MAIN-1", note="x" * 200) for n in range(900)]
+        s = self.server()
+        wire = Wire(s.port, slow=0.08)
+        self.addCleanup(wire.close)
+        d = Drive(self.home / "desk", f"evergreen:http://127.0.0.1:{wire.port}", lines,
+                  "quiet = 1s\n[evergreen]\norg = 4\nregistration = none", format="evergreen")
+        begun = time.monotonic()
+        self.assertEqual((0, ""), d.run())
+        self.assertGreater(time.monotonic() - begun, 3)  # three times what the server has for an answer
+        self.booked_once(s, d)
+        self.assertEqual(1, len({e["session"] for e in s.effects()}))
 
     def test_a_full_disk_there_stops_with_its_words_and_nothing_is_booked(self):
         for action in ("create", "load"):

@@ -176,9 +176,15 @@ class Sinks(fault.Case):
     def kill(self, victim, slot):
         """It is back at once, and often goes on itself; or only when another desk has gone on."""
         victim.kill9()
-        if self.system.anywhere and self.dice.random() < 0.5:
+        if self.system.anywhere and self.dice.random() < 0.5 and self.others_can_go_on(victim):
             self.until(lambda: self.another_goes_on(victim, slot), slot)
         victim.start()
+
+    def others_can_go_on(self, victim):
+        """Of three seats, one that was killed a moment ago and is not confirmed by both others has no
+        vote (README, "Known limits")."""
+        return all(fault.once(d, "status")["ledger"]["start_confirmed"]
+                   for d in self.desks if d is not victim)
 
     def another_goes_on(self, victim, slot):
         """Elected, or done; or nobody left alive knows of the "go"."""
