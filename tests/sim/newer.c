@@ -50,7 +50,7 @@ static void write_feed(struct sim *s, int desk, struct feeds *fs, const struct r
     if (feeds_open(fs, &o, &f, NULL) != ERR_OK || feeds_append(fs, f, &b, 0, h, NULL) != ERR_OK)
         sim_fail(s, "newer", "%s cannot keep a record of a later version", d->name);
     check_feed(s, &o.id)->unknown_from = 3;
-    check_feed(s, &o.id)->acked = 4;
+    check_feed(s, &o.id)->acked = d->revoked ? 0 : 4; /* as check_records.c counts (seed 38178) */
     buf_free(&records);
 }
 
