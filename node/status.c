@@ -209,7 +209,12 @@ static json_t *last_error(const struct node *n, const struct peer_view *v)
     int err;
     enum net_why why = net_why(n->net, &v->id, &err);
 
-    if (v->state == PEER_RETIRED || v->state == PEER_REVOKED || why == NET_FINE)
+    if (v->state == PEER_RETIRED || v->state == PEER_REVOKED)
+        return json_null();
+    if (v->state == PEER_UNREACHABLE && v->address[0] == '\0')
+        return json_pack("{s:s, s:s}", "code", "no_address", "message",
+                         "nobody has said yet where it is: it does so itself once it is on");
+    if (why == NET_FINE)
         return json_null();
     if (why == NET_OTHER_KEY)
         return json_pack("{s:s, s:s}", "code", "other_desk_there", "message",

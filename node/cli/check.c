@@ -4,12 +4,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "day.h"
 
 #define WARN_BEHIND   100 /* records that only this PC has: a busy desk's minute or two */
 #define CRIT_BEHIND   1000
+#define FORGOTTEN_MS  1800000 /* the server is back, and nobody uploaded: as in alerts.yml */
 #define LOOK_EVERY_MS 2000
-
-enum level { LEVEL_OK, LEVEL_WARNING, LEVEL_CRITICAL, LEVEL_UNKNOWN };
 
 static const char *const level_words[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 
@@ -38,30 +40,61 @@ static bool threshold(const struct cli *c, enum cli_opt opt, long long otherwise
     return true;
 }
 
-static enum level higher(enum level a, enum level b)
+static enum check_level higher(enum check_level a, enum check_level b)
 {
     return a > b ? a : b;
 }
 
-/* The worst of what status says, and the words of the first problem of that kind. */
-static enum level judge(const json_t *s, long long behind, long long warn, long long crit,
-                        char words[300])
+/* A server that is away is what Tideover is for: no fault of this desk, but said. That it is back
+ * and nobody uploads is one. */
+static enum check_level judge_server(const json_t *s, int64_t now_ms, char words[300])
 {
-    enum level worst = LEVEL_OK;
-    const json_t *p;
+    const json_t *server = json_object_get(s, "server"), *since = json_object_get(server, "since");
+    const char *state = j_text(server, "state", "");
+    long long pending = j_int(json_object_get(s, "records"), "pending", 0);
+    char at[80], n[32];
+    int64_t since_ms;
+    int off;
+
+    words_span(since, since, at);
+    words_number(pending, n);
+    snprintf(words, 300, "nothing needs a look");
+    if (strcmp(state, "offline") == 0) {
+        snprintf(words, 300,
+                 "the library's server is away since %s: the desks record, %s record%s for the "
+                 "upload",
+                 at, n, pending == 1 ? " waits" : "s wait");
+        return LEVEL_OK;
+    }
+    if (strcmp(state, "back") != 0 || pending == 0)
+        return LEVEL_OK;
+    snprintf(words, 300, "the library's server is back since %s, %s record%s: tideover upload run",
+             at, n, pending == 1 ? " waits" : "s wait");
+    return json_is_string(since) &&
+                   rfc3339_parse(json_string_value(since), &since_ms, &off, NULL) == ERR_OK &&
+                   now_ms - since_ms > FORGOTTEN_MS
+               ? LEVEL_WARNING
+               : LEVEL_OK;
+}
+
+enum check_level check_judge(const json_t *s, long long warn, long long crit, int64_t now_ms,
+                             char words[300])
+{
+    const json_t *records = json_object_get(s, "records"), *p;
+    long long behind = j_int(records, "local", 0) - j_int(records, "replicated", 0);
+    enum check_level worst = judge_server(s, now_ms, words);
     char n[32];
     size_t i;
 
-    snprintf(words, 300, "nothing needs a look");
     json_array_foreach(json_object_get(s, "problems"), i, p)
     {
-        enum level l = is_critical(j_text(p, "code", "")) ? LEVEL_CRITICAL : LEVEL_WARNING;
+        enum check_level l = is_critical(j_text(p, "code", "")) ? LEVEL_CRITICAL : LEVEL_WARNING;
         if (l > worst)
             snprintf(words, 300, "%s", j_text(p, "message", j_text(p, "code", "a problem")));
         worst = higher(worst, l);
     }
     if (behind >= warn || behind >= crit) {
-        enum level l = behind >= crit ? LEVEL_CRITICAL : LEVEL_WARNING;
+        enum check_level l = behind >= crit ? LEVEL_CRITICAL : LEVEL_WARNING;
         words_number(behind, n);
         if (l > worst)
             snprintf(words, 300, "%s records are on this PC only", n);
@@ -70,7 +103,7 @@ static enum level judge(const json_t *s, long long behind, long long warn, long 
     return worst;
 }
 
-static int say(enum level l, const char *words, const char *perf)
+static int say(enum check_level l, const char *words, const char *perf)
 {
     char clean[300];
 
@@ -91,7 +124,7 @@ static int check_with(const struct cli *c, struct client *cl, long long warn, lo
     long long behind;
     char words[300], perf[400];
     json_t *s = NULL;
-    enum level l = LEVEL_UNKNOWN;
+    enum check_level l;
     enum err e = client_send(cl, &rq, &r, &msg);
 
     if (e == ERR_OK && r.status == 200)
@@ -103,13 +136,14 @@ static int check_with(const struct cli *c, struct client *cl, long long warn, lo
     peers = json_object_get(s, "peers");
     store = json_object_get(s, "store");
     behind = j_int(records, "local", 0) - j_int(records, "replicated", 0);
-    l = judge(s, behind, warn, crit, words);
+    l = check_judge(s, warn, crit, (int64_t)time(NULL) * 1000, words);
     snprintf(perf, sizeof perf,
              "behind=%lld;%lld;%lld;0 pending=%lld set_aside=%lld peers_online=%lld;;;0;%lld "
-             "peers_total=%lld disk_free=%lldB",
+             "peers_total=%lld disk_free=%lldB server_away=%d",
              behind, warn, crit, j_int(records, "pending", 0), j_int(records, "set_aside", 0),
              j_int(peers, "online", 0), j_int(peers, "total", 0), j_int(peers, "total", 0),
-             j_int(store, "disk_free_bytes", 0));
+             j_int(store, "disk_free_bytes", 0),
+             strcmp(j_text(json_object_get(s, "server"), "state", ""), "offline") == 0);
     (void)c;
     json_decref(s);
     return say(l, words, perf);

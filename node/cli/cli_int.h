@@ -366,6 +366,11 @@ int cmd_session_end(struct cli *c);
 int cmd_void(struct cli *c);
 int cmd_status(struct cli *c);
 int cmd_check(struct cli *c);
+/* Nagios' four, as exit codes. */
+enum check_level { LEVEL_OK, LEVEL_WARNING, LEVEL_CRITICAL, LEVEL_UNKNOWN };
+/* The worst of what a status says, and the words for it. warn, crit: records on this PC only. */
+enum check_level check_judge(const json_t *status, long long warn, long long crit, int64_t now_ms,
+                             char words[300]);
 int cmd_doctor(struct cli *c);
 int cmd_config_path(struct cli *c);
 int cmd_config_check(struct cli *c);

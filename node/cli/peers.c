@@ -35,7 +35,8 @@ static void add_peer(struct table *t, const json_t *p)
 {
     bool this = j_is(p, "this");
     char ago[32], clock[32], behind[32], missing[32], disk[32];
-    const char *why = j_text(json_object_get(p, "last_error"), "message", "");
+    const char *why = j_text(json_object_get(p, "last_error"), "message", ""),
+               *address = j_text(p, "address", "");
 
     words_ago(j_int(p, "last_seen_s", -1), ago);
     clock_words(p, clock);
@@ -51,7 +52,7 @@ static void add_peer(struct table *t, const json_t *p)
     table_cell(t, "%s", this ? "-" : clock);
     table_cell(t, "%s", disk);
     table_cell(t, "%s", j_text(p, "version", "-"));
-    table_cell(t, "%s%s%s%s", j_text(p, "address", "-"), *why ? " (" : "", why, *why ? ")" : "");
+    table_cell(t, "%s%s%s%s", *address ? address : "-", *why ? " (" : "", why, *why ? ")" : "");
 }
 
 int cmd_peers(struct cli *c)

@@ -102,6 +102,7 @@ export const rows = {
     "peer.revoke.of": ["Revoke {desk}", "Revocar {desk}"],
 
     // Why that desk is not reached.
+    "reach.no_address": ["Nobody has said yet where it is: it does so itself once it is on", "Aún nadie ha dicho dónde está: lo dice él mismo al encenderse"],
     "reach.not_running": ["Its PC is on, Tideover does not run there", "El PC está encendido, pero Tideover no está en marcha"],
     "reach.no_route": ["No way leads there: PC off, or a cable out?", "No hay camino: ¿PC apagado o cable suelto?"],
     "reach.no_network": ["This PC has no network", "Este PC no tiene red"],

@@ -16,6 +16,39 @@
 #include "cli/zonefile.h"
 #include "format.h"
 
+/* ---- what monitoring is told ---- */
+
+/* A status whose server is in that state since noon, UTC, with 3 records pending. */
+static enum check_level judged(const char *state, int pending, int minutes, char words[300])
+{
+    json_t *s = json_pack("{s:{s:s, s:s}, s:{s:i, s:i, s:i}}", "server", "state", state, "since",
+                          "2026-11-23T12:00:00Z", "records", "local", 3, "replicated", 3, "pending",
+                          pending);
+    enum check_level l =
+        check_judge(s, 100, 1000, (INT64_C(1795435200) + minutes * 60) * 1000, words);
+
+    json_decref(s);
+    return l;
+}
+
+static void a_server_that_is_away_is_said_and_a_forgotten_upload_is_a_warning(void **state)
+{
+    char words[300];
+
+    (void)state;
+    assert_int_equal(judged("online", 0, 0, words), LEVEL_OK);
+    assert_string_equal(words, "nothing needs a look");
+    assert_int_equal(judged("offline", 3, 600, words), LEVEL_OK);
+    assert_string_equal(words, "the library's server is away since 2026-11-23 12:00:00 +00:00: the "
+                               "desks record, 3 records wait for the upload");
+    assert_int_equal(judged("back", 1, 30, words), LEVEL_OK);
+    assert_string_equal(words, "the library's server is back since 2026-11-23 12:00:00 +00:00, 1 "
+                               "record waits: tideover upload run");
+    assert_int_equal(judged("back", 1, 31, words), LEVEL_WARNING);
+    assert_int_equal(judged("back", 0, 600, words), LEVEL_OK);
+    assert_string_equal(words, "nothing needs a look");
+}
+
 /* ---- what a run prints ---- */
 
 struct capture {
@@ -567,6 +600,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_verb_has_help_and_an_example),
+        cmocka_unit_test(a_server_that_is_away_is_said_and_a_forgotten_upload_is_a_warning),
         cmocka_unit_test(every_option_has_a_name_and_help),
         cmocka_unit_test(help_shows_every_verb_and_each_verb_its_examples),
         cmocka_unit_test(help_on_one_command_is_of_that_one_alone),
