@@ -11,6 +11,10 @@ void deed_press(struct sim *s, const struct args *a);
 void deed_pause(struct sim *s, const struct args *a);
 void deed_resume(struct sim *s, const struct args *a);
 
+/* sticks.c */
+void deed_stick(struct sim *s, const struct args *a);
+void deed_plug(struct sim *s, const struct args *a);
+
 /* figures.c */
 void deed_figures(struct sim *s, const struct args *a);
 

@@ -349,6 +349,23 @@ static void load_reports(struct plan *p, uint64_t seed)
             (int)rng_between(&r, 0, p->desks - 1);
 }
 
+/* Sticks are written and read, at several desks; some twice, some torn, some old. Dice of its own. */
+static void sticks(struct plan *p, uint64_t seed)
+{
+    struct rng r = { seed ^ UINT64_C(0x737469636b) };
+    unsigned times = (unsigned)rng_between(&r, 2, 5);
+
+    for (unsigned i = 0; i < times; i++) {
+        uint64_t at = rng_between(&r, 5000, p->end_ms);
+        unsigned reads = (unsigned)rng_between(&r, 1, 3);
+        line(p, "stick", at)->args.desk[0] = (int)rng_between(&r, 0, p->desks - 1);
+        for (unsigned k = 0; k < reads; k++)
+            line(p, "plug", at + rng_between(&r, 0, 20000))->args =
+                (struct args){ .desk = { (int)rng_between(&r, 0, p->desks - 1) },
+                               .num = { rng_chance(&r, 200) } };
+    }
+}
+
 static int who_forgets(const struct plan *p, uint64_t *at_ms)
 {
     const struct verb *wipe = verb_named("wipe"), *restore = verb_named("restore");
@@ -427,6 +444,8 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
         conditions(&p, seed);
     if (seed % 5 == 2)
         load_reports(&p, seed);
+    if (seed % 5 == 3)
+        sticks(&p, seed);
     if (p.forgot)
         regains(&p, seed);
     line(&p, "heal", p.end_ms);

@@ -325,6 +325,7 @@ void sim_free(struct sim *s)
     liar_free(s);
     releases_free(s);
     rulings_free(s);
+    sticks_free(s);
     sessions_free(s);
     queue_free(s);
     overrides_free(s);

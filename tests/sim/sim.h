@@ -336,6 +336,7 @@ struct sim {
     unsigned n_votes, votes_room;
     struct releases *releases;    /* releases.c; NULL: none so far */
     struct rulings *rulings;      /* rulings.c; NULL: none so far */
+    struct stick *stick;          /* sticks.c; NULL: none is written */
     struct overrides *overrides;  /* NULL: the script has none, and all invariants are strict */
     struct counts count, figures; /* figures: at the last line of that name */
     struct liar *liar;            /* liar.c; NULL: everybody is honest */
@@ -420,6 +421,9 @@ void releases_free(struct sim *s);
 
 /* rulings.c */
 void rulings_free(struct sim *s);
+
+/* sticks.c */
+void sticks_free(struct sim *s);
 
 /* overrides.c */
 void overrides_begin(struct sim *s);
