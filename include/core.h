@@ -265,6 +265,11 @@ enum err core_may_rule(const struct core *c, const struct record_ref *ref, struc
  * *out: owned by the caller. */
 enum err core_late_rulings(const struct core *c, const struct intent *in, struct slot_ruling **out,
                            unsigned *n, struct errmsg *msg);
+/* SEND or VOID: which one stands on a record here, and of when it is; 0: none. */
+enum word_kind core_ruled(const struct core *c, const struct record_ref *ref, int64_t *at_ms);
+/* The time that a word has to bear, so that it stands over all that its lead could see: his PC's
+ * clock may be slower than that of whoever spoke before. */
+int64_t core_rule_at(const struct core *c, const struct moment *now, const struct record_ref *ref);
 
 /* Another sealed lead key is in use than the one kept here: not to be opened any more. */
 bool core_lead_key_is_old(const struct core *c);

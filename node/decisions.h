@@ -7,8 +7,8 @@
 
 #define DECISIONS_LISTED 1000 /* a report is for people */
 
-/* [{id, say, at, lead}], on the loop's thread; lead: the words of the key, empty if the word is not
- * here. */
+/* [{id, say, at, lead, is}], on the loop's thread: all that leads said of its records; lead: the
+ * words of the key. `is` is "overruled" if another word on that record stands. */
 json_t *decisions_json(const struct node *n, const struct merge_job *m);
 
 /* Of core_late_rulings(): the same, of those whose what is not 0. */

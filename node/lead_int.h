@@ -41,7 +41,7 @@ const struct desk *lead_desk(struct node *n, struct lead_job *l);
 json_t *lead_desks_json(const struct node *n, bool others);
 /* ERR_DENIED, and where to go: nothing can be signed with the lead key here. */
 enum err lead_is_here(const struct node *n, struct errmsg *msg);
-/* word.c: dates, signs and says a word of this key. */
+/* word.c: dates, signs and says a word of this key; not before w->at_ms. */
 enum err word_say(struct node *n, struct word *w, const struct buf *refs,
                   const uint8_t sk[SIGN_SK_BYTES], struct errmsg *msg);
 /* Adds one operation to the roster and frees it. */

@@ -41,7 +41,7 @@ json_t *loaded_json(const struct node *n, uint64_t slot)
     const struct policy *p = roster_policy(core_roster(n->core));
     struct loaded_view v;
     struct past_view past;
-    int64_t expected = 0;
+    int64_t expected = 0, at_ms = 0;
     char lead[64] = "";
 
     if (!core_loaded(n->core, slot, &v))
@@ -49,13 +49,13 @@ json_t *loaded_json(const struct node *n, uint64_t slot)
     for (unsigned i = 0; i < core_past(n->core); i++) {
         core_past_view(n->core, i, &past);
         if (past.slot == slot)
-            expected = expected_ms(p, past.at_ms);
+            expected = expected_ms(p, at_ms = past.at_ms);
     }
     if (v.at_ms > 0)
         key_words(v.lead, lead);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:o, s:o, s:s, s:b}", "slot",
-                     (json_int_t)slot, "lines", (json_int_t)v.lines, "named", (json_int_t)v.named,
-                     "refused", (json_int_t)v.refused, "unconfirmed",
+    return json_pack("{s:I, s:o, s:I, s:I, s:I, s:I, s:b, s:b, s:o, s:o, s:s, s:b}", "slot",
+                     (json_int_t)slot, "at", time_or_null(p, at_ms), "lines", (json_int_t)v.lines,
+                     "named", (json_int_t)v.named, "refused", (json_int_t)v.refused, "unconfirmed",
                      (json_int_t)(v.lines - (v.named < v.lines ? v.named : v.lines)), "settled",
                      v.settled, "told", v.answers, "said", time_or_null(p, v.at_ms), "expected",
                      time_or_null(p, expected), "lead", lead, "overdue",

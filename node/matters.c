@@ -1,6 +1,7 @@
 /* matters.c - the rows of a review, sorted by what they speak of. */
 #include "matters.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,26 +71,44 @@ static unsigned first_of(struct group *g, unsigned i)
     return i;
 }
 
-/* Rows that name each other are one matter, registrations of one card, and all that only came late
- * of one desk. */
+static bool is_registration(const json_t *row)
+{
+    return strcmp(text(row, "op"), "user") == 0;
+}
+
+/* What a row has in common with others of its matter that it does not name: of one desk all that
+ * only came late; registrations of one card; what leads said of one item. */
+static const char *common(const json_t *row, enum kind kind, char key[80])
+{
+    if (kind == LATE)
+        snprintf(key, 80, "late %.64s", text(row, "desk"));
+    else if (kind == CARD_TWICE || (kind == DECIDED && is_registration(row)))
+        snprintf(key, 80, "card %.64s", text(row, "user"));
+    else if (kind == DECIDED && *text(row, "item") != '\0')
+        snprintf(key, 80, "item %.64s", text(row, "item"));
+    else
+        return NULL;
+    return key;
+}
+
+/* Rows that name each other, or have something in common, are one matter. */
 static void join(const struct matters *m, struct group *g, unsigned n)
 {
-    json_t *late = json_object(), *cards = json_object();
+    json_t *first = json_object();
+    char room[80];
 
     for (unsigned i = 0; i < n; i++) {
         const json_t *row = json_array_get(m->rows, i);
         const json_t *other = json_object_get(m->by_id, text(row, "other"));
-        json_t *by = g[i].kind == LATE ? late : g[i].kind == CARD_TWICE ? cards : NULL;
-        const char *key = text(row, g[i].kind == LATE ? "desk" : "user");
-        if (!other && by && !(other = json_object_get(by, key)))
-            json_object_set_new(by, key, json_integer(i));
+        const char *key = common(row, g[i].kind, room);
+        if (!other && key && !(other = json_object_get(first, key)))
+            json_object_set_new(first, key, json_integer(i));
         if (other) {
             unsigned a = first_of(g, i), b = first_of(g, (unsigned)json_integer_value(other));
             g[a > b ? a : b].up = a > b ? b : a;
         }
     }
-    json_decref(late);
-    json_decref(cards);
+    json_decref(first);
 }
 
 static void chain(struct group *g, unsigned n)
@@ -104,20 +123,27 @@ static void chain(struct group *g, unsigned n)
     }
 }
 
+/* The word that stands, and those that do not: both are listed. */
 static void decide(const struct matters *m)
 {
     const json_t *d, *at;
-    json_t *row;
     size_t i;
 
     json_array_foreach(m->decisions, i, d)
     {
+        json_t *row, *said;
         if ((at = json_object_get(m->by_id, text(d, "id"))) == NULL)
             continue;
         row = json_array_get(m->rows, (size_t)json_integer_value(at));
-        json_object_set_new(row, "decided",
-                            json_pack("{s:s, s:s, s:s}", "say", text(d, "say"), "at", text(d, "at"),
-                                      "lead", text(d, "lead")));
+        said = json_pack("{s:s, s:s, s:s}", "say", text(d, "say"), "at", text(d, "at"), "lead",
+                         text(d, "lead"));
+        if (*text(d, "is") == '\0') {
+            json_object_set_new(row, "decided", said);
+            continue;
+        }
+        if (json_object_get(row, "overruled") == NULL)
+            json_object_set_new(row, "overruled", json_array());
+        json_array_append_new(json_object_get(row, "overruled"), said);
     }
 }
 

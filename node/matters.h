@@ -14,7 +14,8 @@ struct matters {
 
 void matters_begin(struct matters *m, json_t *decisions); /* takes them */
 void matters_add(struct matters *m, json_t *row); /* takes it: id, state, rule, other, late */
-/* A line each, with `matter` (from 1), `kind` and, where a lead spoke, `decided`. */
+/* A line each, with `matter` (from 1), `kind` and, where a lead spoke, `decided`; `overruled` are
+ * words on the same record that do not stand. */
 void matters_write(struct matters *m, FILE *out);
 void matters_free(struct matters *m);
 

@@ -58,8 +58,12 @@ static void say(const char *name, enum where where, const struct desk_held *h, c
             snprintf(out, 200, "%s is here with all its %s", name, n);
         return;
     case BEHIND:
-        snprintf(out, 200, "%s is here, but not all of its records are yet: %s of %llu so far",
-                 name, n, (unsigned long long)h->known);
+        if (lacking == 0)
+            snprintf(out, 200, "%s is here with %s, and has not said yet whether that is all", name,
+                     n);
+        else
+            snprintf(out, 200, "%s is here, but not all of its records are yet: %s of %llu so far",
+                     name, n, (unsigned long long)h->known);
         return;
     case AWAY:
         if (h->known == 0)

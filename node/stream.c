@@ -128,6 +128,12 @@ struct list_job {
     struct merge_job *jobs;
     bool conflicts; /* only what a lead may rule on, or did */
     struct matters matters;
+    struct beside { /* a row of them, and the record that it names */
+        size_t row;
+        unsigned feed;
+        uint64_t seq;
+    } * beside; /* owned */
+    size_t n_beside, beside_room;
     bool lines; /* of one upload: what was sent, by line */
 };
 
@@ -209,13 +215,56 @@ static void print_line(struct batch_job *b, const struct merged *m, unsigned par
     json_decref(e);
 }
 
+static void add_matter(struct list_job *l, const struct merged *m, json_t *row)
+{
+    const struct batch_job *b = &l->b;
+    char at[36];
+
+    rfc3339_at(&b->merge.policy.zone, m->time_ms, at);
+    json_object_set_new(row, "time", json_string(at));
+    json_object_set_new(row, "clock", json_string(clock_class_name(b->merge.feeds[m->feed].clock)));
+    if (m->has_other && l->n_beside == l->beside_room) {
+        size_t room = l->beside_room ? 2 * l->beside_room : 64;
+        struct beside *grown = realloc(l->beside, room * sizeof *grown);
+        l->beside = grown ? grown : l->beside;
+        l->beside_room = grown ? room : l->beside_room;
+    }
+    if (m->has_other && l->n_beside < l->beside_room)
+        l->beside[l->n_beside++] =
+            (struct beside){ json_array_size(l->matters.rows), m->other_feed, m->other_seq };
+    matters_add(&l->matters, row);
+}
+
+/* A lead sees both sides: the other one may be on its way undisputed, or uploaded. */
+static void add_other_side(struct list_job *l, const struct beside *at, struct record *r)
+{
+    const struct batch_job *b = &l->b;
+    const struct merge_feed *f = &b->merge.feeds[at->feed];
+    bool uploaded = at->seq < f->from;
+    struct buf room = { 0 };
+    char id[RECORD_ID_TEXT], time[36];
+    json_t *o;
+
+    merge_id_text(f, at->seq, id);
+    if (json_object_get(l->matters.by_id, id) == NULL &&
+        feeds_record(store_reader_disk(b->reader), f->alias, at->seq, &room, r, NULL) == ERR_OK) {
+        o = json_pack("{s:s, s:s, s:b}", "id", id, "desk", f->desk, "uploaded", uploaded);
+        record_to_json(r, &b->merge.policy.zone, o);
+        rfc3339_at(&b->merge.policy.zone,
+                   record_time(r, uploaded ? f->back_correction_ms : f->correction_ms), time);
+        json_object_set_new(o, "time", json_string(time));
+        json_object_set_new(json_array_get(l->matters.rows, at->row), "other_side", o);
+    }
+    buf_free(&room);
+}
+
 static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigned part,
                       uint64_t line, const uint8_t *bytes, size_t n, const char *why)
 {
     struct batch_job *b = ctx;
     struct list_job *l = ctx;
     json_t *e;
-    char id[RECORD_ID_TEXT], at[36], *text;
+    char id[RECORD_ID_TEXT], *text;
 
     (void)bytes;
     (void)n;
@@ -246,11 +295,7 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
         json_object_set_new(e, "other", json_string(id));
     }
     if (l->conflicts) {
-        rfc3339_at(&b->merge.policy.zone, m->time_ms, at);
-        json_object_set_new(e, "time", json_string(at));
-        json_object_set_new(e, "clock",
-                            json_string(clock_class_name(b->merge.feeds[m->feed].clock)));
-        matters_add(&l->matters, e);
+        add_matter(l, m, e);
         return;
     }
     if ((text = json_dumps(e, JSON_COMPACT)) != NULL)
@@ -261,8 +306,9 @@ static void list_line(void *ctx, const struct merged *m, enum outcome o, unsigne
 
 /* What is pending is listed without the format: a policy that cannot be exported yet (no station
  * numbers on the first day) must not hide the records. */
-static void list_pending(struct batch_job *b)
+static void list_pending(struct list_job *l)
 {
+    struct batch_job *b = &l->b;
     const struct format *f = format_by_name(b->merge.policy.format);
     const struct format *users = f && f->users ? f->users(&b->merge.policy) : NULL;
     struct merge *m = NULL;
@@ -287,6 +333,8 @@ static void list_pending(struct batch_job *b)
     if (b->err == ERR_MISSING)
         b->err = ERR_OK;
     merge_close(m);
+    for (size_t i = 0; b->err == ERR_OK && i < l->n_beside; i++)
+        add_other_side(l, &l->beside[i], &r->rec);
     batch_end_reading(b);
     free(r);
 }
@@ -305,7 +353,7 @@ static void list_run(struct job *j)
     }
     l->b.state_sent = "pending";
     if (l->b.err == ERR_OK && !l->lines)
-        list_pending(&l->b);
+        list_pending(l);
     if (l->b.err == ERR_OK && l->conflicts)
         matters_write(&l->matters, l->b.out);
 }
@@ -318,6 +366,7 @@ static void list_done(struct job *j)
         merge_job_free(&l->jobs[i]);
     free(l->jobs);
     free(l->again);
+    free(l->beside);
     matters_free(&l->matters);
     l->jobs = NULL;
     answer_scratch(&l->b, "application/x-ndjson");

@@ -48,7 +48,7 @@ enum err word_say(struct node *n, struct word *w, const struct buf *refs,
     struct buf bytes = { 0 };
     enum err e;
 
-    w->at_ms = now.wall_ms;
+    w->at_ms = w->at_ms > now.wall_ms ? w->at_ms : now.wall_ms;
     crypto_sign_ed25519_sk_to_pk(w->key, sk);
     word_sign(roster_branch(core_roster(n->core)), w, refs, sk, &bytes);
     e = bytes.failed ? err_set(msg, ERR_NOMEM, "out of memory")

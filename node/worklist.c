@@ -87,13 +87,14 @@ static void add_asides(struct node *n, struct worklist_job *w)
     if (!r)
         w->b.err = err_set(&w->b.msg, ERR_NOMEM, "out of memory");
     while (r && w->b.err == ERR_OK && core_aside_next(n->core, &at, &v)) {
+        const struct merge_feed *f = merge_feed_of(&w->b.merge, &v.ref.feed);
         if (worklist_of_aside(v.what, v.released) == WORKLIST_NOT)
             continue;
         memset(r, 0, sizeof *r);
         core_aside_record(n->core, &v.ref, r, NULL);
         core_id_text(n->core, &v.ref, id);
         add_row(w, WORKLIST_DUE, id, status_desk_name(n, &v.ref.feed.desk), v.slot, r,
-                record_time(r, 0));
+                record_time(r, f ? f->back_correction_ms : 0));
     }
     free(r);
 }

@@ -141,6 +141,36 @@ enum err core_late_rulings(const struct core *c, const struct intent *in, struct
     return e;
 }
 
+enum word_kind core_ruled(const struct core *c, const struct record_ref *ref, int64_t *at_ms)
+{
+    struct ruled last = { .r = { .what = 0 } };
+    struct word w;
+
+    for (unsigned i = 0; i < c->said.n; i++) {
+        struct word_walk walk;
+        struct word_ref said;
+        if (!said_word(&c->said, i, &w) || !word_rules(w.kind) || !roster_is_lead(c->roster, w.key))
+            continue;
+        for (walk = word_refs(&w); word_ref_next(&walk, &said);) {
+            struct ruled one = { .r = { .ref = said.ref, .what = (uint8_t)w.kind },
+                                 .at_ms = w.at_ms };
+            memcpy(one.r.word, c->said.v[i].id, SLOT_WORD_ID);
+            if (ref_cmp(&said.ref, ref) == 0 && is_here(c, &said) &&
+                (last.r.what == 0 || by_ref_then_time(&last, &one) < 0))
+                last = one;
+        }
+    }
+    *at_ms = last.at_ms;
+    return (enum word_kind)last.r.what;
+}
+
+int64_t core_rule_at(const struct core *c, const struct moment *now, const struct record_ref *ref)
+{
+    int64_t at_ms;
+
+    return core_ruled(c, ref, &at_ms) != 0 && at_ms >= now->wall_ms ? at_ms + 1 : now->wall_ms;
+}
+
 /* A word that a majority of seats does not know would be refused by them. */
 bool ruling_waits(struct core *c)
 {

@@ -68,29 +68,51 @@ static void add_row(struct table *t, const json_t *o, bool full)
     table_cell(t, "%s", goes(o));
 }
 
+static void print_said(const json_t *o, const json_t *d, const char *more)
+{
+    char at[80];
+
+    words_span(json_object_get(d, "at"), json_object_get(d, "at"), at);
+    printf("   %s: %s by the lead %s, %s%s\n", j_text(o, "id", "-"),
+           strcmp(j_text(d, "say", ""), "void") == 0 ? "voided" : "sent", j_text(d, "lead", "-"),
+           at, more);
+}
+
 static void print_decided(const json_t *o)
 {
     const json_t *d = json_object_get(o, "decided");
-    char at[80];
+    size_t i;
 
-    if (!json_is_object(d))
-        return;
-    words_span(json_object_get(d, "at"), json_object_get(d, "at"), at);
-    printf("   %s: %s by the lead %s, %s\n", j_text(o, "id", "-"),
-           strcmp(j_text(d, "say", ""), "void") == 0 ? "voided" : "sent", j_text(d, "lead", "-"),
-           at);
+    if (json_is_object(d))
+        print_said(o, d, "");
+    json_array_foreach(json_object_get(o, "overruled"), i, d)
+        print_said(o, d, ", and overruled since");
 }
 
-/* The other side of what stands against an earlier upload is in no row: its number, at least. */
-static void print_other(const json_t *rows, size_t from, size_t to, const json_t *o)
+/* Two leads apart from each other may have taken back one side each. */
+static bool is_all_voided(const json_t *rows, size_t from, size_t to)
 {
-    const char *other = j_text(o, "other", NULL);
+    size_t n = 0;
 
-    for (size_t i = from; other != NULL && i < to; i++)
-        if (strcmp(j_text(json_array_get(rows, i), "id", ""), other) == 0)
-            other = NULL;
-    if (other != NULL)
-        printf("   the other side, %s, is of an earlier upload\n", other);
+    for (size_t i = from; i < to; i++)
+        n += strcmp(j_text(json_array_get(rows, i), "state", ""), "voided") == 0;
+    return n == to - from && n > 1;
+}
+
+/* What is undisputed, or uploaded, stands in no row of its own. */
+static void print_other(const json_t *o, bool full)
+{
+    const json_t *side = json_object_get(o, "other_side");
+    char user[40], item[48], at[20];
+
+    if (!json_is_object(side))
+        return;
+    words_barcode(j_text(side, "user", ""), full, user);
+    words_item(side, item);
+    time_of(side, at);
+    printf("   the other side, %s%s: %s  %s  %s  %s%s\n", j_text(side, "id", "-"),
+           j_is(side, "uploaded") ? ", is of an earlier upload" : "", j_text(side, "op", "-"), item,
+           *user != 0 ? user : "-", at, j_is(side, "from_paper") ? " (from paper)" : "");
 }
 
 /* All rows of one matter, from the first. Returns behind the last. */
@@ -111,9 +133,11 @@ static size_t print_matter(const json_t *rows, size_t i, bool full)
     table_print(&t);
     table_end(&t);
     for (size_t j = i; j < k && (full || j - i < ROWS_SHOWN); j++) {
-        print_other(rows, i, k, json_array_get(rows, j));
+        print_other(json_array_get(rows, j), full);
         print_decided(json_array_get(rows, j));
     }
+    if (is_all_voided(rows, i, k))
+        printf("   nothing of this will be sent: every side was voided\n");
     if (!full && k - i > ROWS_SHOWN)
         printf("   and %zu more: tideover conflicts list --full\n", k - i - ROWS_SHOWN);
     return k;

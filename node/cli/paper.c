@@ -6,6 +6,8 @@
 
 #include "paper.h"
 
+#define LISTED_MAX 1000 /* what the node lists of each kind */
+
 /* ---- making ---- */
 
 static json_t *section(json_t *paper, const char *title)
@@ -18,13 +20,11 @@ static json_t *section(json_t *paper, const char *title)
 
 __attribute__((format(printf, 2, 3))) static void say(json_t *s, const char *fmt, ...)
 {
-    char text[512];
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    json_array_append_new(json_object_get(s, "lines"), json_vsprintf(fmt, ap));
     va_end(ap);
-    json_array_append_new(json_object_get(s, "lines"), json_string(text));
 }
 
 static void heads(json_t *s, const char *const *v, unsigned n)
@@ -68,6 +68,22 @@ static void put_nothing_unsent(json_t *s, const json_t *desks)
             heard, n);
 }
 
+/* Handed over is not booked: some systems load later, and say so in a report of their own. */
+static void put_unconfirmed(json_t *s, const json_t *uploads)
+{
+    const json_t *u;
+    char n[32];
+    size_t i;
+
+    json_array_foreach(uploads, i, u) if (!j_is(u, "settled") && !j_is(u, "told") &&
+                                          j_int(u, "unconfirmed", 0) > 0)
+        say(s,
+            "Of upload %lld the library's system has not confirmed %s record%s yet: look for the "
+            "report of its load.",
+            j_int(u, "slot", 0), number(j_int(u, "unconfirmed", 0), n),
+            j_int(u, "unconfirmed", 0) == 1 ? "" : "s");
+}
+
 /* What is still here, in words. */
 static void put_verdict(json_t *paper, const json_t *facts)
 {
@@ -88,6 +104,7 @@ static void put_verdict(json_t *paper, const json_t *facts)
     if (open > 0)
         say(s, "%s record%s refused or in doubt, and nobody has settled %s yet.", number(open, n),
             open == 1 ? " was" : "s were", open == 1 ? "it" : "them");
+    put_unconfirmed(s, json_object_get(facts, "uploads"));
     json_array_foreach(desks, i, d) if (!j_is(d, "complete"))
         say(s, "%s.", j_text(d, "words", "A desk could not be asked"));
 }
@@ -175,6 +192,30 @@ static void put_sent(json_t *paper, const json_t *u)
     buf_free(&names);
 }
 
+/* An outage may take several: what came late goes with the next. */
+static void put_uploads(json_t *paper, const json_t *all)
+{
+    static const char *const head[] = { "Upload", "When", "Records", "Is" };
+    const json_t *u;
+    char at[80], slot[32], n[32];
+    json_t *s;
+    size_t i;
+
+    if (json_array_size(all) < 2)
+        return;
+    s = section(paper, "All uploads whose records are still here");
+    say(s, "The rest of this report is of one of them; of another: tideover report --slot N");
+    heads(s, head, 4);
+    json_array_foreach(all, i, u)
+    {
+        moment_of(u, "at", at);
+        json_array_append_new(json_object_get(s, "rows"),
+                              json_pack("[s, s, s, s]", number(j_int(u, "slot", 0), slot), at,
+                                        number(j_int(u, "lines", 0), n),
+                                        j_is(u, "settled") ? "settled" : "handed over"));
+    }
+}
+
 static void put_counts(json_t *paper, const json_t *u)
 {
     static const struct {
@@ -239,6 +280,9 @@ static void put_lists(json_t *paper, const json_t *u)
         json_object_get(s, "rows"),
         json_pack("[s, s, s, s, s]", j_text(d, "id", "-"), name, j_text(d, "rule", ""),
                   j_text(d, "of", ""), j_text(d, "why", "")));
+    json_object_foreach(lists, name, list) if (json_array_size(list) >= LISTED_MAX)
+        say(s, "Of %s the first %d are listed; the manifest on the uploader's PC has all.", name,
+            LISTED_MAX);
 }
 
 static void put_words(json_t *paper, const json_t *list, const char *title, const char *taken,
@@ -256,11 +300,13 @@ static void put_words(json_t *paper, const json_t *list, const char *title, cons
     heads(s, head, 4);
     json_array_foreach(list, i, o)
     {
-        bool is_void = strcmp(j_text(o, "say", ""), "void") == 0;
+        bool is_void = strcmp(j_text(o, "say", ""), "void") == 0,
+             stands = j_text(o, "is", NULL) == NULL;
         moment_of(o, "at", at);
-        json_array_append_new(json_object_get(s, "rows"),
-                              json_pack("[s, s, s, s]", j_text(o, "id", "-"),
-                                        is_void ? taken : sent, j_text(o, "lead", "-"), at));
+        json_array_append_new(
+            json_object_get(s, "rows"),
+            json_pack("[s, s+, s, s]", j_text(o, "id", "-"), is_void ? taken : sent,
+                      stands ? "" : "; another word stands", j_text(o, "lead", "-"), at));
     }
 }
 
@@ -270,6 +316,15 @@ static void put_decisions(json_t *paper, const json_t *u)
               "taken back", "sent");
     put_words(paper, json_object_get(u, "late_decisions"), "What a lead said too late",
               "sent all the same: to be undone in the ILS", "not sent: it was set aside");
+}
+
+/* What was booked, but otherwise, is no work that anybody could settle. */
+static const char *exception_is(const json_t *o)
+{
+    return j_is(o, "open")                                     ? "open"
+           : strcmp(j_text(o, "answer", ""), "deviating") == 0 ? "booked, look at it"
+           : strcmp(j_text(o, "answer", ""), "already") == 0   ? "booked"
+                                                               : "settled";
 }
 
 static void put_exceptions(json_t *paper, const json_t *facts)
@@ -284,6 +339,8 @@ static void put_exceptions(json_t *paper, const json_t *facts)
     if (json_array_size(list) == 0)
         return;
     s = section(paper, "What the library's system did not book as sent");
+    if (j_int(facts, "exceptions_more", 0) > 0)
+        say(s, "And %lld more: tideover upload exceptions", j_int(facts, "exceptions_more", 0));
     heads(s, head, 6);
     json_array_foreach(list, i, o)
     {
@@ -291,7 +348,7 @@ static void put_exceptions(json_t *paper, const json_t *facts)
                               json_pack("[s, s, s, s, s, s]", j_text(o, "id", "-"),
                                         j_text(o, "item", ""), j_text(o, "user", ""),
                                         j_text(o, "answer", "-"), j_text(o, "means", ""),
-                                        j_is(o, "open") ? "open" : "settled"));
+                                        exception_is(o)));
     }
 }
 
@@ -308,6 +365,7 @@ json_t *paper_of(const json_t *facts)
     json_object_set_new(paper, "title", json_string(title));
     put_verdict(paper, facts);
     put_server(paper, facts);
+    put_uploads(paper, json_object_get(facts, "uploads"));
     put_sent(paper, u);
     if (json_is_object(u) && json_is_string(json_object_get(u, "first"))) {
         json_t *s = section(paper, "When it was recorded");

@@ -8,11 +8,13 @@
 
 #include "paper.h"
 
-/* Only what a report needs: never names, addresses, notes. */
+/* Only what a report needs: never names, addresses, notes; nor the system's own words, which may
+ * have the user's in them. */
 static json_t *exception_facts(const json_t *list, bool full)
 {
-    static const char *const keys[] = { "id",   "desk",   "slot",  "op",    "at",
-                                        "item", "answer", "means", "words", "open" };
+    static const char *const keys[] = {
+        "id", "desk", "slot", "op", "at", "answer", "means", "open"
+    };
     json_t *out = json_array(), *o, *v;
     char user[40], item[40];
     size_t i;
@@ -58,11 +60,13 @@ static int add_upload(const struct cli *c, struct client *cl, long long slot, js
 /* slot 0: the newest upload, if there is one. */
 static int gather(const struct cli *c, struct client *cl, long long slot, json_t *facts)
 {
-    json_t *outage = NULL, *plan = NULL, *status = NULL;
+    json_t *outage = NULL, *plan = NULL, *status = NULL, *loaded = NULL;
     int rc = cli_call(c, cl, "/api/v1/outage", NULL, NULL, &outage);
 
     if (rc == 0)
         rc = cli_call(c, cl, "/api/v1/upload/status", NULL, NULL, &status);
+    if (rc == 0)
+        rc = cli_call(c, cl, "/api/v1/upload/loaded", NULL, NULL, &loaded);
     if (rc == 0)
         rc = cli_call(c, cl, "/api/v1/upload/plan", NULL, "merging", &plan);
     if (rc == 0) {
@@ -72,6 +76,7 @@ static int gather(const struct cli *c, struct client *cl, long long slot, json_t
         json_object_set(facts, "pending", json_object_get(status, "pending"));
         json_object_set(facts, "set_aside", json_object_get(status, "set_aside"));
         json_object_set(facts, "desks", json_object_get(plan, "desks"));
+        json_object_set(facts, "uploads", json_object_get(loaded, "uploads"));
         if (slot == 0)
             slot = j_int(json_object_get(status, "last"), "slot", 0);
         if (slot > 0)
@@ -80,6 +85,7 @@ static int gather(const struct cli *c, struct client *cl, long long slot, json_t
     json_decref(outage);
     json_decref(plan);
     json_decref(status);
+    json_decref(loaded);
     return rc;
 }
 

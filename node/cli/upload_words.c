@@ -114,7 +114,8 @@ static void print_desks(const json_t *p)
         printf("  desk       %s\n", j_text(d, "words", "-"));
 }
 
-/* "decided    KIDS-1/3/0042 is sent, a lead said 2026-11-23 14:05:10 -05:00" */
+/* "decided    KIDS-1/3/0042 is sent, a lead said (..) 2026-11-23 14:05:10 -05:00"; a word that does
+ * not stand is listed, too. */
 static void print_decisions(const json_t *decisions)
 {
     const json_t *d;
@@ -123,10 +124,13 @@ static void print_decisions(const json_t *decisions)
 
     json_array_foreach(decisions, i, d)
     {
+        bool stands = j_text(d, "is", NULL) == NULL;
+
         words_span(json_object_get(d, "at"), json_object_get(d, "at"), at);
-        printf("  decided    %s is %s, a lead said (%s) %s\n", j_text(d, "id", "-"),
+        printf("  decided    %s %s %s, a lead said (%s) %s%s\n", j_text(d, "id", "-"),
+               stands ? "is" : "was to be",
                strcmp(j_text(d, "say", ""), "void") == 0 ? "taken back" : "sent",
-               j_text(d, "lead", "-"), at);
+               j_text(d, "lead", "-"), at, stands ? "" : ", and was overruled");
     }
 }
 

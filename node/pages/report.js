@@ -1,5 +1,5 @@
 // The outage in one report: gathered from what the node says, shown, saved, printed. The same facts as
-// `tideover report`; never names, barcodes shortened.
+// `tideover report`; never names, nor the system's own words, which may name somebody; barcodes shortened.
 import { api } from "./door.js";
 import { byId, el, put } from "./dom.js";
 import { t, has, ago, number } from "./words.js";
@@ -7,12 +7,13 @@ import { clockWords } from "./review.js";
 import { settledWords } from "./result.js";
 import { clock, day, lastDigits, opens, plural, print, save, table, tryTo } from "./lead_parts.js";
 
-const factKeys = ["id", "desk", "slot", "op", "at", "answer", "means", "words", "open"];
+const factKeys = ["id", "desk", "slot", "op", "at", "answer", "means", "open"];
+const LISTED_MAX = 1000; // of each kind, as the node lists them
 
 async function gather() {
     const [outage, upload, plan] = [await api("GET", "outage"), await api("GET", "upload/status"), await api("GET", "upload/plan")];
     const facts = { schema: 1, branch: outage.branch, made: outage.now, server: outage.sightings, pending: upload.pending,
-        set_aside: upload.set_aside, missing: plan.missing, desks: plan.desks };
+        set_aside: upload.set_aside, missing: plan.missing, desks: plan.desks, uploads: (await api("GET", "upload/loaded")).uploads };
     if (upload.last) {
         const e = await api("GET", "upload/exceptions?slot=" + upload.last.slot);
         facts.upload = await api("GET", "upload/report?slot=" + upload.last.slot);
@@ -38,6 +39,8 @@ function short(f) {
     if (f.pending > 0) lines.push(plural("paper.pending", f.pending));
     if (f.set_aside > 0) lines.push(plural("paper.aside", f.set_aside));
     if (open > 0) lines.push(plural("paper.open", open));
+    for (const u of f.uploads.filter((x) => !x.settled && !x.told && x.unconfirmed > 0))
+        lines.push(plural("paper.unloaded", u.unconfirmed, { slot: u.slot }));
     for (const d of f.desks.filter((x) => !x.complete))
         lines.push(d.known > d.held ? plural("paper.lacks", d.known - d.held, { desk: d.desk }) : d.last_seen_s === null ? t("paper.unheard", { desk: d.desk }) : t("paper.away", { desk: d.desk, ago: ago(d.last_seen_s) }));
     return { title: t("paper.short"), lines };
@@ -47,6 +50,12 @@ function server(f) {
     return f.server.length === 0 ? { title: t("paper.server"), lines: [t("paper.unwatched")] }
         : { title: t("paper.server"), head: [t("col.at"), t("col.desk"), t("col.state")],
             rows: f.server.map((s) => [full(s.at), s.desk, has("sees." + s.state) ? t("sees." + s.state) : s.state]) };
+}
+
+function uploads(f) {
+    return f.uploads.length < 2 ? null : { title: t("paper.uploads"), lines: [t("paper.uploads.why")],
+        head: [t("paper.slot"), t("col.at"), t("paper.many"), t("col.state")],
+        rows: f.uploads.map((u) => [String(u.slot), full(u.at), number(u.lines), u.settled ? t("paper.settled") : t("paper.handed")]) };
 }
 
 function sent(u) {
@@ -64,7 +73,7 @@ function sent(u) {
     ] };
 }
 
-const counted = ["total", "send_total", "duplicates", "voided", "superseded", "review", "held", "waits", "uncarried", "unwritable", "behind", "late_voids"];
+const counted = ["total", "send_total", "duplicates", "voided", "superseded", "review", "held", "waits", "uncarried", "unwritable", "behind", "late_voids", "late", "never_sent"];
 
 function counts(u) {
     const sentKinds = Object.entries(u.send ?? {}).filter(([, n]) => n > 0);
@@ -78,12 +87,23 @@ function counts(u) {
 function lists(u) {
     const rows = Object.entries(u.lists ?? {}).flatMap(([name, list]) =>
         list.map((d) => [d.id, has("state." + name) ? t("state." + name) : name, d.rule ?? "", d.of ?? "", d.why ?? ""]));
-    return rows.length === 0 ? null : { title: t("paper.lists"), head: [t("col.record"), t("paper.became"), t("paper.rule"), t("paper.because"), t("paper.why")], rows };
+    const cut = Object.entries(u.lists ?? {}).filter(([, list]) => list.length >= LISTED_MAX).map(([name]) => has("state." + name) ? t("state." + name) : name);
+    return rows.length === 0 ? null : { title: t("paper.lists"), lines: cut.map((name) => t("paper.cut", { name, n: number(LISTED_MAX) })), head: [t("col.record"), t("paper.became"), t("paper.rule"), t("paper.because"), t("paper.why")], rows };
+}
+
+function decision(d) {
+    const say = has("paper.say." + d.say) ? t("paper.say." + d.say) : d.say;
+    return d.is ? t("paper.say." + d.is, { say }) : say;
 }
 
 function ruled(u) {
     return !u.decisions?.length ? null : { title: t("paper.ruled"), head: [t("col.record"), t("paper.say"), t("col.at"), t("paper.lead")],
-        rows: u.decisions.map((d) => [d.id, has("paper.say." + d.say) ? t("paper.say." + d.say) : d.say, full(d.at), d.lead]) };
+        rows: u.decisions.map((d) => [d.id, decision(d), full(d.at), d.lead]) };
+}
+
+// What was booked, but otherwise, is no work that anybody could settle.
+function exceptionIs(e) {
+    return t(e.open ? "paper.isopen" : e.answer === "deviating" ? "paper.look" : e.answer === "already" ? "paper.booked" : "paper.settled");
 }
 
 function ruledLate(u) {
@@ -92,13 +112,13 @@ function ruledLate(u) {
 }
 
 function refused(f) {
-    return !f.exceptions?.length ? null : { title: t("paper.refused"), head: [t("col.record"), t("col.item"), t("col.user"), t("paper.answer"), t("paper.means"), t("col.state")],
-        rows: f.exceptions.map((e) => [e.id, e.item, e.user, t("answer.name." + e.answer) + (e.words ? ` “${e.words}”` : ""), t("means." + e.answer, { op: t("op." + e.op) }), e.open ? t("paper.isopen") : t("paper.settled")]) };
+    return !f.exceptions?.length ? null : { title: t("paper.refused"), lines: f.exceptions_more > 0 ? [plural("paper.more", f.exceptions_more)] : [], head: [t("col.record"), t("col.item"), t("col.user"), t("paper.answer"), t("paper.means"), t("col.state")],
+        rows: f.exceptions.map((e) => [e.id, e.item, e.user, t("answer.name." + e.answer), t("means." + e.answer, { op: t("op." + e.op) }), exceptionIs(e)]) };
 }
 
 export function sections(f) {
     const u = f.upload;
-    return [short(f), server(f), sent(u), ...(u && !u.erased ? [counts(u), lists(u), ruled(u), ruledLate(u)] : []), refused(f)].filter(Boolean);
+    return [short(f), server(f), uploads(f), sent(u), ...(u && !u.erased ? [counts(u), lists(u), ruled(u), ruledLate(u)] : []), refused(f)].filter(Boolean);
 }
 
 // ---- forms ----

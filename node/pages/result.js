@@ -35,6 +35,7 @@ function facts(report) {
         ["fact.agreed", report.accepted_by.join(", ")],
         ...(answersOf(report) ? [["fact.answers", answersOf(report)]] : []),
         ["fact.settled", settledWords(report.settled)],
+        ...(report.late_decisions ?? []).filter((d) => d.say === "void").map((d) => ["fact.too_late", el("span", { class: "warn" }, t("result.too_late", { id: d.id }))]),
         ["fact.confirmed", by ? `${by.by}, ${moment(by.at)}` : t("fact.unconfirmed")],
     ];
 }

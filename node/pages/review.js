@@ -4,9 +4,10 @@ import { byId, el, say } from "./dom.js";
 import { t, has } from "./words.js";
 import { keep, lastDigits, lines, moment, op, plural, signed, told, verdict } from "./lead_parts.js";
 
-const VOIDS_MAX = 6; // more than that is no choice: `tideover conflicts void`
+const SIDES_MAX = 6; // more than that is no choice: `tideover conflicts void`
 
-const PAGE = 50;     // matters drawn at once
+const WORD_MAX = 256; // records that one word may name
+const PAGE = 50;      // matters drawn at once
 
 let shownMost = PAGE;
 const chosen = new Map(); // key of a conflict -> its choice, until it is signed
@@ -59,18 +60,21 @@ function title({ list }) {
     return plural("review.kind." + kind(list), list.length, { item: r.item ?? "", user: lastDigits(r.user), desk: r.desk });
 }
 
-// The ways out: key, words, and the records to send or to void.
+// The ways out: key, words, and the records to send or to void. A decision says something of every
+// side: so of two leads who decide apart from each other, all of the later decision stands.
 function choices({ list, ruled }) {
-    const able = list.filter((r) => r.op !== "void");
+    const able = list.filter((r) => r.op !== "void"), few = able.length <= SIDES_MAX;
+    const ids = (records) => records.map((r) => r.id);
     if (able.every((r) => r.op === "user"))
         return able.map((r) => ({ key: "keep " + r.id, words: t("review.keep.user", { desk: r.desk, at: moment(when(r)) }),
-            send: [], void: able.filter((x) => x !== r).map((x) => x.id) }));
-    const rest = able.filter((r) => !goes(r) && r.op !== "user").map((r) => r.id);
+            send: able.length > 1 || r.state === "voided" ? [r.id] : [], void: ids(able.filter((x) => x !== r)) }));
+    const loans = able.filter((r) => r.op !== "user"), stays = loans.filter((r) => !goes(r));
     return [
         { key: "asis", words: t(ruled ? "review.asruled" : "review.asis"), send: [], void: [] },
-        ...(rest.length > 0 ? [{ key: "all", words: t("review.all"), send: rest, void: [] }] : []),
-        ...(able.length > VOIDS_MAX ? [] : able).map((r) => ({ key: "void " + r.id, words: t("review.void", { op: op(r.op).toLowerCase(), desk: r.desk, at: moment(when(r), when(list[0])) }),
-            send: able.filter((x) => x !== r && !goes(x) && x.op !== "user").map((x) => x.id), void: [r.id] })),
+        ...(few && !ruled && goes(loans.at(-1)) ? [{ key: "stand", words: t(loans.length > 1 ? "review.later" : "review.looked"), send: ids(loans.filter(goes)), void: [] }] : []),
+        ...(stays.length > 0 ? [{ key: "all", words: t("review.all"), send: ids(few ? loans : stays), void: [] }] : []),
+        ...(few ? able : []).map((r) => ({ key: "void " + r.id, words: t("review.void", { op: op(r.op).toLowerCase(), desk: r.desk, at: moment(when(r), when(list[0])) }),
+            send: ids(loans.filter((x) => x !== r)), void: [r.id] })),
     ];
 }
 
@@ -84,22 +88,35 @@ function side(r, first) {
         el("span", { class: goes(r) ? "goes good" : "goes warn" }, goes(r) ? t("review.goes") : r.state === "voided" ? t("review.voided") : t("review.stays")));
 }
 
-function ruledWords(list) {
-    const d = list.find((r) => r.decided)?.decided;
-    return d?.at ? t("review.ruled.by", { at: moment(d.at), lead: d.lead || "?" }) : t("review.ruled");
+function saidWords(d, key) {
+    return d.at ? t(key, { at: moment(d.at), lead: d.lead || "?" }) : t("review.ruled");
 }
 
-// What an earlier upload took up stands in no row: its number, at least.
-function uploadedSides(list) {
-    const here = new Set(list.map((r) => r.id));
-    return [...new Set(list.map((r) => r.other).filter((id) => id && !here.has(id)))];
+// Who decided: the last word, and each that does not stand beside it.
+function ruledWords(list) {
+    const said = list.flatMap((r) => (r.decided ? [r.decided] : [])).sort((a, b) => (a.at < b.at ? 1 : -1));
+    const beaten = new Set(list.flatMap((r) => r.overruled ?? []).map((d) => saidWords(d, "review.overruled")));
+    return [el("p", { class: "good" }, said.length > 0 ? saidWords(said[0], "review.ruled.by") : t("review.ruled")),
+        ...[...beaten].map((words) => el("p", { class: "quiet" }, words)),
+        nothingGoes(list) ? el("p", { class: "warn" }, t("review.nothing")) : null];
+}
+
+// Two leads apart from each other may have voided one side each.
+function nothingGoes(list) {
+    return list.length > 1 && list.every((r) => r.state === "voided");
+}
+
+// What is undisputed, or uploaded, stands in no row of its own.
+function otherSides(list) {
+    return [...new Map(list.filter((r) => r.other_side).map((r) => [r.other_side.id, r.other_side])).values()]
+        .map((r) => t(r.uploaded ? "review.other" : "review.beside", { id: r.id, op: op(r.op).toLowerCase(), desk: r.desk, at: moment(when(r)), user: lastDigits(r.user) || "–" }));
 }
 
 function conflict(g) {
     const box = el("fieldset", { class: "conflict", "data-ruled": g.ruled }, el("legend", {}, title(g)),
         el("ol", {}, g.list.map((r) => side(r, g.list[0]))),
-        uploadedSides(g.list).map((id) => el("p", { class: "quiet" }, t("review.other", { id }))),
-        g.ruled ? el("p", { class: "good" }, ruledWords(g.list)) : null);
+        otherSides(g.list).map((words) => el("p", { class: "quiet" }, words)),
+        g.ruled ? ruledWords(g.list) : null);
     const way = el("div", { class: "choices", role: "radiogroup", "aria-label": title(g) });
     choices(g).forEach((c, i) => way.append(el("label", {},
         el("input", { type: "radio", name: "c " + g.key, value: c.key, checked: c.key === "asis",
@@ -120,14 +137,16 @@ function count() {
     say(byId("review-do"), plural("review.sign", chosen.size));
 }
 
-// One passphrase for all that was chosen; the node signs one word for each kind.
+// One passphrase for all that was chosen; what one decision is made of is signed together.
 async function sign(passphrase) {
-    const all = [...chosen.values()];
-    for (const say of ["send", "void"]) {
-        const ids = [...new Set(all.flatMap((c) => c[say]))];
-        for (let i = 0; i < ids.length; i += 256)
-            await api("POST", "conflicts", { say, ids: ids.slice(i, i + 256), passphrase });
+    const all = [...chosen.values()], parts = [];
+    for (const c of all) {
+        const last = parts.at(-1);
+        if (!last || last.send.length + c.send.length > WORD_MAX || last.void.length + c.void.length > WORD_MAX)
+            parts.push({ send: [...c.send], void: [...c.void] });
+        else last.send.push(...c.send), last.void.push(...c.void);
     }
+    for (const part of parts) await api("POST", "conflicts", { send: [...new Set(part.send)], void: [...new Set(part.void)], passphrase });
     chosen.clear();
     return all.length;
 }
@@ -149,11 +168,11 @@ export function clockWords(c) {
 }
 
 export function show({ conflicts, plan }) {
-    const all = groups(conflicts), open = all.filter((g) => !g.ruled);
+    const all = groups(conflicts), open = all.filter((g) => !g.ruled || nothingGoes(g.list));
 
     for (const key of chosen.keys()) if (!all.some((g) => g.key === key)) chosen.delete(key);
     byId("review-more").hidden = all.length <= shownMost;
-    keep(byId("review-list"), all.slice(0, shownMost), (g) => g.list.map((r) => `${r.id} ${r.state} ${r.rule}`).join(" "), conflict);
+    keep(byId("review-list"), all.slice(0, shownMost), (g) => g.list.map((r) => `${r.id} ${r.state} ${r.rule} ${r.decided?.at} ${r.overruled?.length}`).join(" "), conflict);
     count();
     lines(byId("review-clocks"), (plan.clocks ?? []).map((c) => ({ state: "warn", text: clockWords(c) })));
     verdict(byId("review-verdict"), open.length === 0 ? "good" : "warn",

@@ -26,14 +26,20 @@ class Conflicts(branch.Case):
         self.assertIn("no, unless a lead says so", listed)
         self.assertRegex(a.cli("upload", "plan").out, r"(?m)^  look at    1 of these, sent as they stand unless .*"
                          r"\n  review     1 not sent until a lead decides: tideover conflicts list$")
-        says = a.cli("conflicts", "send", first, "--lead-passphrase-file", self.lead)
-        self.assertIn("1 record will be sent", says.out)
-        a.cli("conflicts", "void", second, "--lead-passphrase-file", self.lead)
+        self.rule(a, "void", first, second)
+        self.assertRegex(a.cli("conflicts", "list").out,
+                         r"(?s)^1 .*nothing of this will be sent: every side was voided\n(?!2 )")
+        self.assertIn("1 record will be sent", self.rule(a, "send", first))
+        listed = a.cli("conflicts", "list").out
+        self.assertRegex(listed, first + r": voided by the lead .*, and overruled since\n")
+        self.assertRegex(listed, first + r": sent by the lead .*\d\n")
+        self.assertRegex(a.cli("upload", "plan").out, first + " was to be taken back, a lead said .*overruled")
         for d in desks:
             wait_until(lambda d=d: "no, a lead voided it" in d.cli("conflicts", "list").out, 10,
                        f"{d.name} to hear of it")
         rows = [json.loads(line) for line in c.cli("conflicts", "list", "--json").out.splitlines()]
         self.assertEqual({"send", "void"}, {r["decided"]["say"] for r in rows})
+        self.assertEqual([["void"]], [[o["say"] for o in r["overruled"]] for r in rows if "overruled" in r])
         self.assertIn(f"{first} is sent, a lead said", a.cli("upload", "plan").out)
         self.upload(a)
         sent = "".join(p.read_text() for p in self.files())
@@ -58,6 +64,28 @@ class Conflicts(branch.Case):
         self.assertRegex(plan, r"(?m)^  look at    [1-4] of these, sent as they stand")
         self.feed(a, [loan(user(8), 8)]) # an upload's word on an earlier one is not told again
         self.assertNotIn("a lead said", a.cli("upload", "plan").out)
+
+
+    def rule(self, desk, say, *ids):
+        return desk.cli("conflicts", say, *ids, "--lead-passphrase-file", self.lead).out
+
+    def test_the_wrong_registration_was_voided_and_that_is_taken_back(self):
+        a, b, _ = desks = self.branch()
+        card = {"op": "user", "user": user(9), "first": "George"}
+        byron = self.feed(a, [{**card, "last": "Byron", "key": uuid.uuid4().hex}])[0]
+        biron = self.feed(b, [{**card, "last": "Biron", "key": uuid.uuid4().hex}])[0]
+        all_hold(desks, 2, 5)
+        self.assert_refused(a.cli("conflicts", "send", biron, "--lead-passphrase-file", self.lead, check=False),
+                            65, "is a registration: void the other one")
+        self.rule(a, "void", byron)
+        self.rule(a, "void", biron)
+        self.assertIn("every side was voided", a.cli("conflicts", "list").out)
+        self.rule(a, "send", biron)
+        self.assertIn("1 new user", a.cli("upload", "plan").out)
+        self.upload(a)
+        sent = "".join(p.read_text() for p in self.files())
+        self.assertIn("Biron", sent)
+        self.assertNotIn("Byron", sent)
 
 
 if __name__ == "__main__":

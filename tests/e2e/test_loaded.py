@@ -28,6 +28,7 @@ class Loaded(branch.Case):
             self.assertEqual((10, 0, False), self.unconfirmed(d))
             self.assertEqual("delivered", d.upload_status()["state"])
         self.assertIn("10 of 10 records not confirmed yet", c.cli("upload", "unconfirmed").out)
+        self.assertIn("has not confirmed 10 records yet: look for", c.cli("report").out)
         results = self.home / "results.csv"
 
         results.write_text("nobody/1/0001,ok\nMAIN-1\n")
@@ -52,6 +53,9 @@ class Loaded(branch.Case):
                              sorted((e["id"], e["words"]) for e in got["exceptions"] if e["open"]))
         self.assertIn("Nothing waits for the report", a.cli("upload", "unconfirmed").out)
         self.assertNotIn("Nothing is unsent", a.cli("report").out)
+        facts = a.cli("report", json=True)  # the system's own words may name somebody
+        self.assertEqual(["not_loaded"] * 2, [e["answer"] for e in facts["exceptions"]])
+        self.assertNotIn("barred", json.dumps(facts))
 
         a.cli("upload", "done", ids[9], "--lead-passphrase-file", self.lead)
         a.cli("upload", "release", ids[8], "--yes", "--lead-passphrase-file", self.lead)

@@ -3,7 +3,9 @@
  *
  * V1 A payload keeps to the rulings of its intent: what is voided is never sent, what is sent goes.
  * V2 Who proposes names, of the words that it knew, the last one on each record: it ignores none.
- * V3 No seat accepts a fresh intent with a ruling whose word it does not hold. */
+ * V3 No seat accepts a fresh intent with a ruling whose word it does not hold.
+ * V4 What a lead says stands, at the desk where it is said, over all that was said before, whoever's
+ *    clock is fast. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,11 +73,12 @@ static void say(struct sim *s, int desk, const struct record_ref *ref, enum word
     struct word w = { .kind = what, .slot = ledger_decided(core_ledger(c)) + 1, .n_refs = 1 };
     struct word_ref of;
     struct buf refs = { 0 }, b = { 0 };
-    struct said_ruling one = { .ref = *ref, .what = what, .at_ms = now.wall_ms };
+    int64_t at_ms = core_rule_at(c, &now, ref), stands_ms;
+    struct said_ruling one = { .ref = *ref, .what = what, .at_ms = at_ms };
 
     if (core_rule_ref(c, ref, &of, NULL) != ERR_OK)
         return; /* decided meanwhile */
-    w.at_ms = now.wall_ms;
+    w.at_ms = at_ms;
     memcpy(w.key, pk, KEY_BYTES);
     memcpy(one.key, pk, KEY_BYTES);
     word_put_ref(&refs, &of);
@@ -86,6 +89,9 @@ static void say(struct sim *s, int desk, const struct record_ref *ref, enum word
         r->v[r->n++] = one;
         sim_trace(s, desk, "a lead %s record %llu", what == WORD_VOID ? "voids" : "sends",
                   (unsigned long long)ref->seq);
+        if (core_ruled(c, ref, &stands_ms) != what || stands_ms != at_ms)
+            sim_fail(s, "V4", "a lead's word on record %llu does not stand where it was said",
+                     (unsigned long long)ref->seq);
     }
     buf_free(&refs);
     buf_free(&b);

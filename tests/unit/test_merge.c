@@ -449,7 +449,9 @@ static void what_a_lead_says_goes_and_what_he_voids_does_not(void **state)
         { 0, 0, "0.1 review R5 of 1.1; 1.1 send R5 of 0.1; 0.2 held R8" },
         { WORD_SEND, 0, "0.1 send lead; 1.1 send; 0.2 held R8" },
         { WORD_SEND, WORD_SEND, "0.1 send lead; 1.1 send lead; 0.2 held R8" },
+        { 0, WORD_SEND, "0.1 review R5 of 1.1; 1.1 send lead; 0.2 held R8" },
         { WORD_VOID, 0, "0.1 voided R2; 1.1 send; 0.2 held R8" },
+        { WORD_VOID, WORD_SEND, "0.1 voided R2; 1.1 send lead; 0.2 held R8" },
         { 0, WORD_VOID, "0.1 send; 1.1 voided R2; 0.2 held R8" },
         { WORD_VOID, WORD_VOID, "0.1 voided R2; 1.1 voided R2; 0.2 held R8" },
     };
@@ -499,6 +501,12 @@ static void of_two_registrations_the_one_that_is_left_goes_and_its_card_with_it(
     b.job.n_rulings = 1;
     b.job.rulings[0] = (struct merge_ruling){ .feed = 1, .seq = 1, .what = WORD_VOID };
     assert_string_equal(merged(), "0.1 send; 1.1 voided R2; 0.2 send");
+    free(b.job.rulings); /* and the one that he sends once more */
+    b.job.rulings = calloc(2, sizeof *b.job.rulings);
+    b.job.n_rulings = 2;
+    b.job.rulings[0] = (struct merge_ruling){ .feed = 0, .seq = 1, .what = WORD_VOID };
+    b.job.rulings[1] = (struct merge_ruling){ .feed = 1, .seq = 1, .what = WORD_SEND };
+    assert_string_equal(merged(), "0.1 voided R2; 1.1 send lead; 0.2 send");
 }
 
 static void a_lead_cannot_send_what_its_own_desk_took_back(void **state)
