@@ -49,9 +49,9 @@ uint32_t ymd_at(const struct zone *z, int64_t unix_ms); /* the branch's date the
  * Seconds and zone are required (RFC 3339). ERR_INVALID otherwise. */
 enum err ymd_parse(const char *s, uint32_t *out, struct errmsg *msg);
 enum err rfc3339_parse(const char *s, int64_t *unix_ms, int *offset_min, struct errmsg *msg);
-/* As people write on paper: "2026-11-23 09:12" on the clock of that zone (NULL: none is known), or as
- * rfc3339_parse has it. */
-enum err paper_time_parse(const struct zone *z, const char *s, int64_t *unix_ms,
+/* As people write on paper: "09:12" of today, or "2026-11-23 09:12", on the clock of that zone (NULL:
+ * none is known), or as rfc3339_parse has it. */
+enum err paper_time_parse(const struct zone *z, int64_t now_ms, const char *s, int64_t *unix_ms,
                           struct errmsg *msg);
 void ymd_format(uint32_t ymd, char out[11]);                        /* "2026-12-07" */
 void rfc3339_format(int64_t unix_ms, int offset_min, char out[36]); /* with the offset */

@@ -157,14 +157,18 @@ static enum err override_one(struct node *n, struct lead_job *l, json_t **out)
         return e;
     if (core_blocked(n->core, r.user) != BLOCKED_NOT)
         r.flags |= RECORD_OVERRIDE;
+    session_apply(&n->session, p, session_desk(n), now.wall_ms, &r);
     e = gate_record(n, &now, &r, ASK_NOT, &note, &ref, &again, &l->msg);
     if (e != ERR_OK)
         return e;
+    if (!again)
+        metrics_recorded(&n->metrics, r.kind);
     core_id_text(n->core, &ref, id);
     /* Answered once it is on this disk; the others get it afterwards. */
     *out = json_pack("{s:i, s:b, s:s, s:i}", "schema", 1, "ok", 1, "id", id, "copies", 1);
     if ((told = note_json(n, &note)) != NULL)
         json_object_set_new(*out, "note", told);
+    api_put_due(r.due, p, *out, "due");
     return ERR_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "desk.h"
+#include "node_int.h"
 #include "plain_json.h"
 
 #define DEPTH_MAX 16
@@ -86,7 +87,8 @@ static enum err take_paper_time(const struct core *c, const char *value, struct 
 {
     const struct policy *policy = c ? roster_policy(core_roster(c)) : NULL;
 
-    return paper_time_parse(policy ? &policy->zone : NULL, value, &out->paper_ms, msg);
+    return paper_time_parse(policy ? &policy->zone : NULL, node_now().wall_ms, value,
+                            &out->paper_ms, msg);
 }
 
 static enum err take_string(const struct core *c, const char *name, const char *value,

@@ -375,6 +375,6 @@ enum err blocklist_allows(const struct core *c, const struct record *r, int64_t 
     return err_why(msg, ERR_REFUSED, "user_blocked", "user",
                    "%s, says the block list, which is %lld day%s old: %s", blocked_words(is),
                    (long long)(days > 0 ? days : 0), days == 1 ? "" : "s",
-                   p->blocklist_override ? "no loan, unless a lead overrides it"
+                   p->blocklist_override ? "no loan, unless a lead overrides it at a lead's desk"
                                          : "no loan until the library's system is back");
 }

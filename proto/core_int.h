@@ -379,6 +379,8 @@ bool ruling_waits(struct core *c); /* there are some, and too few seats know the
 enum err ruling_list(const struct core *c, const struct intent *in, struct slot_ruling **out,
                      unsigned *n, struct errmsg *msg);
 enum err ruling_ok(const struct core *c, const struct intent *in, bool adopted, struct errmsg *msg);
+/* Is a lead's last word on it that it is taken back, as far as is known here? */
+bool ruling_voids(const struct core *c, const struct record_ref *ref);
 
 /* release.c */
 void release_free(struct release *r);

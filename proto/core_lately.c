@@ -8,7 +8,7 @@
 
 #define LATELY_READ_MAX 65536 /* records read at a start, the newest of each feed */
 
-/* Records of a desk that is trusted, that no upload took, and that nobody voided. */
+/* Records of a desk that is trusted, that no upload took, and that neither desk nor lead voided. */
 static bool counts(const struct core *c, const struct record_ref *ref)
 {
     const struct feed *f = feeds_find(&c->feeds, &ref->feed);
@@ -17,7 +17,7 @@ static bool counts(const struct core *c, const struct record_ref *ref)
     return f != NULL && (!f->forked || ref->seq <= f->seq) &&
            ref->seq > feeds_cut(&c->feeds, &ref->feed) &&
            ref->seq <= roster_trusted_to(c->roster, &ref->feed) &&
-           feeds_void_of(c->conf.disk, ref, &voider) == ERR_MISSING;
+           feeds_void_of(c->conf.disk, ref, &voider) == ERR_MISSING && !ruling_voids(c, ref);
 }
 
 static const struct lately_event *newest(const struct core *c, const struct lately_row *row)

@@ -386,17 +386,29 @@ enum err rfc3339_parse(const char *s, int64_t *unix_ms, int *offset_min, struct 
     return ERR_OK;
 }
 
-enum err paper_time_parse(const struct zone *z, const char *s, int64_t *unix_ms, struct errmsg *msg)
+static bool read_hour_and_minute(const char *at, struct civil *c)
 {
+    return (c->hour = read_digits(&at, 2)) >= 0 && c->hour <= 23 && read_byte(&at, ':') &&
+           (c->minute = read_digits(&at, 2)) >= 0 && c->minute <= 59 && *at == 0;
+}
+
+enum err paper_time_parse(const struct zone *z, int64_t now_ms, const char *s, int64_t *unix_ms,
+                          struct errmsg *msg)
+{
+    uint32_t ymd = z != NULL ? ymd_at(z, now_ms) : 0;
     struct civil c = { 0 };
     const char *at = s;
-    uint32_t ymd;
     int off;
 
-    if (z == NULL || !read_ymd(&at, &ymd) || !read_byte(&at, ' ') ||
-        (c.hour = read_digits(&at, 2)) < 0 || c.hour > 23 || !read_byte(&at, ':') ||
-        (c.minute = read_digits(&at, 2)) < 0 || c.minute > 59 || *at != 0)
-        return rfc3339_parse(s, unix_ms, &off, msg);
+    if (z == NULL ||
+        (!read_hour_and_minute(s, &c) &&
+         !(read_ymd(&at, &ymd) && read_byte(&at, ' ') && read_hour_and_minute(at, &c)))) {
+        if (rfc3339_parse(s, unix_ms, &off, NULL) == ERR_OK)
+            return ERR_OK;
+        return err_set(msg, ERR_INVALID,
+                       "a time looks like 09:12 or 2026-11-23 09:12, by the library's clock, or "
+                       "2026-11-23T09:12:04-05:00");
+    }
     c.year = (int)(ymd / 10000);
     c.month = (int)(ymd / 100 % 100);
     c.day = (int)(ymd % 100);

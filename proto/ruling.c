@@ -225,6 +225,36 @@ enum err ruling_ok(const struct core *c, const struct intent *in, bool adopted, 
     return ERR_OK;
 }
 
+static bool names(const struct word *w, const struct record_ref *ref, struct word_ref *said)
+{
+    struct word_walk walk = word_refs(w);
+
+    while (word_ref_next(&walk, said))
+        if (ref_cmp(&said->ref, ref) == 0)
+            return true;
+    return false;
+}
+
+bool ruling_voids(const struct core *c, const struct record_ref *ref)
+{
+    struct ruled last = { .at_ms = 0 };
+    struct word_ref said;
+    struct word w;
+
+    for (unsigned i = 0; i < c->said.n; i++) {
+        struct ruled one = { .r.ref = *ref };
+        if (!said_word(&c->said, i, &w) || !word_rules(w.kind) || !names(&w, ref, &said) ||
+            !roster_is_lead(c->roster, w.key) || !is_here(c, &said))
+            continue;
+        one.r.what = (uint8_t)w.kind;
+        one.at_ms = w.at_ms;
+        memcpy(one.r.word, c->said.v[i].id, SLOT_WORD_ID);
+        if (last.r.what == 0 || by_ref_then_time(&one, &last) > 0)
+            last = one;
+    }
+    return last.r.what == WORD_VOID;
+}
+
 enum err core_rule_ref(const struct core *c, const struct record_ref *ref, struct word_ref *out,
                        struct errmsg *msg)
 {
@@ -233,8 +263,8 @@ enum err core_rule_ref(const struct core *c, const struct record_ref *ref, struc
 
     if (ref->seq <= feeds_cut(&c->feeds, &ref->feed))
         return err_why(msg, ERR_REFUSED, "uploaded", "ids",
-                       "it is in an upload already: see \"tideover upload aside\" for what can "
-                       "still be done");
+                       "it is in an upload already: undo it in the library's system, or, if it "
+                       "was not sent, see \"tideover upload aside\"");
     if (!f || ref->seq > f->seq || feeds_hash_at(&c->feeds, f, ref->seq, h) != ERR_OK)
         return err_why(msg, ERR_MISSING, "not_here", "ids", "this desk does not hold that record");
     out->ref = *ref;

@@ -27,7 +27,8 @@ int cli_refused(const struct cli *c, unsigned status, const char *body, size_t n
     if (c->json)
         cli_json(o);
     j_scrub(o);
-    fprintf(stderr, "tideover: %s\n", j_text(error, "message", "the node refused"));
+    fprintf(stderr, "tideover: %s%s\n", j_text(error, "message", "the node refused"),
+            j_is(o, "confirm") ? " (say it again with --keep)" : "");
     exit_code = (int)j_int(error, "exit", status == 401 || status == 403 ? 77 : 65);
     json_decref(o);
     return exit_code > 0 && exit_code < 126 ? exit_code : 70;

@@ -26,8 +26,10 @@ static void add_record(struct table *t, const json_t *o, bool full)
     table_cell(t, "%s", j_text(o, "desk", "-"));
     if (*was != 0)
         snprintf(again, sizeof again, ", was %.16s in upload %lld", was, j_int(o, "was_in", 0));
-    table_cell(t, "%s%s%s%s%s%s", j_text(o, "state", "-"), *rule != 0 ? " " : "", rule,
-               *target != 0 ? " of " : "", target, again);
+    table_cell(t, "%s%s%s%s%s%s%s%s", j_text(o, "state", "-"), *rule != 0 ? " " : "", rule,
+               *target != 0 ? " of " : "", target, again,
+               j_is(o, "override") ? ", a lead overrode the block list" : "",
+               json_is_false(json_object_get(o, "block_list")) ? ", block list not asked" : "");
 }
 
 /* One page's lines; *after becomes the last one's number. Returns how many. */

@@ -36,8 +36,25 @@ static void print_answers(const json_t *answer, unsigned long long *refused)
     }
 }
 
-static int scan_line(const struct cli *c, struct client *cl, char *line, size_t n, json_t **box,
-                     unsigned long long *refused)
+struct scanning {
+    json_t *box;
+    unsigned long long refused;
+    bool warned; /* of the clock: once */
+};
+
+/* Beside the answers, which are for programs: before the first one. */
+static void print_warning(const struct cli *c, const json_t *answer, struct scanning *s)
+{
+    const char *warning = j_text(json_object_get(answer, "warning"), "message", NULL);
+
+    if (warning == NULL || s->warned)
+        return;
+    cli_note(c, "tideover: %s\n", warning);
+    s->warned = true;
+}
+
+static int scan_line(const struct cli *c, struct client *cl, char *line, size_t n,
+                     struct scanning *s)
 {
     json_t *o =
         json_pack("{s:o, s:b}", "scan", raw_text(line, n), "typed", c->value[OPT_TYPED] != NULL);
@@ -45,14 +62,15 @@ static int scan_line(const struct cli *c, struct client *cl, char *line, size_t 
     json_t *answer = NULL;
     int rc;
 
-    if (*box)
-        json_object_set(o, "box", *box);
+    if (s->box)
+        json_object_set(o, "box", s->box);
     rc = j_body(o, NULL, &body) ? cli_call(c, cl, "/api/v1/scan", &body, NULL, &answer)
                                 : cli_fail(c, err_exit(ERR_NOMEM), "nomem", "out of memory");
     if (rc == 0) {
-        print_answers(answer, refused);
-        json_decref(*box);
-        *box = json_incref(json_object_get(answer, "box"));
+        print_warning(c, answer, s);
+        print_answers(answer, &s->refused);
+        json_decref(s->box);
+        s->box = json_incref(json_object_get(answer, "box"));
         if (fflush(stdout) != 0)
             rc = err_exit(ERR_DISK);
     }
@@ -64,9 +82,8 @@ static int scan_line(const struct cli *c, struct client *cl, char *line, size_t 
 int cmd_record_scan(struct cli *cli)
 {
     struct cli plain = *cli; /* stdout is for answers */
-    unsigned long long refused = 0;
+    struct scanning s = { .box = NULL };
     struct client *cl = NULL;
-    json_t *box = NULL;
     char *line = NULL;
     size_t room = 0;
     ssize_t n;
@@ -77,12 +94,12 @@ int cmd_record_scan(struct cli *cli)
     while (rc == 0 && (n = getline(&line, &room, stdin)) > 0) {
         if (n > SCAN_MAX + 1) /* one byte too many is refused as many are */
             n = SCAN_MAX + 1;
-        rc = scan_line(&plain, cl, line, (size_t)n, &box, &refused);
+        rc = scan_line(&plain, cl, line, (size_t)n, &s);
     }
-    if (rc == 0 && refused > 0)
+    if (rc == 0 && s.refused > 0)
         rc = err_exit(ERR_INVALID);
     free(line);
-    json_decref(box);
+    json_decref(s.box);
     client_close(cl);
     return rc;
 }

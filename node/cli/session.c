@@ -10,7 +10,9 @@ static void print_due(const json_t *due)
     if (strcmp(by, "none") == 0)
         printf("Due      none, until midnight: the library system decides\n");
     else if (strcmp(by, "rule") != 0)
-        printf("Due      %s, until midnight\n", j_text(due, "date", "-"));
+        printf("Due      %s, until midnight%s%s\n", j_text(due, "date", "-"),
+               json_object_get(due, "warning") ? ": " : "",
+               j_text(json_object_get(due, "warning"), "message", ""));
     else
         printf("Due      by the policy's rules%s\n",
                j_is(due, "forgotten") ? " (what was chosen before today is forgotten)" : "");

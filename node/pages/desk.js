@@ -587,7 +587,7 @@ const CONCERNS = ["clock_off", "block_list_old", "keyboard_layout"];
 
 function drawConcerns() {
     const all = (is.status?.problems ?? []).filter((p) => CONCERNS.includes(p.code) && !p.desk)
-        .map((p) => worded("problem", p));
+        .map((p) => worded("problem", p)).map((words) => words[0].toUpperCase() + words.slice(1));
     const box = byId("concerns");
 
     if (box.dataset.of === all.join())

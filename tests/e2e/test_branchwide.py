@@ -102,8 +102,11 @@ class BlockList(branch.Case):
         one.cli("blocklist", "import", plain)
         loan = ("record", "checkout", "--user", user(3), "--item", item(2))
         self.assert_refused(one.cli(*loan, check=False), 65, "this user is blocked", "unless a lead")
-        one.cli(*loan, "--override", "--lead-passphrase-file", self.lead)
-        self.assertEqual([True], [r.get("override") for r in branch.log_list(one)])
+        one.cli("session", "set", "--staff", "Ana", "--due", "9d")
+        said = one.cli(*loan, "--override", "--lead-passphrase-file", self.lead, json=True)
+        self.assertEqual([(True, "Ana", said["due"])],  # a loan like any other of this session
+                         [(r.get("override"), r["staff"], r["due"]) for r in branch.log_list(one)])
+        self.assertIn("a lead overrode the block list", one.cli("log", "list").out)
 
 
 if __name__ == "__main__":

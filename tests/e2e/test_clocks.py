@@ -26,6 +26,8 @@ class Clocks(branch.Case):
         self.assertIn("clock_off", problem_codes(fast))
         self.assertAlmostEqual(FAST_S * 1000, self.clock(fast)["ahead_ms"], delta=2000)
         self.assertIn("Clock    the clock of this PC is 95 s fast", fast.cli("session", "show").out)
+        said = fast.cli("record", "scan", text="*NEXT\n*NEXT\n")  # before anything is recorded
+        self.assertEqual(1, said.err.count("the clock of this PC is 95 s fast"))
         for d in (a, b):
             self.assertIsNone(self.clock(d)["warning"])
         self.assertNotIn("clock_off", problem_codes(a))

@@ -272,23 +272,31 @@ static void a_time_on_paper_is_the_librarys(void **state)
                                        "2026-11-31 09:12",
                                        "2026-11-23  09:12",
                                        "2026-11-23 09:12:04",
-                                       "09:12",
+                                       "9:12",
+                                       "09:12:04",
+                                       "24:00",
                                        "" };
     struct zone z;
     int64_t ms;
 
     (void)state;
     assert_int_equal(zone_parse("EST5EDT,M3.2.0,M11.1.0", &z, NULL), ERR_OK);
-    assert_int_equal(paper_time_parse(&z, "2026-11-23 09:12", &ms, NULL), ERR_OK);
+    assert_int_equal(paper_time_parse(&z, 1795486500000, "2026-11-23 09:12", &ms, NULL), ERR_OK);
     assert_true(ms == 1795443120000);
-    assert_int_equal(paper_time_parse(&z, "2026-07-23 09:12", &ms, NULL), ERR_OK); /* summer */
+    assert_int_equal(paper_time_parse(&z, 1795486500000, "09:12", &ms, NULL), ERR_OK);
+    assert_true(ms == 1795443120000); /* of the library's day, though UTC has the next one */
+    assert_int_equal(paper_time_parse(&z, 1795486500000, "2026-07-23 09:12", &ms, NULL),
+                     ERR_OK); /* summer */
     assert_true(ms == 1784812320000);
-    assert_int_equal(paper_time_parse(&z, "2026-11-23T09:12:04-05:00", &ms, NULL), ERR_OK);
+    assert_int_equal(paper_time_parse(&z, 1795486500000, "2026-11-23T09:12:04-05:00", &ms, NULL),
+                     ERR_OK);
     assert_true(ms == 1795443124000);
-    assert_int_equal(paper_time_parse(NULL, "2026-11-23T14:12:04Z", &ms, NULL), ERR_OK);
-    assert_int_equal(paper_time_parse(NULL, "2026-11-23 09:12", &ms, NULL), ERR_INVALID);
+    assert_int_equal(paper_time_parse(NULL, 1795486500000, "2026-11-23T14:12:04Z", &ms, NULL),
+                     ERR_OK);
+    assert_int_equal(paper_time_parse(NULL, 1795486500000, "2026-11-23 09:12", &ms, NULL),
+                     ERR_INVALID);
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_equal(paper_time_parse(&z, bad[i], &ms, NULL), ERR_INVALID);
+        assert_int_equal(paper_time_parse(&z, 1795486500000, bad[i], &ms, NULL), ERR_INVALID);
 }
 
 static void what_is_no_date_or_time_is_refused_at_every_truncation(void **state)

@@ -230,6 +230,34 @@ static void a_void_that_came_too_late_is_not_shown_as_done(void **state)
     world_free(w);
 }
 
+/* L2: at the scan, too, a lead's void takes back. */
+static void what_a_lead_voided_is_not_told_at_the_scan(void **state)
+{
+    struct world *w = branch_of(2);
+    struct record_ref first = lend_to(w, 0, 1, 5), ref;
+    struct record r = { .kind = RECORD_CHECKOUT };
+    struct moment now;
+    struct told_note note;
+    bool again;
+
+    (void)state;
+    run(w, 3000);
+    barcode('3', 1, r.item);
+    barcode('2', 6, r.user);
+    now = moment(w, 1);
+    assert_int_equal(core_record_telling(w->v[1].core, &now, &r, ASK, &note, &ref, &again, NULL),
+                     ERR_REFUSED);
+    assert_int_equal(note.what, LATELY_TO_ANOTHER);
+    rule(w, 0, WORD_VOID, &first);
+    run(w, 3000);
+    now = moment(w, 1);
+    assert_int_equal(core_record_telling(w->v[1].core, &now, &r, ASK, &note, &ref, &again, NULL),
+                     ERR_OK);
+    assert_int_equal(note.what, LATELY_NOTHING);
+    finish(w, 1);
+    world_free(w);
+}
+
 /* A desk that agreed to an upload knows that it is too late. */
 static void what_is_on_its_way_is_not_ruled_on(void **state)
 {
@@ -312,6 +340,7 @@ int main(void)
         cmocka_unit_test(a_word_for_another_history_or_after_the_upload_rules_nothing),
         cmocka_unit_test(a_word_that_came_too_late_is_told),
         cmocka_unit_test(a_void_that_came_too_late_is_not_shown_as_done),
+        cmocka_unit_test(what_a_lead_voided_is_not_told_at_the_scan),
         cmocka_unit_test(what_is_on_its_way_is_not_ruled_on),
         cmocka_unit_test(a_seat_accepts_only_what_a_lead_said_there),
         cmocka_unit_test(an_intent_with_rulings_is_read_back_and_bounded),
