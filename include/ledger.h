@@ -41,7 +41,9 @@
  * O3 Taking in an override takes back the own slots above what both chains have in common: their
  *    receipts become evidence. An upload accepted for the slot behind the base stays, and is
  *    finished under the name of the epoch in which it was proposed.
- * O4 What evidence shows was delivered is not sent again: a FOUND slot passes over it first. */
+ * O4 What evidence shows was delivered is not sent again: a FOUND slot passes over it first.
+ * O5 Decided uploads stay behind, as evidence, from the first on of which nobody who is reached
+ *    holds all records: no upload may be judged without what went before it. */
 #ifndef TIDEOVER_LEDGER_H
 #define TIDEOVER_LEDGER_H
 
@@ -119,6 +121,8 @@ struct ledger_ask {
     enum err (*restored_ok)(void *ctx, const struct intent *in, struct errmsg *msg);
     /* U2: does a lead at another desk want that slot to wait? NULL: never. */
     bool (*paused)(void *ctx, uint64_t slot);
+    /* O5: the last decided slot up to which all that was uploaded is held here. NULL: all is. */
+    uint64_t (*held_to)(void *ctx);
 };
 
 struct ledger;

@@ -255,7 +255,8 @@ enum err core_open(const struct core_config *conf, const struct moment *now, str
                                   ask_horizon_ok,
                                   restored_wanted,
                                   restored_ok,
-                                  core_ask_paused };
+                                  core_ask_paused,
+                                  override_held_to };
     if ((e = load_roster(c, msg)) != ERR_OK ||
         (e = feeds_load(&c->feeds, conf->disk, roster_branch(c->roster), c->roster, msg)) !=
             ERR_OK ||

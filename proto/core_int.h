@@ -227,6 +227,7 @@ void forks_on_proof(struct core *c, struct peer *p, struct mp *m);
 /* core_override.c: what the ledger asks */
 void override_replay(void *ctx, bool begins);
 enum err override_found(void *ctx, struct intent *in, const struct shown *v, unsigned n);
+uint64_t override_held_to(void *ctx);
 bool override_reached(void *ctx, const struct desk_id *id);
 
 /* restored.c */

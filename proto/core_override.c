@@ -50,6 +50,44 @@ enum err override_found(void *ctx, struct intent *in, const struct shown *v, uns
     return ERR_OK;
 }
 
+/* Of erased records, or of those for which a floor was taken, nothing needs to be read. */
+static bool holds_range(const struct core *c, const struct slot_range *r)
+{
+    const struct feed *f = feeds_find(&c->feeds, &r->feed);
+
+    return (f && f->floor.seq >= r->to) || feeds_holds(&c->feeds, &r->feed, r->to, r->hash);
+}
+
+static bool holds_slot(const struct core *c, uint64_t slot)
+{
+    struct buf b = { 0 };
+    struct receipt r;
+    struct intent in;
+    bool all = true;
+
+    if (ledger_receipt(c->ledger, slot, &b) == ERR_OK &&
+        receipt_decode(b.p, b.len, &r, NULL) == ERR_OK &&
+        intent_decode(r.intent, r.intent_len, &in, NULL) == ERR_OK) {
+        for (unsigned i = 0; i < in.n_ranges && all; i++)
+            all = holds_range(c, &in.ranges[i]);
+        intent_free(&in);
+    }
+    buf_free(&b);
+    return all;
+}
+
+uint64_t override_held_to(void *ctx)
+{
+    struct core *c = ctx;
+    uint64_t slot = 1, decided = ledger_decided(c->ledger);
+
+    if (feeds_hold_cuts(&c->feeds))
+        return decided;
+    while (slot <= decided && holds_slot(c, slot))
+        slot++;
+    return slot - 1;
+}
+
 bool override_reached(void *ctx, const struct desk_id *id)
 {
     const struct core *c = ctx;

@@ -342,18 +342,19 @@ enum err ledger_override(struct ledger *l, const struct ledger_moment *now, cons
                          size_t n, struct errmsg *msg)
 {
     struct buf b = { 0 }, fresh = { 0 };
-    struct override o;
+    struct override o, at = { .base = 0 };
     struct mp m;
     enum err e = override_open(p, n, roster_branch(l->roster), &o, msg);
 
     if (e != ERR_OK)
         return e;
+    ledger_draft_override(l, &at);
     if (!roster_is_lead(l->roster, o.lead_pk))
         return err_set(msg, ERR_DENIED, "the key that signed this is not a lead's");
     if (is_handing_over(l))
         return err_set(msg, ERR_BUSY, "this desk is handing over an upload: wait for the answer");
     if (o.epoch.number != l->epoch.number + 1 || memcmp(o.prev, l->epoch.hash, HASH_BYTES) != 0 ||
-        o.base != l->dec || memcmp(o.base_hash, l->dec_hash, HASH_BYTES) != 0)
+        o.base != at.base || memcmp(o.base_hash, at.base_hash, HASH_BYTES) != 0)
         return err_set(msg, ERR_EXISTS,
                        "an upload or an override was decided meanwhile: look again");
     buf_add(&fresh, p, n);
@@ -367,12 +368,23 @@ enum err ledger_override(struct ledger *l, const struct ledger_moment *now, cons
     return e;
 }
 
+/* O5: an upload of which nobody who is reached holds all records would stop all further ones, for
+ * they are judged by what went before. So it stays behind, as evidence. */
 void ledger_draft_override(const struct ledger *l, struct override *o)
 {
+    uint64_t base = l->ask->held_to ? l->ask->held_to(l->ask->ctx) : l->dec;
+
     o->epoch.number = l->epoch.number + 1;
     memcpy(o->prev, l->epoch.hash, HASH_BYTES);
     o->base = l->dec;
     memcpy(o->base_hash, l->dec_hash, HASH_BYTES);
+    if (base >= l->dec)
+        return;
+    memset(o->base_hash, 0, HASH_BYTES);
+    if (base == 0 || ledger_slot_hash(l, base, o->base_hash) == ERR_OK)
+        o->base = base;
+    else
+        memcpy(o->base_hash, l->dec_hash, HASH_BYTES);
 }
 
 /* ---- what two desks tell each other in HELLO and BEAT ---- */

@@ -18,9 +18,10 @@
 
 struct seen { /* an intent, wherever it was met */
     uint8_t hash[HASH_BYTES];
-    uint8_t accepted[SIM_STATIONS_MAX / 8]; /* desks whose disk ever had it */
+    uint8_t accepted[SIM_STATIONS_MAX / 8];   /* desks whose disk ever had it */
+    uint8_t decided_at[SIM_STATIONS_MAX / 8]; /* that ever had its receipt */
     uint64_t slot;
-    bool is_upload, at_sink, decided;
+    bool is_upload, at_sink;
     bool whole; /* its sink takes it whole, under one name or key; else item by item */
     bool twice; /* some of its items were told twice */
     unsigned n_ranges;
@@ -218,7 +219,7 @@ static void watch_slot(struct sim *s, int desk, uint64_t slot, const uint8_t *va
         return;
     }
     x = seen(s, r.intent, r.intent_len);
-    x->decided = true;
+    x->decided_at[desk / 8] |= (uint8_t)(1u << desk % 8);
     if (slot > s->desk[desk].dec_ever)
         s->desk[desk].dec_ever = slot;
     one_content(s, desk, slot, x->hash);
@@ -365,20 +366,30 @@ struct cover {
     uint64_t to, doubled; /* without a gap from 1; so many up to `most` more than once */
 };
 
+/* By somebody who can still tell: a desk that was revoked in an epoch of its own, or whose disk is gone,
+ * tells nobody of it (seed 7170). */
+static bool is_decided(const struct sim *s, const struct seen *x)
+{
+    for (int i = 0; i < (int)s->n; i++)
+        if ((x->decided_at[i / 8] >> i % 8 & 1) && sim_counts(s, i) && !s->desk[i].forgot)
+            return true;
+    return false;
+}
+
 enum which { SENT, REACHED, DECIDED };
 
 /* What a sink takes item by item has reached it once it is decided: D1 looks at the items. */
-static bool counts(const struct seen *x, enum which which)
+static bool counts(const struct sim *s, const struct seen *x, enum which which)
 {
     switch (which) {
     case SENT:
         return x->at_sink;
     case REACHED:
-        return x->whole ? x->at_sink : x->decided;
+        return x->whole ? x->at_sink : is_decided(s, x);
     case DECIDED:
         break;
     }
-    return x->decided;
+    return is_decided(s, x);
 }
 
 /* Of one feed. */
@@ -393,7 +404,7 @@ static struct cover cover_of(const struct sim *s, const struct feed_id *id, enum
 
     for (unsigned i = 0; i < o->n; i++)
         for (unsigned k = 0; o->v[i].is_upload && k < o->v[i].n_ranges; k++) {
-            if (!feed_id_eq(&o->v[i].ranges[k].feed, id) || !counts(&o->v[i], which))
+            if (!feed_id_eq(&o->v[i].ranges[k].feed, id) || !counts(s, &o->v[i], which))
                 continue;
             for (unsigned times = which == SENT && o->v[i].twice ? 2 : 1; times > 0; times--) {
                 v = sim_grow(v, n, &room, sizeof *v);
@@ -424,7 +435,8 @@ static uint64_t unanswered(const struct sim *s)
     uint64_t n = 0;
 
     for (unsigned i = 0; i < o->n; i++)
-        for (unsigned k = 0; o->v[i].at_sink && !o->v[i].decided && k < o->v[i].n_ranges; k++)
+        for (unsigned k = 0; o->v[i].at_sink && !is_decided(s, &o->v[i]) && k < o->v[i].n_ranges;
+             k++)
             n += o->v[i].ranges[k].to - o->v[i].ranges[k].from + 1;
     return n;
 }

@@ -418,7 +418,7 @@ void plan_draw(uint64_t seed, unsigned desks, struct script *out)
     p.end_ms = rng_between(&p.dice, 40000, p.desks > 12 ? 60000 : 110000);
     if ((p.overrides = seed % 5 == 0 && p.desks > 1))
         p.end_ms += 50000;
-    p.rare = !p.overrides;
+    p.rare = !p.overrides || seed % 10 == 0;
     setup(&p, seed);
     people(&p);
     weather(&p);

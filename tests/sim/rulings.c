@@ -141,8 +141,8 @@ void rulings_look(struct sim *s, const struct merge_job *job, const struct merge
 {
     for (unsigned i = 0; i < job->n_rulings; i++) {
         const struct merge_ruling *r = &job->rulings[i];
-        if (r->feed != m->feed || r->seq != m->seq)
-            continue;
+        if (r->feed != m->feed || r->seq != m->seq || m->again)
+            continue; /* again: the word that it goes once more is the later one (seed 6082) */
         if (r->what == WORD_VOID && o != OUTCOME_NOT_SENT)
             sim_fail(s, "V1", "slot %llu sends record %llu, which a lead voided",
                      (unsigned long long)job->slot, (unsigned long long)m->seq);

@@ -406,7 +406,7 @@ static struct bench *bench_new(unsigned seats)
     t->ask =
         (struct ledger_ask){ t,    ask_holds, ask_cut, ask_gathered,      ask_decided,    ask_dice,
                              NULL, NULL,      NULL,    ask_wants_horizon, ask_horizon_ok, NULL,
-                             NULL, NULL };
+                             NULL, NULL,      NULL };
     t->now = (struct ledger_moment){ 1000000, 1795500000000 };
     t->gathered = true;
     if (seats == 3)
