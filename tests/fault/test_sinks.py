@@ -272,7 +272,13 @@ class Sinks(fault.Case):
         for slot in range(1, last.pop() + 1):
             said = [d.cli("upload", "report", "--slot", str(slot), check=False, json=False)
                     for d in self.desks]
-            self.assertEqual(1, len(set(said)), said)
+            self.assertEqual(1, len({self.what_was_sent(s.out) for s in said}), said)
+
+    @staticmethod
+    def what_was_sent(report):
+        """Not by whom and when: a desk that was hit before anybody had its receipt keeps its own beside
+        that of its successor (PROTOCOL.md, "Ledger", 5)."""
+        return "".join(x for x in report.splitlines(True) if x.split()[:1] not in (["sent"], ["accepted"]))
 
 
 for _kind in HIT:
