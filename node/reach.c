@@ -42,7 +42,7 @@ void reach_set(CURL *c, const struct reach *r)
 static int watch_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 {
     unsigned ms = *(const uint32_t *)ctx;
-    int unsent = 1 << 24;
+    int unsent = UNSENT_BYTES;
 
     (void)purpose;
     return setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0 &&

@@ -8,7 +8,7 @@ import unittest
 
 import branch
 from ils import certificate
-from sinks import LONG, Desk, Proxy, read_ledger, sample
+from sinks import LONG, Desk, Proxy, Wire, read_ledger, sample
 
 NAME = "MAIN-20260105-e0-s{:06d}-1a2b3c4d.log"
 
@@ -134,6 +134,17 @@ class Http(branch.Case):
         said, words, name, path = self.try_("half=1x", promise="put:")
         self.assertEqual("retry", said)
         self.assertEqual("stop", self.desk_.hand_over(name, path)[0])
+
+    def test_over_a_slow_line_what_is_on_its_way_is_not_taken_for_a_silent_server(self):
+        self.serve(promise="put:")
+        wire = Wire(self.server.port, slow=0.04)
+        self.addCleanup(wire.close)
+        self.desk_.use(f"put:http://127.0.0.1:{wire.port}/in/")  # quiet is a second
+        name, path = self.payload(25_000)
+        begun = time.monotonic()
+        self.assertEqual(("done", name), self.desk_.hand_over(name, path))
+        self.assertGreater(time.monotonic() - begun, 1.5)
+        self.assert_once(name, path)
 
     def test_a_lease_that_ended_sends_nothing(self):
         self.serve()
