@@ -24,6 +24,7 @@ static enum err open_one(struct payload *p, const char *what, unsigned i, FILE *
     char path[4096];
 
     path_of(p, what, i, path);
+    p->named = true;
     if ((*f = fopen(path, "w+b")) == NULL)
         return err_set(msg, ERR_DISK, "cannot write %.120s: %s", path, strerror(errno));
     return ERR_OK;
@@ -252,27 +253,43 @@ struct payload *payload_new(struct node *n, const struct intent *in, const uint8
     return NULL;
 }
 
-static void drop_file(const struct payload *p, const char *what, unsigned i, FILE *f)
+static void close_file(FILE **f)
+{
+    if (*f)
+        fclose(*f);
+    *f = NULL;
+}
+
+void payload_close(struct payload *p)
+{
+    for (unsigned i = 0; i < PAYLOAD_FILES; i++)
+        close_file(&p->file[i]);
+    for (unsigned i = 0; i < 2; i++)
+        close_file(&p->index[i]);
+    close_file(&p->manifest);
+}
+
+void payload_remove(struct payload *p)
 {
     char path[4096];
 
-    if (!f)
-        return;
-    fclose(f);
-    path_of(p, what, i, path);
-    unlink(path);
+    for (unsigned i = 0; p->named && i < PAYLOAD_FILES; i++) {
+        path_of(p, "part", i, path);
+        unlink(path); /* most were never made */
+    }
+    for (unsigned i = 0; p->named && i < 2; i++) {
+        path_of(p, "part-index", i, path);
+        unlink(path);
+    }
+    p->named = false;
 }
 
 void payload_free(struct payload *p)
 {
     if (!p)
         return;
-    for (unsigned i = 0; i < PAYLOAD_FILES; i++)
-        drop_file(p, "part", i, p->file[i]);
-    for (unsigned i = 0; i < 2; i++)
-        drop_file(p, "part-index", i, p->index[i]);
-    if (p->manifest)
-        fclose(p->manifest);
+    payload_close(p);
+    payload_remove(p);
     if (p->batch)
         batch_free(p->batch);
     holds_free(p->holds);

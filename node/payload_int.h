@@ -24,7 +24,7 @@ struct payload {
     uint8_t intent[HASH_BYTES];
     uint64_t slot, number; /* number: of the delivery that it was built for; in its files' names */
     char sink[SINK_TEXT_MAX], name[96];
-    bool built, busy;
+    bool built, busy, named;               /* named: there are files under its names */
     uint64_t seen;                         /* answers of the ledger's that the holds know */
     bool stale;                            /* the holds know answers that do not count */
     struct slot_part want[SLOT_PARTS_MAX]; /* as agreed on */
@@ -39,7 +39,10 @@ struct payload {
 
 struct payload *payload_new(struct node *n, const struct intent *in, const uint8_t hash[HASH_BYTES],
                             uint64_t number, struct errmsg *msg);
-void payload_free(struct payload *p); /* removes the files; NULL is fine */
+void payload_free(struct payload *p);  /* removes the files; NULL is fine */
+void payload_close(struct payload *p); /* nothing of it is read any more */
+/* Then; on any thread, without a malloc or free, so that the thread gets no heap of its own. */
+void payload_remove(struct payload *p);
 /* On a job's thread: writes the files, the index and the manifest. ERR_BUG: other bytes than were
  * agreed on. */
 enum err payload_build(struct payload *p, struct errmsg *msg);

@@ -228,12 +228,15 @@ static void end_run(struct job *j)
     const struct end_job *e = (struct end_job *)j;
 
     sink_end(e->payload->sink, e->payload->session);
-    payload_free(e->payload);
+    payload_remove(e->payload);
 }
 
 static void end_done(struct job *j)
 {
-    free(j);
+    struct end_job *e = (struct end_job *)j;
+
+    payload_free(e->payload);
+    free(e);
 }
 
 static void retire(struct node *n, struct payload *p)
@@ -245,6 +248,7 @@ static void retire(struct node *n, struct payload *p)
         payload_free(p);
         return;
     }
+    payload_close(p);
     e->payload = p;
     e->job.run = end_run;
     e->job.done = end_done;
