@@ -9,9 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK       65536
-#define OFFSET_MAX  (366 * 86400) /* s: a PC whose clock lost its year */
-#define SEEN_ENOUGH 3             /* events that make a format's claim */
+#define CHUNK      65536
+#define OFFSET_MAX (366 * 86400)  /* s: a PC whose clock lost its year */
+#define ZONES_MS   (26 * 3600000) /* the widest that two zones are apart */
+#define AUTUMN_MS  (2 * 3600000)  /* more than any zone's clock goes back */
 
 /* "LOG@+90s", "LOG@-1h30m": what is behind the last @, if it is an offset. */
 static bool split_offset(char *path, int64_t *ms)
@@ -238,6 +239,24 @@ struct reading {
     unsigned number;
 };
 
+/* No file has an event from after it was written; and what a desk writes goes on in time, but for the
+ * hour that comes twice. */
+static void note_oddities(struct merge_input *in, const struct format_event *ev, int64_t ms)
+{
+    unsigned odd = ev->left_out;
+
+    if (ms - in->offset_ms > in->written_ms + ZONES_MS)
+        odd |= 1u << ODD_FUTURE;
+    if (ev->rec.kind != RECORD_USER && ev->rec.paper_ms == 0) {
+        if (ms < in->before_ms - AUTUMN_MS)
+            odd |= 1u << ODD_BACK;
+        in->before_ms = ms;
+    }
+    for (unsigned i = 0; i < MERGE_ODDITIES; i++)
+        if ((odd >> i & 1) != 0 && in->odd[i].lines++ == 0)
+            in->odd[i].first = ev->line;
+}
+
 static enum err on_event(void *ctx, const struct format_event *ev, struct errmsg *msg)
 {
     struct reading *r = ctx;
@@ -269,9 +288,7 @@ static enum err on_event(void *ctx, const struct format_event *ev, struct errmsg
         in->kinds[ev->rec.kind]++;
     in->overrides += (ev->rec.flags & RECORD_OVERRIDE) != 0;
     in->pins += ev->rec.reg.pin[0] != 0;
-    for (unsigned i = 0; i < MERGE_LEFT; i++)
-        if ((ev->left_out >> i & 1) != 0 && in->left[i].lines++ == 0)
-            in->left[i].first = ev->line;
+    note_oddities(in, ev, ms);
     return pool_event(r->m->pool, r->number, ev, msg);
 }
 

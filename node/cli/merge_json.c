@@ -7,7 +7,8 @@
 
 static json_t *input_json(const struct merging *m, const struct merge_input *in)
 {
-    json_t *o = json_object(), *kinds = json_object(), *left = json_array();
+    json_t *o = json_object(), *kinds = json_object(), *odd = json_array();
+    static const char *const names[MERGE_ODDITIES] = { "due_time", "fields", "future", "back" };
     char hex[65], at[36];
 
     sodium_bin2hex(hex, sizeof hex, in->sha256, sizeof in->sha256);
@@ -35,14 +36,13 @@ static json_t *input_json(const struct merging *m, const struct merge_input *in)
     json_object_set_new(o, "conflicts", json_integer((json_int_t)in->conflicts));
     json_object_set_new(o, "overrides", json_integer((json_int_t)in->overrides));
     json_object_set_new(o, "pins", json_integer((json_int_t)in->pins));
-    for (unsigned i = 0; i < MERGE_LEFT; i++)
-        if (in->left[i].lines > 0)
-            json_array_append_new(left, json_pack("{s:s,s:I,s:I,s:s}", "loss",
-                                                  i == 0 ? "due_time" : "fields", "lines",
-                                                  (json_int_t)in->left[i].lines, "first_line",
-                                                  (json_int_t)in->left[i].first, "message",
-                                                  merge_left_words(i, in->left[i].lines)));
-    json_object_set_new(o, "left_out", left);
+    for (unsigned i = 0; i < MERGE_ODDITIES; i++)
+        if (in->odd[i].lines > 0)
+            json_array_append_new(odd, json_pack("{s:s,s:I,s:I,s:s}", "odd", names[i], "lines",
+                                                 (json_int_t)in->odd[i].lines, "first_line",
+                                                 (json_int_t)in->odd[i].first, "message",
+                                                 merge_odd_words(i, in->odd[i].lines)));
+    json_object_set_new(o, "oddities", odd);
     return o;
 }
 

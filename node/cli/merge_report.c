@@ -11,15 +11,19 @@
 
 static const char unknown_heading[] =
     "\nLines that were not understood. They stand in the file .unknown, as they were:\n";
-const char *merge_left_words(unsigned bit, uint64_t lines)
+const char *merge_odd_words(unsigned odd, uint64_t lines)
 {
-    static const char *const words[MERGE_LEFT][2] = {
+    static const char *const words[MERGE_ODDITIES][2] = {
         { "due date ends at another time than its day's end, which is not kept",
           "due dates end at other times than their day's end, which are not kept" },
         { "line has fields that are not kept", "lines have fields that are not kept" },
+        { "event is later than its file was written: a wrong clock or date",
+          "events are later than their file was written: a wrong clock or date" },
+        { "line goes back in time by more than two hours: a clock that was set, or a wrong date",
+          "lines go back in time by more than two hours: a clock that was set, or wrong dates" },
     };
 
-    return words[bit][lines != 1];
+    return words[odd][lines != 1];
 }
 
 static const char record_heading[] =
@@ -175,8 +179,8 @@ bool merge_is_clean(const struct merging *m)
 
     for (unsigned i = 0; i < m->n_in; i++) {
         odd += m->in[i].unknown;
-        for (unsigned k = 0; k < MERGE_LEFT; k++)
-            odd += m->in[i].left[k].lines;
+        for (unsigned k = 0; k < MERGE_ODDITIES; k++)
+            odd += m->in[i].odd[k].lines;
         for (unsigned k = 0; k < i; k++)
             odd += is_shifted(m, k, i, &c);
     }
@@ -293,12 +297,12 @@ static void put_input(FILE *to, const struct merging *m, const struct merge_inpu
               "line that contradicts another|lines that contradict another");
     put_count(to, "no time", in->untimed,
               "new card dated as the file is|new cards dated as the file is");
-    for (unsigned i = 0; i < MERGE_LEFT; i++)
-        if (in->left[i].lines > 0) {
-            words_number((long long)in->left[i].lines, n);
-            fprintf(to, "  lost       %s %s: line %llu%s\n", n,
-                    merge_left_words(i, in->left[i].lines), (unsigned long long)in->left[i].first,
-                    in->left[i].lines > 1 ? " is the first" : "");
+    for (unsigned i = 0; i < MERGE_ODDITIES; i++)
+        if (in->odd[i].lines > 0) {
+            words_number((long long)in->odd[i].lines, n);
+            fprintf(to, "  %-10s %s %s: line %llu%s\n", i < ODD_FUTURE ? "lost" : "dates", n,
+                    merge_odd_words(i, in->odd[i].lines), (unsigned long long)in->odd[i].first,
+                    in->odd[i].lines > 1 ? " is the first" : "");
         }
     fprintf(to, "  SHA-256    %s\n", hex);
 }

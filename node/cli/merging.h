@@ -10,7 +10,8 @@
 
 #define MERGE_LOOK 2 /* exit code: merged, and something in the report needs a person's look */
 
-#define MERGE_LEFT 2
+/* What is odd about a line that was read, by number: the bits of enum left_out, then times. */
+enum { ODD_DUE_TIME, ODD_FIELDS, ODD_FUTURE, ODD_BACK, MERGE_ODDITIES };
 
 struct merge_input {
     char *path; /* without its offset */
@@ -23,9 +24,10 @@ struct merge_input {
     uint8_t sha256[32];
     int same_as; /* an earlier input with the same bytes; -1: none */
     uint64_t duplicates, conflicts, overrides, pins;
-    struct merge_left {
+    int64_t before_ms; /* of the event before */
+    struct merge_oddity {
         uint64_t lines, first; /* first: number of the first of them */
-    } left[MERGE_LEFT];        /* what their lines say and is not kept, by bit of enum left_out */
+    } odd[MERGE_ODDITIES];
     struct symphony_seen seen;
 };
 
@@ -89,7 +91,7 @@ void merge_tmp_close(struct merging *m);
 bool merge_is_clean(const struct merging *m);
 void merge_note_unknown(struct merging *m, const struct merge_input *in, uint64_t line,
                         const char *why);
-const char *merge_left_words(unsigned bit, uint64_t lines);
+const char *merge_odd_words(unsigned odd, uint64_t lines);
 void merge_note_record(struct merging *m, const struct pooled *p, enum outcome o);
 int merge_report(struct merging *m);
 json_t *merge_json(const struct merging *m); /* merge_json.c; owned by the caller */

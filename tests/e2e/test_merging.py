@@ -34,6 +34,7 @@ write_pin = yes
 [ndjson]
 write_pin = yes
 """
+WRITTEN = 1830000000  # end of 2027: when the test's own files were written
 NAMES = {"sierra": "rdy{}", "destiny": "{}.txt"}  # what their loaders go by
 
 
@@ -56,6 +57,7 @@ class Merging(unittest.TestCase):
     def put(self, name, data):
         path = self.dir / name
         path.write_bytes(data.encode("latin-1") if isinstance(data, str) else data)
+        os.utime(path, (WRITTEN, WRITTEN))
         return path
 
     def formats(self):
@@ -193,7 +195,8 @@ class Merging(unittest.TestCase):
         def rows(path):
             return [{k: v for k, v in json.loads(r).items() if k != "id"} for r in path.read_text("utf-8").splitlines()]
 
-        self.merged(GOLDEN / "own.ndjson", "--to", "csv", "--out", "A.csv", "--policy", policy)
+        self.put("own.ndjson", (GOLDEN / "own.ndjson").read_bytes())
+        self.merged("own.ndjson", "--to", "csv", "--out", "A.csv", "--policy", policy)
         self.merged("A.csv", "--to", "ndjson", "--out", "B.ndjson", "--policy", policy)
         self.assertEqual(7, len(rows(GOLDEN / "own.ndjson")))
         self.assertEqual(rows(GOLDEN / "own.ndjson"), rows(self.dir / "B.ndjson"))
@@ -224,10 +227,23 @@ class Merging(unittest.TestCase):
         self.put("A", "".join("E2026030910153%d0042R " % i + line % (i, due) for i, due in enumerate(
             ("3/16/2026,23:59", "3/9/2026,14:00", "3/10/2026,9:00"))))
         said = self.merged("A", "--to", "symphony", "--out", "M", *ZONE, code=2)
-        (left,) = said["files"][0]["left_out"]
-        self.assertEqual(("due_time", 2, 2), (left["loss"], left["lines"], left["first_line"]))
+        (odd,) = said["files"][0]["oddities"]
+        self.assertEqual(("due_time", 2, 2), (odd["odd"], odd["lines"], odd["first_line"]))
         self.assertIn("2 due dates end at other times than their day's end, which are not kept: line 2 is the first",
                       (self.dir / "M.report").read_text())
+
+    def test_a_date_that_cannot_be_is_named(self):
+        """One from after the file was written, one from months before the line above it."""
+        times = ("2026-03-09T10:00:00", "2029-03-09T10:00:00", "2026-03-09T10:00:01", "2026-03-09T08:30:00")
+        path = self.put("A", "".join('{"op":"discharge","item":"%d","at":"%s-05:00"}\n' % (i, at)
+                                     for i, at in enumerate(times)))
+        said = self.merged("A", "--to", "csv", "--out", "M", *ZONE, code=2)
+        self.assertEqual([("future", 1, 2), ("back", 1, 3)],
+                         [(o["odd"], o["lines"], o["first_line"]) for o in said["files"][0]["oddities"]])
+        self.assertIn("is later than its file was written: a wrong clock or date: line 2\n",
+                      (self.dir / "M.report").read_text())
+        self.put("B", path.read_bytes().splitlines(True)[0])
+        self.assertEqual([], self.merged("B", "--to", "csv", "--out", "N", *ZONE)["files"][0]["oddities"])
 
     def test_names_fit_their_loaders(self):
         lines = "".join(f"202611{day}0905R3999900000501{day % 10}{'':66}\r\n" for day in (23, 24, 25))
