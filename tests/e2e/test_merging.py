@@ -245,6 +245,13 @@ class Merging(unittest.TestCase):
         self.put("B", path.read_bytes().splitlines(True)[0])
         self.assertEqual([], self.merged("B", "--to", "csv", "--out", "N", *ZONE)["files"][0]["oddities"])
 
+    def test_what_the_report_of_sirsi_may_leave_out_is_told(self):
+        log = (GOLDEN / "symphony_a_to_h.log").read_bytes()
+        self.put("A", log.replace(b"E2026", b"E2001"))
+        words = "days old: the report that loads symphony files may leave out what is older than 6"
+        self.assertIn(words, self.run_merge("A", "--to", "symphony", "--out", "M", *ZONE).stdout)
+        self.assertNotIn("days old", self.run_merge("A", "--to", "koha", "--out", "N", *ZONE, code=2).stdout)
+
     def test_names_fit_their_loaders(self):
         lines = "".join(f"202611{day}0905R3999900000501{day % 10}{'':66}\r\n" for day in (23, 24, 25))
         self.put("A", lines)

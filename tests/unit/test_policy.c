@@ -85,7 +85,8 @@ static void every_key_is_stored_in_its_place(void **state)
         "clearance = ALL\nclient = 6\nheader = none\ntrailer = no\neol = crlf\ndue_code = WH\n"
         "due_time =\nregistration = jy\nuser_profile = CHILD\nuser_language = SPANISH\n"
         "user_environment = STAFF\nuser_hist_rule = ALLCHARGES\nuser_years = 0\nwrite_pin = yes\n"
-        "default_station = 7\n"
+        "default_station = 7\ncity_tag = CITY/PROV\npostcode_tag = POSTALCODE\n"
+        "email_tag = EMAIL2\nuser_clearance = NONE\n"
         "[stations]\nMAIN-1 = 42\nKids Desk = 0043\n",
         &p);
     assert_int_equal(p.user_digit, DIGIT_NONE);
@@ -114,6 +115,11 @@ static void every_key_is_stored_in_its_place(void **state)
     assert_string_equal(p.symphony.user_environment, "STAFF");
     assert_string_equal(p.symphony.user_hist_rule, "ALLCHARGES");
     assert_int_equal(p.symphony.user_years, 0);
+    assert_string_equal(p.symphony.address_tag[TAG_STREET], "STREET");
+    assert_string_equal(p.symphony.address_tag[TAG_CITY], "CITY/PROV");
+    assert_string_equal(p.symphony.address_tag[TAG_POSTCODE], "POSTALCODE");
+    assert_string_equal(p.symphony.address_tag[TAG_EMAIL], "EMAIL2");
+    assert_string_equal(p.symphony.user_clearance, "NONE");
     assert_true(p.symphony.write_pin);
     assert_int_equal(policy_station(&p, "MAIN-1"), 42);
     assert_int_equal(policy_station(&p, "Kids Desk"), 43);
@@ -231,6 +237,9 @@ static void an_unknown_name_is_refused_with_its_line_and_the_nearest(void **stat
             "line 6: unknown key \"double_scam\" in [merge]; did you mean \"double_scan\"?");
     refuses(BRANCH "[merge]\nquiet = 5s\n", "in [merge]; it belongs in [upload]");
     refuses(BRANCH "[merge]\nfrobnicate = 5s\n", "unknown key \"frobnicate\" in [merge]");
+    refuses(BRANCH "[symphony]\ncity_tag = ZIP\n", "has the tag ZIP for two fields");
+    refuses(BRANCH "[symphony]\ncity_tag = USER_ID\n", "must be a tag like CITY/PROV");
+    refuses(BRANCH "[symphony]\ncity_tag = city\n", "must be a tag like CITY/PROV");
     refuses(BRANCH "[scann]\n", "line 5: unknown section [scann]; did you mean [scan]?");
     refuses(BRANCH "[nonsense]\nx = 1\n", "line 5: unknown section [nonsense]");
     refuses("code = MAIN\n", "line 1: a key before the first [section]");
