@@ -69,11 +69,12 @@ function choices({ list, ruled }) {
         return able.map((r) => ({ key: "keep " + r.id, words: t("review.keep.user", { desk: r.desk, at: moment(when(r)) }),
             send: able.length > 1 || r.state === "voided" ? [r.id] : [], void: ids(able.filter((x) => x !== r)) }));
     const loans = able.filter((r) => r.op !== "user"), stays = loans.filter((r) => !goes(r));
+    const stand = few && !ruled && goes(loans.at(-1)); // it closes the matter: nothing of it waits for anybody
     return [
         { key: "asis", words: t(ruled ? "review.asruled" : "review.asis"), send: [], void: [] },
-        ...(few && !ruled && goes(loans.at(-1)) ? [{ key: "stand", words: t(loans.length > 1 ? "review.later" : "review.looked"), send: ids(loans.filter(goes)), void: [] }] : []),
         ...(stays.length > 0 ? [{ key: "all", words: t("review.all"), send: ids(few ? loans : stays), void: [] }] : []),
-        ...(few ? able : []).map((r) => ({ key: "void " + r.id, words: t("review.void", { op: op(r.op).toLowerCase(), desk: r.desk, at: moment(when(r), when(list[0])) }),
+        ...(stand ? [{ key: "stand", words: t(loans.length > 1 ? "review.later" : "review.looked"), send: ids(loans.filter(goes)), void: ids(stays) }] : []),
+        ...(few ? able : []).filter((r) => !(stand && loans.length === 2 && able.length === 2 && !goes(r))).map((r) => ({ key: "void " + r.id, words: t("review.void", { op: op(r.op).toLowerCase(), desk: r.desk, at: moment(when(r), when(list[0])) }),
             send: ids(loans.filter((x) => x !== r)), void: [r.id] })),
     ];
 }

@@ -368,6 +368,17 @@ test("the other language, dark, high contrast, 200 %, narrow: nothing is cut off
     }
 });
 
+test("let the later loan stand: signed, and nothing of the matter is left to anybody", async () => {
+    await page.getByLabel("Let the later one stand").check();
+    await page.click("#review-do");
+    await page.fill("dialog #pass", PASS);
+    await page.click("dialog .main");
+    await sees("#review-verdict", "All is decided");
+    await sees("#review-list", "A lead decided this");
+    await sees("#plan-verdict", "8 to upload");
+    assert.doesNotMatch(await text("#plan-lines"), /decides/);
+});
+
 test("the server goes and comes back", async () => {
     await stage.do("ils_stop");
     await stage.do("watch");

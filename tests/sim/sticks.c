@@ -2,9 +2,9 @@
  * agreed on, sent, decided; old sticks, the same one twice, torn ones. Nothing is asked of it beyond
  * what must hold in any case, and
  *
- * B1 A file of a desk that is not revoked, known here, is taken; no message of it is refused that the
+ * T1 A file of a desk that is not revoked, known here, is taken; no message of it is refused that the
  *    wire would have taken: only a branch with a liar may refuse some.
- * B2 Behind a whole file its reader holds at least what it held before. */
+ * T2 Behind a whole file its reader holds at least what it held before. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +40,7 @@ void deed_stick(struct sim *s, const struct args *a)
     while (!last && s->stick->n < PARTS_MAX)
         if (core_bundle(s->desk[a->desk[0]].core, &at, &s->stick->part[s->stick->n++], &last,
                         NULL) != ERR_OK)
-            sim_fail(s, "B1", "%s cannot write what it holds", s->desk[a->desk[0]].name);
+            sim_fail(s, "T1", "%s cannot write what it holds", s->desk[a->desk[0]].name);
     sim_trace(s, a->desk[0], "writes what it holds on a stick: %u parts", s->stick->n);
 }
 
@@ -78,12 +78,12 @@ void deed_plug(struct sim *s, const struct args *a)
                              &t, &msg);
         refused += t.refused;
         if (e != ERR_OK && !may_refuse(s, desk) && e != ERR_DENIED)
-            sim_fail(s, "B1", "%s does not take part %u of a stick: %s", s->desk[desk].name, n + 1,
+            sim_fail(s, "T1", "%s does not take part %u of a stick: %s", s->desk[desk].name, n + 1,
                      msg.text);
     }
     if (held(s, desk, &now) < before)
-        sim_fail(s, "B2", "%s held more before it read a stick", s->desk[desk].name);
+        sim_fail(s, "T2", "%s held more before it read a stick", s->desk[desk].name);
     if (refused > 0 && !s->liar)
-        sim_fail(s, "B1", "%s refuses %u messages of an honest stick", s->desk[desk].name, refused);
+        sim_fail(s, "T1", "%s refuses %u messages of an honest stick", s->desk[desk].name, refused);
     sim_trace(s, desk, "reads %u parts of a stick%s", n, e == ERR_OK ? "" : ", and refuses it");
 }
