@@ -59,6 +59,8 @@ class Bundle(branch.Case):
             self.assertIn(facts["upload"]["parts"][0]["sha256"], said)
             self.assertNotRegex(said, r"[0-9]{14}")  # no barcode in full
 
+        bus = self.desk("BUS")  # whom three knows by that file alone
+        bus.join(one.invite(bus.name, passphrase_file=self.lead).out.strip())
         back = self.home / "back.bundle"  # and the way back: it learns that they are uploaded
         one.cli("bundle", "export", back)
         one.stop()
@@ -66,6 +68,9 @@ class Bundle(branch.Case):
         three.start()
         three.cli("bundle", "import", back)
         self.assertEqual(0, three.status()["records"]["pending"])
+        (row,) = [p for p in three.peers() if p["name"] == bus.name]
+        self.assertEqual(("unreachable", "no_address"), (row["state"], row["last_error"]["code"]))
+        self.assertIn("nobody has said yet where it is", three.cli("peers").out)
 
 
 if __name__ == "__main__":
