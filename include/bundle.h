@@ -21,6 +21,7 @@ struct moment; /* core.h */
 struct bundle_at { /* where the next part begins; zeros: the first */
     unsigned stage;
     uint64_t index, seq;
+    unsigned parts; /* before it */
 };
 void bundle_at_text(const struct bundle_at *at, char out[64]);
 bool bundle_at_parse(const char *text, struct bundle_at *at);
@@ -33,6 +34,8 @@ struct bundle_taken {
     struct desk_id from;        /* who wrote it */
     unsigned messages, refused; /* refused: an event says why */
     bool last;
+    unsigned
+        number; /* from 1: a file with a part cut out of it, or with two in wrong order, shows */
 };
 /* Takes a part in as if its desk had sent it, but that desk does not count as heard. Seal, commit,
  * then effects, as after core_message(). ERR_MALFORMED; ERR_MISSING: of a desk not known here;

@@ -71,6 +71,22 @@ static enum err add_piece(struct node *n, const json_t *body, struct errmsg *msg
     return ERR_OK;
 }
 
+/* Parts stand alone; but where one is missing what follows has no beginning, and is not taken. */
+static enum err in_order(struct node *n, const struct bundle_taken *t, struct errmsg *msg)
+{
+    bool follows =
+        t->number == 1 || (t->number == n->bundle_next && desk_id_eq(&t->from, &n->bundle_of));
+
+    if (!follows)
+        return err_why(msg, ERR_MALFORMED, "part_missing", "",
+                       "a part is missing before part %u of the file: copy it again, and import it "
+                       "once more",
+                       t->number);
+    n->bundle_next = t->number + 1;
+    n->bundle_of = t->from;
+    return ERR_OK;
+}
+
 static void take(struct node *n, struct http_request *rq)
 {
     struct moment now = node_now();
@@ -82,6 +98,8 @@ static void take(struct node *n, struct http_request *rq)
 
     core_view(n->core, &now, &before);
     e = core_bundle_take(n->core, &now, n->bundle.p, n->bundle.len, &t, &msg);
+    if (e == ERR_OK)
+        e = in_order(n, &t, &msg);
     core_view(n->core, &now, &after);
     d = roster_find(core_roster(n->core), &t.from);
     if (e == ERR_OK)

@@ -133,6 +133,8 @@ struct node {
     } unbegun;
     struct job *jobs_to_start; /* once what they may read is committed */
     struct buf bundle;         /* pieces of a part that comes in */
+    unsigned bundle_next;      /* number of the part that has to follow in the file, */
+    struct desk_id bundle_of;  /* which that desk wrote */
     bool runs;                 /* run/ is ours to remove */
     uint64_t started_ms, hint_ms, condition_ms;
     unsigned hints; /* rounds through [peers] known */

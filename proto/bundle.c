@@ -23,8 +23,8 @@ enum stage { STAGE_ROSTER, STAGE_FEEDS, STAGE_OVERRIDES, STAGE_RECEIPTS, STAGE_W
 
 void bundle_at_text(const struct bundle_at *at, char out[64])
 {
-    snprintf(out, 64, "%u.%llu.%llu", at->stage, (unsigned long long)at->index,
-             (unsigned long long)at->seq);
+    snprintf(out, 64, "%u.%llu.%llu.%u", at->stage, (unsigned long long)at->index,
+             (unsigned long long)at->seq, at->parts);
 }
 
 bool bundle_at_parse(const char *text, struct bundle_at *at)
@@ -35,7 +35,8 @@ bool bundle_at_parse(const char *text, struct bundle_at *at)
     *at = (struct bundle_at){ 0 };
     if (*text == '\0')
         return true;
-    if (strlen(text) > 48 || sscanf(text, "%u.%llu.%llu%c", &at->stage, &index, &seq, &rest) != 3)
+    if (strlen(text) > 60 ||
+        sscanf(text, "%u.%llu.%llu.%u%c", &at->stage, &index, &seq, &at->parts, &rest) != 4)
         return false;
     at->index = index;
     at->seq = seq;
@@ -46,7 +47,7 @@ bool bundle_at_parse(const char *text, struct bundle_at *at)
 
 static void next_stage(struct bundle_at *at)
 {
-    *at = (struct bundle_at){ .stage = at->stage + 1 };
+    *at = (struct bundle_at){ .stage = at->stage + 1, .parts = at->parts };
 }
 
 static void give_op(struct core *c, const struct peer *nobody, struct bundle_at *at)
@@ -180,8 +181,9 @@ static bool gather(struct core *c, struct bundle_at *at, struct buf *body)
     }
     effects_free(&c->fx);
     c->fx = was;
-    mp_put_array(body, 2);
+    mp_put_array(body, 3);
     mp_put_bool(body, at->stage == STAGE_END);
+    mp_put_u64(body, ++at->parts);
     mp_put_array(body, n);
     buf_add(body, list.p, list.len);
     body->failed = body->failed || list.failed;
@@ -378,9 +380,10 @@ enum err core_bundle_take(struct core *c, const struct moment *now, const uint8_
     if ((e = unseal(c, p, n, &out->from, &body, msg)) != ERR_OK)
         goto out;
     m = mp_over(body.p, body.len);
-    if (mp_get_array(&m) != 2)
+    if (mp_get_array(&m) != 3)
         m.bad = true;
     out->last = mp_get_bool(&m);
+    out->number = (unsigned)mp_get_u64(&m);
     count = mp_get_array(&m);
     for (uint32_t i = 0; i < count && i < MESSAGES_MAX && !m.bad; i++) {
         size_t len = 0;

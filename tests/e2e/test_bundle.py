@@ -9,6 +9,18 @@ from branch import all_hold, checkouts, held, wait_until
 
 
 class Bundle(branch.Case):
+    @staticmethod
+    def parts(path):
+        """The first line, then each part with its length."""
+        whole = path.read_bytes()
+        at = whole.index(b"\n") + 1
+        found = [whole[:at]]
+        while at < len(whole):
+            end = at + 4 + int.from_bytes(whole[at:at + 4], "big")
+            found.append(whole[at:end])
+            at = end
+        return found
+
     def test_a_desk_without_a_network_is_in_the_upload(self):
         one, two, three = self.branch()
         for d in one, two:  # nobody hears it, as with a dead switch
@@ -61,12 +73,19 @@ class Bundle(branch.Case):
 
         bus = self.desk("BUS")  # whom three knows by that file alone
         bus.join(one.invite(bus.name, passphrase_file=self.lead).out.strip())
+        self.feed(one, checkouts(1000, 7000))
+        all_hold([one, two], 7030, 60)
+        self.upload(one)
         back = self.home / "back.bundle"  # and the way back: it learns that they are uploaded
         one.cli("bundle", "export", back)
         one.stop()
         two.stop()
         three.start()
+        holed = self.home / "holed.bundle"  # a part cut out of its middle
+        holed.write_bytes(b"".join(p for i, p in enumerate(self.parts(back)) if i != 2))
+        self.assert_sentence(three.cli("bundle", "import", holed, check=False).err, "a part is missing before part 3")
         three.cli("bundle", "import", back)
+        self.assertEqual(7030, held(three))
         self.assertEqual(0, three.status()["records"]["pending"])
         (row,) = [p for p in three.peers() if p["name"] == bus.name]
         self.assertEqual(("unreachable", "no_address"), (row["state"], row["last_error"]["code"]))

@@ -47,6 +47,7 @@ static void import(struct world *w, unsigned i, const struct parts *p)
         assert_int_equal(take(w, i, &p->v[k], &t), ERR_OK);
         assert_int_equal(t.refused, 0);
         assert_true(t.last == (k + 1 == p->n));
+        assert_int_equal(t.number, k + 1);
     }
 }
 
@@ -232,14 +233,15 @@ static void a_revoked_desk_s_file_is_refused(void **state)
 
 static void places_are_read_back_and_no_others(void **state)
 {
-    static const char *const bad[] = { "1", "1.2", "1.2.3.4", "9.0.0", "a.b.c", "5.0.0" };
+    static const char *const bad[] = { "1", "1.2", "1.2.3", "1.2.3.4.5", "9.0.0.0", "a.b.c.d", "5.0.0.0" };
     struct bundle_at at;
 
     (void)state;
-    assert_true(bundle_at_parse("1.2.3", &at));
+    assert_true(bundle_at_parse("1.2.3.4", &at));
     assert_int_equal(at.stage, 1);
     assert_int_equal(at.index, 2);
     assert_int_equal(at.seq, 3);
+    assert_int_equal(at.parts, 4);
     assert_true(bundle_at_parse("", &at));
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(bundle_at_parse(bad[i], &at));
