@@ -15,7 +15,7 @@
 
 struct sink_file {
     char name[96];   /* under which the server's side finds it */
-    char path[4096]; /* where it lies ready, 0600 */
+    int fd; /* of its bytes, which have no name anywhere; for pread(), borrowed */
     struct slot_part part;
 };
 

@@ -110,6 +110,10 @@ void erase_round(struct node *n)
         } else if (e != ERR_OK) {
             give_up(n, &msg);
         } else {
+            struct moment now = node_now();
+            struct core_view v;
+            core_view(n->core, &now, &v);
+            upload_forget(n, v.back_to);
             n->forget.state = FORGET_IDLE;
             core_forgotten(n->core, n->forget.covers);
         }

@@ -304,7 +304,6 @@ enum err node_open(struct node *n, struct errmsg *msg)
     hc.cookie_name = cookie_name;
     n->runs = true;
     n->beacon = beacon_start(n);
-    upload_clean(n);
     if ((e = tokens_make(n, &hc, msg)) != ERR_OK)
         return e;
     entry_sessions(n, &sessions);
@@ -349,7 +348,6 @@ static void leave_work_behind(struct node *n)
     if (n->core)
         say_goodbye(n);
     net_close(n->net);
-    upload_clean(n);
     remove_tokens(n);
     fflush(NULL);
     _exit(0); /* its threads still read the store: nothing may be taken from under them */

@@ -325,7 +325,7 @@ void upload_say_unbegun(struct node *n);
 /* denied.c: after each round; a login that was refused is tried again when this desk's secrets are
  * other ones, or a lead says so. */
 void denied_watch(struct node *n, const struct moment *now, const struct ledger_view *v);
-void upload_clean(const struct node *n); /* at the start, before anything else writes there */
+void upload_forget(const struct node *n, uint64_t back_to); /* manifests of earlier slots */
 
 /* erase.c: the effects ASIDE and FORGET */
 void erase_aside(struct node *n, uint64_t slot);

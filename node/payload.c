@@ -1,5 +1,6 @@
 /* payload.c - the files of one upload: written, indexed, looked up line by line. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,22 +13,22 @@
 
 /* ---- writing ---- */
 
-static void path_of(const struct payload *p, const char *what, unsigned i, char path[4096])
-{
-    snprintf(path, 4096, "%.3900s/uploads/slot-%llu-%llu.%s%u", p->batch->job.node->dir,
-             (unsigned long long)p->slot, (unsigned long long)p->number, what, i);
-}
-
-static enum err open_one(struct payload *p, const char *what, unsigned i, FILE **f,
-                         struct errmsg *msg)
+/* Plain text of users and items: without a name, so that no copy of the state directory has it, and
+ * nothing of it is left when the process dies. */
+static enum err open_one(const struct payload *p, FILE **f, struct errmsg *msg)
 {
     char path[4096];
+    int fd;
 
-    path_of(p, what, i, path);
-    p->named = true;
-    if ((*f = fopen(path, "w+b")) == NULL)
-        return err_set(msg, ERR_DISK, "cannot write %.120s: %s", path, strerror(errno));
-    return ERR_OK;
+    snprintf(path, sizeof path, "%.3900s/uploads/.part-XXXXXX", p->batch->job.node->dir);
+    if ((fd = mkostemp(path, O_CLOEXEC)) < 0) /* mode 0600 */
+        return err_set(msg, errno == ENOSPC ? ERR_FULL : ERR_DISK, "cannot write %.120s: %s", path,
+                       strerror(errno));
+    unlink(path);
+    if ((*f = fdopen(fd, "w+b")) != NULL)
+        return ERR_OK;
+    close(fd);
+    return err_set(msg, ERR_NOMEM, "out of memory");
 }
 
 static enum err disk_says(struct errmsg *msg)
@@ -42,7 +43,7 @@ static enum err file_bytes(void *ctx, unsigned file, const uint8_t *bytes, size_
     struct payload *p = ctx;
     enum err e;
 
-    if (!p->file[file] && (e = open_one(p, "part", file, &p->file[file], msg)) != ERR_OK)
+    if (!p->file[file] && (e = open_one(p, &p->file[file], msg)) != ERR_OK)
         return e;
     if (fwrite(bytes, 1, n, p->file[file]) != n)
         return disk_says(msg);
@@ -107,7 +108,7 @@ static enum err open_files(struct payload *p, struct errmsg *msg)
     if ((p->manifest = fopen(path, "wb")) == NULL)
         return err_set(msg, ERR_DISK, "cannot write %.120s: %s", path, strerror(errno));
     for (unsigned i = 0; i < 2; i++)
-        if ((e = open_one(p, "part-index", i, &p->index[i], msg)) != ERR_OK)
+        if ((e = open_one(p, &p->index[i], msg)) != ERR_OK)
             return e;
     fprintf(p->manifest, "# tideover manifest 1\tbranch %s\tslot %llu\tepoch %u\tformat %s%s\n",
             p->batch->merge.code, (unsigned long long)p->slot, p->batch->merge.epoch,
@@ -163,7 +164,7 @@ static void name_files(struct payload *p)
 
     for (unsigned i = 0; i < r->n_parts; i++) {
         export_file_name(&p->batch->merge, r, i, p->out[i].name);
-        path_of(p, "part", p->file[0] ? i : i + 1, p->out[i].path);
+        p->out[i].fd = fileno(p->file[p->file[0] ? i : i + 1]);
         p->out[i].part = r->parts[i];
     }
 }
@@ -230,7 +231,7 @@ unsigned payload_part(const struct payload *p, unsigned file)
 /* ---- beginning and end ---- */
 
 struct payload *payload_new(struct node *n, const struct intent *in, const uint8_t hash[HASH_BYTES],
-                            uint64_t number, struct errmsg *msg)
+                            struct errmsg *msg)
 {
     struct payload *p = calloc(1, sizeof *p);
     char hex[9];
@@ -240,7 +241,6 @@ struct payload *payload_new(struct node *n, const struct intent *in, const uint8
     } else if ((p->batch = batch_new(n, in, msg)) != NULL) {
         memcpy(p->intent, hash, HASH_BYTES);
         p->slot = in->slot;
-        p->number = number;
         snprintf(p->sink, sizeof p->sink, "%s", in->sink);
         hex_encode(hash, 4, hex);
         snprintf(p->name, sizeof p->name, "%s-e%u-s%06llu-%s", p->batch->merge.code,
@@ -253,8 +253,13 @@ struct payload *payload_new(struct node *n, const struct intent *in, const uint8
     return NULL;
 }
 
-static void close_file(FILE **f)
+/* What is left of it is one descriptor: to let go of a gigabyte that has no name takes its time. */
+static void close_file(struct payload *p, FILE **f)
 {
+    int fd = *f ? fcntl(fileno(*f), F_DUPFD_CLOEXEC, 0) : -1;
+
+    if (fd >= 0)
+        p->left[p->n_left++] = fd;
     if (*f)
         fclose(*f);
     *f = NULL;
@@ -263,25 +268,18 @@ static void close_file(FILE **f)
 void payload_close(struct payload *p)
 {
     for (unsigned i = 0; i < PAYLOAD_FILES; i++)
-        close_file(&p->file[i]);
+        close_file(p, &p->file[i]);
     for (unsigned i = 0; i < 2; i++)
-        close_file(&p->index[i]);
-    close_file(&p->manifest);
+        close_file(p, &p->index[i]);
+    if (p->manifest)
+        fclose(p->manifest);
+    p->manifest = NULL;
 }
 
 void payload_remove(struct payload *p)
 {
-    char path[4096];
-
-    for (unsigned i = 0; p->named && i < PAYLOAD_FILES; i++) {
-        path_of(p, "part", i, path);
-        unlink(path); /* most were never made */
-    }
-    for (unsigned i = 0; p->named && i < 2; i++) {
-        path_of(p, "part-index", i, path);
-        unlink(path);
-    }
-    p->named = false;
+    while (p->n_left > 0)
+        close(p->left[--p->n_left]);
 }
 
 void payload_free(struct payload *p)

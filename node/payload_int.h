@@ -1,8 +1,8 @@
 /* payload_int.h - the files of one upload on this desk, and where each line of them stands.
  *
  * Built once, on the thread of the first delivery, and kept for as long as this desk hands the
- * upload over: item 10,000 of it costs what item 1 does. Plain text, in uploads/, 0600, gone with
- * the upload. One job at a time uses it; the loop's thread touches it between jobs. */
+ * upload over: item 10,000 of it costs what item 1 does. Plain text, in files without a name, gone
+ * with the process at the latest. One job at a time uses it; the loop's thread touches it between jobs. */
 #ifndef TIDEOVER_PAYLOAD_INT_H
 #define TIDEOVER_PAYLOAD_INT_H
 
@@ -22,14 +22,16 @@ struct payload_line {
 struct payload {
     struct batch_job *batch; /* what was merged and counted; owned */
     uint8_t intent[HASH_BYTES];
-    uint64_t slot, number; /* number: of the delivery that it was built for; in its files' names */
+    uint64_t slot;
     char sink[SINK_TEXT_MAX], name[96];
-    bool built, busy, named;               /* named: there are files under its names */
+    bool built, busy;
     uint64_t seen;                         /* answers of the ledger's that the holds know */
     bool stale;                            /* the holds know answers that do not count */
     struct slot_part want[SLOT_PARTS_MAX]; /* as agreed on */
     unsigned n_want;
     FILE *file[PAYLOAD_FILES], *index[2], *manifest; /* index: of users, of the log */
+    int left[PAYLOAD_FILES + 2]; /* of files that are closed: payload_remove() */
+    unsigned n_left;
     uint64_t at[PAYLOAD_FILES], lines[2];
     struct sink_file out[SLOT_PARTS_MAX];
     struct holds *holds;
@@ -38,7 +40,7 @@ struct payload {
 };
 
 struct payload *payload_new(struct node *n, const struct intent *in, const uint8_t hash[HASH_BYTES],
-                            uint64_t number, struct errmsg *msg);
+                            struct errmsg *msg);
 void payload_free(struct payload *p);  /* removes the files; NULL is fine */
 void payload_close(struct payload *p); /* nothing of it is read any more */
 /* Then; on any thread, without a malloc or free, so that the thread gets no heap of its own. */

@@ -311,8 +311,7 @@ static void name_writer(const struct node *n, uint64_t number, char out[64])
 }
 
 /* The one that is here, if it is of this intent and no lost delivery still uses it. */
-static struct payload *payload_for(struct node *n, uint64_t number, const struct buf *intent,
-                                   struct errmsg *msg)
+static struct payload *payload_for(struct node *n, const struct buf *intent, struct errmsg *msg)
 {
     uint8_t hash[HASH_BYTES];
     struct intent in;
@@ -323,7 +322,7 @@ static struct payload *payload_for(struct node *n, uint64_t number, const struct
     upload_end(n);
     if (intent_decode(intent->p, intent->len, &in, msg) != ERR_OK)
         return NULL;
-    n->payload = payload_new(n, &in, hash, number, msg);
+    n->payload = payload_new(n, &in, hash, msg);
     intent_free(&in);
     return n->payload;
 }
@@ -361,7 +360,7 @@ void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
                     const struct buf *intent)
 {
     struct errmsg msg = { .text = "" };
-    struct payload *p = payload_for(n, number, intent, &msg);
+    struct payload *p = payload_for(n, intent, &msg);
     struct deliver_job *d = p ? calloc(1, sizeof *d) : NULL;
     struct moment now = node_now();
     struct ledger_view v;
@@ -395,7 +394,8 @@ void upload_deliver(struct node *n, uint64_t number, uint64_t item, bool look,
     node_start_job(n, &d->job);
 }
 
-void upload_clean(const struct node *n)
+/* A manifest names an upload's records, with digests of lines that somebody could guess at. */
+void upload_forget(const struct node *n, uint64_t back_to)
 {
     char dir[4096], path[4096 + 300];
     const struct dirent *e;
@@ -404,10 +404,11 @@ void upload_clean(const struct node *n)
     snprintf(dir, sizeof dir, "%s/uploads", n->dir);
     if ((d = opendir(dir)) == NULL)
         return;
-    while ((e = readdir(d)) != NULL) /* plain text that a killed node could not take away */
-        if (strstr(e->d_name, ".part")) {
-            snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-            unlink(path);
-        }
+    while ((e = readdir(d)) != NULL) {
+        if (strncmp(e->d_name, "slot-", 5) != 0 || strtoull(e->d_name + 5, NULL, 10) >= back_to)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+        unlink(path);
+    }
     closedir(d);
 }

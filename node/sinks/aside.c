@@ -61,7 +61,7 @@ bool aside_copy(int from, int to)
     char chunk[65536];
     ssize_t n;
 
-    while ((n = read(from, chunk, sizeof chunk)) != 0) {
+    for (off_t at = 0; (n = pread(from, chunk, sizeof chunk, at)) != 0; at += n > 0 ? n : 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -112,19 +112,14 @@ int aside_flush_dir(const char *dir)
 enum delivery aside_write(const struct sink_batch *b, const struct sink_file *f,
                           char aside[ASIDE_PATH], char words[256])
 {
-    int from = open(f->path, O_RDONLY | O_CLOEXEC), to;
     bool ok;
+    int to;
 
     snprintf(aside, ASIDE_PATH, "%s/.%s.%s", b->target, f->name, b->writer);
-    if (from < 0)
-        return aside_fail(words, "cannot read", f->path);
     unlink(aside);
-    if ((to = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0) {
-        close(from);
+    if ((to = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
         return aside_fail(words, "cannot write to", b->target);
-    }
-    ok = aside_copy(from, to) && fsync(to) == 0;
-    close(from);
+    ok = aside_copy(f->fd, to) && fsync(to) == 0;
     if (close(to) != 0 || !ok) {
         enum delivery d = aside_fail(words, "cannot write to", b->target);
         unlink(aside);

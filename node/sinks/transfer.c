@@ -4,7 +4,9 @@
 #include "libcurl.h"
 #include "now.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define QUIET_LEAST_MS 1000
 #define QUIET_MS       30000
@@ -153,11 +155,17 @@ void transfer_why(const struct transfer *t, CURLcode rc, char out[160])
 bool transfer_send_file(struct transfer *t, const struct sink_file *f)
 {
     CURL *c = t->curl;
+    int fd;
 
     if (t->from)
         fclose(t->from);
-    if ((t->from = fopen(f->path, "rbe")) == NULL)
+    fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
+    if ((t->from = fd < 0 ? NULL : fdopen(fd, "rb")) == NULL) {
+        if (fd >= 0)
+            close(fd);
         return false;
+    }
+    rewind(t->from);
     t->sending = true;
     curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(c, CURLOPT_READFUNCTION, give_bytes);

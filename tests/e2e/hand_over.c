@@ -4,9 +4,11 @@
  *   hand_over HOME POLICY deliver|look WRITER NAME FILE
  *
  * POLICY is a policy's text; its sink is used. Prints "DELIVERY WORDS". */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -21,19 +23,17 @@ static bool may_send(void *ctx)
 static void digest(struct sink_file *f)
 {
     crypto_hash_sha256_state st;
-    FILE *in = fopen(f->path, "rb");
     uint8_t chunk[65536];
-    size_t n;
+    ssize_t n;
 
-    if (!in)
+    if (f->fd < 0)
         exit(2);
     crypto_hash_sha256_init(&st);
-    while ((n = fread(chunk, 1, sizeof chunk, in)) > 0) {
-        crypto_hash_sha256_update(&st, chunk, n);
-        f->part.bytes += n;
+    while ((n = pread(f->fd, chunk, sizeof chunk, (off_t)f->part.bytes)) > 0) {
+        crypto_hash_sha256_update(&st, chunk, (size_t)n);
+        f->part.bytes += (uint64_t)n;
     }
     crypto_hash_sha256_final(&st, f->part.sha256);
-    fclose(in);
 }
 
 int main(int argc, char **argv)
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     b.writer = argv[4];
     b.name = argv[5];
     snprintf(file.name, sizeof file.name, "%s", argv[5]);
-    snprintf(file.path, sizeof file.path, "%s", argv[6]);
+    file.fd = open(argv[6], O_RDONLY | O_CLOEXEC);
     digest(&file);
     how = strcmp(argv[3], "look") == 0 ? sink_look(d.policy.sink, &b, words)
                                        : sink_deliver(d.policy.sink, &b, words);

@@ -5,6 +5,7 @@ import shutil
 import unittest
 
 import branch
+import thief
 from branch import Desk, all_hold, checkout, held, item, user, wait_until
 
 KEEP_NOTHING = "[keep]\nafter_upload = 0\n"
@@ -47,6 +48,11 @@ class Erasing(branch.Case):
         shutil.copytree(desk.state, to)
         return to
 
+    def assert_loot(self, text, there, gone):
+        """What a thief read: these numbers, and none of those."""
+        self.assertEqual([], [x for x in there if x not in text])
+        self.assertEqual([], [x for x in gone if x in text])
+
     def test_nothing_goes_without_a_second_voice_and_then_old_copies_do_not_open(self):
         one, two, three = desks = self.ready()
         self.upload(one)
@@ -56,8 +62,11 @@ class Erasing(branch.Case):
         self.assertIsNone(self.erasing(two)["uploads"][-1]["due"], "nobody confirmed it")
         for d in desks:
             self.assertEqual(10, held(d))
-        three.stop()
+        three.kill9()  # what it saved last stands in its journal alone
         copy = self.copy(three)
+        then = thief.desk_key(copy)
+        everything = [packed(x["item"]) for x in self.sent + [self.kept]]
+        self.assert_loot(thief.loot(then, copy), everything, [])
         three.start()
         self.all_online(desks)
         said = one.cli("upload", "confirm", "--slot", slot, "--check", check=False)
@@ -69,6 +78,7 @@ class Erasing(branch.Case):
             self.assertEqual(0, held(d))
             self.assertEqual(1, d.status()["records"]["set_aside"], "the held discharge lives on")
             self.assertTrue(d.cli("log", "verify", json=True)["ok"])
+            self.assertEqual([], list(d.state.glob("uploads/*")), "digests of its lines")
         report = one.cli("upload", "report", "--slot", slot, check=False)
         self.assertIn("erased", report.out + report.err)
 
@@ -78,12 +88,15 @@ class Erasing(branch.Case):
             for path in list(three.state.rglob("*")) + list(copy.rglob("*")):
                 if path.is_file():
                     self.assertNotIn(packed(x["item"]), path.read_bytes(), path)
-        shutil.copy(three.state / "desk.key", copy / "desk.key")  # who has today's key
-        thief = self.own(Desk(copy, name="THIEF", binary=branch.BINARY))
-        thief.start()
-        self.assertEqual(0, held(thief))
-        self.assertEqual([], branch.log_list(thief))
-        thief.kill9()
+        today = thief.desk_key(three.state)
+        self.assert_loot(thief.loot(today, three.state, copy), [packed(self.kept["item"])],
+                         [packed(x[k]) for x in self.sent for k in ("item", "user")])
+        shutil.copy(three.state / "desk.key", copy / "desk.key")  # and with the program
+        other = self.own(Desk(copy, name="THIEF", binary=branch.BINARY))
+        other.start()
+        self.assertEqual(0, held(other))
+        self.assertEqual([], branch.log_list(other))
+        other.kill9()
         self.assertIn("another desk key", (copy.parent / f"{copy.name}.err").read_text())
         for d in desks:
             d.start()

@@ -64,7 +64,7 @@ ssize_t write(int fd, const void *p, size_t n)
 }
 
 struct bench {
-    char dir[64], target[80], ready[80], final[200];
+    char dir[64], target[80], final[200];
     struct sink_file file;
     struct sink_batch batch;
     bool too_late;
@@ -82,18 +82,18 @@ static struct bench *bench_new(struct fault f)
 {
     struct bench *t = calloc(1, sizeof *t);
     static const char text[] = "one batch";
-    FILE *out;
+    FILE *ready = tmpfile(); /* without a name, as the node's */
 
+    assert_non_null(ready);
+    fputs(text, ready);
+    fflush(ready);
+    t->file.fd = dup(fileno(ready));
+    fclose(ready);
     snprintf(t->dir, sizeof t->dir, "/tmp/tideover-drop-XXXXXX");
     assert_non_null(mkdtemp(t->dir));
     snprintf(t->target, sizeof t->target, "%s/in", t->dir);
     assert_int_equal(syscall(SYS_mkdirat, -100, t->target, 0700), 0);
-    snprintf(t->ready, sizeof t->ready, "%s/ready", t->dir);
-    assert_non_null(out = fopen(t->ready, "wb"));
-    fputs(text, out);
-    fclose(out);
     snprintf(t->file.name, sizeof t->file.name, "MAIN-e0-s000001-1a2b3c4d.log");
-    snprintf(t->file.path, sizeof t->file.path, "%s", t->ready);
     snprintf(t->final, sizeof t->final, "%s/%s", t->target, t->file.name);
     t->file.part.bytes = strlen(text);
     crypto_hash_sha256(t->file.part.sha256, (const uint8_t *)text, strlen(text));
@@ -111,7 +111,7 @@ static void bench_free(struct bench *t)
 {
     fault = (struct fault){ 0 };
     unlink(t->final);
-    unlink(t->ready);
+    close(t->file.fd);
     rmdir(t->target);
     assert_int_equal(rmdir(t->dir), 0); /* and no file aside was left */
     free(t);

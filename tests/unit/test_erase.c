@@ -108,6 +108,73 @@ static void what_a_lead_settled_by_hand_goes_too(void **state)
     world_free(w);
 }
 
+static struct record_ref barred_ref; /* by the library's system, of the next delivery */
+
+static bool refuses_one(struct world *w, unsigned i, struct effect *e)
+{
+    struct answer_row row = { .line = 1, .ref = barred_ref, .kind = RECORD_CHECKOUT };
+    struct moment now = moment(w, i);
+    struct told t = { 0 };
+
+    if (e->type != EFFECT_DELIVER)
+        return real_work(w, i, e);
+    row.answer = ANSWER_REFUSED;
+    snprintf(row.words, sizeof row.words, "card is barred");
+    told_add(&t, &row);
+    w->delivered++;
+    core_delivered(w->v[i].core, &now, e->number, DELIVERY_DONE, "x", &t);
+    told_free(&t);
+    return true;
+}
+
+/* A thief has the third desk: what it wrote behind its first record waits for a lead. */
+static void revoke_third(struct world *w, const struct record_ref *last_trusted)
+{
+    struct trusted trusted = { .seq = last_trusted->seq };
+    struct moment now = moment(w, 0);
+    struct buf op = { 0 };
+
+    memcpy(trusted.feed, last_trusted->feed.name, FEED_NAME_BYTES);
+    op_revoke(core_roster(w->v[0].core), &w->b.desk[2].id, &trusted, 1, "stolen",
+              w->b.lead.sign_sk, &op);
+    assert_int_equal(core_roster_add(w->v[0].core, &now, op.p, op.len, NULL), ERR_OK);
+    finish(w, 0);
+    buf_free(&op);
+    run(w, 3000);
+}
+
+static void what_the_system_refused_and_what_is_quarantined_lives_on(void **state)
+{
+    struct world *w = branch_of(3);
+    char sent[BARCODE_MAX + 1], barred[BARCODE_MAX + 1], stolen[BARCODE_MAX + 1];
+    struct record_ref trusted;
+
+    (void)state;
+    barcode('3', 0, sent);
+    barcode('3', 1, barred);
+    barcode('3', 4, stolen);
+    record_nth(w, 0, 0);
+    barred_ref = record_nth(w, 0, 1);
+    trusted = record_nth(w, 2, 3);
+    record_nth(w, 2, 4);
+    run(w, 8000);
+    revoke_third(w, &trusted);
+    stop(w, 2);
+    w->n = 2;
+    w->hook = refuses_one;
+    upload(w, 0);
+    say(w, 1, WORD_CONFIRM, ledger_decided(core_ledger(w->v[0].core)));
+    days(w, 31);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(is_nowhere(w, i, sent));
+        assert_false(is_nowhere(w, i, barred));
+        assert_false(is_nowhere(w, i, stolen));
+        assert_int_equal(view(w, i).set_aside, 1);
+        assert_int_equal(view(w, i).quarantined, 1);
+    }
+    world_free(w);
+}
+
 static void what_is_not_uploaded_stays(void **state)
 {
     struct world *w = branch_of(2);
@@ -269,6 +336,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_confirmed_upload_is_erased_everywhere_after_its_time),
         cmocka_unit_test(nobody_says_that_all_is_erased_before_it_is),
         cmocka_unit_test(what_a_lead_settled_by_hand_goes_too),
+        cmocka_unit_test(what_the_system_refused_and_what_is_quarantined_lives_on),
         cmocka_unit_test(what_is_not_uploaded_stays),
         cmocka_unit_test(a_desk_back_after_months_takes_floors_and_offers_what_lies_above),
         cmocka_unit_test(a_new_desk_learns_feeds_whose_records_are_gone),
