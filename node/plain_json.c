@@ -96,7 +96,7 @@ bool plain_json_read(const char *p, size_t n, struct plain_json *out)
     char *at = out->bytes;
 
     out->n = 0;
-    if (n >= PLAIN_BYTES_MAX || memchr(p, '\0', n) != NULL)
+    if (n == 0 || n >= PLAIN_BYTES_MAX || memchr(p, '\0', n) != NULL)
         return false;
     memcpy(out->bytes, p, n);
     out->bytes[n] = '\0';

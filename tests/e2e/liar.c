@@ -71,6 +71,24 @@ static void down(void *ctx, const struct desk_id *id)
         l->peer[k].up = false;
 }
 
+/* The liar is linked with --wrap=message_pack: what it packs itself, nobody packs again. */
+static bool as_it_is;
+
+bool __real_message_pack(const uint8_t *p, size_t n, struct buf *out);
+bool __wrap_message_pack(const uint8_t *p, size_t n, struct buf *out);
+
+bool __wrap_message_pack(const uint8_t *p, size_t n, struct buf *out)
+{
+    return !as_it_is && __real_message_pack(p, n, out);
+}
+
+void say_as_it_is(struct liar *l, unsigned k, struct buf *b)
+{
+    as_it_is = true;
+    say(l, k, b);
+    as_it_is = false;
+}
+
 void say(struct liar *l, unsigned k, struct buf *b)
 {
     bool sent = false;

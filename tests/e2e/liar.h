@@ -48,8 +48,9 @@ struct liar {
     uint64_t said, lost;
 };
 
-/* Sends b to the k-th honest desk, and frees it. */
+/* Sends b to the k-th honest desk, and frees it; as it is: not packed, whatever that would save. */
 void say(struct liar *l, unsigned k, struct buf *b);
+void say_as_it_is(struct liar *l, unsigned k, struct buf *b);
 
 /* The block whose feed is (or is not) the liar's with the highest sequence, or NULL. */
 const struct heard *heard_of(const struct liar *l, bool mine);
@@ -58,6 +59,13 @@ void say_hello(struct liar *l, unsigned k, bool wrong_addresses);
 void say_block(struct liar *l, unsigned k, const struct opening *o, uint64_t head,
                const struct buf *block);
 void answer_fork_ask(struct liar *l, unsigned k);
+
+/* claims.c: lies about anything but feeds and votes. */
+bool lie_packed(struct liar *l, unsigned k, uint64_t a, uint64_t b);
+bool lie_words(struct liar *l, unsigned k, uint64_t a, uint64_t b);
+bool lie_blocklists(struct liar *l, unsigned k, uint64_t a, uint64_t b);
+bool lie_overrides(struct liar *l, unsigned k, uint64_t a, uint64_t b);
+bool lie_claims(struct liar *l, unsigned k, uint64_t a, uint64_t b);
 
 /* A verb of stdin: "NAME PEER [NUMBER [NUMBER]]"; false: there is nothing yet to lie about. */
 bool lie(struct liar *l, const char *name, unsigned k, uint64_t a, uint64_t b);

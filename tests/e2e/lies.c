@@ -578,6 +578,11 @@ static const struct {
     { "ledger", ledger },
     { "flood", flood },
     { "addresses", wrong_addresses },
+    { "packed", lie_packed },
+    { "words", lie_words },
+    { "blocklists", lie_blocklists },
+    { "overrides", lie_overrides },
+    { "claims", lie_claims },
 };
 
 bool lie(struct liar *l, const char *name, unsigned k, uint64_t a, uint64_t b)

@@ -5,11 +5,13 @@ at the same time, at the same time, and no report in the end.
     TIDEOVER_BINARY=build/thread/tideover python3 tests/e2e/sanitized.py
 
 Not a test_*.py: without a sanitizer it would show nothing that the other tests do not."""
+import collections
 import concurrent.futures
 import http.client
 import json
 import os
 import pathlib
+import re
 import socket
 import sys
 import unittest
@@ -49,6 +51,80 @@ def garbage(desk):
                     s.recv(4096)
                 except OSError:
                     pass  # it may hang up on us at any time
+
+
+# What a program with the token may say to any route, and a page in any browser may try to.
+SOURCES = sorted((pathlib.Path(__file__).parents[2] / "node").glob("*.c"))
+ROUTE = re.compile(r'\{ "(GET|POST)", "(/[^"]+)", HTTP_')
+FIELD = re.compile(r'"([a-z_]{2,16})"\)')
+TEXTS = ("", "x", "\u0000", "\u00e9" * 300, "%s%n/../..", "-1", "18446744073709551616")
+VALUES = (None, True, -1, 2**63 - 1, 1.5, [], [[1]], [{}], [None, "x", 7], {}, {"ids": 3}) + TEXTS
+BODIES = (b"", b"{", b"[]", b"{}", b'{"a":1,"a":2}', b'{"a":"\xff"}', b"\0" * 64, b"[" * 5000,
+          b'{"op":"checkout","item":"' + b"9" * 20000 + b'"}')
+QUERIES = ("", "?slot=18446744073709551616&after=-1&limit=x", "?slot=0&format=%00&page=%ff",
+           "?" + "a=b&" * 70)
+
+
+def routes_and_bodies():
+    """Every route of the program, and bodies that give each field it knows of a wrong value."""
+    text = "".join(p.read_text(encoding="utf-8") for p in SOURCES)
+    fields = sorted(set(FIELD.findall(text)) - {"passphrase", "root"})  # half a second each
+    return ROUTE.findall(text), BODIES + tuple(
+        json.dumps(dict.fromkeys(fields, v)).encode()[:60000] for v in VALUES)
+
+
+class Api:
+    """One connection, opened again when the node closed it."""
+
+    def __init__(self, desk):
+        self.desk, self.c = desk, None
+        self.token = (desk.state / "run" / "ctl.token").read_text(encoding="utf-8").strip()
+
+    def status(self, method, path, body=None):
+        """What was answered: JSON, or lines of it, whatever was asked."""
+        for last in (False, True):
+            try:
+                self.c = self.c or http.client.HTTPConnection("127.0.0.1", self.desk.web_port, timeout=60)
+                self.c.request(method, path, body, {"Authorization": f"Bearer {self.token}",
+                                                    "Content-Type": "application/json"})
+                r = self.c.getresponse()
+                said = r.read()
+                if r.getheader("Content-Type", "").startswith("application/json") and said:
+                    json.loads(said)
+                if r.status >= 500 and r.status != 503:  # 503: not now
+                    raise AssertionError(f"{method} {path}: {r.status} {said[:200]}")
+                return r.status
+            except (http.client.HTTPException, OSError):
+                self.c.close()
+                self.c = None
+                if last:
+                    raise AssertionError(f"{method} {path[:80]} {(body or b'')[:200]}: no answer; node "
+                                         f"{self.desk.node.poll()}\n{self.desk.log()[-3000:]}") from None
+
+
+@unittest.skipIf("thread" in str(branch.BINARY.parent), "one request after the other")
+class Hostile(branch.Case):
+    def test_whatever_is_sent_to_any_route_is_answered(self):
+        one, = self.branch(branch.NAMES[:1])
+        api, told = Api(one), collections.Counter()
+        routes, bodies = routes_and_bodies()
+        self.assertGreater(len(routes), 70)
+        for method, path in routes:
+            if path.endswith(("/changes", "/export", "/bundle")) and method == "GET":
+                continue  # one waits for news, two have no end in JSON
+            for x in QUERIES if method == "GET" else bodies:
+                told[api.status(method, path + (x if method == "GET" else ""),
+                                None if method == "GET" else x) // 100] += 1
+        for _, path in (r for r in routes if r[0] == "POST"):  # half a second each
+            body = {**json.loads(bodies[-1]), "passphrase": branch.PASSPHRASE, "ids": [{}, "x"]}
+            told[api.status("POST", path, json.dumps(body)) // 100] += 1
+        branch.report(f"hostile requests {sum(told.values())} to {len(routes)} routes, each answered "
+                      f"({', '.join(f'{n} x {k}xx' for k, n in sorted(told.items()))})")
+        self.assertGreater(told[4], 500)
+        self.feed(one, [checkout(1)])
+        self.assertEqual(0, one.stop(), one.log()[-3000:])
+        reports = [x for x in one.log().splitlines() if x.startswith("SUMMARY:") or "runtime error:" in x]
+        self.assertEqual([], reports, one.log()[:6000])
 
 
 class Sanitized(branch.Case):

@@ -21,7 +21,7 @@ LIE_ITEM = r"3666\d{10}"  # lies.c
 LOG_LINES_MAX = 20  # one in ten seconds for each desk, and for the ledger
 FLOOD = 20  # rounds to each desk
 LIES = ("broken-chain", "old-signature", "altered", "counts", "ranges", "vectors", "proofs",
-        "points", "garbage", "ledger", "flood")
+        "points", "garbage", "ledger", "packed", "words", "blocklists", "overrides", "claims", "flood")
 HARMLESS = ("ranges", "ledger")  # anybody may ask for what nobody has, and stand in an election
 
 
@@ -151,7 +151,7 @@ class Hostile(branch.Case):
             for to, n in enumerate(before):
                 if lie not in HARMLESS:
                     wait_until(lambda to=to, n=n: self.blamed(lie, to, n), 20, f"{lie} to be blamed")
-        print(f"\nsaid: {dict(self.liar.said)}")
+        branch.report(f"lies said {sum(self.liar.said.values())} ({dict(self.liar.said)})")
         for d, m in zip(self.honest, memory):
             print(f"{d.name}: refused {self.liar_as_seen_by(d)['refused']}; memory {m:.0f} MB before, "
                   f"{memory_mb(d, 'VmHWM'):.0f} MB at most, {memory_mb(d, 'VmRSS'):.0f} MB after")

@@ -20,21 +20,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import branch  # noqa: E402  (the path is set above)
 import netns  # noqa: E402
-from branch import wait_until  # noqa: E402
+from branch import report, wait_until  # noqa: E402,F401  (tests report by it)
 
 LONG = os.environ.get("TIDEOVER_LONG", "") not in ("", "0")
 SEED = int(os.environ.get("TIDEOVER_SEED", "0")) or int.from_bytes(os.urandom(4), "big")
 
 # Answers and errors that mean: not now. The line is repeated with its key.
 NOT_NOW = (OSError, http.client.HTTPException)
-
-
-def report(text):
-    """The one line of counts of a test; tests/run shows them all in the end."""
-    print(f"\n  {text}", flush=True)
-    if path := os.environ.get("TIDEOVER_COUNTS"):
-        with open(path, "a", encoding="utf-8") as f:
-            f.write(text + "\n")
 
 
 # ---- the local API ---------------------------------------------------------------------------
@@ -278,6 +270,19 @@ class Case(branch.Case):
             except NOT_NOW:
                 return False
         wait_until(may, deadline, "the seats to have their votes")
+
+    def upload_to(self, system):
+        """From now on to one of systems_hit.py, of which every desk knows."""
+        system.open()
+        self.addCleanup(system.close)
+        text = branch.policy_text(self.sink).replace("= hold", "= export")
+        text = text.replace(f"sink = file:{self.sink}", f"sink = {system.sink()}\n{system.more()}")
+        text = text.replace("format = symphony", f"format = {system.format}")
+        self.publish(self.desks[0], text + system.profile())
+        for d in self.desks:
+            wait_until(lambda d=d: system.sink() in d.cli("policy", "show").out, 20, "the policy")
+            for name, secret in system.secrets:
+                d.cli("credential", "set", name, text=secret + "\n")
 
     def uploader(self):
         """The desk that sends now, if one does."""

@@ -104,6 +104,7 @@ static void what_needs_thought_is_left_to_the_parser(void **state)
         if (reads(lines[i]))
             fail_msg("read: %s", lines[i]);
     assert_false(plain_json_read("{\"a\":\"b\0c\"}", 11, &o));
+    assert_false(plain_json_read(NULL, 0, &o)); /* an empty body has no bytes at all */
     for (unsigned i = 0; i < PLAIN_FIELDS_MAX + 1; i++)
         p += sprintf(p, "%s\"f%u\":%u", i ? "," : "", i, i);
     strcpy(p, "}");
