@@ -169,6 +169,8 @@ static int read_results(const struct cli *c, const char *path, struct results *r
     unsigned number = 0;
     enum err e = file_read(path, RESULTS_MAX, &text, &msg);
 
+    if (e == ERR_OK && text.len > 0 && memchr(text.p, 0, text.len))
+        e = err_set(&msg, ERR_MALFORMED, "%.120s is no plain text: save the list as UTF-8", path);
     buf_add(&text, "", 1);
     if (e != ERR_OK || text.failed) {
         buf_free(&text);

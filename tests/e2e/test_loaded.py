@@ -31,6 +31,12 @@ class Loaded(branch.Case):
         self.assertIn("has not confirmed 10 records yet: look for", c.cli("report").out)
         results = self.home / "results.csv"
 
+        for noise in (b"\0" * 99, f"{ids[0]},ok\n".encode("utf-16"), f"{ids[0]},ok\n\0".encode(),
+                      b"^NQ" * 9000, b",;\t" * 9000, b"x" * 99999, b"^NQ^MN,\xff\xfe\n" * 99, b"\r" * 99, b""):
+            results.write_bytes(noise)
+            said = self.say(a, results, check=False)
+            self.assertEqual(65, said.rc, (noise[:20], said))
+        self.assertEqual((10, 0, False), self.unconfirmed(a))
         results.write_text("nobody/1/0001,ok\nMAIN-1\n")
         said = self.say(a, results, check=False)
         self.assertEqual((65, 1), (said.rc, said.err.count("names no record of upload")), said)
