@@ -16,7 +16,7 @@ import time
 import unittest
 
 import fault
-from branch import drive, item, policy_text, user, wait_until
+from branch import drive, item, user, wait_until
 from systems_hit import HIT, way
 
 HITS = int(os.environ.get("TIDEOVER_HITS", "0")) or (50 if fault.LONG else 2)
@@ -72,17 +72,7 @@ class Sinks(fault.Case):
     def ready(self, kind):
         self.system = HIT[kind](self.home)
         self.system.manners(self.dice, HITS + PAUSES + 1)
-        self.system.open()
-        self.addCleanup(self.system.close)
-        text = policy_text(self.sink).replace("= hold", "= export")
-        text = text.replace(f"sink = file:{self.sink}",
-                            f"sink = {self.system.sink()}\n{self.system.more()}")
-        text = text.replace("format = symphony", f"format = {self.system.format}")
-        self.publish(self.desks[0], text + self.system.profile())
-        for d in self.desks:
-            wait_until(lambda d=d: self.system.sink() in d.cli("policy", "show").out, 20, "the policy")
-            for name, secret in self.system.secrets:
-                d.cli("credential", "set", name, text=secret + "\n")
+        self.upload_to(self.system)
         self.all_may_vote(self.desks, 60)
 
     def day(self):
