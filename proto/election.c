@@ -266,6 +266,8 @@ void election_on_resign(struct ledger *l, const struct ledger_moment *now,
         return;
     if (term >= l->term && desk_id_eq(&l->promised_to, from))
         l->promise_until = 0;
+    if (term >= l->term)
+        trigger_on_resign(l, now);
     if (l->state == LEDGER_IDLE && ledger_has_work(l))
         l->next_try = now->boot_ms + ledger_roll(l, 100, 600);
 }

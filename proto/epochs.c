@@ -188,11 +188,8 @@ static void review_accepted(struct ledger *l)
             l->ask->holds(l->ask->ctx, &in, true, NULL);
         intent_free(&in);
     }
-    if (stays)
-        return;
-    buf_reset(&l->acc);
-    l->acc_term = 0;
-    memset(&l->acc_at, 0, sizeof l->acc_at);
+    if (!stays)
+        seat_forget(l);
 }
 
 /* Takes line over. Its certificates are on the disk. */

@@ -105,7 +105,8 @@ struct ledger {
     bool may_vote, forgot, stopped, origin;
     uint8_t stopped_word[HASH_BYTES]; /* of the trigger that led to where it stopped */
     uint64_t vouch_slot;   /* somebody proposes for it what it alone accepted: we shall vouch */
-    uint64_t look_at;      /* whether a trigger that is another desk's work has become idle */
+    uint64_t look_at;      /* whether a trigger has become idle */
+    bool resigned;         /* an uploader did, perhaps for that */
     uint64_t idle_from;    /* then also if not all is gathered here */
     uint64_t ask_slots_at; /* not before */
     uint64_t origin_until; /* the desk where a lead's word was said stands first */
@@ -185,6 +186,7 @@ void ledger_take_decision(struct ledger *l, const struct receipt *r, const struc
 enum err ledger_slot_hash(const struct ledger *l, uint64_t slot, uint8_t hash[HASH_BYTES]);
 
 /* ---- trigger.c ---- */
+void trigger_on_resign(struct ledger *l, const struct ledger_moment *now);
 void trigger_drop(struct ledger *l);
 bool trigger_is_stale(int64_t made_ms, const struct ledger_moment *now);
 void trigger_on_trigger(struct ledger *l, const struct ledger_moment *now, struct mp *m);
@@ -249,6 +251,7 @@ bool seat_vouches(const struct ledger *l, const struct accepted *a, const uint8_
                   uint64_t slot, uint64_t term);
 void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,
                     uint64_t term, uint64_t their_dec, struct mp *m);
+void seat_forget(struct ledger *l); /* what it accepted; to be persisted */
 void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_t *bytes, size_t n,
                  const struct receipt *r, const struct intent *in);
 void seat_on_receipt(struct ledger *l, const struct ledger_moment *now, const struct desk_id *from,

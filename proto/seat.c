@@ -258,6 +258,14 @@ void seat_on_accept(struct ledger *l, const struct ledger_moment *now, const str
     intent_free(&in);
 }
 
+void seat_forget(struct ledger *l)
+{
+    buf_reset(&l->acc);
+    l->acc_sink[0] = '\0';
+    l->acc_term = 0;
+    memset(&l->acc_at, 0, sizeof l->acc_at);
+}
+
 void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_t *bytes, size_t n,
                  const struct receipt *r, const struct intent *in)
 {
@@ -266,13 +274,10 @@ void seat_settle(struct ledger *l, const struct ledger_moment *now, const uint8_
     put_be64(key, in->slot);
     l->disk->put(l->disk->ctx, TABLE_SLOTS, key, sizeof key, bytes, n);
     ledger_take_decision(l, r, in);
-    buf_reset(&l->acc); /* an intent of a decided slot: a register, not a log */
+    seat_forget(l); /* a register, not a log */
     buf_reset(&l->adopt);
     buf_reset(&l->decision);
-    memset(&l->acc_at, 0, sizeof l->acc_at);
-    l->acc_sink[0] = '\0';
     l->heard.waits = false;
-    l->acc_term = 0;
     l->stopped = false;
     ledger_set_problem(l, "");
     if (l->trigger.len > 0 && in->type == SLOT_UPLOAD && l->trigger_slot <= in->slot) {

@@ -27,15 +27,17 @@ static void forget_stale(struct ledger *l, const struct ledger_moment *now)
         trigger_drop(l);
 }
 
-/* Where the upload is another desk's work, that desk finds out alone that nothing is left to send.
- */
+/* Nothing is left to send: where the upload is another desk's work each desk finds that out alone; else
+ * an uploader found it first (it resigned), and who agrees need not stand for it again, one desk after the other. */
 static void forget_idle(struct ledger *l, const struct ledger_moment *now)
 {
     struct intent in = { 0 };
-    bool over;
+    bool over, resigned = l->resigned;
 
-    if (l->trigger.len == 0 || l->acc.len > 0 || ledger_may_upload(l) || now->boot_ms < l->look_at)
+    if (l->trigger.len == 0 || l->acc.len > 0 || now->boot_ms < l->look_at ||
+        (ledger_may_upload(l) && !resigned))
         return;
+    l->resigned = false;
     l->look_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
     over = now->boot_ms >= l->idle_from; /* that desk may know less of what is released */
     if ((over || l->ask->gathered(l->ask->ctx)) && l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK &&
@@ -110,6 +112,13 @@ void trigger_tick(struct ledger *l, const struct ledger_moment *now)
         spread(l);
         l->retry_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
     }
+}
+
+/* Before this desk would stand itself. */
+void trigger_on_resign(struct ledger *l, const struct ledger_moment *now)
+{
+    l->resigned = true;
+    l->look_at = now->boot_ms;
 }
 
 void trigger_on_trigger(struct ledger *l, const struct ledger_moment *now, struct mp *m)

@@ -127,6 +127,25 @@ static void fetch_or_propose(struct ledger *l, const struct ledger_moment *now)
     election_resign(l, now, 0);
 }
 
+/* A desk that an override left without a seat may know of more steps than the seats that are left, or of others: what it
+ * accepted once goes on from there, or is forgotten, for the answers to both lie in one chain (A2, seed 2480). */
+static void compare_own(struct ledger *l)
+{
+    uint8_t own[HASH_BYTES];
+
+    if (ledger_seat_of(l, &l->me->id) >= 0 || l->acc.len == 0)
+        return;
+    intent_hash(l->acc.p, l->acc.len, own);
+    if (memcmp(own, l->cur_hash, HASH_BYTES) != 0)
+        return;
+    if (l->acc_at.step > l->at.step) {
+        l->at = l->acc_at;
+    } else {
+        seat_forget(l);
+        ledger_persist(l);
+    }
+}
+
 /* What an uploader does first, and again after each slot. */
 static void next_work(struct ledger *l, const struct ledger_moment *now)
 {
@@ -145,6 +164,7 @@ static void next_work(struct ledger *l, const struct ledger_moment *now)
             l->adopted = true;
             l->at = l->adopt_at;
             intent_hash(l->cur_bytes.p, l->cur_bytes.len, l->cur_hash);
+            compare_own(l);
             fetch_or_propose(l, now);
             return;
         }
