@@ -124,10 +124,13 @@ static bool is_on_its_way(const struct core *c, const struct record_ref *ref)
  * still names it. */
 static enum err note(struct core *c, uint64_t slot, const struct answer_row *r)
 {
-    struct aside a = { .ref = r->ref, .what = excepted_what(r->answer) };
+    struct aside a = { .ref = r->ref, .what = excepted_what(r->answer) }, newer;
+    uint64_t last;
 
     if (a.what == ASIDE_NONE || !excepted_identify(c, &r->ref, a.id))
         return ERR_OK;
+    if (past_aside(c, &r->ref, &newer, &last) && last > slot)
+        return ERR_OK; /* it went again before the answers of this upload came here (seed 5938) */
     return past_note(c, slot, &a);
 }
 
