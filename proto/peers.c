@@ -295,6 +295,7 @@ static void keep_address(struct core *c, struct peer *p, const char *claimed, co
     const struct disk *d = c->conf.disk;
     uint8_t key[1 + DESK_ID_BYTES];
     char full[ADDR_TEXT_MAX];
+    bool is_new, first;
 
     /* A desk bound to every interface does not know which of its addresses we can reach; the
      * one its message came from is right unless there is a translator between. */
@@ -302,13 +303,16 @@ static void keep_address(struct core *c, struct peer *p, const char *claimed, co
         snprintf(full, sizeof full, strchr(ip, ':') ? "[%.40s]%.20s" : "%.40s%.20s", ip, claimed);
     else
         snprintf(full, sizeof full, "%.63s", claimed);
+    is_new = strcmp(full, p->address) != 0;
+    first = !p->proven; /* a hint may have said the same, and hints are not stored */
     p->proven = true;
-    if (full[0] == ':' || strcmp(full, p->address) == 0)
+    if (full[0] == ':' || (!is_new && !first))
         return;
     memcpy(p->address, full, sizeof full);
     peer_meta_key('A', &p->id, key);
     d->put(d->ctx, TABLE_META, key, sizeof key, full, strlen(full) + 1);
-    peer_connect(c, p);
+    if (is_new)
+        peer_connect(c, p);
 }
 
 void core_hint(struct core *c, const struct desk_id *id, const char *address)
