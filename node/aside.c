@@ -239,6 +239,7 @@ static enum err sign_cards(struct node *n, struct lead_job *l, json_t **answer)
     struct record_ref at = { .seq = 0 };
     struct aside_view v;
     json_int_t waiting = 0;
+    struct progress p;
     enum err e;
 
     if (w.slot == 0 || w.slot > decided)
@@ -246,6 +247,8 @@ static enum err sign_cards(struct node *n, struct lead_job *l, json_t **answer)
                        w.slot == 0 ? "nothing has been uploaded yet"
                                    : "there is no upload %llu: see \"tideover upload status\"",
                        (unsigned long long)w.slot);
+    if (!core_answers_of(n->core, w.slot, w.intent, &p))
+        return err_set(&l->msg, ERR_DISK, "the receipt of that upload cannot be read");
     while (core_aside_next(n->core, &at, &v))
         waiting += v.what == ASIDE_WAITS && v.slot <= w.slot;
     if ((e = word_say(n, &w, NULL, l->sk, &l->msg)) == ERR_OK)

@@ -104,10 +104,12 @@ enum err word_sign_done(struct node *n, struct lead_job *l, json_t **answer)
     enum err e = ERR_OK;
     size_t i;
 
-    if (json_array_size(ids) == 0)
+    if (json_array_size(ids) == 0) {
         e = spoken_of(n, w.slot, &s, &l->msg);
-    else
+        memcpy(w.intent, s.hash, HASH_BYTES);
+    } else {
         w.slot = ledger_decided(core_ledger(n->core));
+    }
     json_array_foreach(ids, i, id) if (e == ERR_OK) e =
         json_is_string(id) ? add_ref(n, json_string_value(id), &refs, &w, &l->msg)
                            : err_set(&l->msg, ERR_INVALID, "ids are texts");

@@ -91,7 +91,7 @@ struct release {
     uint64_t cards;   /* registered up to this upload: they exist in the ILS */
     uint8_t hash[16]; /* zeros: not ready */
     bool ready;
-    unsigned words, ops; /* of what it was computed */
+    unsigned words, ops, evidence; /* of what it was computed */
     uint64_t changes, decided;
 };
 
@@ -386,6 +386,8 @@ bool ruling_voids(const struct core *c, const struct record_ref *ref);
 /* release.c */
 void release_free(struct release *r);
 void release_forget(struct release *r); /* until it is computed anew */
+/* Of our own chain: slot numbers are used again after an override, and a lead spoke of the one he saw. */
+bool past_speaks_of_ours(const struct core *c, const struct word *w);
 void release_refresh(struct core *c);   /* after words, rows or leads changed */
 bool release_holds(const struct core *c, const struct record_ref *ref); /* in its block, or kept */
 bool release_waits(struct core *c); /* not known yet, or the seats do not say the same yet */

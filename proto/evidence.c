@@ -143,6 +143,23 @@ void evidence_review(struct ledger *l)
     evidence_count_doubled(l);
 }
 
+void evidence_released(const struct ledger *l,
+                       void (*each)(void *ctx, const struct slot_released *sent), void *ctx)
+{
+    struct walk w = { .l = l };
+    struct intent in;
+    uint8_t hash[HASH_BYTES];
+
+    while (l->n_evidence > 0 && walk_next(&w)) {
+        if (!intent_of(&w.bytes, &in, hash))
+            continue;
+        for (unsigned i = 0; i < in.n_released; i++)
+            each(ctx, &in.released[i]);
+        intent_free(&in);
+    }
+    buf_free(&w.bytes);
+}
+
 static bool is_of(const struct buf *receipt, const uint8_t intent[HASH_BYTES])
 {
     uint8_t hash[HASH_BYTES];

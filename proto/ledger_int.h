@@ -213,6 +213,9 @@ void evidence_store(struct ledger *l, const struct epoch *e, uint64_t slot, cons
                     size_t n);
 void evidence_review(struct ledger *l); /* after the chain changed */
 uint64_t evidence_shown(const struct ledger *l, const struct feed_id *feed);
+/* The records that uploads of lost epochs took along on a lead's word. */
+void evidence_released(const struct ledger *l,
+                       void (*each)(void *ctx, const struct slot_released *sent), void *ctx);
 void evidence_send(struct ledger *l, const struct desk_id *to, unsigned *cursor);
 void evidence_on_receipt(struct ledger *l, const struct ledger_moment *now, struct mp *m);
 bool evidence_fill(const struct ledger *l, struct intent *in);

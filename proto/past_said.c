@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core_int.h"
+#include "ledger_int.h"
 #include "mem.h"
 
 #define ROWS_AT_ONCE 2048 /* in one batch */
@@ -11,6 +12,14 @@
 static int by_ref(const void *x, const void *y)
 {
     return ref_cmp(x, y);
+}
+
+bool past_speaks_of_ours(const struct core *c, const struct word *w)
+{
+    uint8_t hash[HASH_BYTES];
+
+    return ledger_slot_hash(c->ledger, w->slot, hash) == ERR_OK &&
+           memcmp(hash, w->intent, HASH_BYTES) == 0;
 }
 
 /* All records that leads' words of this kind name; of words that name none their slot, under a feed
@@ -24,7 +33,8 @@ static bool gather(struct core *c, enum word_kind kind, struct named *out)
         struct word_walk walk;
         struct record_ref *grown;
         struct word_ref r;
-        if (!said_word(&c->said, i, &w) || w.kind != kind || !roster_is_lead(c->roster, w.key))
+        if (!said_word(&c->said, i, &w) || w.kind != kind || !roster_is_lead(c->roster, w.key) ||
+            (w.n_refs == 0 && !past_speaks_of_ours(c, &w)))
             continue;
         walk = word_refs(&w);
         memset(&r, 0, sizeof r);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core_int.h"
+#include "ledger_int.h"
 #include "mem.h"
 
 void release_free(struct release *r)
@@ -119,6 +120,20 @@ static void drop_doubles(struct release *r)
     r->n = kept;
 }
 
+/* It went with an upload that an override took back. Its row speaks of the upload before again, and so
+ * does the lead's word; but it went (O4). */
+static void drop_sent(void *ctx, const struct slot_released *sent)
+{
+    struct release *r = ctx;
+    struct slot_released *v =
+        r->n > 0 ? bsearch(sent, r->v, r->n, sizeof *r->v, by_ref) : NULL;
+
+    if (!v || v->slot != sent->slot || memcmp(v->id, sent->id, MACHINE_ID) != 0)
+        return;
+    r->n--;
+    memmove(v, v + 1, (size_t)(r->v + r->n - v) * sizeof *v);
+}
+
 static bool hash_set(struct release *r)
 {
     struct buf b = { 0 };
@@ -147,7 +162,7 @@ static bool gather(struct core *c)
     for (unsigned i = 0; i < c->said.n; i++) {
         if (!said_word(&c->said, i, &w) || !roster_is_lead(c->roster, w.key) || w.slot > decided)
             continue;
-        if (w.kind == WORD_CARDS && w.slot > r->cards)
+        if (w.kind == WORD_CARDS && w.slot > r->cards && past_speaks_of_ours(c, &w))
             r->cards = w.slot;
         if (w.kind == WORD_RELEASE && !add_named(c, &w))
             return false;
@@ -164,7 +179,8 @@ void release_refresh(struct core *c)
                    c->past.words_seen == c->said.n;
 
     if (r->ready && settled && r->words == c->said.n && r->ops == roster_ops(c->roster) &&
-        r->changes == c->past.changes && r->decided == ledger_decided(c->ledger))
+        r->changes == c->past.changes && r->decided == ledger_decided(c->ledger) &&
+        r->evidence == c->ledger->n_evidence)
         return;
     release_forget(r);
     r->cards = c->past.cards;
@@ -172,8 +188,11 @@ void release_refresh(struct core *c)
     r->ops = roster_ops(c->roster);
     r->changes = c->past.changes;
     r->decided = ledger_decided(c->ledger);
+    r->evidence = c->ledger->n_evidence;
     r->ready = settled && gather(c);
     drop_doubles(r);
+    if (r->n > 0)
+        evidence_released(c->ledger, drop_sent, r);
     if (!r->ready || !hash_set(r))
         release_forget(r);
 }

@@ -168,7 +168,9 @@ int64_t core_rule_at(const struct core *c, const struct moment *now, const struc
 {
     int64_t at_ms;
 
-    return core_ruled(c, ref, &at_ms) != 0 && at_ms >= now->wall_ms ? at_ms + 1 : now->wall_ms;
+    if (core_ruled(c, ref, &at_ms) == 0 || at_ms < now->wall_ms)
+        return now->wall_ms;
+    return at_ms < INT64_MAX ? at_ms + 1 : at_ms; /* a word's time is whatever its lead signed */
 }
 
 /* A word that a majority of seats does not know would be refused by them. */

@@ -39,7 +39,8 @@ static void forget_idle(struct ledger *l, const struct ledger_moment *now)
         return;
     l->resigned = false;
     l->look_at = now->boot_ms + 4 * LEDGER_RETRY_MS;
-    over = now->boot_ms >= l->idle_from; /* that desk may know less of what is released */
+    /* That desk may know less of what is released. Who may upload knows better than any RESIGN. */
+    over = now->boot_ms >= l->idle_from && !ledger_may_upload(l);
     if ((over || l->ask->gathered(l->ask->ctx)) && l->ask->cut(l->ask->ctx, &in, NULL) == ERR_OK &&
         (over ? in.n_ranges == 0 : intent_sends_nothing(&in)))
         trigger_drop(l);

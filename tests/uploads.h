@@ -142,7 +142,7 @@ static inline void say_of(struct world *w, unsigned desk, enum word_kind kind, u
     struct receipt r;
 
     memcpy(word.key, w->b.lead.sign_pk, KEY_BYTES);
-    if (kind == WORD_CONFIRM) {
+    if (kind == WORD_CONFIRM || kind == WORD_CARDS || (kind == WORD_DONE && n == 0)) {
         assert_int_equal(ledger_receipt(core_ledger(w->v[desk].core), slot, &b), ERR_OK);
         assert_int_equal(receipt_decode(b.p, b.len, &r, NULL), ERR_OK);
         intent_hash(r.intent, r.intent_len, word.intent);

@@ -7,7 +7,8 @@
 
 /* ---- people ---- */
 
-static void say(struct sim *s, int desk, enum word_kind kind, uint64_t slot, const uint8_t *intent)
+static void say(struct sim *s, int desk, enum word_kind kind, uint64_t slot,
+                const uint8_t intent[HASH_BYTES])
 {
     struct core *c = s->desk[desk].core;
     struct moment now = sim_moment(s, desk);
@@ -16,8 +17,7 @@ static void say(struct sim *s, int desk, enum word_kind kind, uint64_t slot, con
     struct buf b = { 0 };
 
     memcpy(w.key, s->lead_pk, KEY_BYTES);
-    if (intent)
-        memcpy(w.intent, intent, HASH_BYTES);
+    memcpy(w.intent, intent, HASH_BYTES);
     word_sign(roster_branch(core_roster(c)), &w, NULL, s->lead_sk, &b);
     if (core_say(c, &now, b.p, b.len, &msg) != ERR_OK)
         sim_trace(s, desk, "a word refused: %s", msg.text);
@@ -51,7 +51,7 @@ static void for_uploads(struct sim *s, int desk, enum word_kind kind)
             allow(s, &in);
         intent_hash(r.intent, r.intent_len, hash);
         if (in.type == SLOT_UPLOAD)
-            say(s, desk, kind, slot, kind == WORD_CONFIRM ? hash : NULL);
+            say(s, desk, kind, slot, hash);
         intent_free(&in);
     }
     buf_free(&b);

@@ -115,13 +115,16 @@ void deed_release(struct sim *s, const struct args *a)
 
 void deed_cards(struct sim *s, const struct args *a)
 {
-    uint64_t slot = ledger_decided(core_ledger(s->desk[a->desk[0]].core));
+    const struct core *c = s->desk[a->desk[0]].core;
+    struct word w = { .kind = WORD_CARDS, .slot = ledger_decided(core_ledger(c)) };
+    struct progress p;
+    uint64_t slot = w.slot;
 
-    if (slot == 0)
+    if (slot == 0 || !core_answers_of(c, slot, w.intent, &p))
         return;
     if (known(s)->cards < slot)
         known(s)->cards = slot;
-    say(s, a->desk[0], &(struct word){ .kind = WORD_CARDS, .slot = slot }, NULL);
+    say(s, a->desk[0], &w, NULL);
     sim_trace(s, a->desk[0], "a lead says that cards exist up to %llu", (unsigned long long)slot);
 }
 

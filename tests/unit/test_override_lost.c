@@ -44,7 +44,7 @@ static struct world *an_upload_whose_records_only_desk_0_has(void)
     return w;
 }
 
-static void override(struct world *w, unsigned i)
+static void override_from(struct world *w, unsigned i, uint64_t base)
 {
     struct override_plan *p = calloc(1, sizeof *p);
     struct moment now = moment(w, i);
@@ -53,7 +53,7 @@ static void override(struct world *w, unsigned i)
 
     if (core_override_plan(w->v[i].core, &now, p, &msg) != ERR_OK)
         fail_msg("%s", msg.text);
-    assert_int_equal(p->draft.base, 0);
+    assert_int_equal(p->draft.base, base);
     snprintf(p->draft.reason, sizeof p->draft.reason, "burnt");
     memcpy(p->draft.lead_pk, w->b.lead.sign_pk, KEY_BYTES);
     override_sign(roster_branch(w->b.r), &p->draft, w->b.lead.sign_sk, &b);
@@ -62,6 +62,11 @@ static void override(struct world *w, unsigned i)
     finish(w, i);
     buf_free(&b);
     free(p);
+}
+
+static void override(struct world *w, unsigned i)
+{
+    override_from(w, i, 0);
 }
 
 static void the_rest_of_the_branch_uploads_again(void **state)
@@ -107,11 +112,98 @@ static void what_it_had_sent_does_not_go_again_if_it_comes_back(void **state)
     world_free(w);
 }
 
+/* Slot numbers are used again after an override: a lead's word on a whole upload is of the one that he saw. */
+static void what_a_lead_settled_by_hand_was_of_the_upload_that_stayed_behind(void **state)
+{
+    struct world *w = an_upload_whose_records_only_desk_0_has();
+
+    (void)state;
+    say(w, 1, WORD_DONE, 1);
+    record_nth(w, 1, 32); /* a return, which the policy holds */
+    record_nth(w, 1, 30);
+    run(w, 20000);
+    override(w, 1);
+    run(w, 2000);
+    upload(w, 1);
+    assert_int_equal(ledger_decided(core_ledger(w->v[1].core)), 1);
+    assert_int_equal(core_aside_count(w->v[1].core, ASIDE_HELD), 1);
+    say(w, 1, WORD_DONE, 1);
+    run(w, 4000);
+    assert_int_equal(core_aside_count(w->v[1].core, ASIDE_HELD), 0);
+    world_free(w);
+}
+
+static unsigned released_in(const struct world *w, unsigned i, uint64_t slot)
+{
+    struct buf b = { 0 };
+    struct receipt r;
+    struct intent in;
+    unsigned n;
+
+    assert_int_equal(ledger_receipt(core_ledger(w->v[i].core), slot, &b), ERR_OK);
+    assert_int_equal(receipt_decode(b.p, b.len, &r, NULL), ERR_OK);
+    assert_int_equal(intent_decode(r.intent, r.intent_len, &in, NULL), ERR_OK);
+    n = in.n_released;
+    intent_free(&in);
+    buf_free(&b);
+    return n;
+}
+
+static void release_held(struct world *w, unsigned i)
+{
+    struct record_ref at = { .seq = 0 };
+    struct aside_view v;
+    struct word_ref r;
+    struct buf refs = { 0 };
+
+    assert_true(core_aside_next(w->v[i].core, &at, &v));
+    r.ref = v.ref;
+    memcpy(r.id, v.id, MACHINE_ID);
+    word_put_ref(&refs, &r);
+    say_of(w, i, WORD_RELEASE, v.slot, &refs, 1);
+    buf_free(&refs);
+}
+
+/* Released, it went with the upload that stays behind: what the receipt shows is not done again. */
+static void what_was_released_once_does_not_go_again(void **state)
+{
+    struct world *w = branch_of(2);
+
+    (void)state;
+    w->hook = lossy_work;
+    record_nth(w, 1, 32);
+    run(w, 4000);
+    upload(w, 0);
+    release_held(w, 1);
+    run(w, 4000);
+    assert_int_equal(view(w, 0).released, 1);
+    stop(w, 1);
+    blocks_are_lost = true;
+    record_nth(w, 0, 0);
+    upload(w, 0);
+    start(w, 1);
+    run(w, 5000);
+    stop(w, 0);
+    blocks_are_lost = false;
+    assert_int_equal(released_in(w, 1, 2), 1);
+    record_nth(w, 1, 30);
+    run(w, 20000);
+    override_from(w, 1, 1);
+    run(w, 2000);
+    assert_int_equal(view(w, 1).released, 0);
+    upload(w, 1);
+    assert_int_equal(ledger_decided(core_ledger(w->v[1].core)), 2);
+    assert_int_equal(released_in(w, 1, 2), 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rest_of_the_branch_uploads_again),
         cmocka_unit_test(what_it_had_sent_does_not_go_again_if_it_comes_back),
+        cmocka_unit_test(what_a_lead_settled_by_hand_was_of_the_upload_that_stayed_behind),
+        cmocka_unit_test(what_was_released_once_does_not_go_again),
     };
 
     if (sodium_init() < 0)

@@ -418,6 +418,44 @@ static void a_seat_that_was_away_holds_up_nothing(void **state)
     world_free(w);
 }
 
+/* A change of seats ends with a RESIGN, too. Who has not heard all for a minute must not conclude from it that
+ * nothing is left to send, while there are released records. */
+static void a_press_for_released_records_outlives_a_resigning_desk(void **state)
+{
+    struct world *w = branch_of(3);
+    struct moment now;
+    struct ledger_view v;
+    struct buf b = { 0 };
+
+    (void)state;
+    for (unsigned n = 0; n < 3; n++)
+        record_nth(w, 0, n);
+    run(w, 2000);
+    upload(w, 0);
+    assert_int_equal(release_all(w, 0, decided(w)), 1);
+    run(w, 4000);
+    stop(w, 1);
+    stop(w, 2);
+    press(w, 0);
+    run(w, 70000);
+    now = moment(w, 0);
+    core_ledger_view(w->v[0].core, &now, &v);
+    assert_true(v.triggered);
+    wire_begin(&b, WIRE_RESIGN, 6);
+    epoch_put(&b, &v.epoch);
+    mp_put_u64(&b, v.term + 1);
+    mp_put_u64(&b, v.slot - 1);
+    mp_put_u64(&b, TROUBLE_NONE);
+    mp_put_str(&b, "");
+    core_message(w->v[0].core, &now, &w->b.desk[1].id, "", b.p, b.len);
+    finish(w, 0);
+    run(w, 10000);
+    core_ledger_view(w->v[0].core, &now, &v);
+    assert_true(v.triggered);
+    buf_free(&b);
+    world_free(w);
+}
+
 static void a_failure_at_any_write_loses_no_outcome(void **state)
 {
     struct world *w = branch_of(1);
@@ -460,6 +498,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_void_takes_back_what_was_released_too),
         cmocka_unit_test(settled_by_hand_is_not_released_any_more),
         cmocka_unit_test(a_seat_that_was_away_holds_up_nothing),
+        cmocka_unit_test(a_press_for_released_records_outlives_a_resigning_desk),
         cmocka_unit_test(a_failure_at_any_write_loses_no_outcome),
     };
 
