@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import socket
 import threading
@@ -10,7 +11,7 @@ import unittest
 from datetime import datetime, timedelta
 
 import branch
-from branch import checkout, item, user
+from branch import checkout, item, user, wait_until
 
 HALF = "3999900000"
 LATER = (datetime.now() + timedelta(days=20)).strftime("%Y-%m-%d")
@@ -334,6 +335,18 @@ class State(branch.Case):
         self.assert_refused(d.cli("node", check=False), 75, "another.*node.*is using")
         self.assertEqual("MAIN-1", d.status()["desk"], "the running node still answers")
         self.feed(d, branch.checkouts(0, 3))
+
+    def test_a_limit_on_the_size_of_files_is_a_disk_that_refuses_and_no_end(self):
+        (d,) = self.branch(branch.NAMES[:1])
+        self.feed(d, branch.checkouts(0, 3))
+        node, hard = d.node, resource.prlimit(d.node.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (4096, hard))
+        line = ("record", "checkout", "--user", branch.user(9), "--item", branch.item(9))
+        self.assert_refused(d.cli(*line, check=False), 74, "stop", "cannot save", "paper")
+        self.assertIsNone(node.poll(), "the node lives")
+        resource.prlimit(node.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        wait_until(lambda: d.cli(*line, check=False).rc == 0, 60, "the desk to go on by itself")
+        self.assertEqual(4, branch.held(d))
 
     def test_a_taken_port_is_named(self):
         (d,) = self.branch(branch.NAMES[:1], start=False)
