@@ -13,6 +13,7 @@ struct ruling {
     struct buf refs;
     json_t *ids;   /* borrowed */
     json_t *cards; /* owned: those whose registrations it names */
+    json_t *named; /* borrowed; of both lists: by id, what is said of it */
 };
 
 static enum err refuse_user(const char *id, struct errmsg *msg)
@@ -32,16 +33,35 @@ static bool may_be_sent(const struct node *n, const struct record_ref *ref, cons
            json_object_get(voids->cards, card) != NULL;
 }
 
-static enum err add_ref(const struct node *n, const char *id, struct ruling *r,
-                        const struct ruling *voids, struct errmsg *msg)
+/* However it was spelled: twice is once, and of send and void only one can be meant. */
+static enum err name_once(const struct node *n, const struct record_ref *ref, struct ruling *r,
+                          bool *again, struct errmsg *msg)
+{
+    char id[RECORD_ID_TEXT];
+    const json_t *before;
+
+    core_id_text(n->core, ref, id);
+    before = json_object_get(r->named, id);
+    *again = before != NULL;
+    if (!before)
+        return json_object_set_new(r->named, id, json_integer(r->w.kind)) == 0
+                   ? ERR_OK
+                   : err_set(msg, ERR_NOMEM, "out of memory");
+    return json_integer_value(before) == (json_int_t)r->w.kind
+               ? ERR_OK
+               : err_why(msg, ERR_INVALID, "cannot_rule", "ids",
+                         "%.60s stands in both lists: it can be sent or taken back, not both", id);
+}
+
+static enum err add_ref(const struct node *n, const char *id, const struct record_ref *at,
+                        struct ruling *r, const struct ruling *voids, struct errmsg *msg)
 {
     struct moment now = node_now();
     struct record *rec = calloc(1, sizeof *rec);
     struct word_ref ref;
-    enum err e =
-        rec ? core_id_parse(n->core, id, &ref.ref, msg) : err_set(msg, ERR_NOMEM, "out of memory");
+    enum err e = rec ? ERR_OK : err_set(msg, ERR_NOMEM, "out of memory");
 
-    if (e == ERR_OK && (e = core_may_rule(n->core, &ref.ref, &ref, msg)) == ERR_OK)
+    if (e == ERR_OK && (e = core_may_rule(n->core, at, &ref, msg)) == ERR_OK)
         e = core_aside_record(n->core, &ref.ref, rec, msg);
     if (e == ERR_OK && rec->kind == RECORD_VOID)
         e = err_why(msg, ERR_INVALID, "cannot_rule", "ids",
@@ -63,6 +83,18 @@ static enum err add_ref(const struct node *n, const char *id, struct ruling *r,
     return e;
 }
 
+static enum err add_id(const struct node *n, const char *id, struct ruling *r,
+                       const struct ruling *voids, struct errmsg *msg)
+{
+    struct record_ref at;
+    bool again = false;
+    enum err e = core_id_parse(n->core, id, &at, msg);
+
+    if (e == ERR_OK)
+        e = name_once(n, &at, r, &again, msg);
+    return e != ERR_OK || again ? e : add_ref(n, id, &at, r, voids, msg);
+}
+
 static enum err add_refs(const struct node *n, struct ruling *r, const struct ruling *voids,
                          struct errmsg *msg)
 {
@@ -73,7 +105,7 @@ static enum err add_refs(const struct node *n, struct ruling *r, const struct ru
     if (json_array_size(r->ids) > WORD_REFS_MAX)
         return err_why(msg, ERR_INVALID, "too_many", "ids", "name 1 to %d records", WORD_REFS_MAX);
     json_array_foreach(r->ids, i, id) if (e == ERR_OK) e =
-        json_is_string(id) ? add_ref(n, json_string_value(id), r, voids, msg)
+        json_is_string(id) ? add_id(n, json_string_value(id), r, voids, msg)
                            : err_set(msg, ERR_INVALID, "ids are texts");
     return e;
 }
@@ -105,10 +137,12 @@ static enum err say_it(struct node *n, struct lead_job *l, struct ruling *r)
 static enum err sign_rule(struct node *n, struct lead_job *l, json_t **answer)
 {
     uint64_t slot = ledger_decided(core_ledger(n->core)) + 1;
+    json_t *named = json_object();
     struct ruling voids = { .w = { .kind = WORD_VOID, .slot = slot }, .cards = json_object() },
                   sends = { .w = { .kind = WORD_SEND, .slot = slot }, .cards = json_object() };
     enum err e = read_lists(l, &voids, &sends, &l->msg);
 
+    voids.named = sends.named = named;
     if (e == ERR_OK)
         e = add_refs(n, &voids, &voids, &l->msg);
     if (e == ERR_OK)
@@ -125,6 +159,7 @@ static enum err sign_rule(struct node *n, struct lead_job *l, json_t **answer)
     buf_free(&sends.refs);
     json_decref(voids.cards);
     json_decref(sends.cards);
+    json_decref(named);
     return e;
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """What desks disagree about is listed before the upload, and goes as a lead says."""
+import http.client
 import json
 import unittest
 import uuid
@@ -10,6 +11,17 @@ from branch import all_hold, item, user, wait_until
 
 def loan(who, n):
     return {"key": uuid.uuid4().hex, "op": "checkout", "user": who, "item": item(n)}
+
+
+def post(desk, body):
+    c = http.client.HTTPConnection("127.0.0.1", desk.web_port, timeout=30)
+    token = (desk.state / "run/ctl.token").read_text(encoding="utf-8").strip()
+    c.request("POST", "/api/v1/conflicts", json.dumps(body),
+              {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+    answer = c.getresponse()
+    said = answer.status, json.loads(answer.read())
+    c.close()
+    return said
 
 
 class Conflicts(branch.Case):
@@ -77,7 +89,11 @@ class Conflicts(branch.Case):
         all_hold(desks, 2, 5)
         self.assert_refused(a.cli("conflicts", "send", biron, "--lead-passphrase-file", self.lead, check=False),
                             65, "is a registration: void the other one")
-        self.rule(a, "void", byron)
+        for said in {"void": [byron], "send": [byron]}, {"send": [biron], "void": [byron, biron]}:
+            status, answer = post(a, {**said, "passphrase": branch.PASSPHRASE})
+            self.assertEqual((400, "cannot_rule"), (status, answer["error"]["code"]))
+            self.assertIn("both lists", answer["error"]["message"])
+        self.assertIn("1 record ", self.rule(a, "void", byron, byron)) # twice is once
         self.rule(a, "void", biron)
         self.assertIn("every side was voided", a.cli("conflicts", "list").out)
         self.rule(a, "send", biron)
