@@ -322,7 +322,7 @@ void report_slot(struct node *n, struct http_request *rq, uint64_t slot)
         json_object_set_new(b->more, "loaded", loaded_json(n, in.slot));
         json_object_set_new(b->more, "decisions", decisions_json(n, &b->merge));
         unsent_load(n, &b->unsent);
-        e = core_late_rulings(n->core, &in, &b->late, &b->n_late, &msg);
+        e = b->err = core_late_rulings(n->core, &in, &b->late, &b->n_late, &msg);
         b->job.run = plan_run;
         b->job.done = plan_done;
     }

@@ -33,7 +33,7 @@ static void answer_scratch(struct batch_job *b, const char *type)
     int fd = -1;
     off_t size;
 
-    if (b->err == ERR_OK && fflush(b->out) == 0)
+    if (b->err == ERR_OK && fflush(b->out) == 0 && !ferror(b->out)) /* no line was lost, either */
         fd = dup(fileno(b->out));
     if (fd < 0 || (size = lseek(fd, 0, SEEK_END)) < 0 || lseek(fd, 0, SEEK_SET) != 0) {
         if (fd >= 0)
