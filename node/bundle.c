@@ -79,8 +79,8 @@ static enum err in_order(struct node *n, const struct bundle_taken *t, struct er
 
     if (!follows)
         return err_why(msg, ERR_MALFORMED, "part_missing", "",
-                       "a part is missing before part %u of the file: copy it again, and import it "
-                       "once more",
+                       "a part is missing before part %u of the file, or another file came in "
+                       "between: import it once more, and if that does not help copy it again",
                        t->number);
     n->bundle_next = t->number + 1;
     n->bundle_of = t->from;

@@ -109,7 +109,7 @@ export const rows = {
     "error.other_desk": ["{message}", "Se registró en otro mostrador: anúlelo allí, o lo anula un responsable."],
     "error.other_import": ["{message}", "Ya hay otra incorporación en marcha en este mostrador: espere a que acabe."],
     "error.other_slot": ["{message}", "Es otro envío el que espera una decisión."],
-    "error.part_missing": ["{message}", "Falta una parte en ese fichero: cópielo otra vez e incorpórelo de nuevo."],
+    "error.part_missing": ["{message}", "Falta una parte en ese fichero, o entró otro entretanto: incorpórelo de nuevo y, si no basta, cópielo otra vez."],
     "error.own_bundle": ["{message}", "Ese fichero lo escribió este mostrador: incorpórelo en otro."],
     "error.own_desk": ["{message}", "Un mostrador no puede revocarse a sí mismo: hágalo desde otro."],
     "error.own_upload": ["{message}", "Este mostrador hizo ese envío: hace falta una segunda voz, de otro mostrador o de un responsable."],
