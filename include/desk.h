@@ -29,6 +29,9 @@ enum err desk_check_place(const struct policy *p, const char *desk, const struct
 /* Does it name a number that is made up for practice (P5)? */
 bool desk_is_practice(const struct policy *p, const struct record *r);
 
+/* D6; paper_ms 0: not from paper. */
+enum err desk_check_paper(int64_t paper_ms, int64_t now_ms, struct errmsg *msg);
+
 /* now_ms by this desk's feed clock. ERR_INVALID or ERR_REFUSED with code and field. */
 enum err desk_check(const struct policy *p, const struct record *r, int64_t now_ms,
                     struct errmsg *msg);

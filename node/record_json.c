@@ -82,13 +82,19 @@ static enum err take_text(const struct text_field *f, const char *value, struct 
     return ERR_OK;
 }
 
-static enum err take_paper_time(const struct core *c, const char *value, struct record *out,
-                                struct errmsg *msg)
+enum err record_take_at(const struct core *c, const char *value, struct record *out,
+                        struct errmsg *msg)
 {
     const struct policy *policy = c ? roster_policy(core_roster(c)) : NULL;
+    struct errmsg inner = { .text = "" };
 
-    return paper_time_parse(policy ? &policy->zone : NULL, node_now().wall_ms, value,
-                            &out->paper_ms, msg);
+    if (paper_time_parse(policy ? &policy->zone : NULL, node_now().wall_ms, value, &out->paper_ms,
+                         &inner) == ERR_OK) {
+        if (out->paper_ms == 0) /* would mean that there is none; too old is refused (D6) */
+            out->paper_ms = 1;
+        return ERR_OK;
+    }
+    return err_why(msg, ERR_INVALID, "bad_at", "at", "%s", inner.text);
 }
 
 static enum err take_string(const struct core *c, const char *name, const char *value,
@@ -120,9 +126,9 @@ static enum err take_string(const struct core *c, const char *name, const char *
         return err_why(msg, ERR_INVALID, "bad_due", "due", "%s", inner.text);
     if (strcmp(name, "birth") == 0 && ymd_parse(value, &out->reg.birth, &inner) != ERR_OK)
         return err_why(msg, ERR_INVALID, "bad_birth", "birth", "%s", inner.text);
-    if (strcmp(name, "at") == 0 && take_paper_time(c, value, out, &inner) != ERR_OK)
-        return err_why(msg, ERR_INVALID, "bad_at", "at", "%s", inner.text);
-    if (strcmp(name, "due") != 0 && strcmp(name, "birth") != 0 && strcmp(name, "at") != 0)
+    if (strcmp(name, "at") == 0)
+        return record_take_at(c, value, out, msg);
+    if (strcmp(name, "due") != 0 && strcmp(name, "birth") != 0)
         return err_why(msg, ERR_INVALID, "unknown_field", "",
                        "there is no field of that name: "
                        "%.40s",
@@ -225,6 +231,17 @@ static void put_ymd(json_t *o, const char *name, uint32_t ymd)
         return;
     ymd_format(ymd, day);
     json_object_set_new(o, name, json_string(day));
+}
+
+void record_put_paper(const struct record *r, const struct zone *zone, json_t *o)
+{
+    char at[36];
+
+    if (r->paper_ms == 0)
+        return;
+    rfc3339_at(zone, r->paper_ms, at);
+    json_object_set_new(o, "at", json_string(at));
+    json_object_set_new(o, "from_paper", json_true());
 }
 
 void record_to_json(const struct record *r, const struct zone *zone, json_t *o)

@@ -16,6 +16,11 @@ enum err record_of_json(const struct core *c, const json_t *o, struct record *ou
 /* The same of its bytes: most are plain (plain_json.h), and cost a fifth so. */
 enum err record_of_text(const struct core *c, const char *p, size_t n, struct record *out,
                         struct errmsg *msg);
+/* `at`, as people write it on paper (day.h), into paper_ms. */
+enum err record_take_at(const struct core *c, const char *value, struct record *out,
+                        struct errmsg *msg);
+/* Of a record from paper: from_paper, and its time as at. Of others nothing. */
+void record_put_paper(const struct record *r, const struct zone *zone, json_t *o);
 /* Puts op, item, user, due, at and so on of a record into an object. */
 void record_to_json(const struct record *r, const struct zone *zone, json_t *o);
 

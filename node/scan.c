@@ -19,7 +19,8 @@ struct scanning {
     bool repeated;             /* in practice: this very request was judged before */
     uint8_t key[RECORD_KEY_BYTES];
     bool has_key;
-    unsigned steps; /* held scans that follow have keys of their own */
+    int64_t paper_ms; /* D6: when it happened, if that was written on paper; else 0 */
+    unsigned steps;   /* held scans that follow have keys of their own */
     json_t *answers;
 };
 
@@ -178,6 +179,7 @@ static enum err record(struct scanning *s, struct record *r, json_t *o, struct t
     core_id_text(s->n->core, &ref, s->last);
     json_object_set_new(o, "op", json_string(record_kind_name(r->kind)));
     json_object_set_new(o, "id", json_string(s->last));
+    record_put_paper(r, &s->p->zone, o);
     if (!again)
         metrics_recorded(&s->n->metrics, r->kind);
     api_put_due(r->due, s->p, o, "due");
@@ -189,6 +191,7 @@ static enum err record_scan(struct scanning *s, const struct box_answer *a, json
 {
     struct record r = { .kind = a->kind,
                         .due = DUE_BY_RULE,
+                        .paper_ms = s->paper_ms,
                         .count = a->kind == RECORD_INHOUSE || a->piece_kind[0] != 0,
                         .flags = (a->typed ? RECORD_TYPED : 0u) |
                                  (a->confirmed ? RECORD_CONFIRMED : 0u) };
@@ -294,10 +297,22 @@ static void scan_all(struct scanning *s, const char *raw, size_t len, bool typed
     }
 }
 
+/* Before anything is done with the scan: also one that records nothing is refused. */
+static enum err take_at(const json_t *at, struct scanning *s, struct errmsg *msg)
+{
+    struct record r = { .paper_ms = 0 };
+    enum err e = record_take_at(s->n->core, json_is_string(at) ? json_string_value(at) : "", &r, msg);
+
+    s->paper_ms = r.paper_ms;
+    return e == ERR_OK ? desk_check_paper(r.paper_ms, node_now().wall_ms, msg) : e;
+}
+
 static enum err take_request(const json_t *body, struct scanning *s, bool *typed,
                              struct errmsg *msg)
 {
     const json_t *key = json_object_get(body, "key"), *box = json_object_get(body, "box");
+    const json_t *at = json_object_get(body, "at");
+    enum err e;
 
     if (!json_is_string(json_object_get(body, "scan")))
         return err_why(msg, ERR_INVALID, "missing_field", "scan",
@@ -307,6 +322,8 @@ static enum err take_request(const json_t *body, struct scanning *s, bool *typed
     s->has_key = key != NULL;
     if (key && (!json_is_string(key) || !hex_decode(json_string_value(key), s->key, sizeof s->key)))
         return err_why(msg, ERR_INVALID, "bad_key", "key", "a key has 32 hex digits");
+    if (at && (e = take_at(at, s, msg)) != ERR_OK)
+        return e;
     *typed = json_is_true(json_object_get(body, "typed")) ||
              json_integer_value(json_object_get(body, "key_ms")) > SCAN_TYPED_MS;
     return box_of_json(box, s, msg);

@@ -6,6 +6,7 @@
 #include "day.h"
 #include "node_int.h"
 #include "query.h"
+#include "record_json.h"
 
 #define ROWS_DEFAULT 20
 #define ROWS_MAX     50
@@ -52,6 +53,7 @@ static bool add_row(void *ctx, const struct record_ref *ref, const struct record
                   "typed", (r->flags & RECORD_TYPED) != 0);
     if (state == OWN_ASIDE && core_aside_of(w->n->core, ref, &aside))
         json_object_set_new(o, "aside", json_string(aside_name(aside.what)));
+    record_put_paper(r, &w->p->zone, o); /* its time, not that of the typing */
     put_text(o, "item", r->item);
     put_text(o, "kind", r->piece_kind);
     put_text(o, "label", r->piece_label);

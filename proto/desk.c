@@ -159,15 +159,22 @@ enum err desk_check_place(const struct policy *p, const char *desk, const struct
 
 #define YEAR_2000_MS INT64_C(946684800000)
 
+enum err desk_check_paper(int64_t paper_ms, int64_t now_ms, struct errmsg *msg)
+{
+    if (paper_ms == 0 || (paper_ms <= now_ms && paper_ms >= YEAR_2000_MS))
+        return ERR_OK;
+    return err_why(msg, ERR_INVALID, "bad_at", "at",
+                   "the typed time is not in the past by this PC's clock: write when it "
+                   "happened, like 2026-11-23 09:12");
+}
+
 enum err desk_check(const struct policy *p, const struct record *r, int64_t now_ms,
                     struct errmsg *msg)
 {
-    enum err e = ERR_OK;
+    enum err e = desk_check_paper(r->paper_ms, now_ms, msg);
 
-    if (r->paper_ms != 0 && (r->paper_ms > now_ms || r->paper_ms < YEAR_2000_MS)) /* D6 */
-        return err_why(msg, ERR_INVALID, "bad_at", "at",
-                       "the typed time is not in the past by this PC's clock: write when it "
-                       "happened, like 2026-11-23 09:12");
+    if (e != ERR_OK)
+        return e;
     if (!text_is_clean(r->staff))
         return err_why(msg, ERR_INVALID, "bad_text", "staff",
                        "the staff name is not clean text: type it anew");

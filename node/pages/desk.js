@@ -17,6 +17,7 @@ import { Drill } from "./drill.js";
 import { drawHelp } from "./help.js";
 import { printSheet } from "./sheet.js";
 import { printHoldList } from "./holdlist.js";
+import { Paper } from "./paper.js";
 import { oneTab } from "./tabs.js";
 import { tone, unlock, sound } from "./tones.js";
 
@@ -53,8 +54,18 @@ const piecesPanel = new PiecesPanel("piecesform", {
     closed: () => scanBox.focus(),
     changed: () => remember(),
 });
+const paper = new Paper({
+    send: (job) => add({ kind: "paper", ...job }),
+    closed: () => scanBox.focus(),
+    changed() {
+        remember();
+        draw();
+    },
+    isBusy: () => isAsking(),
+});
 const drill = new Drill({
     changed(ended) {
+        paper.stop();
         box = slip = null;
         question.close();
         rows.forgetPractice();
@@ -77,6 +88,7 @@ const queue = new Queue({
 
 function add(job, first = false) {
     job.key ??= newKey();
+    paper.stamp(job);
     queue.add(job, first);
 }
 
@@ -105,15 +117,20 @@ function command(code) {
 }
 
 function sendAnswer(code) {
+    const { at } = question.now; // of the scan that was asked about
+
     question.close();
-    add({ kind: "scan", scan: code, answer: true }, true);
+    add({ kind: "scan", scan: code, answer: true, at }, true);
 }
 
 async function perform(job) {
+    const at = job.at ? { at: job.at } : {};
+
     switch (job.kind) {
     case "scan":
-        return api("POST", "scan", { scan: job.scan, typed: job.typed ?? false, key_ms: job.key_ms ?? 0,
-            key: job.key, ...(box ? { box } : {}) });
+    case "paper":
+        return api("POST", "scan", { scan: job.scan ?? CODES[box?.mode ?? "checkout"], typed: job.typed ?? false, key_ms: job.key_ms ?? 0,
+            key: job.key, ...at, ...(box ? { box } : {}) });
     case "due":
         return api("POST", "session-settings", { due: job.due });
     case "session":
@@ -122,7 +139,7 @@ async function perform(job) {
         return api("POST", "records/void", { id: job.id, key: job.key });
     case "pieces":
     case "user":
-        return api("POST", "records", { ...job.record, key: job.key });
+        return api("POST", "records", { ...job.record, ...at, key: job.key });
     }
     throw new Error("no such job");
 }
@@ -130,9 +147,14 @@ async function perform(job) {
 function settled(job, answer) {
     switch (job.kind) {
     case "scan":
+    case "paper":
         box = answer.box;
-        answer.answers.forEach((a, i) => took(a, i === 0 ? job : { scan: "" }));
+        answer.answers.forEach((a, i) => took(a, i === 0 ? job : { scan: "", at: job.at }));
         rows.drop(job.key);
+        if (job.kind === "paper")
+            remark(job.say);
+        if (job.loud)
+            tone("warning");
         break;
     case "due":
         settings = answer;
@@ -141,6 +163,7 @@ function settled(job, answer) {
         settings = answer;
         tone("user");
         remark(settings.staff ? t("desk.session.now", { name: settings.staff }) : t("desk.session.nobody"));
+        paper.end("session");
         break;
     case "void":
         voided(job.id);
@@ -175,10 +198,10 @@ function refused(job, e) {
         tone(e.answer?.confirm ? "warning" : "stop");
         return;
     }
-    if (job.kind === "session" || job.kind === "pieces") {
-        const panel = job.kind === "session" ? sessionPanel : piecesPanel;
+    if (job.kind === "session" || job.kind === "pieces" || (job.kind === "paper" && e.code === "bad_at")) {
+        const panel = { session: sessionPanel, pieces: piecesPanel, paper }[job.kind];
 
-        if (!panel.refused(words))
+        if (!panel.refused(words, job))
             refuse(words, "stop");
         tone("stop");
         return;
@@ -210,7 +233,7 @@ const ACTS = {
         remark(box.mode === "discharge" && page?.discharges === "hold" ? t("desk.shelf") : "");
     },
     record(a, job) {
-        rows.settle(job.key, { id: a.id, op: a.op, item: a.item, kind: a.kind, user_end: a.user?.slice(-4), due: a.due,
+        rows.settle(job.key, { id: a.id, at: a.at, from_paper: a.from_paper, op: a.op, item: a.item, kind: a.kind, user_end: a.user?.slice(-4), due: a.due,
             typed: a.typed, state: a.practice ? "practised" : "saved", copies: 1,
             practice: a.practice !== undefined, visit: a.user ? visit : undefined });
         tone("saved");
@@ -238,11 +261,11 @@ const ACTS = {
         tone("user");
         loadSettings();
     },
-    asks(a) {
+    asks(a, job) {
         tone("warning");
-        question.open(a.note ? { text: noteWords(a.note), yes: t("desk.question.yes"),
+        question.open({ at: job.at, ...(a.note ? { text: noteWords(a.note), yes: t("desk.question.yes"),
             no: t("desk.question.no") } : { text: t("desk.question.typed", { shown: a.shown }),
-            yes: t("desk.question.right"), no: t("desk.question.wrong") });
+            yes: t("desk.question.right"), no: t("desk.question.wrong") }) });
         assertive(byId("question-text").textContent);
     },
     held() {},
@@ -275,7 +298,7 @@ function closed(a) {
     if (!a.closed)
         return;
     takeSlip(a.closed.user);
-    if (page?.slip.auto && slip?.visit === visit && !slip.printed)
+    if (page?.slip.auto && slip?.visit === visit && !slip.printed && slip.rows.some((r) => !r.from_paper))
         print();
     visit++;
 }
@@ -394,6 +417,8 @@ const DOES = {
     help: () => byId("help").showModal(),
     next: () => command("*NEXT"),
     session: () => settings && sessionPanel.open(settings),
+    paper: () => page && paper.open(page.today),
+    paperend: () => paper.end("end"),
     async hold() {
         try {
             remark(await printHoldList(session.branch) ? "" : t("hold.none"));
@@ -406,7 +431,7 @@ const DOES = {
 
 // A dialog has the keys.
 function isAsking() {
-    return form.isOpen || sessionPanel.isOpen || piecesPanel.isOpen || byId("help").open;
+    return form.isOpen || sessionPanel.isOpen || piecesPanel.isOpen || paper.isOpen || byId("help").open;
 }
 
 function key(name) {
@@ -511,6 +536,8 @@ function watchFocus() {
     });
     const take = oneTab(async (yes) => {
         active = yes;
+        if (!yes)
+            paper.stop();
         drawVeil();
         if (yes && keep)
             await restore(); // the other tab's user and what waits there go on here
@@ -532,7 +559,7 @@ function draw() {
     const mine = box?.user ? rows.all.filter((r) => r.visit === visit && r.id && r.state !== "voided") : [];
 
     is.practice = drill.on;
-    is.waiting = queue.jobs.filter((j) => j.kind !== "scan" || !j.scan.startsWith("*")).length;
+    is.waiting = queue.jobs.filter((j) => j.kind !== "paper" && !j.scan?.startsWith("*")).length;
     for (const b of document.querySelectorAll("button[data-mode]"))
         b.setAttribute("aria-pressed", String(b.dataset.mode === mode));
     document.body.dataset.now = mode;
@@ -540,6 +567,7 @@ function draw() {
     say(byId("user"), box?.user ? groups(box.user) : t("desk.user.none"));
     byId("next").hidden = !box?.user;
     byId("due-row").hidden = mode !== "checkout" && mode !== "renew";
+    byId("paper").hidden = drill.on || paper.at !== null || Boolean(box?.user);
     byId("hold-row").hidden = mode !== "discharge" || page?.discharges !== "hold" || drill.on;
     say(byId("log-title"), box?.user ? t("desk.log.user", { n: mine.length }) : t("desk.log.all"));
     rows.draw(box?.user ? visit : undefined);
@@ -614,6 +642,7 @@ function drawFoot() {
 
 function drawClock() {
     say(byId("clock"), time(Date.now()));
+    paper.tick();
     drawBanner(is);
 }
 
@@ -697,9 +726,9 @@ function remember() {
     if (!began || !active)
         return;
     const jobs = queue.jobs;
-    const idle = jobs.length === 0 && !box?.user && !form.draft && !piecesPanel.draft && !slip &&
+    const idle = jobs.length === 0 && !box?.user && !form.draft && !piecesPanel.draft && !slip && !paper.at &&
         (box?.mode ?? "checkout") === "checkout";
-    keep.save(idle ? null : { at: Date.now(), box, jobs, visit, slip, rows: rows.all, asks: question.now,
+    keep.save(idle ? null : { at: Date.now(), box, jobs, visit, slip, rows: rows.all, asks: question.now, paper: paper.at,
         draft: form.draft, open: form.isOpen, pieces: piecesPanel.draft, piecesOpen: piecesPanel.isOpen });
 }
 
@@ -713,6 +742,9 @@ async function restore() {
     if (isOld && was === kept)
         Object.assign(was, { slip: null, draft: null, open: false, pieces: null, piecesOpen: false,
             jobs: [...was.jobs, { kind: "scan", scan: "*NEXT", key: newKey() }] });
+
+    if (was.paper)
+        Object.assign(was, { open: false, piecesOpen: false, jobs: [...was.jobs, paper.over("reload")] });
 
     // Before this page began somebody may have scanned already; after that it is what another tab left.
     const early = began ? { jobs: [], rows: [] } : { jobs: queue.jobs, rows: rows.all.filter((r) => !r.id) };

@@ -10,7 +10,8 @@ const KEYS = [
     ["F10", "desk.help.yes", ""], ["F9", "desk.help.no", ""], // no scan answers a question here
 ];
 const MARKS = [["·", "desk.row.waiting"], ["✔", "desk.row.saved"], ["✔✔ 2", "desk.row.copies"],
-    ["⬆", "desk.row.uploaded"], ["⬆ !", "desk.row.aside"], ["✖", "desk.row.voided"]];
+    ["⬆", "desk.row.uploaded"], ["⬆ !", "desk.row.aside"], ["✖", "desk.row.voided"],
+    ["✎", "desk.help.paper"]];
 
 export function drawHelp(dialog, printSheet) {
     put(dialog, el("form", { method: "dialog" },

@@ -13,7 +13,7 @@ function choice(id, options, chosen) {
 }
 
 // A dialog that is built anew each time it opens; what was typed stays when the node refuses it.
-class Panel {
+export class Panel {
     #dialog;
     #name;
     #does;

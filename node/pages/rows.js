@@ -17,6 +17,12 @@ export function pieces(r) {
     return (r.count > 1 ? `${r.count} × ` : "") + r.kind + (r.label ? ", " + r.label : "");
 }
 
+// Its time by the library's clock, as the node says it.
+function fromPaper(r) {
+    return el("span", { class: "row-paper" }, el("span", { "aria-hidden": "true" }, "✎ "),
+        t("desk.row.paper", { time: r.at.slice(11, 16), date: dayShort(r.at.slice(0, 10)) }));
+}
+
 const MARKS = {
     waiting: () => ["·", t("desk.row.waiting")],
     saved: (r) => r.copies > 1 ? [`✔✔ ${r.copies - 1}`, t("desk.row.copies", { n: r.copies - 1 })]
@@ -83,11 +89,12 @@ export class Rows {
         for (const r of [...theirs].reverse()) {
             const mine = this.all.find((m) => m.id === r.id);
             if (mine)
-                Object.assign(mine, { state: r.state, copies: r.copies, due: mine.due ?? r.due });
+                Object.assign(mine, { state: r.state, copies: r.copies, due: mine.due ?? r.due,
+                    at: r.at, from_paper: r.from_paper });
             else
                 this.all.splice(this.#newest(), 0, { id: r.id, op: r.op, item: r.item,
                     kind: r.kind, count: r.count, label: r.label, user_end: r.user_end, due: r.due, typed: r.typed, state: r.state,
-                    copies: r.copies });
+                    copies: r.copies, at: r.at, from_paper: r.from_paper });
         }
         this.#cut();
     }
@@ -134,7 +141,7 @@ export class Rows {
 
     // A row that looks as before stays the same element: focus and reading are not disturbed.
     #row(r, visit, old) {
-        const looks = JSON.stringify([r.state, r.copies, r.due, r.id, r.why, r.visit === visit]);
+        const looks = JSON.stringify([r.state, r.copies, r.due, r.id, r.why, r.visit === visit, r.from_paper && r.at]);
         const of = r.key ?? r.id;
         const before = old.get(of);
 
@@ -151,7 +158,8 @@ export class Rows {
         return el("li", { class: `row-${r.state}` + (r.visit === visit && visit ? " mine" : ""),
             "data-of": of, "data-looks": looks },
             el("span", { class: "row-item" }, shown),
-            el("span", { class: "row-more" }, more.filter((x) => x !== null).join(" · ")),
+            el("span", { class: "row-more" }, r.from_paper ? fromPaper(r) : null,
+                more.filter((x) => x !== null).join(" · ")),
             el("span", { class: "row-mark", title: words }, el("span", { "aria-hidden": "true" }, mark),
                 el("span", { class: "hidden-text" }, words)),
             r.state === "saved" && r.id ? el("button", { class: "plain row-undo",

@@ -45,6 +45,7 @@ REFUSED = [
     ("a due date that is no day", loan(due="2099-02-30"), "bad_due", "due"),
     ("a due date that is no date", loan(due="tomorrow"), "bad_due", "due"),
     ("a time in the future", loan(at="2099-01-01T09:00:00-05:00"), "bad_at", "at"),
+    ("a time of long ago", loan(at="1970-01-01T00:00:00Z"), "bad_at", "at"),
     ("a time that is none", loan(at="noon"), "bad_at", "at"),
     ("a time without an offset", loan(at="2026-11-20T09:00:00"), "bad_at", "at"),
     ("an over-long item", loan(item="3" * 60), "too_long", "item"),

@@ -383,7 +383,7 @@ test("keyboard alone: every control is reached, and the box has the focus again"
         await page.keyboard.press("Tab");
     }
     for (const name of ["checkout", "discharge", "renew", "user", "inhouse", "slip", "undo", "help",
-        "sound", "larger", "language"]) assert.ok(seen.has(name), `${name} of ${[...seen]}`);
+        "paper", "sound", "larger", "language"]) assert.ok(seen.has(name), `${name} of ${[...seen]}`);
     await page.locator("button[data-mode=renew]").focus();
     await page.keyboard.press("Enter");
     await page.locator("button[data-mode=renew][aria-pressed=true]").waitFor();
@@ -507,6 +507,113 @@ test("what has no barcode: a button of its kind, or a form; who works here, and 
     await page.getByRole("button", { name: "Take it" }).click();
     await page.getByText("Staff: –").waitFor();
     await publish(own);
+});
+
+test("from paper: typed in with its own time, marked, and never without a word", async () => {
+    const who = someone(), other = someone(), [one, two, three, four, five] = fresh(5);
+    const strip = page.locator("#paper-strip");
+    const made = async (...items) => (await records()).filter((r) => items.includes(r.item)).map((r) => [r.item, r.from_paper, r.at.slice(0, 16)]);
+    const press = async (where) => { // a person's Enter: one right behind a character is a scanner's
+        await page.waitForTimeout(200);
+        await page.locator(where).press("Enter");
+    };
+    const take = async (time, date) => {
+        await page.fill("#paperform-time", time);
+        await page.fill("#paperform-date", date);
+        await press("#paperform-save");
+    };
+    const today = await page.evaluate(async () => (await (await import("/pages/door.js")).api("GET", "desk")).today);
+    const day = (n) => new Date(Date.parse(today) + n * 86400e3).toISOString().slice(0, 10);
+
+    await press("#paper");
+    await page.waitForSelector("#paperform[open]");
+    assert.deepEqual([await page.evaluate(() => document.activeElement.id), await page.inputValue("#paperform-date")], ["paperform-time", today]);
+    await scan(one); // a scanner's Enter takes nothing
+    await scan(one);
+    await scan(one);
+    assert.ok(await page.isVisible("#paperform"));
+    await stage.screen(page, "desk-paperform", { fullPage: false });
+    await stage.accessible(page);
+    for (const [time, date, words] of [["25:61", day(-1), "a time looks like 09:12"], ["", day(-1), "a time looks like 09:12"],
+        ["14:05", day(1), "the typed time is not in the past"], ["14:05", "1999-12-31", "the typed time is not in the past"]]) {
+        await take(time, date);
+        await page.locator("#paperform-why", { hasText: words }).waitFor();
+        await page.waitForSelector("#paperform[open]");
+        assert.equal(await strip.isVisible(), false);
+    }
+    await page.fill("#paperform-date", day(-1));
+    await page.fill("#paperform-time", "1405");
+    await page.locator("#paperform-time").press("Enter"); // by keyboard alone: on, on, take it
+    await page.keyboard.press("Enter");
+    await press(":focus");
+    await strip.getByText("From paper: what you type counts as of 14:05 on").waitFor();
+    await scan(who);
+    await scan(one);
+    await settled();
+    await press("#paper-strip [data-do=paper]");
+    await take("14:20", day(-1));
+    await strip.getByText("as of 14:20 on").waitFor();
+    await scan(two); // the user is still open
+    await settled();
+    assert.deepEqual((await page.locator("#rows .row-paper").allInnerTexts()).map((s) => s.replace(/, .* /, " ")),
+        ["✎ paper 14:20", "✎ paper 14:05"]);
+    await tells(["- group \"From paper\":", "counts as of 0:0 on", "- button \"Change the time\"", "- button \"End\"", "- textbox \"Scan an item\"", "paper, 0"]);
+    await stage.screen(page, "desk-paper", { fullPage: false });
+    await stage.accessible(page);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await stage.screen(page, "desk-paper-dark", { fullPage: false });
+    await stage.accessible(page);
+    await page.emulateMedia({ colorScheme: "light" });
+    assert.deepEqual(await made(one, two), [[one, true, day(-1) + "T14:05"], [two, true, day(-1) + "T14:20"]]);
+
+    await scan(other); // what was asked about paper is answered about paper, also when that is over
+    await scan(two);
+    await page.waitForSelector("#question:not([hidden])");
+    await page.locator("#paper-strip [data-do=paperend]").click(); // a question has the keys
+    await page.waitForSelector("#paper-strip", { state: "hidden" });
+    await page.waitForTimeout(500); // the half second of a question
+    await page.keyboard.press("F10");
+    await page.getByText("From paper is over: what is scanned now counts now.").first().waitFor();
+    await settled();
+    assert.deepEqual((await made(two)).at(-1), [two, true, day(-1) + "T14:20"]);
+    assert.equal((await lent(other)).length, 1);
+    assert.equal(await text("#user"), "–"); // nothing of now is lent to somebody of then
+    await scan(who);
+    assert.equal(await page.evaluate(async (at) => (await import("/pages/door.js")).api("POST", "scan", { scan: "*NEXT", at })
+        .catch((e) => e.code), day(1) + " 09:00"), "bad_at");
+    await scan(three);
+    await settled();
+    assert.equal(await page.locator("#rows li", { hasText: three.slice(5, 13) }).locator(".row-paper").count(), 0);
+
+    const ends = async (how, words) => {
+        await page.keyboard.press("Escape"); // offered while no user is open
+        await press("#paper");
+        await take("09:00", day(-1));
+        await page.getByText("Now type what stands on the paper at 09:00").first().waitFor();
+        await how();
+        await page.locator("#remark", { hasText: words }).waitFor();
+        assert.equal(await strip.isVisible(), false);
+    };
+    await ends(async () => { // forgotten for ten minutes
+        await page.evaluate(() => {
+            const now = Date.now;
+            Date.now = () => now() + 600000;
+        });
+        await scan(who);
+    }, "nothing was typed for ten minutes");
+    await ends(async () => {
+        await page.locator("#staff").click();
+        await press("#session-save");
+    }, "From paper is over, for the session is another one.");
+    await ends(async () => {
+        await page.reload();
+        await page.waitForSelector("html[data-ready=yes]");
+    }, "From paper was on and is over");
+    await scan(who);
+    for (const one of [four, five]) await scan(one);
+    await settled();
+    assert.deepEqual((await made(three, four, five)).map((r) => [r[0], r[1], r[2].slice(0, 10)]),
+        [three, four, five].map((i) => [i, undefined, today]));
 });
 
 test("practice: seven guided scans, violet, and nothing of it is recorded", async () => {
