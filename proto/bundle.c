@@ -18,8 +18,16 @@
 
 static const char domain[] = "tideover bundle v1";
 
-/* Words speak of what was decided: behind it. */
-enum stage { STAGE_ROSTER, STAGE_FEEDS, STAGE_OVERRIDES, STAGE_RECEIPTS, STAGE_WORDS, STAGE_END };
+/* Each proves itself by what stands before it: evidence by the receipts below it, words by what was decided. */
+enum stage {
+    STAGE_ROSTER,
+    STAGE_FEEDS,
+    STAGE_OVERRIDES,
+    STAGE_RECEIPTS,
+    STAGE_EVIDENCE,
+    STAGE_WORDS,
+    STAGE_END
+};
 
 void bundle_at_text(const struct bundle_at *at, char out[64])
 {
@@ -107,14 +115,20 @@ static void give_words(struct core *c, const struct peer *nobody, struct bundle_
         next_stage(at);
 }
 
-/* Those of the chain in force, and what earlier epochs had decided. */
+/* Those of the chain in force. */
 static void give_overrides(struct core *c, const struct peer *nobody, struct bundle_at *at)
+{
+    if (c->ledger->epoch.number > 0)
+        epochs_send(c->ledger, &nobody->id, &c->ledger->epoch);
+    next_stage(at);
+}
+
+/* What lost epochs had decided. */
+static void give_evidence(struct core *c, const struct peer *nobody, struct bundle_at *at)
 {
     struct ledger *l = c->ledger;
     unsigned cursor = (unsigned)at->index;
 
-    if (at->index == 0 && l->epoch.number > 0)
-        epochs_send(l, &nobody->id, &l->epoch);
     if (cursor < l->n_evidence)
         evidence_send(l, &nobody->id, &cursor);
     if (cursor <= at->index || cursor >= l->n_evidence)
@@ -156,6 +170,9 @@ static void give(struct core *c, struct bundle_at *at)
         break;
     case STAGE_RECEIPTS:
         give_receipt(c, &nobody, at);
+        break;
+    case STAGE_EVIDENCE:
+        give_evidence(c, &nobody, at);
         break;
     case STAGE_WORDS:
         give_words(c, &nobody, at);

@@ -2,6 +2,7 @@
  * go on by an override (O5), and if it was not dead after all, nothing goes twice. */
 #include "../uploads.h"
 
+#include "bundle.h"
 #include "override.h"
 
 static bool blocks_are_lost; /* all that are sent */
@@ -164,12 +165,11 @@ static void release_held(struct world *w, unsigned i)
     buf_free(&refs);
 }
 
-/* Released, it went with the upload that stays behind: what the receipt shows is not done again. */
-static void what_was_released_once_does_not_go_again(void **state)
+/* Slot 2, which took along what a lead had released, stays behind: desk 1 goes on from slot 1. */
+static struct world *a_second_upload_whose_records_only_desk_0_has(void)
 {
     struct world *w = branch_of(2);
 
-    (void)state;
     w->hook = lossy_work;
     record_nth(w, 1, 32);
     run(w, 4000);
@@ -190,10 +190,46 @@ static void what_was_released_once_does_not_go_again(void **state)
     run(w, 20000);
     override_from(w, 1, 1);
     run(w, 2000);
+    return w;
+}
+
+/* What the receipt shows is not done again. */
+static void what_was_released_once_does_not_go_again(void **state)
+{
+    struct world *w = a_second_upload_whose_records_only_desk_0_has();
+
+    (void)state;
     assert_int_equal(view(w, 1).released, 0);
     upload(w, 1);
     assert_int_equal(ledger_decided(core_ledger(w->v[1].core)), 2);
     assert_int_equal(released_in(w, 1, 2), 0);
+    world_free(w);
+}
+
+/* Whose disk is new and whose network is dead: evidence is proven by the receipts below it. */
+static void one_stick_brings_the_evidence_too(void **state)
+{
+    struct world *w = a_second_upload_whose_records_only_desk_0_has();
+    struct bundle_at at = { 0 };
+    bool last = false;
+
+    (void)state;
+    upload(w, 1);
+    wipe(w, 0);
+    cut(w, 0, 1, true);
+    start(w, 0);
+    while (!last) {
+        struct moment now = moment(w, 0);
+        struct buf part = { 0 };
+        struct bundle_taken t;
+        assert_int_equal(core_bundle(w->v[1].core, &at, &part, &last, NULL), ERR_OK);
+        assert_int_equal(core_bundle_take(w->v[0].core, &now, part.p, part.len, &t, NULL), ERR_OK);
+        assert_int_equal(t.refused, 0);
+        finish(w, 0);
+        buf_free(&part);
+    }
+    assert_int_equal(ledger_at(w, 0).slot, ledger_at(w, 1).slot);
+    assert_int_equal(ledger_at(w, 0).evidence, 1);
     world_free(w);
 }
 
@@ -204,6 +240,7 @@ int main(void)
         cmocka_unit_test(what_it_had_sent_does_not_go_again_if_it_comes_back),
         cmocka_unit_test(what_a_lead_settled_by_hand_was_of_the_upload_that_stayed_behind),
         cmocka_unit_test(what_was_released_once_does_not_go_again),
+        cmocka_unit_test(one_stick_brings_the_evidence_too),
     };
 
     if (sodium_init() < 0)
