@@ -566,6 +566,17 @@ test("from paper: typed in with its own time, marked, and never without a word",
     await page.emulateMedia({ colorScheme: "light" });
     assert.deepEqual(await made(one, two), [[one, true, day(-1) + "T14:05"], [two, true, day(-1) + "T14:20"]]);
 
+    const card = someone(); // what a form records, too
+    await page.keyboard.press("F6");
+    await scan(card);
+    await page.waitForSelector("#newuser[open]");
+    await page.fill("#new-last", "Lovelace");
+    await press("#newuser-save");
+    await shared.opened(card, page);
+    assert.deepEqual((await records()).filter((r) => r.op === "user" && r.user === card).map((r) => [r.from_paper, r.at.slice(0, 16)]),
+        [[true, day(-1) + "T14:20"]]);
+    await page.locator("#rows li", { hasText: "new user" }).locator(".row-paper").first().waitFor();
+
     await scan(other); // what was asked about paper is answered about paper, also when that is over
     await scan(two);
     await page.waitForSelector("#question:not([hidden])");
