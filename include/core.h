@@ -335,6 +335,8 @@ struct override_plan {
     struct desk_id old[SEATS_MAX];
     bool open;           /* an upload is agreed on here and not known to be delivered */
     uint64_t may_double; /* records that a desk not reached may be sending at this moment */
+    uint64_t behind;     /* O5: decided uploads that stay behind, */
+    uint64_t unlisted;   /* and records that they set aside, which no list has afterwards */
 };
 /* What an override would mean now. ERR_REFUSED: it is not needed, or not from here, with the
  * reason in words; the plan is filled in all the same. */

@@ -50,12 +50,13 @@ static json_t *plan_json(const struct node *n, const struct override_plan *p)
     struct core_view v;
 
     core_view(n->core, &now, &v);
-    return json_pack("{s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:b, s:I, s:I}", "schema", 1, "epoch",
-                     (int)p->draft.epoch.number, "base", (json_int_t)p->draft.base, "seats",
-                     names_json(n, p->old, p->n_old), "reached",
+    return json_pack("{s:i, s:i, s:I, s:o, s:o, s:o, s:o, s:b, s:I, s:I, s:I, s:I}", "schema", 1,
+                     "epoch", (int)p->draft.epoch.number, "base", (json_int_t)p->draft.base,
+                     "seats", names_json(n, p->old, p->n_old), "reached",
                      names_json(n, p->reached, p->n_reached), "missing", missing_json(n, p),
                      "new_seats", names_json(n, p->draft.seats, p->draft.n_seats), "open", p->open,
-                     "may_double", (json_int_t)p->may_double, "pending", (json_int_t)v.pending);
+                     "may_double", (json_int_t)p->may_double, "pending", (json_int_t)v.pending,
+                     "behind", (json_int_t)p->behind, "unlisted", (json_int_t)p->unlisted);
 }
 
 void override_plan_get(struct node *n, struct http_request *rq)

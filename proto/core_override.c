@@ -181,6 +181,25 @@ static uint64_t may_double(const struct core *c)
     return n;
 }
 
+/* O5 */
+static void count_behind(const struct core *c, struct override_plan *out)
+{
+    struct buf b = { 0 };
+
+    for (uint64_t slot = out->draft.base + 1; slot <= ledger_decided(c->ledger); slot++) {
+        struct receipt r;
+        struct intent in;
+        if (ledger_receipt(c->ledger, slot, &b) != ERR_OK ||
+            receipt_decode(b.p, b.len, &r, NULL) != ERR_OK ||
+            intent_decode(r.intent, r.intent_len, &in, NULL) != ERR_OK)
+            continue;
+        out->behind += in.type == SLOT_UPLOAD;
+        out->unlisted += in.set_aside;
+        intent_free(&in);
+    }
+    buf_free(&b);
+}
+
 static enum err is_allowed(const struct core *c, const struct ledger_view *v, struct errmsg *msg)
 {
     const struct desk *me = roster_find(c->roster, &c->conf.me->id);
@@ -229,6 +248,7 @@ enum err core_override_plan(const struct core *c, const struct moment *now,
     memcpy(out->old, v.seats, sizeof out->old);
     out->open = v.open;
     out->may_double = may_double(c);
+    count_behind(c, out);
     sort_desks(c, out);
     if (out->n_reached > 0)
         choose_seats(c, &v, out);

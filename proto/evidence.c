@@ -174,8 +174,8 @@ static bool is_of(const struct buf *receipt, const uint8_t intent[HASH_BYTES])
 bool ledger_was_decided(const struct ledger *l, uint64_t slot, const uint8_t intent[HASH_BYTES])
 {
     struct walk w = { .l = l };
-    bool yes = slot <= l->dec && ledger_receipt(l, slot, &w.bytes) == ERR_OK &&
-               is_of(&w.bytes, intent);
+    bool yes =
+        slot <= l->dec && ledger_receipt(l, slot, &w.bytes) == ERR_OK && is_of(&w.bytes, intent);
 
     while (!yes && l->n_evidence > 0 && walk_next(&w))
         yes = w.slot == slot && is_of(&w.bytes, intent);

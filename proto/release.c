@@ -125,8 +125,7 @@ static void drop_doubles(struct release *r)
 static void drop_sent(void *ctx, const struct slot_released *sent)
 {
     struct release *r = ctx;
-    struct slot_released *v =
-        r->n > 0 ? bsearch(sent, r->v, r->n, sizeof *r->v, by_ref) : NULL;
+    struct slot_released *v = r->n > 0 ? bsearch(sent, r->v, r->n, sizeof *r->v, by_ref) : NULL;
 
     if (!v || v->slot != sent->slot || memcmp(v->id, sent->id, MACHINE_ID) != 0)
         return;

@@ -28,6 +28,24 @@ static void print_desks(const char *label, const json_t *list)
     puts(json_array_size(list) == 0 ? "none" : "");
 }
 
+/* O5: what a lead would find out too late. */
+static void print_behind(const struct cli *c, const json_t *p)
+{
+    long long uploads = j_int(p, "behind", 0);
+    char n[32];
+
+    if (uploads == 0)
+        return;
+    words_number(j_int(p, "unlisted", 0), n);
+    printf("%s  %lld decided upload%s stay%s behind: no desk that is reached holds all their "
+           "records. What they "
+           "sent\n  is not sent again; what they set aside (records: %s) is in no list afterwards. "
+           "If a desk "
+           "that has\n  those records can come back, wait for it.%s\n",
+           hue(c, HUE_WARN), uploads, uploads == 1 ? "" : "s", uploads == 1 ? "s" : "", n,
+           hue(c, HUE_OFF));
+}
+
 static void print_plan(const struct cli *c, const json_t *p)
 {
     char n[32];
@@ -44,6 +62,7 @@ static void print_plan(const struct cli *c, const json_t *p)
     if (j_is(p, "open"))
         puts("  An upload that was agreed on here may be under way; it is finished under its own "
              "name.");
+    print_behind(c, p);
     words_number(j_int(p, "may_double", 0), n);
     printf("%s  Up to %s records may reach the server twice if one of the desks that are not "
            "reached\n  is uploading now. Go and look at them first, if you can.%s\n",

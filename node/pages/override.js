@@ -19,7 +19,8 @@ async function override(p, branch, reload) {
     const word = branch;
     const done = await signed({
         title: t("override.title"), danger: true, button: t("override.sign"),
-        body: [facts(p), el("p", { class: "warn-box", id: "override-risk" }, plural("override.risk", p.may_double)), el("p", {}, t("override.look"))],
+        body: [facts(p), el("p", { class: "warn-box", id: "override-risk" }, plural("override.risk", p.may_double)),
+            p.behind > 0 ? el("p", { class: "warn-box" }, plural("override.behind", p.behind, { unlisted: p.unlisted })) : null, el("p", {}, t("override.look"))],
         more: { reason: { label: t("override.reason"), maxlength: 200 }, typed: { label: t("override.typed", { word }), maxlength: 40 } },
         ready: ({ reason, typed }) => reason.trim() !== "" && typed.trim() === word,
     }, (passphrase, { reason }) => api("POST", "upload/override", { reason, passphrase }));

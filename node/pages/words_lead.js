@@ -134,6 +134,10 @@ export const rows = {
         "If one of the missing desks is uploading at this moment, up to {count} {n|record|records} may reach the server twice.",
         "Si alguno de los ausentes está cargando en este momento, hasta {count} {n|registro puede|registros pueden} llegar dos veces al servidor.",
     ],
+    "override.behind": [
+        "{count} {n|upload that reached the server stays|uploads that reached the server stay} behind: no desk that is reached holds all {n|its|their} records. What was sent is not sent again; what was set aside then (records: {unlisted}) is in no list afterwards. If a desk that has those records can come back, wait for it.",
+        "{count} {n|carga que llegó al servidor queda|cargas que llegaron al servidor quedan} atrás: ningún mostrador disponible tiene todos sus registros. Lo enviado no se envía otra vez; lo que entonces se apartó (registros: {unlisted}) ya no figura en ninguna lista. Si puede volver un mostrador que tenga esos registros, espérelo.",
+    ],
     "override.look": ["Desks that are switched off, broken or stolen upload nothing; desks behind a cut cable may. Go and look first.", "Los apagados, rotos o robados no cargan nada; los que tienen el cable cortado quizá sí. Vaya a mirar antes."],
     "override.reason": ["Reason", "Motivo"],
     "override.typed": ["Type {word} to confirm", "Escriba {word} para confirmar"],

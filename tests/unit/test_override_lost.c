@@ -34,6 +34,7 @@ static struct world *an_upload_whose_records_only_desk_0_has(void)
     stop(w, 1);
     for (unsigned n = 0; n < 3; n++)
         record_nth(w, 0, 3 * n);
+    record_nth(w, 0, 62); /* a return, which the policy holds */
     run(w, 2000);
     upload(w, 0);
     start(w, 1);
@@ -55,6 +56,8 @@ static void override_from(struct world *w, unsigned i, uint64_t base)
     if (core_override_plan(w->v[i].core, &now, p, &msg) != ERR_OK)
         fail_msg("%s", msg.text);
     assert_int_equal(p->draft.base, base);
+    assert_int_equal(p->behind, 1);
+    assert_int_equal(p->unlisted, base == 0);
     snprintf(p->draft.reason, sizeof p->draft.reason, "burnt");
     memcpy(p->draft.lead_pk, w->b.lead.sign_pk, KEY_BYTES);
     override_sign(roster_branch(w->b.r), &p->draft, w->b.lead.sign_sk, &b);
