@@ -128,7 +128,8 @@ static void fetch_or_propose(struct ledger *l, const struct ledger_moment *now)
 }
 
 /* A desk that an override left without a seat may know of more steps than the seats that are left, or of others: what it
- * accepted once goes on from there, or is forgotten, for the answers to both lie in one chain (A2, seed 2480). */
+ * accepted once goes on from there, or its step is forgotten, for the answers to both lie in one chain (A2, seed 2480).
+ * Not the intent itself: should the seats be lost, too, it is finished under that name. */
 static void compare_own(struct ledger *l)
 {
     uint8_t own[HASH_BYTES];
@@ -140,8 +141,8 @@ static void compare_own(struct ledger *l)
         return;
     if (l->acc_at.step > l->at.step) {
         l->at = l->acc_at;
-    } else {
-        seat_forget(l);
+    } else if (l->acc_at.step > 0) {
+        memset(&l->acc_at, 0, sizeof l->acc_at);
         ledger_persist(l);
     }
 }

@@ -240,12 +240,13 @@ static uint64_t override(struct world *w, unsigned i)
     return may_double;
 }
 
-/* Three seats, everybody connected and fit to vote. */
-static struct world *world_new(void)
+/* Everybody connected and fit to vote. */
+static struct world *world_of(unsigned seats, uint64_t seed)
 {
     struct world *w = calloc(1, sizeof *w);
 
-    branch_new(&w->b, DESKS, 3);
+    w->dice = seed;
+    branch_new(&w->b, DESKS, seats);
     w->now = (struct moment){ 1000000, 1795500000000, 0 };
     for (unsigned i = 0; i < DESKS; i++) {
         const struct disk *d;
@@ -261,8 +262,13 @@ static struct world *world_new(void)
     }
     pass(w, 30);
     for (unsigned i = 0; i < DESKS; i++)
-        assert_int_equal(view(w, i).n_seats, 3);
+        assert_int_equal(view(w, i).n_seats, seats);
     return w;
+}
+
+static struct world *world_new(void)
+{
+    return world_of(3, 0);
 }
 
 static void world_free(struct world *w)
@@ -534,6 +540,44 @@ static void a_desk_that_was_restarted_is_still_in_the_epoch(void **state)
     assert_int_equal(view(w, 4).n_seats, 3);
     assert_true(desk_id_eq(&view(w, 4).seats[0], &w->b.desk[2].id));
     world_free(w);
+}
+
+/* DESK-1 and DESK-2, which are left of five seats, both accepted an upload, and one of them gets the seat. If the
+ * other one carries on with it, it must still know of it: should the seat burn, too, it goes on under that name. */
+static bool a_desk_without_a_seat_carries_on(uint64_t seed)
+{
+    struct world *w = world_of(5, seed);
+    unsigned other;
+    bool it_did;
+
+    w->sink_is_mute = true;
+    scan(w, 0);
+    pass(w, 5);
+    press(w, 0);
+    pass(w, 10);
+    assert_int_equal(w->n_sent, 1);
+    for (unsigned i = 2; i < DESKS; i++)
+        stop(w, i);
+    pass(w, 30);
+    override(w, 0);
+    other = desk_id_eq(&view(w, 0).seats[0], &w->b.desk[0].id);
+    for (unsigned n = 0; n < 60 && w->n_sent < 2; n++)
+        pass(w, 1);
+    it_did = w->n_sent == 2 && w->sent[1].desk == other;
+    assert_true(view(w, other).open);
+    assert_true(view(w, other).acc_term > 0);
+    world_free(w);
+    return it_did;
+}
+
+static void who_has_no_seat_does_not_forget_what_it_carries_on_with(void **state)
+{
+    bool any = false;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 12 && !any; seed++)
+        any = a_desk_without_a_seat_carries_on(seed);
+    assert_true(any);
 }
 
 /* ---- those who turn out to be alive ---- */
@@ -837,6 +881,7 @@ int main(void)
         cmocka_unit_test(two_seats_gone_for_good_the_rest_uploads_by_override),
         cmocka_unit_test(the_last_desk_of_all_can_go_on_alone_even_after_a_restart),
         cmocka_unit_test(a_desk_that_was_restarted_is_still_in_the_epoch),
+        cmocka_unit_test(who_has_no_seat_does_not_forget_what_it_carries_on_with),
         cmocka_unit_test(what_a_lost_epoch_delivered_is_not_sent_again),
         cmocka_unit_test(after_something_was_erased_a_lost_epoch_is_passed_over_too),
         cmocka_unit_test(what_both_epochs_sent_is_listed_record_by_record),
