@@ -4,6 +4,7 @@
 
 #include "batch_int.h"
 #include "helper_thread.h"
+#include "mem.h"
 
 bool batch_is_for_a_lead(const struct merged *m)
 {
@@ -85,6 +86,12 @@ void batch_export(struct batch_job *b, const struct export_out *to)
     helper_thread_close(&thread);
     b->merge.helper = NULL; /* it was this function's */
     batch_end_reading(b);
+}
+
+void batch_had_memory(struct batch_job *b, unsigned long refused)
+{
+    if (b->err == ERR_OK && mem_refused() != refused)
+        b->err = err_set(&b->msg, ERR_NOMEM, "out of memory");
 }
 
 void batch_refuse(struct node *n, struct batch_job *b, struct http_request *rq, struct errmsg *msg)

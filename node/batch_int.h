@@ -50,6 +50,9 @@ bool batch_go_on(void *ctx, uint64_t done, uint64_t total);
  * half a gigabyte takes a fifth of a second. */
 enum err batch_start_reading(struct batch_job *b); /* err and msg are the job's */
 void batch_end_reading(struct batch_job *b);
+/* At the end of a job that listed as JSON, with mem_refused() of its beginning: JSON that got no memory
+ * says nothing, and the list has holes. */
+void batch_had_memory(struct batch_job *b, unsigned long refused);
 /* Runs the export into `to`; err, msg and result are the job's. On the job's thread. */
 void batch_export(struct batch_job *b, const struct export_out *to);
 /* Answers the request with the job's error (ERR_BUSY if there is no job), and frees the job. */

@@ -15,6 +15,7 @@
 
 #include <sodium.h>
 
+#include "mem.h"
 #include "node_int.h"
 #include "now.h"
 #include "service.h"
@@ -152,6 +153,7 @@ int node_main(const char *state_dir, int argc, char **argv)
         return err_exit(ERR_USAGE);
     }
     harden();
+    json_set_alloc_funcs(mem_alloc, free); /* counted: an answer with holes is none */
     catch_signals();
     while (again) { /* a second time only over a store that was found damaged */
         struct node *n = sodium_init() < 0 ? NULL : node_new(state_dir);

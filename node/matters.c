@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem.h"
+
 enum kind {
     DECIDED,
     LATE,
@@ -161,7 +163,7 @@ static void print_row(json_t *row, unsigned number, enum kind kind, FILE *out)
 void matters_write(struct matters *m, FILE *out)
 {
     unsigned n = (unsigned)json_array_size(m->rows), number = 0;
-    struct group *g = calloc(n + 1, sizeof *g);
+    struct group *g = mem_zero(n + 1, sizeof *g);
 
     for (unsigned i = 0; g && i < n; i++)
         g[i] = (struct group){ .up = i, .kind = kind_of(json_array_get(m->rows, i)) };

@@ -6,6 +6,7 @@
 #include "day.h"
 #include "decisions.h"
 #include "losses.h"
+#include "mem.h"
 #include "plan_clocks.h"
 #include "plan_desks.h"
 
@@ -91,9 +92,11 @@ static void plan_run(struct job *j)
 {
     struct batch_job *b = (struct batch_job *)j;
     struct export_out to = { .ctx = b, .record = list_anomaly };
+    unsigned long refused = mem_refused();
 
     b->lists = json_object();
     batch_export(b, &to);
+    batch_had_memory(b, refused);
 }
 
 static json_t *desks_of(const struct merge_job *m)

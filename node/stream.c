@@ -11,6 +11,7 @@
 #include "clocks.h"
 #include "day.h"
 #include "matters.h"
+#include "mem.h"
 #include "record_json.h"
 
 static FILE *scratch(const struct node *n)
@@ -225,7 +226,7 @@ static void add_matter(struct list_job *l, const struct merged *m, json_t *row)
     json_object_set_new(row, "clock", json_string(clock_class_name(b->merge.feeds[m->feed].clock)));
     if (m->has_other && l->n_beside == l->beside_room) {
         size_t room = l->beside_room ? 2 * l->beside_room : 64;
-        struct beside *grown = realloc(l->beside, room * sizeof *grown);
+        struct beside *grown = mem_more(l->beside, room * sizeof *grown);
         l->beside = grown ? grown : l->beside;
         l->beside_room = grown ? room : l->beside_room;
     }
@@ -343,6 +344,7 @@ static void list_run(struct job *j)
 {
     struct list_job *l = (struct list_job *)j;
     struct export_out to = { .ctx = &l->b, .record = list_line };
+    unsigned long refused = mem_refused();
 
     l->b.state_sent = "delivered";
     for (unsigned i = 0; i < l->n_jobs && l->b.err == ERR_OK; i++) {
@@ -356,6 +358,7 @@ static void list_run(struct job *j)
         list_pending(l);
     if (l->b.err == ERR_OK && l->conflicts)
         matters_write(&l->matters, l->b.out);
+    batch_had_memory(&l->b, refused);
 }
 
 static void list_done(struct job *j)

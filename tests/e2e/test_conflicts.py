@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """What desks disagree about is listed before the upload, and goes as a lead says."""
+import contextlib
 import http.client
 import json
+import pathlib
+import resource
 import unittest
 import uuid
 
@@ -13,13 +16,13 @@ def loan(who, n):
     return {"key": uuid.uuid4().hex, "op": "checkout", "user": who, "item": item(n)}
 
 
-def post(desk, body):
+def ask(desk, body=None):
     c = http.client.HTTPConnection("127.0.0.1", desk.web_port, timeout=30)
     token = (desk.state / "run/ctl.token").read_text(encoding="utf-8").strip()
-    c.request("POST", "/api/v1/conflicts", json.dumps(body),
+    c.request("POST" if body else "GET", "/api/v1/conflicts", json.dumps(body) if body else None,
               {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
     answer = c.getresponse()
-    said = answer.status, json.loads(answer.read())
+    said = answer.status, answer.read()
     c.close()
     return said
 
@@ -90,7 +93,8 @@ class Conflicts(branch.Case):
         self.assert_refused(a.cli("conflicts", "send", biron, "--lead-passphrase-file", self.lead, check=False),
                             65, "is a registration: void the other one")
         for said in {"void": [byron], "send": [byron]}, {"send": [biron], "void": [byron, biron]}:
-            status, answer = post(a, {**said, "passphrase": branch.PASSPHRASE})
+            status, answer = ask(a, {**said, "passphrase": branch.PASSPHRASE})
+            answer = json.loads(answer)
             self.assertEqual((400, "cannot_rule"), (status, answer["error"]["code"]))
             self.assertIn("both lists", answer["error"]["message"])
         self.assertIn("1 record ", self.rule(a, "void", byron, byron)) # twice is once
@@ -102,6 +106,23 @@ class Conflicts(branch.Case):
         sent = "".join(p.read_text() for p in self.files())
         self.assertIn("Biron", sent)
         self.assertNotIn("Byron", sent)
+
+    def test_without_memory_for_all_of_them_there_is_no_shorter_list(self):
+        (a,) = self.branch(branch.NAMES[:1])
+        for first in 0, 500_000: # each item to two users
+            self.feed(a, [loan(user(first + n), n) for n in range(1500)])
+        mapped = 4096 * int((pathlib.Path("/proc") / str(a.node.pid) / "statm").read_text(encoding="utf-8").split()[0])
+        said = []
+        for more in range(1 << 20, 5 << 20, 1 << 19):
+            resource.prlimit(a.node.pid, resource.RLIMIT_AS, (mapped + more, resource.RLIM_INFINITY))
+            with contextlib.suppress(http.client.RemoteDisconnected):  # no memory for a connection
+                said.append(ask(a))
+        resource.prlimit(a.node.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.assertIsNone(a.node.poll(), "the node lives")
+        wait_until(lambda: ask(a)[0] == 200, 60, "the node to go on with its memory")
+        said.append(ask(a))
+        self.assertEqual({3000}, {text.count(b"\n") for status, text in said if status == 200})
+        self.assertTrue([status for status, _ in said if status != 200], "memory was short at least once")
 
 
 if __name__ == "__main__":
