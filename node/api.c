@@ -65,6 +65,8 @@ static void json_bytes(json_t *j, struct buf *out)
     if (text)
         buf_text(out, text);
     buf_text(out, "\n");
+    if (!text)
+        out->failed = true; /* an empty answer would be believed */
     free(text);
     json_decref(j);
 }

@@ -7,6 +7,7 @@
 
 #include "batch_int.h"
 #include "day.h"
+#include "mem.h"
 #include "record_json.h"
 #include "word_int.h"
 
@@ -107,6 +108,7 @@ static void worklist_run(struct job *j)
     struct batch_job *b = &w->b;
     struct merge *m = NULL;
     struct merged *r = malloc(sizeof *r);
+    unsigned long refused = mem_refused();
     char id[RECORD_ID_TEXT];
 
     if (!r)
@@ -127,6 +129,7 @@ static void worklist_run(struct job *j)
     }
     if (b->err == ERR_MISSING)
         b->err = ERR_OK;
+    batch_had_memory(b, refused);
     merge_close(m);
     batch_end_reading(b);
     free(r);
@@ -135,6 +138,7 @@ static void worklist_run(struct job *j)
 static void worklist_done(struct job *j)
 {
     struct worklist_job *w = (struct worklist_job *)j;
+    unsigned long refused = mem_refused();
     json_t *rows = json_array();
 
     if (w->n > 0)
@@ -145,6 +149,7 @@ static void worklist_done(struct job *j)
         else
             json_decref(w->v[i].o);
     free(w->v);
+    batch_had_memory(&w->b, refused);
     if (w->b.err != ERR_OK) {
         json_decref(rows);
         batch_refuse(j->node, &w->b, w->b.rq, &w->b.msg);

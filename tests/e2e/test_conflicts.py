@@ -16,10 +16,10 @@ def loan(who, n):
     return {"key": uuid.uuid4().hex, "op": "checkout", "user": who, "item": item(n)}
 
 
-def ask(desk, body=None):
+def ask(desk, body=None, what="conflicts"):
     c = http.client.HTTPConnection("127.0.0.1", desk.web_port, timeout=30)
     token = (desk.state / "run/ctl.token").read_text(encoding="utf-8").strip()
-    c.request("POST" if body else "GET", "/api/v1/conflicts", json.dumps(body) if body else None,
+    c.request("POST" if body else "GET", f"/api/v1/{what}", json.dumps(body) if body else None,
               {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
     answer = c.getresponse()
     said = answer.status, answer.read()
@@ -111,17 +111,21 @@ class Conflicts(branch.Case):
         (a,) = self.branch(branch.NAMES[:1])
         for first in 0, 500_000: # each item to two users
             self.feed(a, [loan(user(first + n), n) for n in range(1500)])
+        self.feed(a, [{"key": uuid.uuid4().hex, "op": "discharge", "item": item(9000 + n)} for n in range(1500)])
         mapped = 4096 * int((pathlib.Path("/proc") / str(a.node.pid) / "statm").read_text(encoding="utf-8").split()[0])
-        said = []
+        said, shelf = [], []
         for more in range(1 << 20, 5 << 20, 1 << 19):
             resource.prlimit(a.node.pid, resource.RLIMIT_AS, (mapped + more, resource.RLIM_INFINITY))
             with contextlib.suppress(http.client.RemoteDisconnected):  # no memory for a connection
                 said.append(ask(a))
+                shelf.append(ask(a, what="worklist"))
         resource.prlimit(a.node.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         self.assertIsNone(a.node.poll(), "the node lives")
         wait_until(lambda: ask(a)[0] == 200, 60, "the node to go on with its memory")
         said.append(ask(a))
+        shelf.append(ask(a, what="worklist"))
         self.assertEqual({3000}, {text.count(b"\n") for status, text in said if status == 200})
+        self.assertEqual({1500}, {text.count(b'"id"') for status, text in shelf if status == 200})
         self.assertTrue([status for status, _ in said if status != 200], "memory was short at least once")
 
 
