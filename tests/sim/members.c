@@ -49,6 +49,16 @@ void deed_join(struct sim *s, const struct args *a)
     sim_put(s, SECOND, EV_RESTART, a->desk[1]);
 }
 
+/* Desks that forgot, among themselves, have lost the branch like the last one that loses its disk (disks.c): nobody
+ * can tell them what was decided (seed 7473). */
+static bool anybody_remembers_beside(const struct sim *s, int desk)
+{
+    for (int i = 0; i < (int)s->n; i++)
+        if (i != desk && sim_counts(s, i) && !s->desk[i].forgot)
+            return true;
+    return false;
+}
+
 /* At the first desk's, the second is revoked, trusted as far as the first holds it. */
 void deed_revoke(struct sim *s, const struct args *a)
 {
@@ -58,7 +68,7 @@ void deed_revoke(struct sim *s, const struct args *a)
     uint64_t records;
     unsigned n;
 
-    if (!d->member || d->revoked || at->revoked ||
+    if (!d->member || d->revoked || at->revoked || !anybody_remembers_beside(s, a->desk[1]) ||
         core_trusted_now(at->core, &d->me.id, &v, &n, &records) != ERR_OK)
         return;
     op_revoke(core_roster(at->core), &d->me.id, v, n, "stolen", s->lead_sk, &op);
