@@ -19,6 +19,7 @@ static void durable(struct sim *s, int desk, enum table t, const uint8_t *key, s
     const uint8_t *acc;
     size_t acc_n = 0;
 
+    d->acc_moved |= t == TABLE_ANSWERS;
     if (t != TABLE_META || n != 1 || key[0] != 'L' || !val)
         return;
     mp_get_array(&m);
