@@ -32,7 +32,7 @@ install(FILES node/package/tideover.desktop DESTINATION share/applications)
 install(FILES node/pages/icon.svg DESTINATION share/icons/hicolor/scalable/apps RENAME tideover.svg)
 # as they lie in the source, so that their links hold
 foreach(text README.md node/MANUAL.md node/OPERATIONS.md node/API.md node/sinks/README.md proto/formats/README.md
-        proto/PROTOCOL.md store/FORMAT.md)
+        proto/PROTOCOL.md proto/RULES.md store/FORMAT.md)
     get_filename_component(folder ${text} DIRECTORY)
     install(FILES ${text} DESTINATION share/doc/tideover/${folder})
 endforeach()
