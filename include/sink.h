@@ -14,8 +14,8 @@
 #include "slot.h"
 
 struct sink_file {
-    char name[96];   /* under which the server's side finds it */
-    int fd; /* of its bytes, which have no name anywhere; for pread(), borrowed */
+    char name[96]; /* under which the server's side finds it */
+    int fd;        /* of its bytes, which have no name anywhere; for pread(), borrowed */
     struct slot_part part;
 };
 

@@ -301,7 +301,8 @@ static void scan_all(struct scanning *s, const char *raw, size_t len, bool typed
 static enum err take_at(const json_t *at, struct scanning *s, struct errmsg *msg)
 {
     struct record r = { .paper_ms = 0 };
-    enum err e = record_take_at(s->n->core, json_is_string(at) ? json_string_value(at) : "", &r, msg);
+    enum err e =
+        record_take_at(s->n->core, json_is_string(at) ? json_string_value(at) : "", &r, msg);
 
     s->paper_ms = r.paper_ms;
     return e == ERR_OK ? desk_check_paper(r.paper_ms, node_now().wall_ms, msg) : e;

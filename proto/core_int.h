@@ -388,7 +388,7 @@ void release_free(struct release *r);
 void release_forget(struct release *r); /* until it is computed anew */
 /* Of our own chain: slot numbers are used again after an override, and a lead spoke of the one he saw. */
 bool past_speaks_of_ours(const struct core *c, const struct word *w);
-void release_refresh(struct core *c);   /* after words, rows or leads changed */
+void release_refresh(struct core *c); /* after words, rows or leads changed */
 bool release_holds(const struct core *c, const struct record_ref *ref); /* in its block, or kept */
 bool release_waits(struct core *c); /* not known yet, or the seats do not say the same yet */
 enum err release_fill(struct core *c, struct intent *in, struct errmsg *msg);

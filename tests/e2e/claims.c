@@ -24,7 +24,8 @@ static int64_t wall_ms(void)
 
 /* ---- packed messages ---- */
 
-static void say_packed(struct liar *l, unsigned k, const struct buf *inside, uint64_t whole, size_t cut)
+static void say_packed(struct liar *l, unsigned k, const struct buf *inside, uint64_t whole,
+                       size_t cut)
 {
     struct buf lz4 = { 0 }, msg = { 0 };
     int room = LZ4_compressBound((int)inside->len), n = 0;
@@ -110,7 +111,9 @@ bool lie_words(struct liar *l, unsigned k, uint64_t a, uint64_t b)
     if (!some_record(l, &ref.ref))
         return false;
     for (unsigned kind = 0; kind < 14; kind++) {
-        struct word w = { .kind = (enum word_kind)kind, .at_ms = wall_ms(), .slot = 1, .n_refs = 1 };
+        struct word w = {
+            .kind = (enum word_kind)kind, .at_ms = wall_ms(), .slot = 1, .n_refs = 1
+        };
         struct buf refs = { 0 }, bytes = { 0 }, msg = { 0 };
         memcpy(w.key, l->me.sign_pk, KEY_BYTES);
         word_put_ref(&refs, &ref);
@@ -245,8 +248,8 @@ static void say_condition(struct liar *l, unsigned k, uint32_t n, const char *co
 /* "That is erased", "your clock is wrong", "my disk is fine", answers that nobody asked for. */
 bool lie_claims(struct liar *l, unsigned k, uint64_t a, uint64_t b)
 {
-    static const enum wire_type types[] = { WIRE_ANSWERS_ASK, WIRE_ANSWERS,  WIRE_PROGRESS,
-                                            WIRE_PROGRESSED,  WIRE_DECISION, WIRE_KEY_WANT,
+    static const enum wire_type types[] = { WIRE_ANSWERS_ASK, WIRE_ANSWERS,      WIRE_PROGRESS,
+                                            WIRE_PROGRESSED,  WIRE_DECISION,     WIRE_KEY_WANT,
                                             WIRE_KEY,         WIRE_BLOCKLIST_ASK };
     uint8_t noise[HASH_BYTES];
     struct record_ref ref;

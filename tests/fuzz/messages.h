@@ -74,7 +74,7 @@ static inline bool is_between_desks(unsigned type)
 
 struct maker { /* who makes them, and of what */
     const struct branch *b;
-    const struct ident *me; /* the liar */
+    const struct ident *me;     /* the liar */
     const struct ident *author; /* an honest desk, and a feed of it */
     const struct feed *feed;
     struct buf intent, receipt; /* of the branch's first upload */
@@ -151,10 +151,9 @@ static inline void make_fork(const struct maker *k)
     opening_encode(&o, &opening);
     for (uint8_t i = 0; i < 2; i++) {
         make_run(k, &o, (uint8_t)(1 + i), &records[i], &run[i]);
-        f.run[i] = (struct fork_run){ .opening = opening.p,
-                                      .opening_n = opening.len,
-                                      .bytes = run[i].p,
-                                      .n = run[i].len };
+        f.run[i] = (struct fork_run){
+            .opening = opening.p, .opening_n = opening.len, .bytes = run[i].p, .n = run[i].len
+        };
     }
     fork_encode(&f, &proof);
     wire_begin(&msg, WIRE_FORK_PROOF, 3);

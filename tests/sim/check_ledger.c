@@ -42,7 +42,8 @@ static void written_in_term(struct sim *s, int desk, const struct receipt *r, ui
 {
     uint64_t *term = &s->slot_term[slot % 1024];
     int64_t ago_ms = sim_moment(s, desk).wall_ms - r->at_ms;
-    bool now = ago_ms > -100 && ago_ms < 100; /* else its own is back, from another disk (seed 3564) */
+    bool now =
+        ago_ms > -100 && ago_ms < 100; /* else its own is back, from another disk (seed 3564) */
 
     if (now && r->term < *term && sim_desk_of(s, &r->desk) == desk)
         sim_fail(s, "L4", "%s writes a receipt of slot %llu in term %llu, after one of term %llu",

@@ -233,7 +233,8 @@ static void a_revoked_desk_s_file_is_refused(void **state)
 
 static void places_are_read_back_and_no_others(void **state)
 {
-    static const char *const bad[] = { "1", "1.2", "1.2.3", "1.2.3.4.5", "9.0.0.0", "a.b.c.d", "6.0.0.0" };
+    static const char *const bad[] = { "1",       "1.2",     "1.2.3",  "1.2.3.4.5",
+                                       "9.0.0.0", "a.b.c.d", "6.0.0.0" };
     struct bundle_at at;
 
     (void)state;

@@ -135,8 +135,8 @@ static void revoke_third(struct world *w, const struct record_ref *last_trusted)
     struct buf op = { 0 };
 
     memcpy(trusted.feed, last_trusted->feed.name, FEED_NAME_BYTES);
-    op_revoke(core_roster(w->v[0].core), &w->b.desk[2].id, &trusted, 1, "stolen",
-              w->b.lead.sign_sk, &op);
+    op_revoke(core_roster(w->v[0].core), &w->b.desk[2].id, &trusted, 1, "stolen", w->b.lead.sign_sk,
+              &op);
     assert_int_equal(core_roster_add(w->v[0].core, &now, op.p, op.len, NULL), ERR_OK);
     finish(w, 0);
     buf_free(&op);
