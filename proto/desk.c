@@ -163,9 +163,10 @@ enum err desk_check_paper(int64_t paper_ms, int64_t now_ms, struct errmsg *msg)
 {
     if (paper_ms == 0 || (paper_ms <= now_ms && paper_ms >= YEAR_2000_MS))
         return ERR_OK;
-    return err_why(msg, ERR_INVALID, "bad_at", "at",
-                   "the typed time is not in the past by this PC's clock: write when it "
-                   "happened, like 2026-11-23 09:12");
+    return err_why(
+        msg, ERR_INVALID, "bad_at", "at",
+        "the typed time is in the future by this PC's clock, or before 2000: write when it "
+        "happened, like 2026-11-23 09:12");
 }
 
 enum err desk_check(const struct policy *p, const struct record *r, int64_t now_ms,

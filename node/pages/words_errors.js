@@ -3,7 +3,7 @@
 // holds the list against the program's sources.
 export const rows = {
     "error.asks": ["{message}", "Hay una pregunta sin responder y no caben más lecturas: responda y lea esto de nuevo."],
-    "error.bad_at": ["{message}", "La hora escrita no vale: tiene que ser de un momento ya pasado."],
+    "error.bad_at": ["{message}", "La hora escrita no vale: tiene que ser de un momento ya pasado, y no anterior al año 2000."],
     "error.bad_barcode": ["{message}", "Eso no es un código entero de la biblioteca: léalo de nuevo."],
     "error.bad_birth": ["{message}", "La fecha de nacimiento no existe: escríbala como 1988-07-14."],
     "error.bad_body": ["{message}", "El programa no entiende lo que la página envió: cárguela de nuevo."],

@@ -535,7 +535,7 @@ test("from paper: typed in with its own time, marked, and never without a word",
     await stage.screen(page, "desk-paperform", { fullPage: false });
     await stage.accessible(page);
     for (const [time, date, words] of [["25:61", day(-1), "a time looks like 09:12"], ["", day(-1), "a time looks like 09:12"],
-        ["14:05", day(1), "the typed time is not in the past"], ["14:05", "1999-12-31", "the typed time is not in the past"]]) {
+        ["14:05", day(1), "the typed time is in the future"], ["14:05", "1999-12-31", "the typed time is in the future"]]) {
         await take(time, date);
         await page.locator("#paperform-why", { hasText: words }).waitFor();
         await page.waitForSelector("#paperform[open]");
